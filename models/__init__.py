@@ -1,0 +1,1 @@
+"""Everything that computes. No Prefect, no paths."""

@@ -1,0 +1,49 @@
+"""What is true of one kind of animal."""
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from models.config import Config
+
+View = Literal["front", "side", "back"]
+VIEWS: tuple[View, ...] = ("front", "side", "back")
+
+
+class Skeleton(Config):
+    """The heuristic skeleton of MagicPony section 3.1."""
+
+    body_bones: int = Field(8, ge=2, multiple_of=2, description="bones along the spine, half towards each end")
+    legs: int = Field(4, description="0, 2 or 4; legs come in mirrored pairs of 3 bones")
+
+    @field_validator("legs")
+    @classmethod
+    def _in_pairs(cls, legs: int) -> int:
+        if legs not in (0, 2, 4):
+            raise ValueError(f"is {legs}; legs come in mirrored pairs, give 0, 2 or 4")
+        return legs
+
+    @property
+    def bones(self) -> int:
+        """All bones: spine first, then three to a leg."""
+        return self.body_bones + 3 * self.legs
+
+
+class Category(Config):
+    """One word, and what the pipeline must know about it."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="the word in every prompt")
+    segment_as: tuple[str, ...] = Field(min_length=1, description="COCO classes a segmenter may call it")
+    coats: tuple[str, ...] = Field(("brown",), min_length=1, description="coat words for prompts")
+    actions: tuple[str, ...] = Field(("standing", "walking"), min_length=1, description="action words for prompts")
+    places: tuple[str, ...] = Field(("grass", "sand", "snow"), min_length=1, description="grounds for prompts")
+    skeleton: Skeleton = Skeleton()
+    license: str = Field("CC0-1.0", description="licence of the published asset")
+
+    def prompt(self, view: View, coat: str, action: str, place: str) -> str:
+        """The full caption: what the generator is asked for and the embedded teacher was trained on."""
+        return f"a {coat} {self.name}, {view} view, {action} on {place}"
+
+    def view_prompt(self, view: View) -> str:
+        """The short caption that SDS uses for a virtual view."""
+        return f"a {self.name}, {view} view"

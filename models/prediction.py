@@ -1,0 +1,82 @@
+"""The two bundles every loss and metric reads: what the data set says, and what the animal model answers."""
+
+from dataclasses import dataclass
+
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from models.geometry.camera import Camera
+from models.geometry.mesh import Mesh
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Crops of one size with what was known when they were made."""
+
+    image: Float[Tensor, "batch size size 3"]
+    """RGB in [0, 1]."""
+    mask: Float[Tensor, "batch size size"]
+    """1 on the animal."""
+    valid: Float[Tensor, "batch size size"]
+    """1 where the crop lies inside the generated picture."""
+    features: Float[Tensor, "batch channels rows columns"] | None
+    """PCA of ViT tokens in [0, 1], for the feature loss."""
+    view: Int[Tensor, " batch"]
+    """Index into `models.category.VIEWS` of the prompt's view word; -1 where unknown."""
+    index: Int[Tensor, " batch"]
+    """Row of the sample in the pinned snapshot: a key for caches of frozen features."""
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+
+@dataclass(frozen=True)
+class Light:
+    """One directional light in the camera frame and an ambient term (facts 2.10)."""
+
+    direction: Float[Tensor, "batch 3"]
+    """Unit vector towards the light."""
+    ambient: Float[Tensor, " batch"]
+    diffuse: Float[Tensor, " batch"]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One animal per image. A part that is not active yet is None."""
+
+    mesh: Mesh
+    """Posed animals, object frame."""
+    rest: Mesh
+    """After instance deformation, before articulation; batch 1 while there is no deformation."""
+    prior: Float[Tensor, "vertices 3"]
+    """Canonical vertices: where the albedo and feature fields are read."""
+    camera: Camera
+    light: Light
+    texture_code: Float[Tensor, "batch code"]
+    """Image code of the albedo field."""
+    hypothesis: Int[Tensor, " batch"]
+    """The viewpoint hypothesis that was taken."""
+    score: Float[Tensor, " batch"]
+    """Its predicted loss: lower is better (facts 2.5)."""
+    probability: Float[Tensor, " batch"]
+    """Its probability; constant for the gradient."""
+    deformation: Float[Tensor, "batch vertices 3"] | None
+    angles: Float[Tensor, "batch bones 3"] | None
+    """Bone angles in radians."""
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """Images of a batch of animals; the background is black and mask 0."""
+
+    rgb: Float[Tensor, "batch size size 3"]
+    mask: Float[Tensor, "batch size size"]
+    albedo: Float[Tensor, "batch size size 3"]
+    shading: Float[Tensor, "batch size size"]
+    features: Float[Tensor, "batch size size channels"] | None
+    normal: Float[Tensor, "batch size size 3"]
+    """Unit normals in the camera frame."""
+    depth: Float[Tensor, "batch size size"]
+    """Distance along the camera's axis; 0 on the background."""
+    visible: Bool[Tensor, "batch faces"]
+    """Faces with at least one pixel."""

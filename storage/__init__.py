@@ -1,0 +1,1 @@
+"""Everything that lasts: shards, tables, checkpoints, meshes. No Prefect, no model code."""

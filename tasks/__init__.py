@@ -1,0 +1,1 @@
+"""How one stage runs: each task is a verb and adapts models to storage."""
