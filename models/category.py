@@ -29,16 +29,13 @@ class Skeleton(Config):
         return self.body_bones + 3 * self.legs
 
 
-class Category(Config):
-    """One word, and what the pipeline must know about it."""
+class Words(Config):
+    """What a category's pictures are asked for with: all that a generated photo depends on."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="the word in every prompt")
-    segment_as: tuple[str, ...] = Field(min_length=1, description="COCO classes a segmenter may call it")
     coats: tuple[str, ...] = Field(("brown",), min_length=1, description="coat words for prompts")
     actions: tuple[str, ...] = Field(("standing", "walking"), min_length=1, description="action words for prompts")
     places: tuple[str, ...] = Field(("grass", "sand", "snow"), min_length=1, description="grounds for prompts")
-    skeleton: Skeleton = Skeleton()
-    license: str = Field("CC0-1.0", description="licence of the published asset")
 
     def prompt(self, view: View, coat: str, action: str, place: str) -> str:
         """The full caption: what the generator is asked for and the embedded teacher was trained on."""
@@ -47,3 +44,16 @@ class Category(Config):
     def view_prompt(self, view: View) -> str:
         """The short caption that SDS uses for a virtual view."""
         return f"a {self.name}, {view} view"
+
+
+class Category(Words):
+    """One word, and what the pipeline must know about it."""
+
+    segment_as: tuple[str, ...] = Field(min_length=1, description="COCO classes a segmenter may call it")
+    skeleton: Skeleton = Skeleton()
+    license: str = Field("CC0-1.0", description="licence of the published asset")
+
+    @property
+    def words(self) -> Words:
+        """Its words alone: another skeleton or licence makes no photo anew."""
+        return Words.model_validate(self.model_dump(include=set(Words.model_fields)))

@@ -25,6 +25,8 @@ class Batch:
     """Index into `models.category.VIEWS` of the prompt's view word; -1 where unknown."""
     index: Int[Tensor, " batch"]
     """Row of the sample in the pinned snapshot: a key for caches of frozen features."""
+    inside: Float[Tensor, "batch size size"] | None = None
+    """Exact distance of animal pixels to the nearest other pixel over `size`, 0 off the animal; for training."""
 
     def __len__(self) -> int:
         return len(self.image)

@@ -1,0 +1,38 @@
+PYTHON ?= python3
+PORT ?= 4200
+BIN := .venv/bin
+
+.PHONY: help install cow horse sheep test check fmt up down status weights clean
+
+help: ## print these verbs
+	@grep -E '^[a-z ]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
+
+cow horse sheep: install ## generate the pictures, learn the animal, publish it: report, GLB, turntable
+	@$(BIN)/farm3d run $@ --port $(PORT)
+
+test: install ## run the tests
+	@$(BIN)/pytest
+
+check: install ## ruff, pyright, import-linter
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright && $(BIN)/lint-imports
+
+fmt: install ## sort the imports and format
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+up: install ## start the Prefect server and a worker, deploy every flow
+	@$(BIN)/farm3d up --port $(PORT)
+
+down: ## stop the server and the worker
+	@$(BIN)/farm3d down
+
+status: ## what runs
+	@$(BIN)/farm3d status
+
+install: .venv/installed ## virtual environment and pinned packages
+
+# torch first and alone: an index with CPU-only wheels may offer it under a local version.
+.venv/installed: pyproject.toml constraints.txt
+	@test -d .venv || $(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@

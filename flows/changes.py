@@ -1,0 +1,69 @@
+"""What a run may change of its plan: the plan's own fields, every one optional, so that the form of the UI draws them.
+
+`{"training": {"steps": 5000}}` changes that one knob and leaves what the scale says of the others. The members of a
+union are told apart by `kind`, which has to be given; another kind than the scale's replaces the part.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+
+class Changes(BaseModel):
+    """Base of all partial configs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def over(self, plain: Mapping[str, Any]) -> dict[str, Any]:
+        """`plain` with what was set here; null means: not changed."""
+        return merged(plain, self.model_dump(mode="json", exclude_none=True, exclude_unset=True))
+
+
+def merged(plain: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested mappings key by key; everything else, and a part of another kind, is replaced."""
+    result = dict(plain)
+    for name, value in changes.items():
+        before = result.get(name)
+        if isinstance(value, Mapping) and isinstance(before, Mapping) and _same_kind(before, value):
+            result[name] = merged(before, value)
+        else:
+            result[name] = value
+    return result
+
+
+def _same_kind(before: Mapping[str, Any], value: Mapping[str, Any]) -> bool:
+    return before.get("kind") == value.get("kind", before.get("kind"))
+
+
+@lru_cache
+def partial(model: type[BaseModel], *without: str) -> type[Changes]:
+    """The config with every field optional, at every depth."""
+    fields: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        if name in without:
+            continue
+        if name == "kind":
+            fields[name] = (field.annotation, ...)
+        else:
+            told = Field(None, description=field.description)
+            fields[name] = (_partial(field.annotation, field.discriminator) | None, told)
+    made = create_model(f"{model.__name__}Changes", __base__=Changes, __doc__=model.__doc__, **fields)
+    made.__module__ = __name__
+    return made
+
+
+def _partial(annotation: Any, discriminator: Any) -> Any:  # noqa: ANN401 - types are values of every kind
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel) and annotation.model_fields:
+        return annotation if "root" in annotation.model_fields else partial(annotation)
+    if get_origin(annotation) in (Union, UnionType):
+        members = tuple(_partial(member, None) for member in get_args(annotation) if member is not type(None))
+        union = Union[members]  # noqa: UP007 - built at run time
+        return Annotated[union, Field(discriminator=discriminator)] if discriminator else union
+    if get_origin(annotation) is Annotated:
+        inner, *notes = get_args(annotation)
+        told = next((note.discriminator for note in notes if getattr(note, "discriminator", None)), None)
+        return _partial(inner, told)
+    return annotation

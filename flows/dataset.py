@@ -1,0 +1,40 @@
+"""A data set: photos of one animal, filtered, cut out, cropped, in shards, and one snapshot that lists them."""
+
+from collections.abc import Iterator
+
+from prefect import flow
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows.plan import Plan
+from storage.records import DatasetRef, ShardRef
+from tasks.filter import filter
+from tasks.generate import generate
+from tasks.segment import segment
+from tasks.shard import kept, shard
+
+WORKERS = 2
+"""Shards in the making at once: one may be cut out while another is drawn."""
+
+
+@flow(name="dataset", flow_run_name="dataset-{plan.category.name}", task_runner=ThreadPoolTaskRunner(max_workers=WORKERS))
+def dataset(plan: Plan) -> DatasetRef:
+    """Photos until enough crops are kept; shards that exist are reused."""
+    crops: list[ShardRef] = []
+    for indices in _rounds(plan, crops):
+        photos = [generate.submit(plan.raw(index), plan.photo_recipe, plan.device) for index in indices]
+        verdicts = [filter.submit(each, plan.image_rules) for each in photos]
+        cut = [segment.submit(each, plan.crop_recipe, plan.device) for each in verdicts]
+        crops.extend(each.result() for each in cut)
+    return shard(crops, plan.images, plan.least_kept)
+
+
+def _rounds(plan: Plan, crops: list[ShardRef]) -> Iterator[range]:
+    """Numbers of the shards to make next, by the share that was kept so far; at first all are taken to be kept.
+
+    Ends when there are enough crops, or so many photos that fewer than the plan's least share is kept.
+    """
+    most = -(-plan.images // max(1, round(plan.photos * plan.least_kept)))
+    while (count := kept(crops)) < plan.images and len(crops) < most:
+        share = count / (len(crops) * plan.photos) if count else (1.0 if not crops else plan.least_kept)
+        missing = -(-(plan.images - count) // max(1, int(plan.photos * share)))
+        yield range(len(crops), min(most, len(crops) + missing))

@@ -1,0 +1,97 @@
+"""Programs that outlive the command that starts them: found again by a record, stopped by a signal they answer."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+STOP_SECONDS = 30
+
+
+class Started(BaseModel):
+    """One running program. A process id comes back into use; together with the start time it does not."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pid: int
+    created: float
+    url: str
+    """The Prefect API that it serves or works for."""
+
+
+@dataclass(frozen=True)
+class Detached:
+    """A program with a record and a log in one folder."""
+
+    name: str
+    folder: Path
+
+    @property
+    def log(self) -> Path:
+        """Everything it prints."""
+        return self.folder / f"{self.name}.log"
+
+    @property
+    def _record(self) -> Path:
+        return self.folder / f"{self.name}.json"
+
+    def running(self) -> Started | None:
+        """What was started here and still runs."""
+        try:
+            started = Started.model_validate_json(self._record.read_bytes())
+        except (FileNotFoundError, ValidationError):
+            return None
+        return started if _process(started) else None
+
+    def start(self, command: Sequence[str], environment: Mapping[str, str], url: str, directory: Path) -> Started:
+        """Run `command` in a session of its own, with its output in the log."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            child = subprocess.Popen(
+                command,
+                cwd=directory,
+                env={**os.environ, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                # A shell starts background jobs with SIGINT ignored, children inherit that, and Prefect's worker
+                # answers SIGTERM by sending itself SIGINT: without this it could not be stopped politely.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL) and None,
+            )
+        started = Started(pid=child.pid, created=psutil.Process(child.pid).create_time(), url=url)
+        self._record.write_text(started.model_dump_json())
+        return started
+
+    def stop(self) -> bool:
+        """Ask it to end, and end it after 30 s; False if it did not run."""
+        started = self.running()
+        process = _process(started) if started else None
+        if process:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except psutil.TimeoutExpired:
+                process.kill()
+                process.wait(STOP_SECONDS)
+        self._record.unlink(missing_ok=True)
+        return process is not None
+
+    def tail(self, lines: int = 20) -> str:
+        """The end of the log."""
+        text = self.log.read_text(errors="replace") if self.log.exists() else ""
+        return "\n".join(text.splitlines()[-lines:])
+
+
+def _process(started: Started) -> psutil.Process | None:
+    try:
+        process = psutil.Process(started.pid)
+        alive = process.create_time() == started.created and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return None
+    return process if alive else None

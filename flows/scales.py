@@ -1,0 +1,105 @@
+"""The one dial: what each scale sets of a plan. Everything else has its default beside its class."""
+
+from typing import Any, Literal
+
+from models.animal import AnimalConfig
+from models.features import VitConfig
+from models.generators.stable_diffusion import StableDiffusionConfig
+from models.losses.distillation import DistillationConfig
+from models.methods import Farm3DConfig
+from models.metrics import PAPER, EvaluationConfig
+from models.networks.appearance import AppearanceConfig
+from models.networks.articulation import ArticulationConfig
+from models.networks.deformation import DeformationConfig
+from models.networks.encoder import EncoderConfig
+from models.networks.mlp import CoordMlpConfig
+from models.networks.pose import PoseConfig
+from models.networks.prior import PriorConfig
+from models.rendering import NvdiffrastConfig, ReferenceConfig
+from models.schedule import Schedule
+from models.segmenters.detectron2 import Detectron2Config
+from models.segmenters.pointrend import PointRendConfig
+from models.training.loop import TrainingConfig
+
+Scale = Literal["smoke", "laptop", "gpu", "paper"]
+Parts = dict[str, Any]
+
+
+def at_scale(scale: Scale) -> Parts:
+    """The fields of a `flows.plan.Plan` that depend on the scale."""
+    return {"smoke": _smoke, "laptop": _laptop, "gpu": _gpu, "paper": _paper}[scale]()
+
+
+def _embedded() -> Parts:
+    """The parts in `weights/`, which need neither a GPU nor a network."""
+    return {
+        "generator": StableDiffusionConfig(model="weights/teacher"),
+        "segmenter": PointRendConfig(model="weights/pointrend"),
+        "features": VitConfig(model="weights/vit"),
+        "renderer": ReferenceConfig(),
+        "crop": 128,
+    }
+
+
+def _smoke() -> Parts:
+    """The whole pipeline in three minutes: for CI, not for looking at."""
+    return {
+        **_embedded(),
+        "images": 24,
+        "photos": 16,
+        "animal": AnimalConfig(prior=PriorConfig(grid=16, fine_grid=16), encoder=EncoderConfig(image=64, grid=8)),
+        "method": Farm3DConfig(distillation=DistillationConfig(size=128)),
+        "training": TrainingConfig(steps=30, size=64, report_every=5, panel_every=15, save_every=10),
+        "evaluation": EvaluationConfig(),
+    }
+
+
+def _laptop() -> Parts:
+    """An animal that can be shown, in twenty minutes on two cores."""
+    return {
+        **_embedded(),
+        "images": 500,
+        "photos": 64,
+        "animal": AnimalConfig(),
+        "method": Farm3DConfig(distillation=DistillationConfig(size=128)),
+        "training": TrainingConfig(),
+        "evaluation": EvaluationConfig(),
+    }
+
+
+def _gpu() -> Parts:
+    """Photoreal parts and a shorter training: a day on one GPU."""
+    return {**_paper(), "images": 2000, "training": TrainingConfig(steps=20_000, batch=10, size=256, save_every=1000)}
+
+
+def _paper() -> Parts:
+    """The constants of the published code (facts section 7)."""
+    return {
+        "generator": StableDiffusionConfig(model="stabilityai/stable-diffusion-2-1-base", steps=50, guidance=7.5, size=512),
+        "segmenter": Detectron2Config(),
+        "features": VitConfig(model="facebook/dino-vits8"),
+        "renderer": NvdiffrastConfig(),
+        "crop": 256,
+        "images": 10_000,
+        "photos": 500,
+        "animal": AnimalConfig(
+            prior=PriorConfig(
+                grid=128,
+                fine_grid=256,
+                fine_from=0.71,
+                sdf=CoordMlpConfig(layers=5, width=256, frequencies=8),
+                features=CoordMlpConfig(layers=5, width=256, frequencies=8),
+            ),
+            encoder=EncoderConfig(image=256, grid=32, width=256, code=256, remembered=0),
+            pose=PoseConfig(naive=Schedule({0.0143: 1, 0.0286: 0}), best=Schedule({0.043: 0, 0.0543: 0.8})),
+            articulation=ArticulationConfig(blocks=4, width=256, heads=8),
+            deformation=DeformationConfig(mlp=CoordMlpConfig(layers=5, width=256, frequencies=10)),
+            appearance=AppearanceConfig(albedo=CoordMlpConfig(layers=8, width=256, frequencies=10), light_width=256),
+            articulated_from=0.07,
+            attached_from=0.43,
+            deformed_from=0.64,
+        ),
+        "method": Farm3DConfig(),
+        "training": TrainingConfig(steps=140_000, batch=10, size=256, report_every=100, panel_every=5000, save_every=2000),
+        "evaluation": PAPER,
+    }

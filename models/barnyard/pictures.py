@@ -1,0 +1,95 @@
+"""The embedded models' training pictures: barnyard photos with captions, views and part maps, rendered once."""
+
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from numpy import ndarray
+
+from models.barnyard.rig import PARTS
+from models.barnyard.scene import HELD_OUT, sample_scenes
+from models.barnyard.species import SPECIES
+from models.category import VIEWS
+
+log = logging.getLogger(__name__)
+CHUNK = 240
+"""Pictures of one species in one file; a multiple of `scene.SHARE`, so that no body is modelled twice."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Photos and what is true of them."""
+
+    image: UInt8[ndarray, "count size size 3"]
+    part: UInt8[ndarray, "count size size"]
+    """Index into `rig.PARTS`; 0 off the animal."""
+    azimuth: Float[ndarray, " count"]
+    """Of the camera, radians."""
+    caption: UInt8[ndarray, "count letters"] | ndarray
+    category: ndarray
+    """Index into `SPECIES`."""
+    view: ndarray
+    """Index into `VIEWS`."""
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+
+def render_pictures(folder: Path, count: int, size: int, *, first: int = 0, worker: int = 0, workers: int = 1) -> None:
+    """Write the photos of seeds `first` to `first + count` of every species; finished chunks are kept.
+
+    Several workers share the chunks between them.
+    """
+    if first < HELD_OUT < first + count:
+        raise ValueError(f"seeds {first} to {first + count} mix training and evaluation, which starts at {HELD_OUT}")
+    folder.mkdir(parents=True, exist_ok=True)
+    chunks = [(start, category) for start in range(first, first + count, CHUNK) for category in SPECIES]
+    for start, category in chunks[worker::workers]:
+        path = _chunk(folder, category, start)
+        if not path.exists():
+            _write(path, _render(category, range(start, min(start + CHUNK, first + count)), size))
+            log.info("rendered %s", path.name)
+
+
+def load_pictures(folder: Path, count: int, *, first: int = 0) -> Pictures:
+    """The photos of seeds `first` to `first + count` of every species, as `render_pictures` wrote them."""
+    paths = [_chunk(folder, category, start) for start in range(first, first + count, CHUNK) for category in SPECIES]
+    missing = [path.name for path in paths if not path.exists()]
+    if missing:
+        raise ValueError(f"{folder}: {len(missing)} chunks are missing, {missing[0]} first; run render_pictures again")
+    chunks = [np.load(path) for path in paths]
+    fields = Pictures.__dataclass_fields__
+    return Pictures(**{name: np.concatenate([chunk[name] for chunk in chunks]) for name in fields})
+
+
+def _chunk(folder: Path, category: str, start: int) -> Path:
+    return folder / f"{category}-{start:07d}.npz"
+
+
+def _render(category: str, seeds: range, size: int) -> dict[str, ndarray]:
+    scenes = list(sample_scenes(category, seeds, size))
+    return {
+        "image": np.stack([(scene.image * 255).round().astype(np.uint8) for scene in scenes]),
+        "part": np.stack([scene.part.astype(np.uint8) for scene in scenes]),
+        "azimuth": np.array([float(scene.camera.azimuth[0]) for scene in scenes], np.float32),
+        "caption": np.array([scene.caption for scene in scenes]),
+        "category": np.full(len(scenes), list(SPECIES).index(category)),
+        "view": np.array([VIEWS.index(scene.view) for scene in scenes]),
+    }
+
+
+def _write(path: Path, arrays: dict[str, ndarray]) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    with partial.open("wb") as file:
+        np.savez(file, **arrays)
+    partial.replace(path)
+
+
+def merged_parts() -> tuple[tuple[str, ...], UInt8[ndarray, " parts"]]:
+    """Names of the parts with left and right as one, and the table from `rig.PARTS` to them."""
+    plain = [name.removeprefix("left_").removeprefix("right_") for name in PARTS]
+    names = tuple(dict.fromkeys(plain))
+    return names, np.array([names.index(name) for name in plain], np.uint8)

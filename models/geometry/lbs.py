@@ -1,0 +1,85 @@
+"""Linear blend skinning with bones that carry each other (facts 2.9)."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from models.geometry.skeleton import Rig
+
+TEMPERATURE = 0.05
+
+
+def skin_weights(
+    vertices: Float[Tensor, "batch vertices 3"],
+    ends: Float[Tensor, "batch bones 2 3"],
+    temperature: float = TEMPERATURE,
+) -> Float[Tensor, "batch vertices bones"]:
+    """Share of each bone in each vertex: softmax of minus the distance to the bone over the temperature."""
+    start, along = ends[:, None, :, 0], ends[:, None, :, 1] - ends[:, None, :, 0]
+    reached = vertices.detach()[:, :, None] - start
+    share = (reached * along).sum(-1) / (along.square().sum(-1) + 1e-9)
+    nearest = share.clamp(0, 1)[..., None] * along
+    distance = ((reached - nearest).square().sum(-1) + 1e-6).sqrt()
+    return (-distance / temperature).softmax(-1)
+
+
+def bone_frames(ends: Float[Tensor, "batch bones 2 3"]) -> Float[Tensor, "batch bones 4 4"]:
+    """T_world_bone at rest: origin at the inner joint, z along the bone, x as near to world x as can be."""
+    z = normalize(ends[:, :, 1] - ends[:, :, 0], dim=-1)
+    # A bone along world x has no nearest x: a hint of world z decides.
+    sideways = z.new_tensor((1.0, 0.0, 1e-4))
+    y = normalize(torch.linalg.cross(z, sideways.expand_as(z)), dim=-1)
+    return _transform(torch.stack((torch.linalg.cross(y, z), y, z), -1), ends[:, :, 0])
+
+
+def euler_xyz(angles: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
+    """Rx Ry Rz."""
+    (sx, sy, sz), (cx, cy, cz) = angles.sin().unbind(-1), angles.cos().unbind(-1)
+    rows = (
+        (cy * cz, -cy * sz, sy),
+        (sx * sy * cz + cx * sz, cx * cz - sx * sy * sz, -sx * cy),
+        (sx * sz - cx * sy * cz, cx * sy * sz + sx * cz, cx * cy),
+    )
+    return torch.stack([torch.stack(row, -1) for row in rows], -2)
+
+
+def bone_motions(rig: Rig, angles: Float[Tensor, "batch bones 3"]) -> Float[Tensor, "batch bones 4 4"]:
+    """T_posed_rest in the object frame: each bone turns in its rest frame, then all bones that carry it turn."""
+    T_world_bone = bone_frames(rig.ends)
+    turns = euler_xyz(angles)
+    own = T_world_bone @ _transform(turns, torch.zeros_like(turns[..., 0])) @ _inverse(T_world_bone)
+    motions: dict[int, Tensor] = {}
+
+    def motion(bone: int) -> Tensor:
+        if bone not in motions:
+            parent = rig.parents[bone]
+            motions[bone] = own[:, bone] if parent < 0 else motion(parent) @ own[:, bone]
+        return motions[bone]
+
+    return torch.stack([motion(bone) for bone in range(len(rig.parents))], 1)
+
+
+def blend(
+    vertices: Float[Tensor, "#batch vertices 3"],
+    weights: Float[Tensor, "#batch vertices bones"],
+    motions: Float[Tensor, "#batch bones 4 4"],
+) -> Float[Tensor, "#batch vertices 3"]:
+    """Posed vertices: each rest vertex moved by its bones, averaged by weight."""
+    moved = (weights @ motions[:, :, :3].flatten(2)).unflatten(-1, (3, 4))
+    return (moved[..., :3] * vertices[:, :, None]).sum(-1) + moved[..., 3]
+
+
+def posed_ends(rig: Rig, motions: Float[Tensor, "batch bones 4 4"]) -> Float[Tensor, "batch bones 2 3"]:
+    """Inner and outer joints after the motion."""
+    return (motions[:, :, None, :3, :3] @ rig.ends[..., None])[..., 0] + motions[:, :, None, :3, 3]
+
+
+def _transform(rotation: Tensor, origin: Tensor) -> Tensor:
+    top = torch.cat((rotation, origin[..., None]), -1)
+    return torch.cat((top, top.new_tensor((0.0, 0.0, 0.0, 1.0)).expand_as(top[..., :1, :])), -2)
+
+
+def _inverse(T: Tensor) -> Tensor:
+    turned = T[..., :3, :3].mT
+    return _transform(turned, -(turned @ T[..., :3, 3:])[..., 0])

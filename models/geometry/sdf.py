@@ -1,0 +1,78 @@
+"""From a mirror-symmetric signed distance field (positive inside) to its surface (DMTet; MagicPony section 3.1).
+
+The field is read on the whole grid without gradient, and again with gradient only at the ends of the grid edges that
+the surface crosses: the gradient is exact, at about 5 % of the cost. x >= 0 is enough, the other half is its mirror.
+"""
+
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from models.errors import TrainingDiverged
+from models.geometry.mesh import Mesh
+from models.geometry.tetrahedra import crossings, place
+
+Axes = tuple[Float[Tensor, " x"], Float[Tensor, " y"], Float[Tensor, " z"]]
+
+
+@runtime_checkable
+class Field(Protocol):
+    """A signed distance at x >= 0."""
+
+    def __call__(self, points: Float[Tensor, "points 3"]) -> Float[Tensor, " points"]:
+        """Values at single points."""
+        ...
+
+    def on_grid(self, grid: Axes) -> Float[Tensor, "x y z"]:
+        """Values at all combinations of the coordinates."""
+        ...
+
+
+def ellipsoid(points: Float[Tensor, "*shape 3"], radius: float, stretch: float) -> Float[Tensor, "*shape"]:
+    """Positive inside an ellipsoid with semi-axes radius, radius, and radius * stretch along z (facts 2.2)."""
+    scale = points.new_tensor((1, 1, 1 / stretch))
+    return radius - ((points * scale).square().sum(-1) + 1e-12).sqrt()
+
+
+def axes(resolution: int, half_extent: float, jitter: float, device: torch.device) -> Axes:
+    """Coordinates of the half grid x >= 0 with `resolution` cubes along an edge of the whole.
+
+    `jitter` shifts y and z, and stretches x, by up to its value: as in facts 2.2, but the grid keeps its mirror plane.
+    """
+    if resolution % 2 or resolution < 4:
+        raise ValueError(f"grid resolution is {resolution}; give an even number of at least 4")
+    line = torch.linspace(-half_extent, half_extent, resolution + 1, device=device)
+    return line[resolution // 2 :] * (1 + jitter), line + jitter, line + jitter
+
+
+def surface(field: Field, grid: Axes) -> Mesh:
+    """The zero surface of a field: closed, mirror-symmetric, outward faces; gradient to the field's parameters.
+
+    Raises TrainingDiverged if nothing is inside.
+    """
+    x, y, z = grid
+    middle = len(x) - 1
+    with torch.no_grad():
+        half = field.on_grid(grid) > 0
+        half[-1] = half[:, 0] = half[:, -1] = half[:, :, 0] = half[:, :, -1] = False
+        found = crossings(torch.cat((half[1:].flip(0), half)))
+    if not len(found.faces):
+        raise TrainingDiverged("the animal's surface has vanished from the grid; lower the learning rate of the shape")
+    inner, outer = (_cell(ends, len(y), len(z)) for ends in (found.inner, found.outer))
+    folded = torch.stack(
+        [(cell[0] - middle).abs() * len(y) * len(z) + cell[1] * len(z) + cell[2] for cell in (inner, outer)]
+    )
+    wanted, where = folded.unique(return_inverse=True)
+    i, j, k = _cell(wanted, len(y), len(z))
+    values = field(torch.stack((x[i], y[j], z[k]), -1))
+    rim = (i == middle) | (j == 0) | (j == len(y) - 1) | (k == 0) | (k == len(z) - 1)
+    values = torch.where(rim, values.clamp_max(0), values)[where]
+    both = torch.cat((-x[1:].flip(0), x))
+    points = [torch.stack((both[cell[0]], y[cell[1]], z[cell[2]]), -1) for cell in (inner, outer)]
+    return Mesh(place(*points, *values)[None], found.faces)
+
+
+def _cell(index: Int[Tensor, " points"], height: int, depth: int) -> tuple[Tensor, Tensor, Tensor]:
+    return index // (height * depth), index // depth % height, index % depth

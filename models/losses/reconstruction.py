@@ -1,0 +1,64 @@
+"""How far a rendering is from its photo, one number per image (MagicPony section 3.4; facts 3.1, 2.5).
+
+Means run over all pixels and channels, not over the mask, so weights do not depend on the resolution.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, interpolate
+
+from models.prediction import Batch, Prediction, Rendering
+
+HYPOTHESES = 4
+"""Viewpoints to choose from, one to a quadrant."""
+
+
+def mask(rendering: Rendering, batch: Batch) -> Float[Tensor, " batch"]:
+    """Squared silhouette error where the photo is known."""
+    return _mean((rendering.mask * batch.valid - batch.mask).square())
+
+
+def uncovered(rendering: Rendering, batch: Batch) -> Float[Tensor, " batch"]:
+    """Parts of the animal that no surface covers, the deeper the worse: mean (1 - M') inside.
+
+    Pulls the surface over thin parts, where the silhouette error alone has no slope.
+    """
+    if batch.inside is None:
+        raise ValueError("batch.inside is None; the loss `uncovered` needs the distance inside the mask")
+    return _mean((1 - rendering.mask) * batch.inside)
+
+
+def rgb(rendering: Rendering, batch: Batch) -> Float[Tensor, " batch"]:
+    """Absolute colour error one pixel inside the common silhouette."""
+    return _mean((rendering.rgb - batch.image).abs() * _common_interior(rendering, batch)[..., None])
+
+
+def features(rendering: Rendering, batch: Batch) -> Float[Tensor, " batch"] | None:
+    """Squared error of the rendered feature field against the photo's ViT features; None where there are none."""
+    if batch.features is None or rendering.features is None:
+        return None
+    size = batch.mask.shape[-2:]
+    photo = interpolate(batch.features, size=size, mode="bilinear", align_corners=False).permute(0, 2, 3, 1)
+    return _mean((rendering.features - photo).square() * _common_interior(rendering, batch)[..., None])
+
+
+def hypothesis(prediction: Prediction, error: Float[Tensor, " batch"]) -> Float[Tensor, ""]:
+    """Teaches each viewpoint's score to predict the `error` that the viewpoint ends up with."""
+    return (prediction.score - error.detach()).square().mean()
+
+
+def by_probability(error: Float[Tensor, " batch"], prediction: Prediction) -> Float[Tensor, ""]:
+    """Mean over the batch in which unlikely viewpoints hardly train the shape; weight 1 at uniform odds."""
+    return (error * prediction.probability.detach() * HYPOTHESES).mean()
+
+
+@torch.no_grad()
+def _common_interior(rendering: Rendering, batch: Batch) -> Tensor:
+    """1 where the 3 x 3 neighbourhood lies in both silhouettes: no blame for the antialiased rim."""
+    common = batch.mask * (rendering.mask * batch.valid > 0)
+    return (avg_pool2d(common[:, None], 3, stride=1, padding=1)[:, 0] > 0.99).to(common)
+
+
+def _mean(values: Tensor) -> Tensor:
+    return values.flatten(1).mean(1)

@@ -1,0 +1,57 @@
+"""MagicPony (Wu et al., CVPR 2023): explain the photo from its own viewpoint, and stay regular (facts 3)."""
+
+from typing import Literal
+
+from pydantic import Field
+from torch import Tensor
+
+from models.category import Category
+from models.config import Config
+from models.losses import reconstruction, regularisers
+from models.losses.distillation import Teacher
+from models.methods.terms import Method, Step, Term
+from models.schedule import Schedule
+
+
+class MagicPonyConfig(Config):
+    """Weights of the terms; the defaults are the paper code's."""
+
+    kind: Literal["magicpony"] = "magicpony"
+    mask: Schedule = Field(Schedule(10.0), description="silhouette error")
+    uncovered: Schedule = Field(Schedule(100.0), description="animal pixels without surface, by depth")
+    rgb: Schedule = Field(Schedule(1.0), description="colour error")
+    features: Schedule = Field(Schedule(10.0), description="error of the feature field")
+    judge_rgb: Schedule = Field(Schedule(1.0), description="colour error in the choice of viewpoints")
+    judge_features: Schedule = Field(Schedule(500.0), description="feature error in the choice of viewpoints")
+    hypothesis: Schedule = Field(Schedule(1.0), description="error of the predicted viewpoint scores")
+    eikonal: Schedule = Field(Schedule(0.01), description="slope of the distance field off 1")
+    eikonal_points: int = Field(5000, ge=1, description="places in the cube, and as many near the surface")
+    articulation: Schedule = Field(Schedule({0.42: 0.0, 0.43: 0.1}), description="squared bone angles")
+    deformation: Schedule = Field(Schedule(10.0), description="squared vertex shifts")
+
+    @property
+    def needs_teacher(self) -> bool:
+        """Whether `build` wants a teacher."""
+        return False
+
+    def build(self, category: Category, teacher: Teacher | None = None) -> Method:  # noqa: ARG002
+        """The table of terms."""
+        return Method(self.terms(), self.hypothesis)
+
+    def terms(self) -> tuple[Term, ...]:
+        """The rows that judge the photo's own view."""
+        return (
+            Term("mask", lambda s: reconstruction.mask(s.rendering, s.batch), self.mask, self.mask),
+            Term("uncovered", lambda s: reconstruction.uncovered(s.rendering, s.batch), self.uncovered, self.uncovered),
+            Term("rgb", lambda s: reconstruction.rgb(s.rendering, s.batch), self.rgb, self.judge_rgb),
+            Term(
+                "features", lambda s: reconstruction.features(s.rendering, s.batch), self.features, self.judge_features
+            ),
+            Term("eikonal", self._eikonal, self.eikonal),
+            Term("articulation", lambda s: regularisers.articulation(s.prediction), self.articulation),
+            Term("deformation", lambda s: regularisers.deformation(s.prediction), self.deformation),
+        )
+
+    def _eikonal(self, step: Step) -> Tensor:
+        animal, surface = step.animal, step.prediction.prior
+        return regularisers.eikonal(animal.sdf, surface, animal.half_extent, self.eikonal_points, step.generator)

@@ -1,0 +1,202 @@
+"""Every number of the evaluation: one row of `METRICS` each.
+
+To add a metric: its function in a module of this folder, its test, and one row here. The report prints what it is given.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from math import degrees, nan, pi, radians
+
+import numpy as np
+import trimesh
+
+from models.category import VIEWS
+from models.geometry.camera import view_word
+from models.geometry.mesh import Mesh
+from models.metrics.chamfer import chamfer
+from models.metrics.examples import Example
+from models.metrics.keypoints import pck, transfer_errors
+from models.metrics.outcomes import Picture, Reconstructor, copies, outcomes
+from models.metrics.silhouette import boundary_f, iou
+from models.metrics.table import PAPER, Evaluation, EvaluationConfig, Metric, Pairs, Row, Score, filled
+from models.metrics.views import azimuth_error, masked_psnr, relighting_error, same_quadrant
+
+__all__ = ["COPY", "METRICS", "PAPER", "Evaluation", "EvaluationConfig", "Reconstructor", "Row", "Score", "evaluate"]
+
+COPY = "copy of the photo"
+"""The baseline that answers every question about another view or light with the photo itself."""
+
+
+def evaluate(
+    methods: Mapping[str, Reconstructor], examples: Sequence[Example], config: EvaluationConfig
+) -> Evaluation:
+    """All metrics of all methods on the same examples."""
+    if not examples:
+        raise ValueError("evaluate: no examples; give at least one crop")
+    columns: dict[str, Pairs] = {
+        name: list(zip(examples, outcomes(method, examples, config.batch), strict=True))
+        for name, method in methods.items()
+    }
+    backward = {name: _head_at_minus_z(pairs) for name, pairs in columns.items()}
+    columns = {name: _turned_round(pairs) if backward[name] else pairs for name, pairs in columns.items()}
+    columns[COPY] = list(zip(examples, copies(examples), strict=True))
+    rows = [filled(metric, columns, config) for metric in METRICS]
+    return Evaluation(tuple(row for row in rows if row.scores), backward)
+
+
+def _head_at_minus_z(pairs: Pairs) -> bool:
+    """Whether the azimuths fit the truth, or else the view words, better after one half turn for all."""
+    for fit in (_azimuth(lambda ours, theirs: -azimuth_error(ours, theirs)), _view_words):
+        as_it_is, after = (np.asarray(fit(each, EvaluationConfig())) for each in (pairs, _turned_round(pairs)))
+        if np.isfinite(as_it_is).any():
+            return bool(np.nanmean(after) > np.nanmean(as_it_is))
+    return False
+
+
+def _turned_round(pairs: Pairs) -> Pairs:
+    return [(each, found if found.azimuth is None else replace(found, azimuth=found.azimuth + pi)) for each, found in pairs]
+
+
+Values = Callable[[Pairs, EvaluationConfig], list[float]]
+
+
+def _chamfer(pairs: Pairs, config: EvaluationConfig) -> list[float]:
+    return [
+        chamfer(found.mesh, _as_trimesh(each.mesh), config.chamfer).scaled if each.mesh and found.mesh else nan
+        for each, found in pairs
+    ]
+
+
+def _as_trimesh(mesh: Mesh) -> trimesh.Trimesh:
+    return trimesh.Trimesh(mesh.vertices[0].numpy(), mesh.faces.numpy(), process=False)
+
+
+def _pck(pairs: Pairs, config: EvaluationConfig) -> list[float]:
+    """Per cent of hits, one value per keypoint."""
+    known = [(each, found) for each, found in pairs if each.keypoints is not None and found.projection is not None]
+    if len(known) < 2:
+        return []
+    errors = transfer_errors(
+        np.stack([each.keypoints.numpy() for each, _ in known]),
+        np.stack([each.seen.numpy() for each, _ in known]),
+        np.stack([found.projection for _, found in known]),
+        np.stack([found.visible for _, found in known]),
+    )
+    boxes = np.array([_box(each.crop.mask[0].numpy() > 0.5) for each, _ in known])
+    return (100 * pck(errors, boxes, config.pck)).tolist()
+
+
+def _box(mask: np.ndarray) -> float:
+    """The longer side of the mask's box in normalised device coordinates."""
+    rows, columns = np.nonzero(mask)
+    return 2 * float(max(np.ptp(rows), np.ptp(columns)) + 1) / len(mask)
+
+
+def _azimuth(measure: Callable[[float, float], float]) -> Values:
+    """A measure of our azimuth and the true one."""
+    return lambda pairs, _: [
+        nan if each.azimuth is None or found.azimuth is None else float(measure(found.azimuth, each.azimuth))
+        for each, found in pairs
+    ]
+
+
+def _view_words(pairs: Pairs, _: EvaluationConfig) -> list[float]:
+    """Per cent of predicted cameras that the prompt's view word describes."""
+    words = [(int(each.crop.view[0]), found.azimuth) for each, found in pairs]
+    return [nan if word < 0 or azimuth is None else 100.0 * (VIEWS[word] == view_word(azimuth)) for word, azimuth in words]
+
+
+def _in(part: str, measure: Callable[[Picture, Picture], float]) -> Values:
+    """A measure of our pictures and the true ones: the mean over the `photo`, or over all `turned` or `relit`."""
+
+    def values(pairs: Pairs, _: EvaluationConfig) -> list[float]:
+        both = [(getattr(found, part), _truth(each, part)) for each, found in pairs]
+        return [
+            float(np.mean([measure(*row) for row in zip(ours, theirs, strict=True)])) if ours else nan
+            for ours, theirs in both
+        ]
+
+    return values
+
+
+def _truth(example: Example, part: str) -> list[Picture]:
+    shown = [(example.crop.image[0], example.crop.mask[0])]
+    if part != "photo":
+        shown = [(each.image, each.mask) for each in getattr(example, part)]
+    return [Picture(image.numpy(), mask.numpy() > 0.5) for image, mask in shown]
+
+
+def _iou(ours: Picture, theirs: Picture) -> float:
+    return 100 * iou(ours.mask, theirs.mask)
+
+
+def _boundary(ours: Picture, theirs: Picture) -> float:
+    return 100 * boundary_f(ours.mask, theirs.mask)
+
+
+def _psnr(ours: Picture, theirs: Picture) -> float:
+    return masked_psnr(ours.rgb, theirs.rgb, theirs.mask)
+
+
+def _relighting(ours: Picture, theirs: Picture) -> float:
+    return relighting_error(ours.rgb, theirs.rgb, ours.mask & theirs.mask)
+
+
+METRICS: tuple[Metric, ...] = (
+    Metric(
+        "Chamfer distance",
+        "target sides",
+        "lower",
+        "Animodel: equal volume, {c.chamfer.voxels} voxels along the shortest side, rigid ICP ({c.chamfer.icp_points} "
+        "points, {c.chamfer.icp_iterations} iterations), better of 0 and 180 degrees, {c.chamfer.points} points",
+        _chamfer,
+    ),
+    Metric(
+        "keypoint transfer PCK",
+        "%",
+        "higher",
+        "A-CSM/MagicPony: up to {c.pck.pairs} ordered pairs, hit below {c.pck.threshold} of the box padded by "
+        "{c.pck.padding} a side, mean over keypoints; the box is the mask's",
+        _pck,
+    ),
+    Metric("mask IoU", "%", "higher", "input view", _in("photo", _iou)),
+    Metric("boundary F", "%", "higher", "input view, 2 % of the side forgiven", _in("photo", _boundary)),
+    Metric("input view PSNR", "dB", "higher", "inside the true mask", _in("photo", _psnr)),
+    Metric(
+        "azimuth error",
+        "degrees",
+        "lower",
+        "after one half turn for the whole category where that is better",
+        _azimuth(lambda ours, theirs: degrees(azimuth_error(ours, theirs))),
+    ),
+    Metric(
+        "azimuth within 30 degrees",
+        "%",
+        "higher",
+        "as azimuth error",
+        _azimuth(lambda ours, theirs: 100.0 * (azimuth_error(ours, theirs) <= radians(30))),
+    ),
+    Metric(
+        "azimuth quadrant",
+        "%",
+        "higher",
+        "same signs of x and z, as azimuth error",
+        _azimuth(lambda ours, theirs: 100.0 * same_quadrant(ours, theirs)),
+    ),
+    Metric("view word", "%", "higher", "predicted camera lies in the bin of the prompt's view word", _view_words),
+    Metric(
+        "novel view PSNR",
+        "dB",
+        "higher",
+        "predicted camera turned by the true yaw, both cut to 2 sqrt(area), inside the true mask",
+        _in("turned", _psnr),
+    ),
+    Metric("novel view IoU", "%", "higher", "as novel view PSNR", _in("turned", _iou)),
+    Metric(
+        "relighting error",
+        "RMSE",
+        "lower",
+        "input view under the given light, best gain per picture, where both masks agree",
+        _in("relit", _relighting),
+    ),
+)

@@ -1,0 +1,106 @@
+"""Answers that do not look at the animal: what a learned model must beat.
+
+Their shapes are fitted to ground truth that training never sees, so they are stronger than an honest guess. Each stands
+side on, fills the crop as the crop rule says, and wears the mean colour of the photo.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import pi, tan
+
+import numpy as np
+import torch
+import trimesh
+from jaxtyping import Float
+from torch import Tensor
+
+from models.geometry.camera import DISTANCE, FOV, Camera, look_at
+from models.geometry.mesh import Mesh
+from models.prediction import Batch, Light, Prediction, Rendering
+from models.rendering import Renderer
+from models.rendering.deferred import render
+
+VOXELS = 48
+"""Voxels along the longest side when meshes are averaged."""
+
+
+def baselines(meshes: Sequence[trimesh.Trimesh], renderer: Renderer) -> dict[str, "Constant"]:
+    """The unit sphere, the mean ellipsoid and the mean shape of training meshes that stand in their own frames."""
+    if not meshes:
+        raise ValueError("baselines: no training mesh to average; give at least one")
+    sphere = trimesh.creation.icosphere(subdivisions=3)
+    ellipsoid = sphere.copy().apply_transform(np.diag((*np.mean([unit(m).extents for m in meshes], axis=0), 2.0)))
+    shapes = {"unit sphere": sphere, "mean ellipsoid": ellipsoid, "mean mesh": mean_mesh(meshes)}
+    return {name: Constant(_to_fill_the_crop(shape), renderer) for name, shape in shapes.items()}
+
+
+def unit(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
+    """The mesh with volume 1 and its centre of mass at the origin."""
+    with np.errstate(invalid="ignore"):
+        volume = abs(mesh.volume)
+    if not volume > 0:
+        raise ValueError(f"a mesh of {len(mesh.faces)} faces encloses a volume of {volume}; give a closed surface")
+    return mesh.copy().apply_translation(-mesh.center_mass).apply_scale(volume ** (-1 / 3))
+
+
+def mean_mesh(meshes: Sequence[trimesh.Trimesh]) -> trimesh.Trimesh:
+    """The surface of the points that lie inside at least half of the meshes, or of their mirror images, at unit volume."""
+    from skimage.measure import marching_cubes
+
+    meshes = [unit(mesh) for mesh in meshes]
+    reach = 1.05 * max(np.abs(mesh.bounds).max() for mesh in meshes)
+    ticks, pitch = np.linspace(-reach, reach, VOXELS + 1, retstep=True)
+    points = np.stack(np.meshgrid(ticks, ticks, ticks, indexing="ij"), -1)
+    inside = np.mean([_filled(mesh, pitch / 2, points) for mesh in meshes], axis=0)
+    vertices, faces, _, _ = marching_cubes((inside + inside[::-1]) / 2, 0.5, spacing=(pitch,) * 3, gradient_direction="ascent")
+    return unit(trimesh.Trimesh(vertices - reach, faces))
+
+
+def _filled(mesh: trimesh.Trimesh, pitch: float, points: Float[np.ndarray, "*grid 3"]) -> Float[np.ndarray, "*grid"]:
+    return mesh.voxelized(pitch).fill().is_filled(points.reshape(-1, 3)).reshape(points.shape[:-1]).astype(float)
+
+
+def _to_fill_the_crop(shape: trimesh.Trimesh) -> Mesh:
+    """The shape scaled so that its mean shadow is a quarter of the view: a convex body's is a quarter of its surface."""
+    view = (2 * DISTANCE * tan(FOV / 2)) ** 2
+    scaled = shape.copy().apply_scale((view / shape.convex_hull.area) ** 0.5)
+    vertices = torch.tensor(np.asarray(scaled.vertices), dtype=torch.float32)
+    return Mesh(vertices[None], torch.tensor(np.asarray(scaled.faces), dtype=torch.int64))
+
+
+@dataclass(frozen=True)
+class Constant:
+    """One shape seen from its right side, whatever the photo."""
+
+    mesh: Mesh
+    renderer: Renderer
+
+    def predict(self, batch: Batch) -> Prediction:
+        """The same animal for every crop, in the mean colour of its mask."""
+        count = len(batch)
+        colour = (batch.image * batch.mask[..., None]).sum((1, 2)) / batch.mask.sum((1, 2)).clamp(min=1)[:, None]
+        ones = torch.ones(count)
+        return Prediction(
+            mesh=Mesh(self.mesh.vertices.expand(count, -1, -1), self.mesh.faces),
+            rest=self.mesh,
+            prior=self.mesh.vertices[0],
+            camera=look_at(ones * pi / 2, ones * 0),
+            light=Light(torch.tensor((0.0, 0.0, 1.0)).repeat(count, 1), ones, ones * 0),
+            texture_code=colour,
+            hypothesis=torch.zeros(count, dtype=torch.int64),
+            score=ones * 0,
+            probability=ones,
+            deformation=None,
+            angles=None,
+        )
+
+    def render(
+        self, prediction: Prediction, size: int, camera: Camera | None = None, light: Light | None = None
+    ) -> Rendering:
+        """The shape in its one colour."""
+
+        def albedo(points: Float[Tensor, "points 3"], image: Tensor) -> Float[Tensor, "points 3"]:
+            return prediction.texture_code[image]
+
+        camera, light = camera or prediction.camera, light or prediction.light
+        return render(self.renderer, prediction.mesh, camera, light, size, albedo, prediction.prior[None], None)

@@ -1,0 +1,29 @@
+"""How well two outlines agree."""
+
+import numpy as np
+from jaxtyping import Bool
+from scipy.ndimage import binary_erosion, distance_transform_edt
+
+TOLERANCE = 0.02
+"""Share of the image side by which a boundary may be off and still count (2 px of 96)."""
+
+
+def iou(ours: Bool[np.ndarray, "height width"], theirs: Bool[np.ndarray, "height width"]) -> float:
+    """Intersection over union; 1 when both are empty."""
+    union = (ours | theirs).sum()
+    return float((ours & theirs).sum() / union) if union else 1.0
+
+
+def boundary_f(ours: Bool[np.ndarray, "height width"], theirs: Bool[np.ndarray, "height width"]) -> float:
+    """F-measure of the boundary pixels (Perazzi et al. 2016, the DAVIS measure) within `TOLERANCE` of each other."""
+    our_edge, their_edge = _edge(ours), _edge(theirs)
+    if not our_edge.any() or not their_edge.any():
+        return float(our_edge.any() == their_edge.any())
+    reach = max(1.0, TOLERANCE * len(ours))
+    precision = (distance_transform_edt(~their_edge)[our_edge] <= reach).mean()
+    recall = (distance_transform_edt(~our_edge)[their_edge] <= reach).mean()
+    return float(2 * precision * recall / max(precision + recall, 1e-12))
+
+
+def _edge(mask: Bool[np.ndarray, "height width"]) -> Bool[np.ndarray, "height width"]:
+    return mask & ~binary_erosion(mask)

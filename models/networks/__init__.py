@@ -1,0 +1,1 @@
+"""The networks of the category model: one file per part of the animal."""

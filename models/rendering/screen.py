@@ -1,0 +1,34 @@
+"""Where clip positions fall on the pixel grid."""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+class Screen(NamedTuple):
+    """Vertices of all images in one row, in pixels: pixel centres are whole numbers, rows grow downwards."""
+
+    x: Float[Tensor, " points"]
+    y: Float[Tensor, " points"]
+
+
+def to_screen(clip: Float[Tensor, "batch vertices 4"], size: int) -> Screen:
+    """Screen positions; nan before the near plane, so that comparisons drop such faces, yet with finite gradient."""
+    x, y, z, w = clip.reshape(-1, 4).unbind(-1)
+    visible = (w > 1e-6) & (z > -w)
+    w = torch.where(visible, w, 1.0)
+    return Screen(*(torch.where(visible, (axis / w + 1) * (size / 2) - 0.5, torch.nan) for axis in (x, y)))
+
+
+def corner_points(faces: Int[Tensor, "faces 3"], batch: int, vertices: int) -> tuple[Tensor, Tensor, Tensor]:
+    """For each corner the point number of every (image, face), images first."""
+    offset = torch.arange(batch, device=faces.device)[:, None] * vertices
+    first, second, third = ((corner + offset).flatten() for corner in faces.unbind(1))
+    return first, second, third
+
+
+def double_area(x: tuple[Tensor, Tensor, Tensor], y: tuple[Tensor, Tensor, Tensor]) -> Float[Tensor, " faces"]:
+    """Twice the signed screen area; the sign tells which way a face looks."""
+    return (x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0])

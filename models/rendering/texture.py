@@ -1,0 +1,65 @@
+"""From a colour field to a picture on the surface: unwraps a mesh, and paints what the field says."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, UInt8
+from scipy.ndimage import distance_transform_edt
+from torch import Tensor
+
+from models.errors import MissingPackage
+from models.rendering import Renderer
+
+PADDING_PX = 4
+"""Texels between charts, for mipmaps."""
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """A mesh cut into charts: vertices on a cut appear once per chart."""
+
+    source: Int[np.ndarray, " corners"]
+    """The mesh's vertex behind each vertex of the atlas."""
+    faces: Int[np.ndarray, "faces 3"]
+    """The same faces in the same order, by atlas vertices."""
+    uv: Float[np.ndarray, "corners 2"]
+    """In [0, 1]; (0, 0) is the top left corner of the texture, as in glTF."""
+
+
+def unwrap(vertices: Float[np.ndarray, "vertices 3"], faces: Int[np.ndarray, "faces 3"], size: int) -> Atlas:
+    """Charts that do not overlap, with `PADDING_PX` texels between them at a texture of `size`; xatlas draws them."""
+    try:
+        import xatlas
+    except ModuleNotFoundError as error:
+        raise MissingPackage("a textured asset needs charts: pip install xatlas") from error
+    atlas = xatlas.Atlas()
+    atlas.add_mesh(vertices.astype(np.float32), faces.astype(np.uint32))
+    packing = xatlas.PackOptions()
+    packing.resolution, packing.padding = size, PADDING_PX
+    atlas.generate(xatlas.ChartOptions(), packing)
+    source, corners, uv = atlas[0]
+    return Atlas(source.astype(np.int64), corners.astype(np.int64), uv)
+
+
+def bake(
+    atlas: Atlas,
+    canonical: Float[Tensor, "vertices 3"],
+    albedo: Callable[[Float[Tensor, "points 3"]], Float[Tensor, "points 3"]],
+    renderer: Renderer,
+    size: int,
+) -> UInt8[np.ndarray, "{size} {size} 3"]:
+    """The colour field on the charts, read at `canonical` points; gaps take the nearest colour."""
+    uv = torch.from_numpy(atlas.uv).to(canonical)
+    flat = torch.cat((2 * uv - 1, torch.zeros_like(uv[:, :1]), torch.ones_like(uv[:, :1])), -1)
+    faces = torch.from_numpy(atlas.faces).to(canonical.device)
+    fragments = renderer.rasterize(flat[None], faces, size)
+    points = renderer.interpolate(canonical[torch.from_numpy(atlas.source)][None], fragments, faces)[0]
+    covered = fragments.face[0] >= 0
+    if not covered.any():
+        raise ValueError(f"texture: no texel of {size} x {size} is covered by {len(faces)} faces; give a mesh with area")
+    colors = np.zeros((size, size, 3), np.uint8)
+    colors[covered.cpu().numpy()] = (albedo(points[covered]).clamp(0, 1) * 255).round().byte().cpu().numpy()
+    nearest = distance_transform_edt(~covered.cpu().numpy(), return_distances=False, return_indices=True)
+    return colors[tuple(nearest)]

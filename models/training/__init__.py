@@ -1,0 +1,1 @@
+"""How a method fits an animal to its crops."""

@@ -1,0 +1,220 @@
+"""One training loop for every method: draw, predict, render, sum the table, step, save.
+
+All randomness comes from (seed, step), so a run that is stopped and continued ends in the same numbers as one that
+was not (bit-exact on a CPU).
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+import torch
+from jaxtyping import UInt8
+from numpy import ndarray
+from pydantic import Field
+from torch import Tensor
+
+from models.animal import Animal
+from models.config import Config
+from models.errors import TrainingDiverged
+from models.methods.terms import Method, Step
+from models.rendering import Renderer
+from models.schedule import Schedule
+from models.training.batch import Crops, drawn, random
+from models.training.panels import ROWS, panel
+from models.training.progress import Meter, line
+
+logger = logging.getLogger(__name__)
+
+SHOWN = ("mask", "rgb", "features", "sds")
+"""Terms on the progress line; the report gets all of them."""
+SKIPS, SKIP_SHARE = 20, 0.02
+"""Steps without finite gradient that are let pass: marching tetrahedra now and then give a triangle without area."""
+
+
+class TrainingConfig(Config):
+    """How long, how fast, and how often to look."""
+
+    steps: int = Field(2500, ge=1, description="optimiser steps of the whole run")
+    batch: int = Field(4, ge=1, description="crops per step")
+    size: int = Field(96, ge=16, description="training resolution in pixels")
+    seed: int = Field(0, ge=0, description="seed of everything random")
+    mirror: bool = Field(True, description="show half of the crops mirrored left to right")
+    rate_shape: float = Field(1e-3, gt=0, description="learning rate of what all animals share")
+    rate_pose: float = Field(1e-4, gt=0, description="learning rate of the viewpoint network")
+    rate_rest: float = Field(7e-4, gt=0, description="learning rate of everything else")
+    decay: Schedule = Field(Schedule(1.0), description="factor on all learning rates")
+    clip: float = Field(1.0, gt=0, description="largest norm of the whole gradient")
+    report_every: int = Field(50, ge=1, description="steps between reports")
+    panel_every: int = Field(500, ge=1, description="steps between panels of pictures")
+    save_every: int = Field(500, ge=1, description="steps between checkpoints")
+
+
+class Checkpoints(Protocol):
+    """Where whole training states are kept."""
+
+    def save(self, step: int, state: dict[str, Any]) -> None:
+        """Keep the state after `step` steps."""
+        ...
+
+    def newest(self) -> tuple[int, dict[str, Any]] | None:
+        """The newest whole state, or None."""
+        ...
+
+
+Report = Callable[[int, dict[str, float], UInt8[ndarray, "height width 3"] | None], None]
+"""Takes (step, values by name, a panel of pictures or None)."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a run ended."""
+
+    steps: int
+    skipped: int
+    """Steps whose gradient was not finite."""
+    values: dict[str, float]
+    """Means over the last report's steps."""
+
+
+def fit(
+    animal: Animal,
+    method: Method,
+    config: TrainingConfig,
+    crops: Crops,
+    renderer: Renderer,
+    checkpoints: Checkpoints,
+    report: Report,
+) -> Summary:
+    """Train `animal` in place to the end of the run, from the newest checkpoint if there is one.
+
+    Stopped by a signal or Ctrl-C, it saves where it stands before it lets the exception through.
+
+    Raises TrainingDiverged if a term or too many gradients become non-finite.
+    """
+    run = _Run(animal, method, config, crops, renderer, checkpoints, report)
+    run.resume()
+    try:
+        while run.step < config.steps:
+            run.advance()
+    except BaseException as stopped:
+        # Signals (KeyboardInterrupt, Prefect's TerminationSignal) are no Exception; an error leaves no new checkpoint.
+        if not isinstance(stopped, Exception) and run.whole:
+            logger.info("stopped by %s; saving step %d", type(stopped).__name__, run.step)
+            run.save()
+        raise
+    return Summary(run.step, run.skipped, run.values)
+
+
+@dataclass
+class _Run:
+    animal: Animal
+    method: Method
+    config: TrainingConfig
+    crops: Crops
+    renderer: Renderer
+    checkpoints: Checkpoints
+    report: Report
+
+    def __post_init__(self) -> None:
+        groups = self.animal.parameter_groups()
+        rates = {"shape": self.config.rate_shape, "pose": self.config.rate_pose, "rest": self.config.rate_rest}
+        self.optimizer = torch.optim.Adam([{"params": groups[name], "lr": rate} for name, rate in rates.items()])
+        self.rates = list(rates.values())
+        self.step = self.skipped = self.saved = 0
+        self.whole = True
+        """False while the weights are half updated."""
+        self.values: dict[str, float] = {}
+        self.virtual: list[tuple[str, Tensor]] = []
+        """Captions and pictures of the newest views shown to a teacher."""
+        self.meter = Meter()
+
+    def resume(self) -> None:
+        """Go on from the newest checkpoint."""
+        found = self.checkpoints.newest()
+        if found is None:
+            return
+        self.step, state = found
+        self.animal.load_state_dict(state["animal"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.skipped, self.saved = state["skipped"], self.step
+        logger.info("continuing from the checkpoint of step %d", self.step)
+
+    def save(self) -> None:
+        """Keep the state after the steps done so far."""
+        state = {"animal": self.animal.state_dict(), "optimizer": self.optimizer.state_dict(), "skipped": self.skipped}
+        self.checkpoints.save(self.step, state)
+        self.saved = self.step
+
+    def advance(self) -> None:
+        """One optimiser step, and what is due after it."""
+        step = self._forward()
+        loss, values = self.method.loss(step)
+        self._check(values)
+        loss.backward()
+        norm = self._update()
+        self.virtual = step.pictures or self.virtual
+        self.meter.add({"loss": loss.detach(), **values, "gradient_norm": norm, **step.notes})
+        last = self.step == self.config.steps
+        if last or self.step % self.config.report_every == 0:
+            self._tell(step, last)
+        if last or self.step % self.config.save_every == 0:
+            self.save()
+
+    def _forward(self) -> Step:
+        config, progress = self.config, self.step / self.config.steps
+        generator = random(config.seed, "step", self.step)
+        rows, flipped = drawn(len(self.crops), config.batch, self.step, config.seed)
+        batch = self.crops.batch(rows, flipped if config.mirror else None)
+        self.animal.train()
+        prediction = self.animal(batch, progress, generator)
+        render = partial(self.animal.render, renderer=self.renderer)
+        rendering = render(prediction, size=config.size)
+        return Step(self.step, progress, self.animal, batch, prediction, rendering, render, generator)
+
+    def _check(self, values: dict[str, Tensor]) -> None:
+        finite = torch.stack(list(values.values())).isfinite()
+        if finite.all():
+            return
+        name = next(name for name, good in zip(values, finite.tolist(), strict=True) if not good)
+        raise TrainingDiverged(
+            f"loss term {name} is {values[name].item()} at step {self.step}; {self._newest()}; "
+            "lower the learning rates or that term's weight"
+        )
+
+    def _update(self) -> Tensor:
+        """Clip and step; a non-finite gradient changes nothing and is counted."""
+        parameters = [each for group in self.optimizer.param_groups for each in group["params"]]
+        norm = torch.nn.utils.clip_grad_norm_(parameters, self.config.clip)
+        factor = self.config.decay.at(self.step / self.config.steps)
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = rate * factor
+        self.whole = False
+        if norm.isfinite():
+            self.optimizer.step()
+        else:
+            self.skipped += 1
+        self.optimizer.zero_grad(set_to_none=True)
+        self.step += 1
+        self.whole = True
+        if self.skipped > SKIPS + SKIP_SHARE * self.step:
+            raise TrainingDiverged(
+                f"{self.skipped} of {self.step} steps had a non-finite gradient; {self._newest()}; "
+                "lower the learning rates"
+            )
+        return norm.detach().nan_to_num(0, 0, 0)
+
+    def _tell(self, step: Step, last: bool) -> None:
+        self.values = {**self.meter.read(), "skipped": float(self.skipped)}
+        logger.info("%s", line(self.step, self.config.steps, self.values, SHOWN))
+        pictured = last or self.step % self.config.panel_every == 0
+        self.report(self.step, self.values, self._panel(step) if pictured else None)
+
+    def _panel(self, step: Step) -> UInt8[ndarray, "height width 3"]:
+        batch = self.crops.batch(torch.arange(min(ROWS, len(self.crops))))
+        return panel(self.animal, step.render, batch, step.progress, self.virtual)
+
+    def _newest(self) -> str:
+        return f"the last whole checkpoint is of step {self.saved}" if self.saved else "there is no checkpoint yet"

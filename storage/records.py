@@ -1,0 +1,177 @@
+"""What is written down about samples, shards and snapshots, and the small references that tasks hand each other."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=80)]
+"""Safe as a folder name on every system, and as a key in a tar."""
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Stage = Literal["raw", "curated"]
+Split = Literal["train", "validation"]
+
+VALIDATION_SHARE = 0.1
+
+
+class Record(BaseModel):
+    """Frozen; an unknown key is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ShardRef(Record):
+    """One shard: generated photos of a recipe (raw), or the crops kept of them (curated)."""
+
+    root: str
+    category: Name
+    stage: Stage
+    digest: Name = Field(description="digest of the recipe")
+    index: int = Field(ge=0)
+
+
+class DatasetRef(Record):
+    """One pinned snapshot."""
+
+    root: str
+    category: Name
+    snapshot: int = Field(ge=1)
+
+
+class ModelRef(Record):
+    """One training run; its key follows from config and snapshot, so the same run continues."""
+
+    root: str
+    category: Name
+    run: Name
+
+
+class ReleaseRef(Record):
+    """One published release, named after the run it shows."""
+
+    root: str
+    category: Name
+    run: Name
+
+
+class SampleRow(Record):
+    """One attempted sample, kept or not: how it was made, what was measured, and where its bytes lie."""
+
+    key: Name
+    category: Name
+    prompt: str
+    view: str = ""
+    coat: str = ""
+    action: str = ""
+    place: str = ""
+    seed: int
+    sampler: str = ""
+    steps: int = 0
+    guidance: float = 0.0
+    model: str = Field(description="id of the generator's weights")
+    model_digest: str = Field(description="revision or digest of the generator's weights")
+    photo_width: int = Field(ge=1, description="pixels of the generated photo")
+    photo_height: int = Field(ge=1)
+    box: tuple[int, int, int, int] | None = Field(
+        None, description="crop in photo pixels as x, y, width, height; may reach outside; None is the whole photo"
+    )
+    scores: dict[str, float] = Field({}, description="what the filters and the segmenter measured")
+    kept: bool = True
+    reason: str = Field("", description="why it was dropped, one to three words")
+    split: Split = "train"
+    sha256: str = Field("", description="of the stored image; empty where none is stored")
+    width: int = Field(0, description="pixels of the stored image")
+    height: int = 0
+    image_offset: int = Field(0, description="bytes from the start of the tar")
+    image_size: int = Field(0, description="bytes; 0 where nothing is stored")
+    mask_offset: int = 0
+    mask_size: int = 0
+    features_offset: int = 0
+    features_size: int = 0
+
+
+class ShardManifest(Record):
+    """What commits a shard: the recipe, the counts, and the contents of its two files."""
+
+    category: Name
+    stage: Stage
+    digest: Name
+    index: int
+    config: dict[str, Any] = Field(description="the whole recipe, for whoever asks how it was made")
+    made_from: str = Field("", description="sha256 of the raw shard's tar")
+    rows: int = Field(description="samples attempted")
+    stored: int = Field(description="samples in the tar")
+    kept: int = Field(description="samples that go on")
+    reasons: dict[str, int] = Field(description="dropped samples by reason")
+    tar_bytes: int
+    tar_sha256: Sha256
+    table_bytes: int
+    table_sha256: Sha256
+
+
+class SnapshotShard(Record):
+    """One shard as a snapshot pins it."""
+
+    stage: Stage
+    digest: Name
+    index: int
+    rows: int
+    kept: int
+    reasons: dict[str, int]
+    tar_bytes: int
+    tar_sha256: Sha256
+    table_sha256: Sha256
+
+
+class Snapshot(Record):
+    """One immutable list of shards of one recipe, ordered by index. It holds every shard index of its parent."""
+
+    id: int = Field(ge=1)
+    category: Name
+    parent: int | None = Field(description="the snapshot of the same recipe that this one adds to")
+    digest: Name = Field(description="digest of the recipe")
+    config: dict[str, Any] = Field(description="the recipe")
+    shards: tuple[SnapshotShard, ...]
+
+    @property
+    def rows(self) -> int:
+        """Samples attempted."""
+        return sum(shard.rows for shard in self.shards)
+
+    @property
+    def kept(self) -> int:
+        """Samples to learn from."""
+        return sum(shard.kept for shard in self.shards)
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Dropped samples by reason."""
+        return dict(sum((Counter(shard.reasons) for shard in self.shards), Counter[str]()))
+
+
+def digest(value: object) -> str:
+    """16 hex letters of the sha256 of `value` as canonical JSON; pydantic records count by their fields."""
+    text = json.dumps(value, default=_plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return sha256(text.encode()).hexdigest()[:16]
+
+
+def content_key(category: str, model_digest: str, prompt: str, seed: int) -> str:
+    """The key of a sample: what it is made of, so the same inputs have the same key everywhere."""
+    return f"{category}-{digest([category, model_digest, prompt, seed])}"
+
+
+def split_of(key: str) -> Split:
+    """Validation for one key in ten, by its hash: a growing data set never moves a sample."""
+    place = int(sha256(f"split {key}".encode()).hexdigest()[:8], 16) / 16**8
+    return "validation" if place < VALIDATION_SHARE else "train"
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, Mapping):
+        return dict(cast(Mapping[str, object], value))
+    raise TypeError(f"{type(value).__name__} has no canonical JSON; give plain values or pydantic records")

@@ -1,0 +1,69 @@
+"""Samples read from committed shards, in any order: a map-style data set over plain WebDataset tars."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from storage import files, layout, shards, snapshots
+from storage.members import Sample, decoded
+from storage.records import DatasetRef, SampleRow, ShardManifest, ShardRef, Split
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Stored samples by number. Reading one opens its tar at the offset in its row."""
+
+    rows: tuple[SampleRow, ...]
+    tars: tuple[Path, ...]
+    """Of each row."""
+    views: tuple[str, ...] = ()
+    """View words, in the order that `Sample.view` counts them."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.rows)
+
+    def __getitem__(self, number: int) -> Sample:
+        """The sample, read from the disk."""
+        row, tar = self.rows[number], self.tars[number]
+        with open(tar, "rb") as file:
+            parts = {name: os.pread(file.fileno(), size, offset) for name, offset, size in shards.stored(row)}
+        sample = decoded(row, parts, str(tar))
+        return replace(sample, view=self.views.index(row.view) if row.view in self.views else -1)
+
+    def __iter__(self) -> Iterator[Sample]:
+        """All of them in order."""
+        return (self[number] for number in range(len(self)))
+
+
+def of_shard(ref: ShardRef, views: Sequence[str] = ()) -> Samples:
+    """All stored samples of one shard.
+
+    Raises MissingArtifact if it is not committed, CorruptArtifact if it is not byte by byte what was committed.
+    """
+    return _joined([_opened(ref, shards.manifest(ref))], views)
+
+
+def of_dataset(ref: DatasetRef, split: Split, views: Sequence[str] = ()) -> Samples:
+    """The kept samples of one split of a snapshot, in its order.
+
+    Raises MissingArtifact or CorruptArtifact if a shard is not byte by byte what the snapshot pinned.
+    """
+    parts: list[tuple[Path, list[SampleRow]]] = []
+    for pinned in snapshots.read(ref).shards:
+        shard = snapshots.shard(ref, pinned)
+        tar, rows = _opened(shard, snapshots.vouched(ref, pinned))
+        parts.append((tar, [row for row in rows if row.kept and row.split == split]))
+    return _joined(parts, views)
+
+
+def _opened(ref: ShardRef, manifest: ShardManifest) -> tuple[Path, list[SampleRow]]:
+    tar = files.local(layout.tar(ref), manifest.tar_sha256)
+    rows = shards.checked(ref, manifest, tar.read_bytes())
+    return tar, [row for row in rows if row.image_size]
+
+
+def _joined(parts: Sequence[tuple[Path, Sequence[SampleRow]]], views: Sequence[str]) -> Samples:
+    rows = tuple(row for _, some in parts for row in some)
+    return Samples(rows, tuple(tar for tar, some in parts for _ in some), tuple(views))

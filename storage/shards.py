@@ -1,0 +1,252 @@
+"""Shards: 64 to 1,000 samples in one tar with its index, made once, and committed by the manifest that is written last.
+
+Whatever happens before the manifest has its name is redone; whatever happens after is skipped.
+"""
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from storage import files, layout
+from storage.errors import CorruptArtifact, MissingArtifact, words
+from storage.members import FEATURES, IMAGE, JSON, MASK, Sample, encoded, packed, places
+from storage.records import Record, SampleRow, ShardManifest, ShardRef, digest
+from storage.tables import from_parquet, to_parquet
+
+logger = logging.getLogger(__name__)
+
+REMEDY = "put the shard in quarantine and make it again"
+
+
+class Quarantined(Record):
+    """A corrupt shard that was moved away."""
+
+    shard: str
+    reason: str
+
+
+def write(
+    ref: ShardRef, samples: Iterable[Sample], config: BaseModel | Mapping[str, Any], made_from: str = ""
+) -> ShardManifest:
+    """Write and commit one shard; if another writer committed it in the meantime, that one stands.
+
+    `config` is the recipe whose digest names the shard, `made_from` the sha256 of the raw tar it was curated from.
+    Raises StorageFull with nothing left behind, ValueError for samples that contradict themselves.
+    """
+    if digest(config) != ref.digest:
+        raise ValueError(f"{layout.manifest(ref)}: the recipe's digest is {digest(config)}; name the shard after it")
+    tar, rows = _packed(ref, samples)
+    table = to_parquet(rows)
+    made = ShardManifest(
+        category=ref.category,
+        stage=ref.stage,
+        digest=ref.digest,
+        index=ref.index,
+        config=config.model_dump(mode="json") if isinstance(config, BaseModel) else json.loads(json.dumps(config)),
+        made_from=made_from,
+        rows=len(rows),
+        stored=sum(row.image_size > 0 for row in rows),
+        kept=sum(row.kept for row in rows),
+        reasons=dict(sorted(Counter(row.reason for row in rows if not row.kept).items())),
+        tar_bytes=len(tar),
+        tar_sha256=sha256(tar).hexdigest(),
+        table_bytes=len(table),
+        table_sha256=sha256(table).hexdigest(),
+    )
+    with files.locked(layout.manifest(ref)):
+        if (found := _sound(ref, thorough=False)) is not None:
+            return found
+        _commit(ref, tar, table, made)
+    return made
+
+
+def committed(ref: ShardRef, thorough: bool = False) -> ShardManifest | None:
+    """The manifest of a committed shard, or None if it has to be made: because it is missing, or corrupt.
+
+    A corrupt one is moved to quarantine. Sizes are always checked, contents only if `thorough`.
+    """
+    try:
+        return verify(ref) if thorough else manifest(ref)
+    except MissingArtifact:
+        return None
+    except CorruptArtifact:
+        with files.locked(layout.manifest(ref)):
+            return _sound(ref, thorough)
+
+
+def manifest(ref: ShardRef) -> ShardManifest:
+    """The manifest of a committed shard whose files have the right sizes.
+
+    Raises MissingArtifact if it is not committed, CorruptArtifact if a file is gone or has another size.
+    """
+    found = _read(ref)
+    if found is None:
+        raise MissingArtifact(layout.manifest(ref), "is not committed", "run the stage that makes it")
+    for url, expected in ((layout.tar(ref), found.tar_bytes), (layout.table(ref), found.table_bytes)):
+        if (size := files.size(url)) != expected:
+            raise CorruptArtifact(url, "is gone" if size is None else f"has {size} bytes, not {expected}", REMEDY)
+    return found
+
+
+def verify(ref: ShardRef) -> ShardManifest:
+    """The manifest of a shard whose every byte is as it was committed.
+
+    Raises MissingArtifact if it is not committed, CorruptArtifact if it is not what was committed.
+    """
+    found = manifest(ref)
+    checked(ref, found, files.get(layout.tar(ref)))
+    return found
+
+
+def checked(ref: ShardRef, entry: ShardManifest, tar: bytes) -> list[SampleRow]:
+    """The rows of a shard, once its tar and table are found to be what `entry` says and to fit each other.
+
+    Raises CorruptArtifact otherwise.
+    """
+    if sha256(tar).hexdigest() != entry.tar_sha256:
+        raise CorruptArtifact(layout.tar(ref), "has other contents than its manifest says", REMEDY)
+    found, index = places(tar, layout.tar(ref)), rows(ref, entry)
+    for row in index:
+        for extension, offset, size in stored(row):
+            if found.pop(f"{row.key}.{extension}", None) != (offset, size):
+                raise CorruptArtifact(layout.table(ref), f"{row.key}.{extension} is not where its row says", REMEDY)
+        found.pop(f"{row.key}.{JSON}", None)
+    if found:
+        raise CorruptArtifact(layout.tar(ref), f"{len(found)} members have no row, {min(found)!r} is one", REMEDY)
+    return index
+
+
+def rows(ref: ShardRef, entry: ShardManifest) -> list[SampleRow]:
+    """The index of a shard, as its manifest `entry` vouches for it.
+
+    Raises CorruptArtifact if it is not.
+    """
+    data = files.get(layout.table(ref))
+    if sha256(data).hexdigest() != entry.table_sha256:
+        raise CorruptArtifact(layout.table(ref), "has other contents than its manifest says", REMEDY)
+    found = from_parquet(data, layout.table(ref))
+    if len(found) != entry.rows:
+        raise CorruptArtifact(layout.table(ref), f"has {len(found)} rows, not {entry.rows}", REMEDY)
+    return found
+
+
+def stored(row: SampleRow) -> Iterator[tuple[str, int, int]]:
+    """Extension, offset and size of every array that is stored of a sample."""
+    members = (
+        (IMAGE, row.image_offset, row.image_size),
+        (MASK, row.mask_offset, row.mask_size),
+        (FEATURES, row.features_offset, row.features_size),
+    )
+    return (member for member in members if member[2])
+
+
+def quarantined(root: str, category: str) -> list[Quarantined]:
+    """All corrupt shards of a category that were moved away, and why."""
+    folder = layout.quarantine(root, category)
+    notes = (layout.reason(layout.member(folder, name)) for name in files.names(folder))
+    return [Quarantined.model_validate_json(files.get(note)) for note in notes if files.size(note) is not None]
+
+
+@contextmanager
+def working(ref: ShardRef) -> Generator[ShardManifest | None]:
+    """Hold a shard while making it, so that nobody makes it twice at once; gives `committed(ref)`."""
+    with files.locked(layout.tar(ref)):
+        yield committed(ref)
+
+
+def _packed(ref: ShardRef, samples: Iterable[Sample]) -> tuple[bytes, list[SampleRow]]:
+    """The tar, and the rows with the places of their members in it."""
+    rows: dict[str, SampleRow] = {}
+
+    def members() -> Iterator[tuple[str, dict[str, bytes]]]:
+        for sample in samples:
+            _check(ref, sample, rows)
+            parts = encoded(sample)
+            height, width = (0, 0) if sample.image is None else sample.image.shape[:2]
+            image_sha256 = sha256(parts[IMAGE]).hexdigest() if parts else ""
+            measured = {"width": width, "height": height, "sha256": image_sha256}
+            rows[sample.row.key] = sample.row.model_copy(update=measured)
+            if parts:
+                yield sample.row.key, parts
+
+    tar = packed(members())
+    found = places(tar, layout.tar(ref))
+    return tar, [_placed(row, found) for row in rows.values()]
+
+
+def _placed(row: SampleRow, found: Mapping[str, tuple[int, int]]) -> SampleRow:
+    update: dict[str, int] = {}
+    for name, extension in (("image", IMAGE), ("mask", MASK), ("features", FEATURES)):
+        offset, size = found.get(f"{row.key}.{extension}", (0, 0))
+        update |= {f"{name}_offset": offset, f"{name}_size": size}
+    return row.model_copy(update=update)
+
+
+def _check(ref: ShardRef, sample: Sample, earlier: Mapping[str, SampleRow]) -> None:
+    row, where = sample.row, f"{layout.tar(ref)}: sample {sample.row.key}"
+    if row.key in earlier:
+        raise ValueError(f"{where} comes twice; give every sample of a shard its own seed")
+    if row.category != ref.category:
+        raise ValueError(f"{where} is of category {row.category!r}; the shard is of {ref.category!r}")
+    if row.kept == bool(row.reason):
+        raise ValueError(f"{where} has kept {row.kept} and reason {row.reason!r}; give a reason where it is dropped")
+    if row.kept and sample.image is None:
+        raise ValueError(f"{where} is kept and has no image; give the image or a reason to drop it")
+    if sample.mask is not None and (sample.image is None or sample.mask.shape != sample.image.shape[:2]):
+        raise ValueError(f"{where} has a mask of shape {sample.mask.shape}; give one of the image's size")
+
+
+def _commit(ref: ShardRef, tar: bytes, table: bytes, made: ShardManifest) -> None:
+    try:
+        files.put(layout.tar(ref), tar)
+        files.put(layout.table(ref), table)
+        files.put(layout.manifest(ref), made.model_dump_json(indent=1).encode())
+    except Exception:
+        for url in (layout.manifest(ref), layout.table(ref), layout.tar(ref)):
+            with suppress(OSError):
+                files.remove(url)
+        raise
+
+
+def _read(ref: ShardRef) -> ShardManifest | None:
+    """The manifest that lies there, or None.
+
+    Raises CorruptArtifact if it is none, or the manifest of another shard.
+    """
+    where = layout.manifest(ref)
+    if files.size(where) is None:
+        return None
+    try:
+        found = ShardManifest.model_validate_json(files.get(where))
+    except ValidationError as error:
+        raise CorruptArtifact(where, f"is no manifest of a shard ({words(error)})", REMEDY) from error
+    named = (found.category, found.stage, found.digest, found.index)
+    if named != (ref.category, ref.stage, ref.digest, ref.index):
+        raise CorruptArtifact(where, f"is the manifest of another shard, {named}", REMEDY)
+    return found
+
+
+def _sound(ref: ShardRef, thorough: bool) -> ShardManifest | None:
+    """What `committed` answers, by whoever holds the lock: a corrupt shard is moved away."""
+    try:
+        return verify(ref) if thorough else manifest(ref)
+    except MissingArtifact:
+        return None
+    except CorruptArtifact as error:
+        reason = str(error)
+    count = 1
+    while files.names(layout.quarantined(ref, count)):
+        count += 1
+    folder = layout.quarantined(ref, count)
+    note = Quarantined(shard=layout.tar(ref), reason=reason)
+    files.put(layout.reason(folder), note.model_dump_json().encode())
+    for url in (layout.manifest(ref), layout.tar(ref), layout.table(ref)):
+        files.move(url, layout.inside(folder, url))
+    logger.warning("moved to quarantine: %s", reason)
+    return None

@@ -1,0 +1,107 @@
+"""Snapshots: numbered, immutable lists of committed shards. A run pins one, so a growing data set changes no run."""
+
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+
+from storage import files, layout
+from storage.errors import CorruptArtifact, MissingArtifact, words
+from storage.records import DatasetRef, ShardManifest, ShardRef, Snapshot, SnapshotShard
+from storage.shards import committed, manifest
+
+
+def commit(refs: Sequence[ShardRef]) -> DatasetRef:
+    """The snapshot with these curated shards and all earlier ones of their recipe; a new one only if that differs.
+
+    Raises ValueError if the shards are not of one recipe, MissingArtifact if one is not committed.
+    """
+    root, category, digest = _recipe(refs)
+    manifests = [_committed(ref) for ref in refs]
+    with files.locked(layout.latest(root, category)):
+        known = [read(DatasetRef(root=root, category=category, snapshot=number)) for number in numbers(root, category)]
+        parent = next((each for each in reversed(known) if each.digest == digest), None)
+        merged = {shard.index: shard for shard in parent.shards} if parent else {}
+        merged |= {entry.index: _pinned(entry) for entry in manifests}
+        chosen = Snapshot(
+            id=known[-1].id + 1 if known else 1,
+            category=category,
+            parent=parent.id if parent else None,
+            digest=digest,
+            config=manifests[0].config,
+            shards=tuple(merged[index] for index in sorted(merged)),
+        )
+        if parent is not None and parent.shards == chosen.shards:
+            chosen = parent
+        ref = DatasetRef(root=root, category=category, snapshot=chosen.id)
+        if chosen is not parent:
+            _put(ref, chosen)
+        files.put(layout.latest(root, category), f"{max(numbers(root, category))}\n".encode())
+    return ref
+
+
+def read(ref: DatasetRef) -> Snapshot:
+    """The list of shards of one snapshot.
+
+    Raises MissingArtifact if there is no such snapshot, CorruptArtifact if it is none.
+    """
+    where = layout.snapshot(ref)
+    try:
+        return Snapshot.model_validate_json(files.get(where))
+    except MissingArtifact as error:
+        known = ", ".join(map(str, numbers(ref.root, ref.category))) or "none"
+        raise MissingArtifact(where, f"does not exist; there are: {known}", "choose one of them") from error
+    except ValidationError as error:
+        remedy = "delete it and run the dataset flow again"
+        raise CorruptArtifact(where, f"is no snapshot ({words(error)})", remedy) from error
+
+
+def numbers(root: str, category: str) -> list[int]:
+    """All snapshots of a category, oldest first."""
+    stems = (name.removesuffix(".json") for name in files.names(layout.snapshots(root, category)))
+    return sorted(int(stem) for stem in stems if stem.isdecimal())
+
+
+def shard(ref: DatasetRef, pinned: SnapshotShard) -> ShardRef:
+    """Where a shard of a snapshot lies."""
+    return ShardRef(root=ref.root, category=ref.category, stage=pinned.stage, digest=pinned.digest, index=pinned.index)
+
+
+def vouched(ref: DatasetRef, pinned: SnapshotShard) -> ShardManifest:
+    """The manifest of a pinned shard.
+
+    Raises CorruptArtifact if the shard was made anew with other contents since.
+    """
+    where = shard(ref, pinned)
+    found = manifest(where)
+    if _pinned(found) != pinned:
+        remedy = "take the newest snapshot, or bring the old shard back"
+        raise CorruptArtifact(layout.tar(where), f"is not what snapshot {ref.snapshot} pinned", remedy)
+    return found
+
+
+def _recipe(refs: Sequence[ShardRef]) -> tuple[str, str, str]:
+    recipes = {(ref.root, ref.category, ref.stage, ref.digest) for ref in refs}
+    if len(recipes) != 1 or refs[0].stage != "curated":
+        raise ValueError(f"a snapshot lists curated shards of one recipe, not of {sorted(recipes)}")
+    return refs[0].root, refs[0].category, refs[0].digest
+
+
+def _committed(ref: ShardRef) -> ShardManifest:
+    entry = committed(ref)
+    if entry is None:
+        raise MissingArtifact(layout.manifest(ref), "is not committed", "make the shard before the snapshot")
+    return entry
+
+
+def _pinned(entry: ShardManifest) -> SnapshotShard:
+    return SnapshotShard.model_validate({name: getattr(entry, name) for name in SnapshotShard.model_fields})
+
+
+def _put(ref: DatasetRef, snapshot: Snapshot) -> None:
+    """Write it, and read it again: an object store does not keep writers of other machines apart."""
+    data = snapshot.model_dump_json(indent=1).encode()
+    files.put(layout.snapshot(ref), data)
+    if files.get(layout.snapshot(ref)) != data:
+        raise CorruptArtifact(
+            layout.snapshot(ref), "was written by another machine too", "run one dataset flow at a time"
+        )

@@ -1,0 +1,36 @@
+"""Image rules: which photos are not worth cutting out."""
+
+from collections import Counter
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.states import Completed, State
+
+from models.filters import image_rules
+from models.recipes import CropRecipe
+from storage import samples, shards
+from storage.layout import Store
+from storage.records import Record, ShardRef, digest
+from tasks import artifacts
+
+
+class Verdicts(Record):
+    """A shard of photos, and the reason by key for each that was dropped."""
+
+    photos: ShardRef
+    crops: ShardRef
+    dropped: dict[str, str] = {}
+
+
+@task(task_run_name="filter-{photos.category}-{photos.index:05d}", cache_policy=NO_CACHE)
+def filter(photos: ShardRef, recipe: CropRecipe) -> Verdicts | State[Verdicts]:
+    """A verdict on every photo of a shard, by the image rules."""
+    crops = Store(photos.root).curated(photos.category, digest(recipe), photos.index)
+    if shards.committed(crops):
+        return Completed(name="Reused", message="the crops are there", data=Verdicts(photos=photos, crops=crops))
+    seen = samples.of_shard(photos)
+    reasons = image_rules.verdicts([each.image for each in seen], recipe.image_rules)
+    dropped = {row.key: reason for row, reason in zip(seen.rows, reasons, strict=True) if reason}
+    rows = artifacts.counts(len(seen), len(seen) - len(dropped), Counter(dropped.values()))
+    artifacts.table(f"filter-{photos.category}-{photos.index:05d}", rows, "photos dropped by the image rules")
+    return Verdicts(photos=photos, crops=crops, dropped=dropped)

@@ -1,0 +1,73 @@
+"""Photos of one shard, from a text-to-image model."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.states import Completed, State
+
+from models.prompts import Request, requests
+from models.recipes import PhotoRecipe
+from storage import shards
+from storage.members import Sample
+from storage.records import SampleRow, ShardRef, content_key, split_of
+from tasks import artifacts
+from tasks.machine import Device, loaded, place
+from tasks.retries import DELAYS_SECONDS, passing
+
+TOGETHER = 8
+"""Photos drawn in one call, and the progress bar's step."""
+
+
+@task(
+    task_run_name="generate-{photos.category}-{photos.index:05d}",
+    retries=2,
+    retry_delay_seconds=DELAYS_SECONDS,
+    retry_condition_fn=passing,
+    cache_policy=NO_CACHE,
+)
+def generate(photos: ShardRef, recipe: PhotoRecipe, device: Device = "auto") -> ShardRef | State[ShardRef]:
+    """Photos of the shard's part of the prompt sequence, committed raw: a later death does not make them again.
+
+    Raises MissingWeights if the generator has none, StorageFull with nothing left half-written.
+    """
+    with shards.working(photos) as found:
+        if found is None:
+            with place(device) as where:
+                shards.write(photos, _drawn(photos, recipe, where), recipe)
+            return photos
+    return Completed(name="Reused", message=f"{found.rows} photos are there", data=photos)
+
+
+def _drawn(shard: ShardRef, recipe: PhotoRecipe, where: str) -> Iterator[Sample]:
+    generator = loaded(recipe.generator, where)
+    asked = requests(recipe.words, shard.index * recipe.photos, recipe.photos)
+    bar = artifacts.Progress(len(asked), f"photos of {shard.category} shard {shard.index}")
+    for start in range(0, len(asked), TOGETHER):
+        some = asked[start : start + TOGETHER]
+        images = generator.generate([each.prompt for each in some], [each.seed for each in some])
+        yield from (Sample(_row(recipe, *pair), pair[1]) for pair in zip(some, images, strict=True))
+        bar.at(start + len(some))
+
+
+def _row(recipe: PhotoRecipe, request: Request, image: np.ndarray) -> SampleRow:
+    key = content_key(recipe.words.name, recipe.weights, request.prompt, request.seed)
+    return SampleRow(
+        key=key,
+        category=recipe.words.name,
+        prompt=request.prompt,
+        view=request.view,
+        coat=request.coat,
+        action=request.action,
+        place=request.place,
+        seed=request.seed,
+        sampler=recipe.generator.sampler,
+        steps=recipe.generator.steps,
+        guidance=recipe.generator.guidance,
+        model=recipe.generator.model,
+        model_digest=recipe.weights,
+        photo_width=image.shape[1],
+        photo_height=image.shape[0],
+        split=split_of(key),
+    )

@@ -1,0 +1,71 @@
+"""Where a task computes: a place on this machine that nobody else uses, and the models that are loaded there."""
+
+import fcntl
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    import torch
+
+Device = Literal["auto", "cpu", "cuda"]
+POLL_SECONDS = 0.2
+
+
+class Buildable(Protocol):
+    """A config that loads a model."""
+
+    def build(self, device: Any) -> Any:  # noqa: ANN401 - each config builds its own class
+        """The model on that device."""
+        ...
+
+
+@contextmanager
+def place(device: Device = "auto") -> Iterator[str]:
+    """A free GPU (`cuda:0`) or CPU core (`cpu:0`) of the machine, and one torch thread for a core.
+
+    The kernel gives it back on any death of its holder. Two busy OpenMP pools on two cores are many times slower than
+    one thread each.
+    """
+    import torch
+
+    kind = device if device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
+    count = torch.cuda.device_count() if kind == "cuda" else os.cpu_count() or 1
+    if not count:
+        raise ValueError("device is cuda and torch sees no GPU; choose cpu or auto")
+    with ExitStack() as held:
+        while (found := next((n for n in range(count) if _locked(f"{kind}-{n}", held)), None)) is None:
+            time.sleep(POLL_SECONDS)
+        torch.set_num_threads(1)
+        yield f"{kind}:{found}"
+
+
+@lru_cache(maxsize=16)
+def loaded(config: Buildable, where: str) -> Any:  # noqa: ANN401
+    """The model of a config at a place, kept for the next task: places are exclusive, so its state is safe there."""
+    return config.build(torch_device(where))
+
+
+def torch_device(where: str) -> "torch.device":
+    """The torch device of a place."""
+    import torch
+
+    return torch.device("cpu" if where.startswith("cpu") else where)
+
+
+def _locked(name: str, held: ExitStack) -> bool:
+    folder = Path(tempfile.gettempdir()) / f"farm3d-{os.getuid()}"
+    folder.mkdir(exist_ok=True)
+    file = (folder / name).open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return False
+    held.enter_context(file)
+    return True

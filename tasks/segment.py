@@ -1,0 +1,60 @@
+"""Crops of one shard: each animal cut out of its photo, or the reason why it is dropped."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.states import Completed, State
+
+from models.filters import mask_rules
+from models.recipes import CropRecipe
+from models.segmenters import Instance
+from storage import samples, shards
+from storage.members import Sample
+from storage.records import ShardRef
+from tasks import artifacts
+from tasks.filter import Verdicts
+from tasks.machine import Device, loaded, place
+from tasks.retries import DELAYS_SECONDS, passing
+
+TOGETHER = 16
+"""Photos segmented in one call."""
+
+
+@task(
+    task_run_name="segment-{verdicts.photos.category}-{verdicts.photos.index:05d}",
+    retries=2,
+    retry_delay_seconds=DELAYS_SECONDS,
+    retry_condition_fn=passing,
+    cache_policy=NO_CACHE,
+)
+def segment(verdicts: Verdicts, recipe: CropRecipe, device: Device = "auto") -> ShardRef | State[ShardRef]:
+    """Masked square crops of a shard's photos, and a row with its reason for every dropped one.
+
+    Raises MissingWeights if the segmenter has none, CorruptArtifact if the photos are not what was committed.
+    """
+    crops = verdicts.crops
+    with shards.working(crops) as found:
+        if found:
+            return Completed(name="Reused", message=f"{found.kept} crops are there", data=crops)
+        photos = samples.of_shard(verdicts.photos)
+        with place(device) as where:
+            made = list(_cut(photos, verdicts, recipe, where))
+        manifest = shards.write(crops, made, recipe, shards.manifest(verdicts.photos).tar_sha256)
+    name = f"{crops.category}-{crops.index:05d}"
+    artifacts.table(f"segment-{name}", artifacts.counts(manifest.rows, manifest.kept, manifest.reasons), "photos to crops")
+    artifacts.page(f"crops-{name}", _page(photos, made))
+    return crops
+
+
+def _cut(photos: samples.Samples, verdicts: Verdicts, recipe: CropRecipe, where: str) -> Iterator[Sample]:
+    segmenter = loaded(recipe.segmenter, where)
+    for start in range(0, len(photos), TOGETHER):
+        some = [photos[place] for place in range(start, min(start + TOGETHER, len(photos)))]
+        good = [each for each in some if each.row.key not in verdicts.dropped]
+        found = segmenter.segment(np.stack([each.image for each in good]), recipe.segment_as) if good else []
+        instances = dict(zip((each.row.key for each in good), found, strict=True))
+        for each in some:
+            reason = verdicts.dropped.get(each.row.key)
+            yield _dropped(each, reason, {}) if reason else _crop(each, instances[each.row.key], recipe)

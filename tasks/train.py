@@ -1,0 +1,85 @@
+"""A trained animal: the category model fitted to its crops."""
+
+import numpy as np
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from models.category import VIEWS
+from models.recipes import ModelRecipe
+from models.training.batch import Crops
+from models.training.loop import Summary, fit
+from storage import bundles, files, layout, samples
+from storage.checkpoints import Checkpoints, weights_bytes
+from storage.journal import Journal
+from storage.pictures import png
+from storage.records import DatasetRef, ModelRef
+from tasks import artifacts
+from tasks.machine import Device, loaded, place, torch_device
+
+SHOWN = ("loss", "mask", "rgb", "features", "sds", "steps_per_second")
+LINES = 12
+"""Rows of the table of losses."""
+
+
+@task(task_run_name="train-{model.category}-{model.run}", cache_policy=NO_CACHE)
+def train(model: ModelRef, crops: DatasetRef, recipe: ModelRecipe, device: Device = "auto") -> ModelRef:
+    """Fit the category model to its crops, continuing from the newest checkpoint; a finished run is reused.
+
+    Call it directly, never `.submit()` it: only then does a cancelled run get its signal and save where it stands.
+    Raises TrainingDiverged if a term became non-finite, MissingWeights if the teacher or the ViT has none.
+    """
+    with files.locked(layout.run(model)):
+        if bundles.committed(layout.model(model)) is None:
+            files.put(layout.run_config(model), recipe.model_dump_json(indent=1).encode())
+            with place(device) as where:
+                _fit(model, crops, recipe, where)
+    _show(model)
+    return model
+
+
+def _fit(model: ModelRef, crops: DatasetRef, recipe: ModelRecipe, where: str) -> None:
+    import torch
+
+    device = torch_device(where)
+    torch.manual_seed(recipe.training.seed)
+    animal = recipe.animal.build(recipe.category, loaded(recipe.features, where)).to(device)
+    teacher = loaded(recipe.teacher, where) if recipe.method.needs_teacher else None
+    summary = fit(
+        animal,
+        recipe.method.build(recipe.category, teacher),
+        recipe.training,
+        Crops(samples.of_dataset(crops, "train", VIEWS), recipe.training.size, device),
+        recipe.renderer.build(device),
+        Checkpoints(layout.checkpoints(model)),
+        _Report(model, recipe.training.steps),
+    )
+    weights = weights_bytes(animal.state_dict(), {"category": model.category, "run": model.run})
+    contents = {"animal.safetensors": weights, "recipe.json": recipe.model_dump_json(indent=1).encode()}
+    bundles.commit(layout.model(model), contents, _about(crops, summary))
+
+
+def _about(crops: DatasetRef, summary: Summary) -> dict[str, object]:
+    return {"snapshot": crops.snapshot, "steps": summary.steps, "skipped": summary.skipped, "values": summary.values}
+
+
+class _Report:
+    """Writes the numbers and the panels of a run down, and moves its bar."""
+
+    def __init__(self, model: ModelRef, steps: int) -> None:
+        self.model, self.journal = model, Journal(layout.journal(model))
+        self.bar = artifacts.Progress(steps, f"training of {model.category}")
+
+    def __call__(self, step: int, values: dict[str, float], panel: np.ndarray | None) -> None:
+        self.journal.add(step, values)
+        if panel is not None:
+            files.put(layout.panel(self.model, step), png(panel))
+            artifacts.page(f"panel-{self.model.category}", f"Step {step}\n\n{artifacts.inline(panel)}")
+        self.bar.at(step)
+
+
+def _show(model: ModelRef) -> None:
+    """The table of losses, evenly thinned."""
+    lines = Journal(layout.journal(model)).lines
+    chosen = [lines[round(at)] for at in np.linspace(0, len(lines) - 1, min(LINES, len(lines)))]
+    rows = [{name: round(line[name], 4) for name in ("step", *SHOWN) if name in line} for line in chosen]
+    artifacts.table(f"losses-{model.category}", rows, f"losses of run {model.run}")

@@ -1,0 +1,50 @@
+"""A small animal for everything that needs a model but not a good one."""
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor
+
+from models.animal import AnimalConfig
+from models.category import Category
+from models.networks.encoder import EncoderConfig
+from models.networks.prior import PriorConfig
+from models.prediction import Batch
+from models.reconstruction import AnimalReconstructor
+from models.rendering import Reference
+
+
+@dataclass
+class MeanColours:
+    """A frozen "transformer" whose tokens are the colours of an image's patches."""
+
+    channels: int = 3
+
+    def tokens(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        patches = torch.nn.functional.avg_pool2d(images.movedim(-1, 1), 8)
+        return patches, patches
+
+
+@pytest.fixture(scope="session")
+def reconstructor() -> AnimalReconstructor:
+    """An untrained animal, shaken so that photos differ in pose, colour and shape."""
+    torch.manual_seed(0)
+    config = AnimalConfig(
+        prior=PriorConfig(grid=12, fine_grid=12), encoder=EncoderConfig(image=64, grid=8, width=8, code=8, remembered=0)
+    )
+    animal = config.build(Category(name="cow", segment_as=("cow",)), MeanColours())
+    with torch.no_grad():
+        for part in (animal.articulation, animal.deformation, animal.albedo):
+            for weights in part.parameters():
+                weights += 0.15 * torch.randn_like(weights)
+    return AnimalReconstructor(animal.eval(), Reference())
+
+
+@pytest.fixture(scope="session")
+def crops() -> Batch:
+    """Three coloured blots."""
+    image = torch.rand(3, 48, 48, 3, generator=torch.Generator().manual_seed(1))
+    mask = torch.zeros(3, 48, 48)
+    mask[:, 12:36, 12:36] = 1
+    return Batch(image, mask, torch.ones_like(mask), None, torch.tensor([0, 1, -1]), torch.arange(3))

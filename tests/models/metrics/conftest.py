@@ -1,0 +1,106 @@
+"""A toy world with known truth: an ellipsoid with a head, seen from all sides."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from math import pi
+
+import numpy as np
+import pytest
+import torch
+import trimesh
+from torch import Tensor
+
+from models.geometry.camera import Camera, look_at
+from models.geometry.mesh import Mesh
+from models.metrics.examples import Example, Relit, Turned
+from models.metrics.views import fixed_to_object, normalised, turned
+from models.prediction import Batch, Light, Prediction, Rendering
+from models.rendering.deferred import render
+from models.rendering.reference import Reference
+
+SIZE = 48
+YAWS = (pi / 2, pi)
+
+
+def body() -> Mesh:
+    trunk = trimesh.creation.icosphere(subdivisions=2).apply_transform(np.diag((0.7, 0.9, 1.7, 1.0)))
+    head = trimesh.creation.icosphere(subdivisions=2, radius=0.5).apply_translation((0, 0.9, 1.6))
+    both = trimesh.util.concatenate([trunk, head])
+    return Mesh(torch.tensor(both.vertices, dtype=torch.float32)[None], torch.tensor(both.faces))
+
+
+def lamp(x: float, count: int = 1) -> Light:
+    direction = torch.nn.functional.normalize(torch.tensor([[x, 0.5, 0.7]]), dim=-1)
+    return Light(direction.repeat(count, 1), torch.full((count,), 0.4), torch.full((count,), 0.6))
+
+
+def coat(points: Tensor, image: Tensor) -> Tensor:
+    return 0.5 + 0.4 * torch.sin(3 * points)
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """Answers with the truth, or with one mistake."""
+
+    examples: list[Example]
+    yaw: float = 0.0
+    stretch: float = 1.0
+
+    def predict(self, batch: Batch) -> Prediction:
+        azimuths = torch.tensor([self.examples[int(row)].azimuth + self.yaw for row in batch.index])
+        count = len(batch)
+        mesh = Mesh(body().vertices.expand(count, -1, -1) * torch.tensor((1, self.stretch, 1)), body().faces)
+        zeros = torch.zeros(count)
+        camera = look_at(azimuths, zeros + 0.1)
+        return Prediction(
+            mesh, body(), body().vertices[0], camera, lamp(0.0, count), torch.zeros(count, 1), zeros.long(), zeros, zeros, None, None
+        )
+
+    def render(
+        self, prediction: Prediction, size: int, camera: Camera | None = None, light: Light | None = None
+    ) -> Rendering:
+        canonical = prediction.prior[None]
+        view, lit = camera or prediction.camera, light or prediction.light
+        return render(Reference(), prediction.mesh, view, lit, size, coat, canonical, None)
+
+
+def example(index: int, azimuth: float) -> Example:
+    camera = look_at(torch.tensor([azimuth]), torch.tensor([0.1]))
+
+    def picture(view: Camera, light: Light) -> Rendering:
+        return render(Reference(), body(), view, light, SIZE, coat, body().vertices, None)
+
+    photo, relit = picture(camera, lamp(0.0)), picture(camera, lamp(-1.5))
+    views = []
+    for yaw in YAWS:
+        other = turned(camera, torch.tensor([yaw]))
+        seen = picture(other, fixed_to_object(lamp(0.0), camera, other))
+        views.append(Turned(yaw, *normalised(seen.rgb[0], seen.mask[0], SIZE)))
+    keypoints = body().vertices[:, [5, 50, 100, 170, 200]]
+    batch = Batch(
+        photo.rgb, photo.mask, photo.mask * 0 + 1, None, torch.tensor([index % 3 - 1]), torch.tensor([index])
+    )
+    seen_faces = body().faces[photo.visible[0]].unique()
+    return Example(
+        key=f"toy-{index}",
+        crop=batch,
+        mesh=body(),
+        azimuth=azimuth,
+        keypoints=camera.project(keypoints)[0],
+        seen=torch.isin(torch.tensor([5, 50, 100, 170, 200]), seen_faces),
+        turned=tuple(views),
+        relit=(Relit(lamp(-1.5), relit.rgb[0], relit.mask[0]),),
+    )
+
+
+@pytest.fixture(scope="session")
+def toys() -> list[Example]:
+    """Seven views of the toy animal with everything known."""
+    return [example(index, azimuth) for index, azimuth in enumerate(np.linspace(-3, 2.7, 7).tolist())]
+
+
+@pytest.fixture(scope="session")
+def oracle(toys: list[Example]) -> Callable[..., Oracle]:
+    """Makes methods that know the truth, or make one mistake."""
+    return partial(Oracle, toys)

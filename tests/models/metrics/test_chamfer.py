@@ -1,0 +1,67 @@
+"""The Animodel protocol forgives position, size and a half turn, and nothing else."""
+
+import numpy as np
+import pytest
+import trimesh
+
+from models.metrics.chamfer import ANIMODEL, ChamferConfig, chamfer, distance, remeshed
+
+CONFIG = ChamferConfig(voxels=16, icp_points=400, points=800)
+
+
+def body() -> trimesh.Trimesh:
+    """A lopsided animal: a long trunk along z with a head at one end."""
+    trunk = trimesh.creation.icosphere(subdivisions=3)
+    trunk.apply_transform(np.diag((0.6, 0.8, 2.0, 1.0)))
+    head = trimesh.creation.icosphere(subdivisions=3, radius=0.5).apply_translation((0, 0.9, 2.0))
+    return trimesh.util.concatenate([trunk, head])
+
+
+def moved(mesh: trimesh.Trimesh, *, scale: float = 1.0, turn: float = 0.0, shift: float = 0.0) -> trimesh.Trimesh:
+    rotation = trimesh.transformations.rotation_matrix(turn, (0, 1, 0))
+    return mesh.copy().apply_scale(scale).apply_transform(rotation).apply_translation((shift, -shift, shift))
+
+
+@pytest.mark.parametrize("change", [{}, {"scale": 0.3}, {"shift": 0.2}, {"turn": np.pi}, {"turn": 0.2}])
+def test_a_similar_mesh_costs_only_sampling_and_voxels(change: dict[str, float]) -> None:
+    assert chamfer(moved(body(), **change), body(), CONFIG).scaled < 0.025
+
+
+def test_a_sphere_is_worse_than_the_animal() -> None:
+    sphere = trimesh.creation.icosphere(subdivisions=3)
+    assert chamfer(sphere, body(), CONFIG).scaled > 2 * chamfer(body(), body(), CONFIG).scaled
+
+
+def test_distance_agrees_with_two_parallel_plates() -> None:
+    plate = trimesh.creation.box((4, 0.001, 4))
+    score = distance(plate.copy().apply_translation((0, 0.5, 0)), plate, ChamferConfig(points=4000))
+    assert score.bidirectional == pytest.approx(0.5, abs=0.02)
+    assert score.scaled == pytest.approx(score.bidirectional / 4)
+
+
+def test_remeshing_keeps_size_and_place() -> None:
+    mesh = moved(body(), shift=0.7)
+    again = remeshed(mesh, 24)
+    assert again.is_watertight
+    np.testing.assert_allclose(again.extents, mesh.extents, rtol=0.03)
+    np.testing.assert_allclose(again.centroid, mesh.centroid, atol=1e-6)
+
+
+def test_the_same_seed_gives_the_same_number() -> None:
+    first, second = (chamfer(body(), moved(body(), scale=2), CONFIG) for _ in range(2))
+    assert first == second
+
+
+def test_a_flat_mesh_neither_hangs_nor_exhausts_memory() -> None:
+    flat = trimesh.creation.box((1, 1e-6, 1))
+    assert np.isfinite(chamfer(flat, body(), CONFIG).scaled)
+
+
+def test_a_point_is_refused() -> None:
+    point = trimesh.Trimesh(np.zeros((3, 3)), [[0, 1, 2]], process=False)
+    with pytest.raises(ValueError, match="no volume"):
+        chamfer(point, body(), CONFIG)
+
+
+def test_the_benchmark_constants_are_its_own() -> None:
+    assert (ANIMODEL.voxels, ANIMODEL.icp_points, ANIMODEL.icp_iterations, ANIMODEL.points) == (100, 8000, 200, 60_000)

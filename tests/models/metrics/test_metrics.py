@@ -1,0 +1,92 @@
+"""The whole table: truth scores best, each mistake costs its own metric, an unknown truth leaves its rows out."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from math import pi
+
+import pytest
+import trimesh
+
+from models.metrics import COPY, METRICS, PAPER, Evaluation, EvaluationConfig, Reconstructor, Score, evaluate
+from models.metrics.baselines import baselines
+from models.metrics.chamfer import ChamferConfig
+from models.metrics.examples import Example, joined, split
+from models.rendering.reference import Reference
+
+CONFIG = EvaluationConfig(chamfer=ChamferConfig(voxels=12, icp_points=300, points=600), batch=4)
+Maker = Callable[..., Reconstructor]
+
+
+@pytest.fixture(scope="module")
+def table(toys: list[Example], oracle: Maker) -> Evaluation:
+    truth = trimesh.Trimesh(toys[0].mesh.vertices[0], toys[0].mesh.faces)
+    methods = {"truth": oracle(), "stretched": oracle(stretch=1.6), "backward": oracle(yaw=pi), "astray": oracle(yaw=1.0)}
+    return evaluate(methods | baselines([truth], Reference()), toys, CONFIG)
+
+
+def scores(table: Evaluation, metric: str) -> dict[str, Score]:
+    return next(row.scores for row in table.rows if row.metric == metric)
+
+
+def test_every_metric_is_filled_and_says_its_settings(table: Evaluation) -> None:
+    assert [row.metric for row in table.rows] == [metric.name for metric in METRICS]
+    assert "12 voxels" in table.rows[0].protocol
+    assert "100 voxels" in METRICS[0].protocol.format(c=PAPER)
+    assert all({"metric", "method", "mean", "count", "protocol"} <= set(record) for record in table.table())
+
+
+def test_the_truth_is_perfect(table: Evaluation) -> None:
+    perfect = {"mask IoU": 100, "boundary F": 100, "azimuth error": 0, "novel view IoU": 100, "relighting error": 0}
+    for metric, value in (perfect | {"keypoint transfer PCK": 100, "input view PSNR": 100}).items():
+        assert scores(table, metric)["truth"].mean == pytest.approx(value, abs=0.01), metric
+    assert scores(table, "Chamfer distance")["truth"].mean < 0.03
+
+
+@pytest.mark.parametrize("row", [metric for metric in METRICS if metric.name != "view word"], ids=lambda row: row.name)
+def test_nobody_beats_the_truth(table: Evaluation, row: object) -> None:
+    found = scores(table, row.name)
+    sign = 1 if row.better == "higher" else -1
+    best = max(sign * score.mean for score in found.values())
+    assert sign * found["truth"].mean >= best - 0.004
+
+
+def test_a_stretched_shape_costs_shape_and_not_azimuth(table: Evaluation) -> None:
+    assert scores(table, "Chamfer distance")["stretched"].mean > 1.2 * scores(table, "Chamfer distance")["truth"].mean
+    assert scores(table, "mask IoU")["stretched"].mean < 85
+    assert scores(table, "azimuth error")["stretched"].mean == pytest.approx(0, abs=1e-3)
+
+
+def test_a_head_at_the_other_end_is_forgiven_and_reported(table: Evaluation) -> None:
+    assert table.head_at_minus_z["backward"]
+    assert not table.head_at_minus_z["truth"]
+    assert scores(table, "azimuth error")["backward"].mean == pytest.approx(0, abs=1e-3)
+
+
+def test_any_other_turn_is_not_forgiven(table: Evaluation) -> None:
+    assert scores(table, "azimuth error")["astray"].mean == pytest.approx(57.3, abs=0.1)
+    assert scores(table, "azimuth within 30 degrees")["astray"].mean == 0
+    assert scores(table, "keypoint transfer PCK")["astray"].mean < 80
+
+
+def test_a_copy_answers_only_about_other_views_and_lights(table: Evaluation) -> None:
+    answered = {row.metric for row in table.rows if COPY in row.scores}
+    assert answered == {"novel view PSNR", "novel view IoU", "relighting error"}
+
+
+def test_generated_crops_have_only_what_their_picture_tells(toys: list[Example], oracle: Maker) -> None:
+    crops = split(joined(toys), [each.key for each in toys])
+    table = evaluate({"truth": oracle()}, crops, CONFIG)
+    assert [row.metric for row in table.rows] == ["mask IoU", "boundary F", "input view PSNR", "view word"]
+    assert scores(table, "view word")["truth"].count == sum(int(each.crop.view) >= 0 for each in toys)
+
+
+def test_no_example_is_refused(oracle: Maker) -> None:
+    with pytest.raises(ValueError, match="no examples"):
+        evaluate({"truth": oracle()}, [], CONFIG)
+
+
+def test_a_missing_truth_lowers_the_count_only(toys: list[Example], oracle: Maker) -> None:
+    some = [replace(each, azimuth=None) if row < 2 else each for row, each in enumerate(toys)]
+    method = oracle()
+    table = evaluate({"truth": method}, some, CONFIG)
+    assert scores(table, "azimuth error")["truth"].count == len(toys) - 2

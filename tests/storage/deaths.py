@@ -1,0 +1,53 @@
+"""Processes that die, at every single step of a write if need be."""
+
+import os
+import signal
+from collections.abc import Callable
+
+from storage import files
+
+
+def forked(work: Callable[[], object]) -> int:
+    """Do it in another process; its number."""
+    child = os.fork()
+    if child:
+        return child
+    try:
+        work()
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
+def ended(child: int) -> int:
+    """0 for success, minus the signal for a death."""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def killed_at(step: int, work: Callable[[], object]) -> bool:
+    """Do it in a process that is killed at its `step`-th touch of the disk, half way through if that is a write."""
+
+    def dying() -> None:
+        left = step
+
+        def mortal(call: Callable) -> Callable:
+            def wrapped(*arguments):
+                nonlocal left
+                left -= 1
+                if left < 0:
+                    if call is write:
+                        write(arguments[0], arguments[1][: len(arguments[1]) // 2])
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return call(*arguments)
+
+            return wrapped
+
+        write = os.write
+        files.CHUNK = 4096
+        for name in ("write", "fsync", "replace", "ftruncate", "unlink", "remove"):
+            setattr(os, name, mortal(getattr(os, name)))
+        work()
+
+    code = ended(forked(dying))
+    assert code in (0, -signal.SIGKILL)
+    return code != 0

@@ -1,0 +1,107 @@
+import pytest
+
+from storage import files, layout, shards, snapshots
+from storage.errors import CorruptArtifact, MissingArtifact
+from storage.layout import Store
+from storage.records import ShardRef, digest
+from tests.storage.deaths import ended, forked, killed_at
+from tests.storage.material import RECIPE, samples
+
+OTHER = {"generator": "drawn", "size": 32}
+
+
+def shard(root: str, index: int, recipe: dict = RECIPE) -> ShardRef:
+    ref = Store(root).curated("cow", digest(recipe), index)
+    shards.write(ref, samples(3, first=10 * index), recipe)
+    return ref
+
+
+def indices(ref) -> list[int]:
+    return [each.index for each in snapshots.read(ref).shards]
+
+
+def test_a_snapshot_lists_its_shards_and_what_is_in_them(root) -> None:
+    ref = snapshots.commit([shard(root, 1), shard(root, 0)])
+    found = snapshots.read(ref)
+    assert (found.id, found.parent, found.config) == (1, None, RECIPE)
+    assert (found.rows, found.kept, found.reasons) == (6, 4, {"too small": 2})
+    assert [each.index for each in found.shards] == [0, 1]
+    assert files.get(layout.latest(ref.root, "cow")) == b"1\n"
+
+
+def test_a_refresh_adds_and_forgets_nothing_and_old_snapshots_stay(root) -> None:
+    first = snapshots.commit([shard(root, 0), shard(root, 1)])
+    second = snapshots.commit([shard(root, 2)])
+    assert (indices(first), indices(second)) == ([0, 1], [0, 1, 2])
+    assert snapshots.read(second).parent == first.snapshot
+    assert snapshots.numbers(second.root, "cow") == [1, 2]
+
+
+def test_nothing_new_is_no_new_snapshot(root) -> None:
+    first = snapshots.commit([shard(root, 0), shard(root, 1)])
+    assert snapshots.commit([shard(root, 1)]) == first
+    assert snapshots.numbers(first.root, "cow") == [1]
+
+
+def test_every_recipe_has_its_own_line(root) -> None:
+    small = snapshots.commit([shard(root, 0)])
+    large = snapshots.commit([shard(root, 0, OTHER)])
+    assert (large.snapshot, snapshots.read(large).parent) == (2, None)
+    assert snapshots.commit([shard(root, 0)]) == small
+    assert snapshots.read(snapshots.commit([shard(root, 1)])).parent == small.snapshot
+
+
+def test_two_refreshes_at_once_lose_nothing(folder) -> None:
+    def refresh(index: int) -> None:
+        snapshots.commit([shard(folder, index)])
+
+    children = [forked(lambda index=index: refresh(index)) for index in range(5)]
+    assert [ended(child) for child in children] == [0] * 5
+    store = Store(folder)
+    assert snapshots.numbers(folder, "cow") == [1, 2, 3, 4, 5]
+    assert indices(store.dataset("cow", 5)) == [0, 1, 2, 3, 4]
+    assert [snapshots.read(store.dataset("cow", number)).parent for number in range(1, 6)] == [None, 1, 2, 3, 4]
+
+
+def test_a_commit_killed_anywhere_is_there_or_not_and_can_be_repeated(folder) -> None:
+    snapshots.commit([shard(folder, 0)])
+    ref, step = shard(folder, 1), 0
+    while killed_at(step, lambda: snapshots.commit([ref])):
+        assert snapshots.numbers(folder, "cow") in ([1], [1, 2])
+        for number in snapshots.numbers(folder, "cow"):
+            snapshots.read(Store(folder).dataset("cow", number))
+        step += 1
+    assert step > 3
+    assert snapshots.commit([ref]).snapshot == 2
+    assert files.get(layout.latest(folder, "cow")) == b"2\n"
+
+
+def test_a_shard_made_anew_with_other_contents_is_not_what_was_pinned(folder) -> None:
+    ref = shard(folder, 0)
+    old = snapshots.commit([ref])
+    pinned = snapshots.read(old).shards[0]
+    assert snapshots.vouched(old, pinned) == shards.verify(ref)
+    files.remove(layout.manifest(ref))
+    shards.write(ref, samples(4), RECIPE)
+    with pytest.raises(CorruptArtifact, match=r"00000\.tar: is not what snapshot 1 pinned; take the newest"):
+        snapshots.vouched(old, pinned)
+    new = snapshots.commit([ref])
+    assert snapshots.vouched(new, snapshots.read(new).shards[0]).rows == 4
+
+
+def test_only_committed_curated_shards_of_one_recipe_make_a_snapshot(folder) -> None:
+    store = Store(folder)
+    with pytest.raises(MissingArtifact, match="is not committed; make the shard before"):
+        snapshots.commit([store.curated("cow", "01", 0)])
+    for wrong in ([], [store.raw("cow", "01", 0)], [store.curated("cow", "01", 0), store.curated("cow", "02", 0)]):
+        with pytest.raises(ValueError, match="curated shards of one recipe"):
+            snapshots.commit(wrong)
+
+
+def test_an_unknown_snapshot_is_answered_with_the_known_ones(folder) -> None:
+    snapshots.commit([shard(folder, 0)])
+    with pytest.raises(MissingArtifact, match=r"000007\.json: does not exist; there are: 1; choose one of them"):
+        snapshots.read(Store(folder).dataset("cow", 7))
+    files.put(layout.snapshot(Store(folder).dataset("cow", 1)), b"{}")
+    with pytest.raises(CorruptArtifact, match=r"000001\.json: is no snapshot \(id: Field required\)"):
+        snapshots.read(Store(folder).dataset("cow", 1))
