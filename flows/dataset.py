@@ -16,16 +16,18 @@ WORKERS = 2
 """Shards in the making at once: one may be cut out while another is drawn."""
 
 
-@flow(name="dataset", flow_run_name="dataset-{plan.category.name}", task_runner=ThreadPoolTaskRunner(max_workers=WORKERS))
+@flow(
+    name="dataset", flow_run_name="dataset-{plan.category.name}", task_runner=ThreadPoolTaskRunner(max_workers=WORKERS)
+)
 def dataset(plan: Plan) -> DatasetRef:
     """Photos until enough crops are kept; shards that exist are reused."""
     crops: list[ShardRef] = []
     for indices in _rounds(plan, crops):
         photos = [generate.submit(plan.raw(index), plan.photo_recipe, plan.device) for index in indices]
-        verdicts = [filter.submit(each, plan.image_rules) for each in photos]
+        verdicts = [filter.submit(each, plan.crop_recipe) for each in photos]
         cut = [segment.submit(each, plan.crop_recipe, plan.device) for each in verdicts]
         crops.extend(each.result() for each in cut)
-    return shard(crops, plan.images, plan.least_kept)
+    return shard(crops, plan.images)
 
 
 def _rounds(plan: Plan, crops: list[ShardRef]) -> Iterator[range]:

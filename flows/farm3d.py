@@ -29,5 +29,5 @@ def farm3d(
     plan = load_plan(category, scale, root, changes)
     crops = dataset(plan)
     model = train(plan.model(crops), crops, plan.model_recipe, plan.device)
-    scores = evaluate(model, crops, plan.evaluation, plan.device)
-    return publish(model, crops, scores, plan.device)
+    measured = evaluate([model], crops, plan.truth, plan.evaluation, plan.device)
+    return publish(measured, crops, plan.device)

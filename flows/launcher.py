@@ -136,7 +136,9 @@ class Launcher:
         if self.healthy() and (self.server.running() or self.foreign):
             return
         if self.foreign:
-            raise ServerDown(f"PREFECT_API_URL is {self.foreign} and nothing answers there; unset it, or start that server")
+            raise ServerDown(
+                f"PREFECT_API_URL is {self.foreign} and nothing answers there; unset it, or start that server"
+            )
         self.server.stop()
         port = urlsplit(self.url).port or PORT
         if _listening(port):
@@ -150,7 +152,9 @@ class Launcher:
         while not self.healthy():
             if not self.server.running() or time.monotonic() > deadline:
                 self.server.stop()
-                raise ServerDown(f"the Prefect server did not start; the end of {self.server.log}:\n{self.server.tail()}")
+                raise ServerDown(
+                    f"the Prefect server did not start; the end of {self.server.log}:\n{self.server.tail()}"
+                )
             time.sleep(0.3)
 
     def _make_pool(self) -> None:

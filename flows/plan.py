@@ -1,8 +1,10 @@
 """One category and one scale make every config of a run. The only reader of YAML."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import models.weights
 import yaml
 from pydantic import Field, ValidationError
 
@@ -13,12 +15,13 @@ from models.category import Category
 from models.config import Config
 from models.features import VitConfig
 from models.filters import ImageRules, MaskRules
-from models.generators import GeneratorConfig
-from models.methods import MethodConfig
+from models.generators import Generator
+from models.methods import Farm3DConfig, MethodConfig
 from models.metrics import EvaluationConfig
+from models.metrics.held_out import HeldOutConfig
 from models.recipes import CropRecipe, ModelRecipe, PhotoRecipe
 from models.rendering import RendererConfig
-from models.segmenters import SegmenterConfig
+from models.segmenters import Detectron2Config, PointRendConfig, SegmenterConfig
 from models.training.loop import TrainingConfig
 from storage.layout import Store
 from storage.records import DatasetRef, ModelRef, ShardRef, digest
@@ -38,7 +41,7 @@ class Plan(Config):
     images: int = Field(ge=2, description="crops wanted in the data set")
     photos: int = Field(ge=1, description="photos per shard")
     least_kept: float = Field(0.25, ge=0, le=1, description="share of photos that has to survive the filters")
-    generator: GeneratorConfig
+    generator: Generator
     image_rules: ImageRules = ImageRules()
     segmenter: SegmenterConfig
     mask_rules: MaskRules = MaskRules()
@@ -48,6 +51,7 @@ class Plan(Config):
     animal: AnimalConfig
     method: MethodConfig
     training: TrainingConfig
+    truth: HeldOutConfig
     evaluation: EvaluationConfig
 
     @property
@@ -58,9 +62,8 @@ class Plan(Config):
     @property
     def photo_recipe(self) -> PhotoRecipe:
         """What names a raw shard."""
-        generator = self.generator
         return PhotoRecipe(
-            words=self.category.words, generator=generator, weights=generator.fingerprint(), photos=self.photos
+            words=self.category.words, generator=self.generator, weights=weights(self.generator), photos=self.photos
         )
 
     @property
@@ -70,7 +73,7 @@ class Plan(Config):
             photos=self.photo_recipe,
             segment_as=self.category.segment_as,
             segmenter=self.segmenter,
-            weights=self.segmenter.fingerprint(),
+            weights=weights(self.segmenter),
             image_rules=self.image_rules,
             mask_rules=self.mask_rules,
             size=self.crop,
@@ -85,9 +88,16 @@ class Plan(Config):
             features=self.features,
             method=self.method,
             teacher=self.generator,
+            weights=(weights(self.features), weights(self.generator)),
             renderer=self.renderer,
             training=self.training,
         )
+
+    @property
+    def without_sds(self) -> "Plan":
+        """The same plan but for the teacher's judgement: what distillation is held against."""
+        method = self.method.reconstruction if isinstance(self.method, Farm3DConfig) else self.method
+        return self.model_copy(update={"method": method})
 
     def raw(self, index: int) -> ShardRef:
         """A shard of photos."""
@@ -126,7 +136,9 @@ def load_category(name: str) -> Category:
     """
     known = categories()
     if name not in known:
-        raise ValueError(f"category {name!r} is unknown; choose {', '.join(known)}, or add flows/categories/{name}.yaml")
+        raise ValueError(
+            f"category {name!r} is unknown; choose {', '.join(known)}, or add flows/categories/{name}.yaml"
+        )
     return read_category(CATEGORIES / f"{name}.yaml")
 
 
@@ -148,6 +160,25 @@ def read_category(file: Path) -> Category:
 def categories() -> list[str]:
     """The names of all categories."""
     return sorted(file.stem for file in CATEGORIES.glob("*.yaml"))
+
+
+def weights(part: Generator | SegmenterConfig | VitConfig) -> str:
+    """Digest of the weights a part uses: their bytes where they are a folder, else the name of a hub model.
+
+    Raises MissingWeights for a folder that is not there.
+    """
+    match part:
+        case Detectron2Config():
+            return f"{part.settings} {part.weights}"
+        case PointRendConfig():
+            return _digest(part.weights, None)
+        case _:
+            return _digest(part.model, part.revision)
+
+
+@cache
+def _digest(model: str, revision: str | None) -> str:
+    return models.weights.digest(models.weights.locate(model), revision)
 
 
 def _plain(part: object) -> object:

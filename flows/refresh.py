@@ -6,7 +6,7 @@ from flows.dataset import dataset
 from flows.plan import PlanChanges, load_plan
 from flows.scales import Scale
 from storage.records import DatasetRef
-from tasks.shard import newest
+from tasks.shard import in_newest
 
 
 @flow(name="refresh", flow_run_name="refresh-{category}-{scale}")
@@ -27,5 +27,5 @@ def refresh(
         changes: what this run does otherwise than its scale
     """
     plan = load_plan(category, scale, root, changes)
-    have = newest(plan.root, plan.crop_recipe)
+    have = in_newest(plan.store.root, plan.category.name, plan.crop_recipe)
     return dataset(plan.model_copy(update={"images": have + more}))

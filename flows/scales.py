@@ -4,10 +4,12 @@ from typing import Any, Literal
 
 from models.animal import AnimalConfig
 from models.features import VitConfig
-from models.generators.stable_diffusion import StableDiffusionConfig
+from models.generators import StableDiffusionConfig
 from models.losses.distillation import DistillationConfig
 from models.methods import Farm3DConfig
 from models.metrics import PAPER, EvaluationConfig
+from models.metrics.chamfer import ChamferConfig
+from models.metrics.held_out import HeldOutConfig
 from models.networks.appearance import AppearanceConfig
 from models.networks.articulation import ArticulationConfig
 from models.networks.deformation import DeformationConfig
@@ -17,8 +19,7 @@ from models.networks.pose import PoseConfig
 from models.networks.prior import PriorConfig
 from models.rendering import NvdiffrastConfig, ReferenceConfig
 from models.schedule import Schedule
-from models.segmenters.detectron2 import Detectron2Config
-from models.segmenters.pointrend import PointRendConfig
+from models.segmenters import Detectron2Config, PointRendConfig
 from models.training.loop import TrainingConfig
 
 Scale = Literal["smoke", "laptop", "gpu", "paper"]
@@ -33,9 +34,9 @@ def at_scale(scale: Scale) -> Parts:
 def _embedded() -> Parts:
     """The parts in `weights/`, which need neither a GPU nor a network."""
     return {
-        "generator": StableDiffusionConfig(model="weights/teacher"),
-        "segmenter": PointRendConfig(model="weights/pointrend"),
-        "features": VitConfig(model="weights/vit"),
+        "generator": StableDiffusionConfig(),
+        "segmenter": PointRendConfig(),
+        "features": VitConfig(),
         "renderer": ReferenceConfig(),
         "crop": 128,
     }
@@ -50,7 +51,8 @@ def _smoke() -> Parts:
         "animal": AnimalConfig(prior=PriorConfig(grid=16, fine_grid=16), encoder=EncoderConfig(image=64, grid=8)),
         "method": Farm3DConfig(distillation=DistillationConfig(size=128)),
         "training": TrainingConfig(steps=30, size=64, report_every=5, panel_every=15, save_every=10),
-        "evaluation": EvaluationConfig(),
+        "truth": HeldOutConfig(scenes=4, size=64),
+        "evaluation": EvaluationConfig(chamfer=ChamferConfig(icp_points=200, points=500)),
     }
 
 
@@ -63,6 +65,7 @@ def _laptop() -> Parts:
         "animal": AnimalConfig(),
         "method": Farm3DConfig(distillation=DistillationConfig(size=128)),
         "training": TrainingConfig(),
+        "truth": HeldOutConfig(),
         "evaluation": EvaluationConfig(),
     }
 
@@ -75,9 +78,11 @@ def _gpu() -> Parts:
 def _paper() -> Parts:
     """The constants of the published code (facts section 7)."""
     return {
-        "generator": StableDiffusionConfig(model="stabilityai/stable-diffusion-2-1-base", steps=50, guidance=7.5, size=512),
+        "generator": StableDiffusionConfig(
+            model="stabilityai/stable-diffusion-2-1-base", steps=50, guidance=7.5, size=512, dtype="bfloat16"
+        ),
         "segmenter": Detectron2Config(),
-        "features": VitConfig(model="facebook/dino-vits8"),
+        "features": VitConfig(model="facebook/dino-vits8", stride=4),
         "renderer": NvdiffrastConfig(),
         "crop": 256,
         "images": 10_000,
@@ -100,6 +105,9 @@ def _paper() -> Parts:
             deformed_from=0.64,
         ),
         "method": Farm3DConfig(),
-        "training": TrainingConfig(steps=140_000, batch=10, size=256, report_every=100, panel_every=5000, save_every=2000),
+        "training": TrainingConfig(
+            steps=140_000, batch=10, size=256, report_every=100, panel_every=5000, save_every=2000
+        ),
+        "truth": HeldOutConfig(photo=512, size=256),
         "evaluation": PAPER,
     }

@@ -39,9 +39,7 @@ class Asset:
 
 
 @torch.no_grad()
-def asset(
-    reconstructor: AnimalReconstructor, prediction: Prediction, row: int, name: str, texture: int = 512
-) -> Asset:
+def asset(reconstructor: AnimalReconstructor, prediction: Prediction, row: int, name: str, texture: int = 512) -> Asset:
     """One animal of a batch, cut along the seams of its texture of `texture` x `texture` texels."""
     animal, one = reconstructor.animal, picked(prediction, row)
     rig, skeleton = animal.rig(one), animal.skeleton

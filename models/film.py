@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from models.geometry.camera import Camera, look_at
+from models.geometry.camera import look_at
 from models.geometry.gait import walk
 from models.metrics.views import further, turned
 from models.prediction import Batch, Light, Prediction, Rendering
@@ -30,10 +30,11 @@ def turntable(reconstructor: AnimalReconstructor, prediction: Prediction, size: 
 
 
 def relit(reconstructor: AnimalReconstructor, prediction: Prediction, size: int, frames: int) -> Film:
-    """The photo's view of the first animal while the lamp goes once round it."""
+    """The photo's view of the first animal while the lamp circles in front of it."""
     turn = torch.arange(frames) * (2 * pi / frames)
-    direction = torch.stack((turn.sin(), torch.full_like(turn, 0.5), turn.cos()), -1)
-    return on_white(reconstructor.render(picked(prediction, 0, frames), size, None, _lamp(direction)))
+    direction = torch.stack((1.6 * turn.sin(), 0.3 + 0.9 * turn.cos(), torch.ones_like(turn)), -1)
+    many = picked(prediction, 0, frames)
+    return on_white(reconstructor.render(many, size, further(many.camera, BACK / 2), _lamp(direction)))
 
 
 def walking(reconstructor: AnimalReconstructor, prediction: Prediction, size: int, frames: int) -> Film:
@@ -42,7 +43,7 @@ def walking(reconstructor: AnimalReconstructor, prediction: Prediction, size: in
     many = reconstructor.posed(picked(prediction, 0, frames), angles)
     shots = torch.full((frames,), SIDE)
     camera = further(look_at(shots, torch.full_like(shots, LIFT)), BACK)
-    return on_white(reconstructor.render(many, size, _to(camera, many), studio(frames)))
+    return on_white(reconstructor.render(many, size, camera, studio(frames)))
 
 
 def strip(reconstructor: AnimalReconstructor, batch: Batch, size: int) -> UInt8[np.ndarray, "batch {size} width 3"]:
@@ -63,7 +64,7 @@ def studio(count: int) -> Light:
     return _lamp(torch.tensor((0.3, 0.6, 1.0)).expand(count, 3))
 
 
-def on_white(rendering: Rendering) -> Film:
+def on_white(rendering: Rendering) -> UInt8[np.ndarray, "frames height width 3"]:
     """The pictures over white."""
     return _bytes(rendering.rgb + 1 - rendering.mask[..., None])
 
@@ -72,10 +73,6 @@ def _lamp(direction: Float[Tensor, "frames 3"]) -> Light:
     count = len(direction)
     unit = torch.nn.functional.normalize(direction, dim=-1)
     return Light(unit, torch.full((count,), 0.5), torch.full((count,), 0.65))
-
-
-def _to(camera: Camera, prediction: Prediction) -> Camera:
-    return Camera(camera.T_camera_world.to(prediction.prior), camera.fov)
 
 
 def _bytes(images: Tensor) -> np.ndarray:

@@ -1,7 +1,7 @@
 """What names the products: the whole recipe of a photo, of a crop and of a model.
 
-The digest of a recipe is the name of what was made by it, so equal recipes make a thing once, and a recipe holds nothing
-that does not change its product: no device, no folder, no count of what is wanted.
+The digest of a recipe is the name of what was made by it, so equal recipes make a thing once. A recipe holds nothing
+that does not change its product: no device, no place, no count of what is wanted.
 """
 
 from pydantic import Field
@@ -11,7 +11,7 @@ from models.category import Category, Words
 from models.config import Config
 from models.features import VitConfig
 from models.filters import ImageRules, MaskRules
-from models.generators import GeneratorConfig
+from models.generators import Generator
 from models.methods import MethodConfig
 from models.rendering import RendererConfig
 from models.segmenters import SegmenterConfig
@@ -22,7 +22,7 @@ class PhotoRecipe(Config):
     """A shard of generated photos."""
 
     words: Words
-    generator: GeneratorConfig
+    generator: Generator
     weights: str = Field(description="digest of the generator's weights")
     photos: int = Field(ge=1, description="photos per shard")
 
@@ -46,6 +46,7 @@ class ModelRecipe(Config):
     animal: AnimalConfig
     features: VitConfig
     method: MethodConfig
-    teacher: GeneratorConfig
+    teacher: Generator
+    weights: tuple[str, ...] = Field(description="digests of the weights of features and teacher")
     renderer: RendererConfig
     training: TrainingConfig

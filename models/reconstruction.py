@@ -24,23 +24,31 @@ class AnimalReconstructor:
     def predict(self, batch: Batch) -> Prediction:
         """One animal per crop by the best viewpoint, on the model's device."""
         self.animal.eval()
-        device = self.animal.attachment.device
-        parts = {field.name: getattr(batch, field.name) for field in fields(Batch)}
-        return self.animal(Batch(**{name: part if part is None else part.to(device) for name, part in parts.items()}))
+        known = {field.name: getattr(batch, field.name) for field in fields(Batch)}
+        return self.animal(
+            replace(batch, **{name: self._here(part) for name, part in known.items() if part is not None})
+        )
 
     @torch.no_grad()
     def render(
         self, prediction: Prediction, size: int, camera: Camera | None = None, light: Light | None = None
     ) -> Rendering:
         """Pictures from the predicted or another camera, under the predicted or another light."""
-        return self.animal.render(prediction, self.renderer, size, camera or prediction.camera, light)
+        camera = camera or prediction.camera
+        camera = Camera(self._here(camera.T_camera_world), camera.fov)
+        if light is not None:
+            light = Light(self._here(light.direction), self._here(light.ambient), self._here(light.diffuse))
+        return self.animal.render(prediction, self.renderer, size, camera, light)
 
     @torch.no_grad()
     def posed(self, prediction: Prediction, angles: Float[Tensor, "batch bones 3"]) -> Prediction:
         """The same animals with other bone angles."""
         rig = self.animal.rig(prediction)
-        vertices = self.animal.posed(prediction.rest, rig, angles.to(prediction.prior))
+        vertices = self.animal.posed(prediction.rest, rig, self._here(angles))
         return replace(prediction, mesh=Mesh(vertices, prediction.mesh.faces), angles=angles)
+
+    def _here(self, part: Tensor) -> Tensor:
+        return part.to(next(self.animal.parameters()).device)
 
 
 def picked(prediction: Prediction, row: int, count: int = 1) -> Prediction:

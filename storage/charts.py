@@ -15,18 +15,21 @@ def curve(points: Sequence[tuple[float, float]]) -> str:
     low, high = min(values), max(values)
     first, last = points[0][0], points[-1][0]
     across, up = (last - first) or 1.0, (high - low) or 1.0
-    path, pen = [], "M"
+    path: list[str] = []
+    pen = "M"
     for step, value in points:
         if not isfinite(value):
             pen = "M"
             continue
         path.append(f"{pen}{WIDTH * (step - first) / across:.1f} {4 + (HEIGHT - 8) * (high - value) / up:.1f}")
         pen = "L"
+    labels = ((WIDTH, 12, "end", high), (WIDTH, HEIGHT - 4, "end", low), (0, HEIGHT + 13, "start", first))
+    texts = (*labels, (WIDTH, HEIGHT + 13, "end", last))
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT + FOOT}" role="img">'
         f'<line x1="0" x2="{WIDTH}" y1="{HEIGHT}" y2="{HEIGHT}"/><path d="{"".join(path)}"/>'
-        f'<text x="2" y="12">{high:.3g}</text><text x="2" y="{HEIGHT - 4}">{low:.3g}</text>'
-        f'<text x="{WIDTH}" y="{HEIGHT + 13}" text-anchor="end">{last:g}</text><text x="0" y="{HEIGHT + 13}">{first:g}</text></svg>'
+        + "".join(f'<text x="{x}" y="{y}" text-anchor="{anchor}">{value:.4g}</text>' for x, y, anchor, value in texts)
+        + "</svg>"
     )
 
 

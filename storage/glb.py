@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from storage.meshes import Asset, local_frame
 from storage.pictures import png
+from storage.rotations import Array, matrices, quaternions
 
-Array = np.ndarray
 Json = dict[str, Any]
 
 INFLUENCES = 4
@@ -26,8 +25,8 @@ class _Buffer:
     """The one binary chunk, and the tables that point into it."""
 
     data: bytearray = field(default_factory=bytearray)
-    views: list[Json] = field(default_factory=list)
-    accessors: list[Json] = field(default_factory=list)
+    views: list[Json] = field(default_factory=list[Json])
+    accessors: list[Json] = field(default_factory=list[Json])
 
     def view(self, content: bytes, target: int | None = None) -> int:
         self.data += b"\0" * (-len(self.data) % 4)
@@ -138,14 +137,14 @@ def _bone_node(asset: Asset, bone: int) -> Json:
 
 def _node_rotations(asset: Asset, bone: int, rotations: Array) -> Array:
     """Rotations in the bone's own frame as rotations in its parent's: the bind rotation comes first."""
-    bind = Rotation.from_matrix(local_frame(asset, bone)[:3, :3])
-    return (bind * Rotation.from_quat(rotations)).as_quat()
+    return quaternions(local_frame(asset, bone)[:3, :3] @ matrices(rotations))
 
 
 def _animation(asset: Asset, buffer: _Buffer, name: str) -> Json:
     seconds, rotations = asset.clips[name]
     times = buffer.accessor(seconds, FLOAT, bounds=True)
-    samplers, channels = [], []
+    samplers: list[Json] = []
+    channels: list[Json] = []
     for bone in range(len(asset.bones)):
         turns = _continuous(_node_rotations(asset, bone, rotations[:, bone]))
         channels.append({"sampler": bone, "target": {"node": 2 + bone, "path": "rotation"}})
@@ -153,10 +152,11 @@ def _animation(asset: Asset, buffer: _Buffer, name: str) -> Json:
     return {"name": name, "channels": channels, "samplers": samplers}
 
 
-def _continuous(quaternions: Array) -> Array:
+def _continuous(turns: Array) -> Array:
     """The same rotations with signs such that each is near the one before."""
-    flips = np.sign(np.einsum("fi,fi->f", quaternions[1:], quaternions[:-1]))
-    return quaternions * np.cumprod(np.r_[1.0, np.where(flips == 0, 1.0, flips)])[:, None]
+    flips = np.where((turns[1:] * turns[:-1]).sum(1) < 0, -1.0, 1.0)
+    signs: Array = np.cumprod(np.concatenate(([1.0], flips)))
+    return turns * signs[:, None]
 
 
 def _packed(document: Json, binary: bytes) -> bytes:

@@ -4,11 +4,11 @@
                   curated/<recipe>/00000.tar .parquet .json   kept crops, a row for the dropped too
                   quarantine/<stage>-<recipe>-00000-1/        a corrupt shard and why
                   snapshots/000007.json, LATEST               which shards a run reads
-                  runs/<run>/config.json journal.jsonl checkpoints/ panels/ model/
+                  runs/<run>/config.json journal.jsonl checkpoints/ panels/ model/ evaluation/
                   releases/<run>/
 """
 
-from storage.files import absolute
+from storage.files import absolute, get, size
 from storage.records import DatasetRef, ModelRef, ReleaseRef, ShardRef, Stage
 
 
@@ -34,6 +34,11 @@ class Store:
     def model(self, category: str, run: str) -> ModelRef:
         """One training run."""
         return ModelRef(root=self.root, category=category, run=run)
+
+    def newest_release(self, category: str) -> ReleaseRef | None:
+        """What was published last, if anything."""
+        where = newest_release(self.root, category)
+        return self.release(category, get(where).decode().strip()) if size(where) else None
 
     def release(self, category: str, run: str) -> ReleaseRef:
         """What was published of one run."""
@@ -128,6 +133,16 @@ def checkpoint_manifest(folder: str, step: int) -> str:
 def model(ref: ModelRef) -> str:
     """The folder of the finished model."""
     return f"{run(ref)}/model"
+
+
+def evaluation(ref: ModelRef) -> str:
+    """The folder of what was measured of the finished model."""
+    return f"{run(ref)}/evaluation"
+
+
+def newest_release(root: str, category: str) -> str:
+    """Holds the run that was published last."""
+    return f"{root}/{category}/releases/LATEST"
 
 
 def release(ref: ReleaseRef) -> str:

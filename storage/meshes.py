@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 from io import BytesIO, StringIO
+from typing import Any, cast
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from storage.pictures import png
-
-Array = np.ndarray
+from storage.rotations import Array, matrices
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class Asset:
     faces: Array
     """(faces, 3)."""
     uv: Array
-    """(vertices, 2) in [0, 1]; (0, 0) is the centre of nothing: the top left corner of the texture, as in glTF."""
+    """(vertices, 2) in [0, 1]; (0, 0) is the top left corner of the texture, as in glTF."""
     texture: Array
     """(height, width, 3) uint8 base colour."""
     bones: tuple[str, ...]
@@ -40,11 +39,11 @@ class Asset:
 
 
 def skinned(asset: Asset, rotations: Array) -> Array:
-    """Vertices posed by rotations in the bones' own frames: linear blend skinning as glTF 2.0 section 3.7.3 defines it."""
+    """Vertices posed by rotations in the bones' own frames: linear blend skinning by glTF 2.0, section 3.7.3."""
     world: list[Array] = [np.eye(4)] * len(asset.bones)
     for bone in root_first(asset.parents):
         turn = np.eye(4)
-        turn[:3, :3] = Rotation.from_quat(rotations[bone]).as_matrix()
+        turn[:3, :3] = matrices(rotations[bone])
         world[bone] = above(world, asset.parents[bone]) @ local_frame(asset, bone) @ turn
     moved = np.stack(world) @ np.linalg.inv(asset.T_world_bone)
     homogeneous = np.c_[asset.vertices, np.ones(len(asset.vertices))]
@@ -59,8 +58,10 @@ def above(world: list[Array], parent: int) -> Array:
 def local_frame(asset: Asset, bone: int) -> Array:
     """The bind frame of a bone in its parent's."""
     parent = asset.parents[bone]
-    T_parent_world = np.linalg.inv(asset.T_world_bone[parent]) if parent >= 0 else np.eye(4)
-    return T_parent_world @ asset.T_world_bone[bone]
+    if parent < 0:
+        return asset.T_world_bone[bone]
+    T_world_parent: Array = asset.T_world_bone[parent]
+    return np.linalg.inv(T_world_parent) @ asset.T_world_bone[bone]
 
 
 def root_first(parents: tuple[int, ...]) -> list[int]:
@@ -95,7 +96,7 @@ def read_mesh(data: bytes, kind: str) -> tuple[Array, Array]:
     import trimesh
 
     try:
-        loaded = trimesh.load(BytesIO(data), file_type=kind, force="mesh", process=False)
+        loaded: Any = cast(Any, trimesh).load(BytesIO(data), file_type=kind, force="mesh", process=False)
         vertices, faces = np.asarray(loaded.vertices, float), np.asarray(loaded.faces, int)
     except (ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
         raise ValueError(f"a {len(data)}-byte {kind} file is no readable mesh ({error}); export it again") from error

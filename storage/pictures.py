@@ -6,7 +6,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-Array = np.ndarray
+from storage.rotations import Array
 
 CAPTION_PX = 16
 

@@ -11,8 +11,6 @@ from markupsafe import Markup
 
 from storage.charts import curve
 
-Cell = dict[str, Any]
-
 
 @dataclass(frozen=True)
 class Picture:
@@ -38,20 +36,20 @@ class Report:
     summary: str
     films: Sequence[Picture] = ()
     table: Sequence[Mapping[str, Any]] = ()
-    """Records with metric, unit, better, method, mean, spread, count, protocol; the first method is the one in question."""
-    curves: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
+    """Records of metric, unit, better, method, mean, spread, count, protocol; the first method is ours."""
+    curves: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict[str, Any])
     """Name: (step, value) in order."""
     sheets: Sequence[Picture] = ()
-    models: Mapping[str, bytes] = field(default_factory=dict)
+    models: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
     """Name: GLB."""
-    lineage: Mapping[str, str] = field(default_factory=dict)
+    lineage: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def page(report: Report) -> str:
     """The whole page. Everything foreign is escaped, and the page forbids itself any connection."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined)
+    environment: Any = Environment(autoescape=True, undefined=StrictUndefined)
     environment.filters["base64"] = _base64
-    folder = files(__package__)
+    folder = files("storage")
     methods = list(dict.fromkeys(record["method"] for record in report.table))
     return environment.from_string(folder.joinpath("report.html").read_text("utf-8")).render(
         report=report,
@@ -70,21 +68,24 @@ def rows(table: Sequence[Mapping[str, Any]], methods: Sequence[str]) -> list[dic
 
 def _row(records: Sequence[Mapping[str, Any]], methods: Sequence[str]) -> dict[str, Any]:
     found = {record["method"]: record for record in records}
-    top = (max if records[0]["better"] == "higher" else min)(record["mean"] for record in records)
-    cells: list[Cell | None] = [
-        {"mean": _short(found[m]["mean"]), "spread": _short(found[m]["spread"]), "best": found[m]["mean"] == top}
-        if m in found
-        else None
-        for m in methods
+    means = [record["mean"] for record in records]
+    best = max(means) if records[0]["better"] == "higher" else min(means)
+    digits = _digits(max(abs(mean) for mean in means))
+    cells = [
+        _cell(found[m], digits, best if min(means) < max(means) else None) if m in found else None for m in methods
     ]
     first = {key: records[0][key] for key in ("metric", "unit", "better", "protocol", "count")}
     return first | {"cells": cells}
 
 
-def _short(value: float) -> str:
-    """Three significant digits, without an exponent."""
-    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 4
-    return f"{value:.{digits}f}"
+def _cell(record: Mapping[str, Any], digits: int, best: float | None) -> dict[str, Any]:
+    shown = {key: f"{record[key]:.{digits}f}" for key in ("mean", "spread")}
+    return shown | {"best": record["mean"] == best}
+
+
+def _digits(largest: float) -> int:
+    """Decimals that give the largest number of a row three significant digits or four."""
+    return 1 if largest >= 10 else 2 if largest >= 1 else 4
 
 
 def _base64(data: bytes) -> str:

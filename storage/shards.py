@@ -60,24 +60,24 @@ def write(
         table_sha256=sha256(table).hexdigest(),
     )
     with files.locked(layout.manifest(ref)):
-        if (found := _sound(ref, thorough=False)) is not None:
+        if (found := _sound(ref)) is not None:
             return found
         _commit(ref, tar, table, made)
     return made
 
 
-def committed(ref: ShardRef, thorough: bool = False) -> ShardManifest | None:
+def committed(ref: ShardRef) -> ShardManifest | None:
     """The manifest of a committed shard, or None if it has to be made: because it is missing, or corrupt.
 
-    A corrupt one is moved to quarantine. Sizes are always checked, contents only if `thorough`.
+    A corrupt one, even by one bit, is moved to quarantine.
     """
     try:
-        return verify(ref) if thorough else manifest(ref)
+        return _intact(ref)
     except MissingArtifact:
         return None
     except CorruptArtifact:
         with files.locked(layout.manifest(ref)):
-            return _sound(ref, thorough)
+            return _sound(ref)
 
 
 def manifest(ref: ShardRef) -> ShardManifest:
@@ -95,7 +95,7 @@ def manifest(ref: ShardRef) -> ShardManifest:
 
 
 def verify(ref: ShardRef) -> ShardManifest:
-    """The manifest of a shard whose every byte is as it was committed.
+    """The manifest of a shard that is byte by byte what was committed, and whose rows fit its tar.
 
     Raises MissingArtifact if it is not committed, CorruptArtifact if it is not what was committed.
     """
@@ -109,8 +109,7 @@ def checked(ref: ShardRef, entry: ShardManifest, tar: bytes) -> list[SampleRow]:
 
     Raises CorruptArtifact otherwise.
     """
-    if sha256(tar).hexdigest() != entry.tar_sha256:
-        raise CorruptArtifact(layout.tar(ref), "has other contents than its manifest says", REMEDY)
+    _same(layout.tar(ref), tar, entry.tar_sha256)
     found, index = places(tar, layout.tar(ref)), rows(ref, entry)
     for row in index:
         for extension, offset, size in stored(row):
@@ -128,8 +127,7 @@ def rows(ref: ShardRef, entry: ShardManifest) -> list[SampleRow]:
     Raises CorruptArtifact if it is not.
     """
     data = files.get(layout.table(ref))
-    if sha256(data).hexdigest() != entry.table_sha256:
-        raise CorruptArtifact(layout.table(ref), "has other contents than its manifest says", REMEDY)
+    _same(layout.table(ref), data, entry.table_sha256)
     found = from_parquet(data, layout.table(ref))
     if len(found) != entry.rows:
         raise CorruptArtifact(layout.table(ref), f"has {len(found)} rows, not {entry.rows}", REMEDY)
@@ -232,10 +230,23 @@ def _read(ref: ShardRef) -> ShardManifest | None:
     return found
 
 
-def _sound(ref: ShardRef, thorough: bool) -> ShardManifest | None:
+def _intact(ref: ShardRef) -> ShardManifest:
+    """The manifest of a shard that is byte by byte what was committed; of a remote tar, a local copy may answer."""
+    found = manifest(ref)
+    _same(layout.tar(ref), files.local(layout.tar(ref), found.tar_sha256).read_bytes(), found.tar_sha256)
+    _same(layout.table(ref), files.get(layout.table(ref)), found.table_sha256)
+    return found
+
+
+def _same(where: str, data: bytes, digest: str) -> None:
+    if sha256(data).hexdigest() != digest:
+        raise CorruptArtifact(where, "has other contents than its manifest says", REMEDY)
+
+
+def _sound(ref: ShardRef) -> ShardManifest | None:
     """What `committed` answers, by whoever holds the lock: a corrupt shard is moved away."""
     try:
-        return verify(ref) if thorough else manifest(ref)
+        return _intact(ref)
     except MissingArtifact:
         return None
     except CorruptArtifact as error:

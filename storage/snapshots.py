@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from storage import files, layout
 from storage.errors import CorruptArtifact, MissingArtifact, words
 from storage.records import DatasetRef, ShardManifest, ShardRef, Snapshot, SnapshotShard
-from storage.shards import committed, manifest
+from storage.shards import manifest
 
 
 def commit(refs: Sequence[ShardRef]) -> DatasetRef:
@@ -16,7 +16,7 @@ def commit(refs: Sequence[ShardRef]) -> DatasetRef:
     Raises ValueError if the shards are not of one recipe, MissingArtifact if one is not committed.
     """
     root, category, digest = _recipe(refs)
-    manifests = [_committed(ref) for ref in refs]
+    manifests = [manifest(ref) for ref in refs]
     with files.locked(layout.latest(root, category)):
         known = [read(DatasetRef(root=root, category=category, snapshot=number)) for number in numbers(root, category)]
         parent = next((each for each in reversed(known) if each.digest == digest), None)
@@ -84,13 +84,6 @@ def _recipe(refs: Sequence[ShardRef]) -> tuple[str, str, str]:
     if len(recipes) != 1 or refs[0].stage != "curated":
         raise ValueError(f"a snapshot lists curated shards of one recipe, not of {sorted(recipes)}")
     return refs[0].root, refs[0].category, refs[0].digest
-
-
-def _committed(ref: ShardRef) -> ShardManifest:
-    entry = committed(ref)
-    if entry is None:
-        raise MissingArtifact(layout.manifest(ref), "is not committed", "make the shard before the snapshot")
-    return entry
 
 
 def _pinned(entry: ShardManifest) -> SnapshotShard:

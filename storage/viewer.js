@@ -162,7 +162,7 @@ function viewer(root) {
     if (!touched) eye.turn = 0.9 + milliseconds / 4000;
     const clip = model.clips.find(each => each.name === control("motion").value);
     const world = pose(model, clip, milliseconds / 1000);
-    const distance = model.radius / Math.sin(0.3) * eye.zoom;
+    const distance = 0.8 * model.radius / Math.sin(0.3) * eye.zoom;
     const project = perspective(0.6, size[0] / size[1], distance / 50, distance * 5);
     const view = orbit(eye.turn, eye.lift, distance, model.centre);
     const joints = model.joints.flatMap((node, slot) => times(world[node], model.inverse.subarray(16 * slot, 16 * slot + 16)));

@@ -56,29 +56,33 @@ def page(key: str, text: str) -> None:
         create_markdown_artifact(text, key=_key(key))
 
 
-def sheet(pictures: Sequence[np.ndarray], captions: Sequence[str], columns: int = 8) -> str:
-    """Pictures as one inline image; the first 48 where there are more."""
-    if not pictures:
-        return "*none*"
-    return inline(contact_sheet(pictures[:MOST_PICTURES], captions[:MOST_PICTURES], columns))
+def sheet(pictures: Sequence[tuple[np.ndarray, str]], columns: int = 8) -> np.ndarray | None:
+    """Pictures with captions as one, the first 48 where there are more; None where there are none."""
+    shown = pictures[:MOST_PICTURES]
+    return contact_sheet([each for each, _ in shown], [caption for _, caption in shown], columns) if shown else None
 
 
-def inline(picture: np.ndarray) -> str:
+def inline(picture: np.ndarray | None) -> str:
     """A picture as markdown that needs no web server; coarser until it is small enough."""
+    if picture is None:
+        return "*none*"
     data = next((data for quality in (85, 60, 30) if len(data := jpeg(picture, quality)) < MOST_BYTES), None)
-    if data is None:
-        return inline(np.ascontiguousarray(picture[::2, ::2]))
-    return f"![]({_uri(data)})"
+    return encoded(data) if data else inline(np.ascontiguousarray(picture[::2, ::2]))
+
+
+def encoded(picture: bytes) -> str:
+    """A JPEG as markdown."""
+    return f"![](data:image/jpeg;base64,{b64encode(picture).decode()})"
 
 
 def counts(attempted: int, kept: int, reasons: Mapping[str, int]) -> list[dict[str, Any]]:
     """In, out, and dropped by reason: the table every stage ends with."""
-    rows = [("in", attempted), *((f"dropped: {reason}", count) for reason, count in sorted(reasons.items())), ("out", kept)]
+    rows = [
+        ("in", attempted),
+        *((f"dropped: {reason}", count) for reason, count in sorted(reasons.items())),
+        ("out", kept),
+    ]
     return [{"what": what, "count": count, "share": f"{count / max(attempted, 1):.1%}"} for what, count in rows]
-
-
-def _uri(data: bytes) -> str:
-    return f"data:image/jpeg;base64,{b64encode(data).decode()}"
 
 
 def _key(key: str) -> str:

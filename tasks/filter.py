@@ -29,8 +29,8 @@ def filter(photos: ShardRef, recipe: CropRecipe) -> Verdicts | State[Verdicts]:
     if shards.committed(crops):
         return Completed(name="Reused", message="the crops are there", data=Verdicts(photos=photos, crops=crops))
     seen = samples.of_shard(photos)
-    reasons = image_rules.verdicts([each.image for each in seen], recipe.image_rules)
-    dropped = {row.key: reason for row, reason in zip(seen.rows, reasons, strict=True) if reason}
+    found = ((each.row.key, image_rules.verdict(each.image, recipe.image_rules)) for each in seen)
+    dropped = {key: reason for key, reason in found if reason}
     rows = artifacts.counts(len(seen), len(seen) - len(dropped), Counter(dropped.values()))
     artifacts.table(f"filter-{photos.category}-{photos.index:05d}", rows, "photos dropped by the image rules")
     return Verdicts(photos=photos, crops=crops, dropped=dropped)

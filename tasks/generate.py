@@ -16,9 +16,6 @@ from tasks import artifacts
 from tasks.machine import Device, loaded, place
 from tasks.retries import DELAYS_SECONDS, passing
 
-TOGETHER = 8
-"""Photos drawn in one call, and the progress bar's step."""
-
 
 @task(
     task_run_name="generate-{photos.category}-{photos.index:05d}",
@@ -44,14 +41,15 @@ def _drawn(shard: ShardRef, recipe: PhotoRecipe, where: str) -> Iterator[Sample]
     generator = loaded(recipe.generator, where)
     asked = requests(recipe.words, shard.index * recipe.photos, recipe.photos)
     bar = artifacts.Progress(len(asked), f"photos of {shard.category} shard {shard.index}")
-    for start in range(0, len(asked), TOGETHER):
-        some = asked[start : start + TOGETHER]
+    sampler = type(generator.pipeline.scheduler).__name__
+    for start in range(0, len(asked), recipe.generator.batch):
+        some = asked[start : start + recipe.generator.batch]
         images = generator.generate([each.prompt for each in some], [each.seed for each in some])
-        yield from (Sample(_row(recipe, *pair), pair[1]) for pair in zip(some, images, strict=True))
+        yield from (Sample(_row(recipe, sampler, *pair), pair[1]) for pair in zip(some, images, strict=True))
         bar.at(start + len(some))
 
 
-def _row(recipe: PhotoRecipe, request: Request, image: np.ndarray) -> SampleRow:
+def _row(recipe: PhotoRecipe, sampler: str, request: Request, image: np.ndarray) -> SampleRow:
     key = content_key(recipe.words.name, recipe.weights, request.prompt, request.seed)
     return SampleRow(
         key=key,
@@ -62,7 +60,7 @@ def _row(recipe: PhotoRecipe, request: Request, image: np.ndarray) -> SampleRow:
         action=request.action,
         place=request.place,
         seed=request.seed,
-        sampler=recipe.generator.sampler,
+        sampler=sampler,
         steps=recipe.generator.steps,
         guidance=recipe.generator.guidance,
         model=recipe.generator.model,

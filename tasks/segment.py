@@ -1,6 +1,6 @@
 """Crops of one shard: each animal cut out of its photo, or the reason why it is dropped."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from prefect import task
@@ -43,18 +43,42 @@ def segment(verdicts: Verdicts, recipe: CropRecipe, device: Device = "auto") -> 
             made = list(_cut(photos, verdicts, recipe, where))
         manifest = shards.write(crops, made, recipe, shards.manifest(verdicts.photos).tar_sha256)
     name = f"{crops.category}-{crops.index:05d}"
-    artifacts.table(f"segment-{name}", artifacts.counts(manifest.rows, manifest.kept, manifest.reasons), "photos to crops")
-    artifacts.page(f"crops-{name}", _page(photos, made))
+    artifacts.table(
+        f"segment-{name}", artifacts.counts(manifest.rows, manifest.kept, manifest.reasons), "photos to crops"
+    )
+    artifacts.page(f"crops-{name}", _page(verdicts.photos, crops))
     return crops
 
 
 def _cut(photos: samples.Samples, verdicts: Verdicts, recipe: CropRecipe, where: str) -> Iterator[Sample]:
     segmenter = loaded(recipe.segmenter, where)
     for start in range(0, len(photos), TOGETHER):
-        some = [photos[place] for place in range(start, min(start + TOGETHER, len(photos)))]
+        some = [photos[number] for number in range(start, min(start + TOGETHER, len(photos)))]
         good = [each for each in some if each.row.key not in verdicts.dropped]
         found = segmenter.segment(np.stack([each.image for each in good]), recipe.segment_as) if good else []
         instances = dict(zip((each.row.key for each in good), found, strict=True))
-        for each in some:
-            reason = verdicts.dropped.get(each.row.key)
-            yield _dropped(each, reason, {}) if reason else _crop(each, instances[each.row.key], recipe)
+        yield from (_judged(each, instances.get(each.row.key, []), verdicts.dropped, recipe) for each in some)
+
+
+def _judged(photo: Sample, found: Sequence[Instance], dropped: Mapping[str, str], recipe: CropRecipe) -> Sample:
+    """The crop of a photo, or its row with the reason why there is none."""
+    reason = dropped.get(photo.row.key) or mask_rules.verdict(found, recipe.mask_rules)
+    if reason:
+        return Sample(photo.row.model_copy(update={"kept": False, "reason": reason}))
+    best = found[0]
+    box = mask_rules.crop_box(best.mask)
+    row = photo.row.model_copy(update={"box": box, "scores": {"mask": best.score}})
+    return Sample(row, mask_rules.cut(photo.image, box, recipe.size), mask_rules.cut(best.mask, box, recipe.size))
+
+
+def sheets(photos: ShardRef, crops: ShardRef) -> tuple[np.ndarray, np.ndarray]:
+    """Contact sheets of a shard: crops that were kept, and photos that were dropped under their reasons."""
+    kept = [(each.image, f"{each.row.view}, {each.row.coat}") for each in samples.of_shard(crops)]
+    reasons = {row.key: row.reason for row in shards.rows(crops, shards.manifest(crops)) if not row.kept}
+    dropped = [(each.image, reasons[each.row.key]) for each in samples.of_shard(photos) if each.row.key in reasons]
+    return artifacts.sheet(kept), artifacts.sheet(dropped)
+
+
+def _page(photos: ShardRef, crops: ShardRef) -> str:
+    kept, dropped = (artifacts.inline(each) for each in sheets(photos, crops))
+    return f"# {crops.category}, shard {crops.index}\n\n## Kept\n\n{kept}\n\n## Dropped\n\n{dropped}\n"

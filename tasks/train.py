@@ -1,16 +1,21 @@
 """A trained animal: the category model fitted to its crops."""
 
+from dataclasses import replace
+
 import numpy as np
+import torch
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from models.category import VIEWS
+from models.features.dense import dense
 from models.recipes import ModelRecipe
 from models.training.batch import Crops
 from models.training.loop import Summary, fit
 from storage import bundles, files, layout, samples
 from storage.checkpoints import Checkpoints, weights_bytes
 from storage.journal import Journal
+from storage.members import Sample
 from storage.pictures import png
 from storage.records import DatasetRef, ModelRef
 from tasks import artifacts
@@ -38,8 +43,6 @@ def train(model: ModelRef, crops: DatasetRef, recipe: ModelRecipe, device: Devic
 
 
 def _fit(model: ModelRef, crops: DatasetRef, recipe: ModelRecipe, where: str) -> None:
-    import torch
-
     device = torch_device(where)
     torch.manual_seed(recipe.training.seed)
     animal = recipe.animal.build(recipe.category, loaded(recipe.features, where)).to(device)
@@ -48,7 +51,7 @@ def _fit(model: ModelRef, crops: DatasetRef, recipe: ModelRecipe, where: str) ->
         animal,
         recipe.method.build(recipe.category, teacher),
         recipe.training,
-        Crops(samples.of_dataset(crops, "train", VIEWS), recipe.training.size, device),
+        Crops(_described(crops, recipe, where), recipe.training.size, device),
         recipe.renderer.build(device),
         Checkpoints(layout.checkpoints(model)),
         _Report(model, recipe.training.steps),
@@ -56,6 +59,16 @@ def _fit(model: ModelRef, crops: DatasetRef, recipe: ModelRecipe, where: str) ->
     weights = weights_bytes(animal.state_dict(), {"category": model.category, "run": model.run})
     contents = {"animal.safetensors": weights, "recipe.json": recipe.model_dump_json(indent=1).encode()}
     bundles.commit(layout.model(model), contents, _about(crops, summary))
+
+
+def _described(crops: DatasetRef, recipe: ModelRecipe, where: str) -> list[Sample]:
+    """The training crops with their feature maps; the directions depend on the data set, so no shard holds them."""
+    stored = list(samples.of_dataset(crops, "train", VIEWS))
+    images, masks = (torch.from_numpy(np.stack([getattr(each, part) for each in stored])) for part in ("image", "mask"))
+    maps = dense(
+        loaded(recipe.features, where), images, masks, recipe.animal.encoder.image, recipe.animal.prior.channels
+    )
+    return [replace(each, features=one) for each, one in zip(stored, maps.numpy(), strict=True)]
 
 
 def _about(crops: DatasetRef, summary: Summary) -> dict[str, object]:

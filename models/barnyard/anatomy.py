@@ -182,7 +182,7 @@ def body(category: str, seed: int) -> Body:
     relief = np.where(wool, fleece(half), 1).astype(np.float32)
     for (centre, radius), name in ((average.eye, "eye"), (average.nostril, "nostril")):
         surface = half[np.linalg.norm(half - to_scene(np.array(centre), HEAD), axis=-1).argmin()]
-        ball, ball_faces = _ball(surface - np.float32((0.3, 0, 0.3)) * radius * scale, radius * scale)
+        ball, ball_faces = _ball(surface - np.array((0.3, 0, 0.3), np.float32) * radius * scale, radius * scale)
         faces = np.concatenate((faces, ball_faces + len(half)))
         half = np.concatenate((half, ball))
         weights = np.concatenate((weights, np.tile(np.eye(len(BONES), dtype=np.float32)[HEAD], (len(ball), 1))))

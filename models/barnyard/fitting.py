@@ -59,7 +59,7 @@ def fit(
         _follow(average, network, min(recipe.average, (step + 1) / (step + 10)))
         total += value.item()
         if total != total:
-            raise TrainingDiverged(f"{checkpoint}: the loss is not a number at step {step}; lower the rate {recipe.rate}")
+            raise TrainingDiverged(f"{checkpoint}: no number as loss at step {step}; lower the rate {recipe.rate}")
         if (step + 1) % 50 == 0:
             rate = (step + 1 - start) / (time.monotonic() - begun)
             log.info("step %05d/%d | loss %.4f | %.2f it/s", step + 1, recipe.steps, total / 50, rate)

@@ -28,13 +28,14 @@ class Pictures:
     """Index into `rig.PARTS`; 0 off the animal."""
     azimuth: Float[ndarray, " count"]
     """Of the camera, radians."""
-    caption: UInt8[ndarray, "count letters"] | ndarray
+    caption: ndarray
     category: ndarray
     """Index into `SPECIES`."""
     view: ndarray
     """Index into `VIEWS`."""
 
     def __len__(self) -> int:
+        """How many."""
         return len(self.image)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import pi, tan
+from typing import cast
 
 import numpy as np
 import torch
@@ -30,7 +31,7 @@ SUPERSAMPLE = 2
 _ELEVATION_DEG = (-5.0, 25.0)
 _LOWEST = 0.6
 """Height of the camera above the ground."""
-_FILL = (0.82, 0.95)
+_FILL = (0.80, 0.92)
 """Longer side of the animal's box over the photo."""
 
 
@@ -91,7 +92,7 @@ def animal(category: str, seed: int) -> Animal:
     individual = body(category, seed // SHARE)
     random = _random(category, seed, 1)
     coat, place = (str(random.choice(words)) for words in (COATS[category], PLACES))
-    action = str(random.choice(ACTIONS, p=FREQUENCY))
+    action = ACTIONS[random.choice(len(ACTIONS), p=FREQUENCY)]
     rest_ground = float(individual.vertices[:, 1].min())
     angles = pose(action, individual.joints, individual.vertices[individual.keypoints[0]], rest_ground, random)
     vertices = skin(individual.vertices, individual.weights, individual.joints, angles)
@@ -134,7 +135,7 @@ def frame(
 ) -> Camera:
     """The camera from this direction in whose picture the box of the points has `fill` as its longer side.
 
-    `shift` in [-1, 1] moves the box off the centre by that share of the room that is left.
+    `shift` in [-1, 1] moves the box off the centre, at most by 0.6 of the room that is left.
     """
     angles = torch.tensor([[azimuth], [elevation]], dtype=torch.float32)
     rotation = look_at(angles[0], angles[1]).T_camera_world[0, :3, :3].numpy()
@@ -144,7 +145,7 @@ def frame(
         placed = points + move
         ndc = placed[:, :2] / (-placed[:, 2:] * half)
         low, high = ndc.min(0), ndc.max(0)
-        wanted = 0.8 * shift * (1 - (high - low) / 2)
+        wanted = 0.6 * shift * (1 - (high - low) / 2)
         move[:2] += (wanted - (low + high) / 2) * half * -move[2]
         move[2] *= (high - low).max() / 2 / fill
     target = torch.from_numpy((-(move * (1, 1, 0)) @ rotation).astype(np.float32))[None]
@@ -163,7 +164,7 @@ def photograph(subject: Animal, camera: Camera, light: Light, size: int) -> Scen
     image = np.clip(rgb + behind * (1 - mask[..., None]), 0, 1).astype(np.float32)
     keypoints = subject.vertices[subject.body.keypoints]
     ndc, visible = _see(keypoints, camera, depth)
-    view = view_word(float(camera.azimuth[0]))
+    view = cast(View, view_word(float(camera.azimuth[0])))
     name = subject.category
     return Scene(
         image=image,

@@ -7,6 +7,7 @@ mirror image, so bodies are symmetric to the last bit.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypedDict, Unpack
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -56,12 +57,21 @@ class Solid:
         return replace(self, start=move(self.start), end=move(self.end), radii=radii, blend=self.blend * scale)
 
 
+class Shape(TypedDict, total=False):
+    """Optional fields of a `Solid`."""
+
+    blend: float
+    squash: float
+    normal: tuple[float, float, float]
+    fluff: float
+
+
 def chain(
     part: str,
     bones: int | tuple[int, ...],
     points: list[tuple[float, float, float]],
     radii: list[float],
-    **shape: object,
+    **shape: Unpack[Shape],
 ) -> list[Solid]:
     """Rounded cones through `points`; one bone for all, or one per segment."""
     ends = [np.asarray(point, np.float32) for point in points]
@@ -83,8 +93,8 @@ def half_mesh(
     """Zero level of the smooth union at x >= 0; open on the mirror plane."""
     from skimage.measure import marching_cubes
 
-    low = np.min([solid.box(0)[0] for solid in solids], 0)
-    high = np.max([solid.box(0)[1] for solid in solids], 0)
+    low = np.min([solid.box(0.0)[0] for solid in solids], 0)
+    high = np.max([solid.box(0.0)[1] for solid in solids], 0)
     low[0] = 0
     count = np.ceil((high - low) / spacing).astype(int) + 1
     axes = [low[i] + spacing * np.arange(count[i], dtype=np.float32) for i in range(3)]
@@ -112,7 +122,7 @@ def mirrored(
     vertices = np.where(on_plane[:, None], vertices * (0, 1, 1), vertices).astype(np.float32)
     twin = np.arange(len(vertices))
     twin[~on_plane] = len(vertices) + np.arange((~on_plane).sum())
-    both = np.concatenate((vertices, vertices[~on_plane] * np.float32((-1, 1, 1))))
+    both = np.concatenate((vertices, vertices[~on_plane] * np.array((-1, 1, 1), np.float32)))
     partner = np.concatenate((twin, np.flatnonzero(~on_plane)))
     flat = on_plane[faces].all(1)
     faces = faces[~flat]

@@ -55,9 +55,11 @@ class Camera:
         return torch.asin(self.T_camera_world[:, 2, 1].clamp(-1, 1))
 
     def __len__(self) -> int:
+        """Number of cameras."""
         return len(self.T_camera_world)
 
     def __getitem__(self, index: slice | Tensor) -> "Camera":
+        """Some of the cameras."""
         return Camera(self.T_camera_world[index], self.fov)
 
 

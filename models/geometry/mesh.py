@@ -15,12 +15,13 @@ class Mesh:
     faces: Int[Tensor, "faces 3"]
 
     def __len__(self) -> int:
+        """Number of meshes."""
         return len(self.vertices)
 
 
 def face_normals(mesh: Mesh) -> Float[Tensor, "batch faces 3"]:
     """Outward normals, twice the face's area long."""
-    a, b, c = (mesh.vertices[:, mesh.faces[:, corner]] for corner in range(3))
+    a, b, c = (mesh.vertices.index_select(1, corner) for corner in mesh.faces.unbind(1))
     return torch.cross(b - a, c - a, dim=-1)
 
 

@@ -9,7 +9,7 @@ background. The view word of the camera goes into the prompt. Constants and thei
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import radians, sin, tan
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -29,6 +29,7 @@ COMPONENTS: tuple[Component, ...] = ("albedo", "shading", "full")
 AMBIENT, DIFFUSE = 0.5, 0.8
 
 
+@runtime_checkable
 class Teacher(Protocol):
     """The part of a latent diffusion model that distillation uses."""
 
@@ -39,7 +40,10 @@ class Teacher(Protocol):
         ...
 
     def predict_noise(
-        self, latents: Float[Tensor, "batch channels rows columns"], t: Int[Tensor, " batch"], prompts: list[str],
+        self,
+        latents: Float[Tensor, "batch channels rows columns"],
+        t: Int[Tensor, " batch"],
+        prompts: list[str],
         guidance: float,
     ) -> Float[Tensor, "batch channels rows columns"]:
         """Guided noise estimate, without gradient."""
@@ -83,6 +87,7 @@ class Distillation:
     """A frozen teacher and the wording of the three views."""
 
     def __init__(self, config: DistillationConfig, teacher: Teacher, prompts: dict[View, str]) -> None:
+        """The teacher must be on the device of the animals."""
         self.config, self.teacher, self.prompts = config, teacher, prompts
 
     def __call__(
@@ -106,9 +111,8 @@ class Distillation:
         t, noise = self._noise(latents, generator)
         gradient, weight = self._gradient(latents.detach(), t, noise, prompts, self.config.guidance.at(progress))
         loss = 0.5 * (latents - (latents - gradient).detach()).square().mean()
-        captions = tuple(
-            f"{prompt} | {kind} | t {level}" for prompt, kind, level in zip(prompts, components, t.tolist(), strict=True)
-        )
+        shown = zip(prompts, components, t.tolist(), strict=True)
+        captions = tuple(f"{prompt} | {kind} | t {level}" for prompt, kind, level in shown)
         notes = {
             "sds_t": t.float().mean().item(),
             "sds_w": weight.mean().item(),
@@ -179,7 +183,8 @@ def compose(
 ) -> Float[Tensor, "batch size size 3"]:
     """What the teacher sees: one component of each rendering over a plain background.
 
-    Not clamped to 1, where strong light would lose its gradient. Shading is drawn grey and halved, so that ambient + diffuse stays in range and the shape cannot hide in colour.
+    Not clamped to 1, where strong light would lose its gradient. Shading is drawn grey, so that the shape cannot hide
+    in colour, and halved, so that ambient and diffuse light together stay in range.
     """
     grey = (rendering.shading / 2)[..., None].expand_as(rendering.rgb)
     drawn = {"albedo": rendering.albedo, "shading": grey, "full": rendering.rgb}
@@ -187,8 +192,6 @@ def compose(
     return shown + (1 - rendering.mask[..., None]) * background
 
 
-def _components(
-    count: int, mix: tuple[float, float, float], generator: torch.Generator | None
-) -> list[Component]:
+def _components(count: int, mix: tuple[float, float, float], generator: torch.Generator | None) -> list[Component]:
     chosen = torch.multinomial(torch.tensor(mix), count, replacement=True, generator=generator)
     return [COMPONENTS[kind] for kind in chosen.tolist()]

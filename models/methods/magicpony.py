@@ -34,7 +34,7 @@ class MagicPonyConfig(Config):
         """Whether `build` wants a teacher."""
         return False
 
-    def build(self, category: Category, teacher: Teacher | None = None) -> Method:  # noqa: ARG002
+    def build(self, category: Category, teacher: Teacher | None = None) -> Method:
         """The table of terms."""
         return Method(self.terms(), self.hypothesis)
 

@@ -1,6 +1,6 @@
 """Every number of the evaluation: one row of `METRICS` each.
 
-To add a metric: its function in a module of this folder, its test, and one row here. The report prints what it is given.
+To add a metric: its function in a module of this folder, its test, and one row here; the report prints what it gets.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,9 +27,7 @@ COPY = "copy of the photo"
 """The baseline that answers every question about another view or light with the photo itself."""
 
 
-def evaluate(
-    methods: Mapping[str, Reconstructor], examples: Sequence[Example], config: EvaluationConfig
-) -> Evaluation:
+def evaluate(methods: Mapping[str, Reconstructor], examples: Sequence[Example], config: EvaluationConfig) -> Evaluation:
     """All metrics of all methods on the same examples."""
     if not examples:
         raise ValueError("evaluate: no examples; give at least one crop")
@@ -54,7 +52,9 @@ def _head_at_minus_z(pairs: Pairs) -> bool:
 
 
 def _turned_round(pairs: Pairs) -> Pairs:
-    return [(each, found if found.azimuth is None else replace(found, azimuth=found.azimuth + pi)) for each, found in pairs]
+    return [
+        (each, found if found.azimuth is None else replace(found, azimuth=found.azimuth + pi)) for each, found in pairs
+    ]
 
 
 Values = Callable[[Pairs, EvaluationConfig], list[float]]
@@ -73,17 +73,22 @@ def _as_trimesh(mesh: Mesh) -> trimesh.Trimesh:
 
 def _pck(pairs: Pairs, config: EvaluationConfig) -> list[float]:
     """Per cent of hits, one value per keypoint."""
-    known = [(each, found) for each, found in pairs if each.keypoints is not None and found.projection is not None]
+    known = [
+        (
+            each.keypoints.numpy(),
+            each.seen.numpy(),
+            found.projection,
+            found.visible,
+            _box(each.crop.mask[0].numpy() > 0.5),
+        )
+        for each, found in pairs
+        if each.keypoints is not None and each.seen is not None
+        if found.projection is not None and found.visible is not None
+    ]
     if len(known) < 2:
         return []
-    errors = transfer_errors(
-        np.stack([each.keypoints.numpy() for each, _ in known]),
-        np.stack([each.seen.numpy() for each, _ in known]),
-        np.stack([found.projection for _, found in known]),
-        np.stack([found.visible for _, found in known]),
-    )
-    boxes = np.array([_box(each.crop.mask[0].numpy() > 0.5) for each, _ in known])
-    return (100 * pck(errors, boxes, config.pck)).tolist()
+    keypoints, seen, projections, visible, boxes = (np.stack(part) for part in zip(*known, strict=True))
+    return (100 * pck(transfer_errors(keypoints, seen, projections, visible), boxes, config.pck)).tolist()
 
 
 def _box(mask: np.ndarray) -> float:
@@ -103,7 +108,9 @@ def _azimuth(measure: Callable[[float, float], float]) -> Values:
 def _view_words(pairs: Pairs, _: EvaluationConfig) -> list[float]:
     """Per cent of predicted cameras that the prompt's view word describes."""
     words = [(int(each.crop.view[0]), found.azimuth) for each, found in pairs]
-    return [nan if word < 0 or azimuth is None else 100.0 * (VIEWS[word] == view_word(azimuth)) for word, azimuth in words]
+    return [
+        nan if word < 0 or azimuth is None else 100.0 * (VIEWS[word] == view_word(azimuth)) for word, azimuth in words
+    ]
 
 
 def _in(part: str, measure: Callable[[Picture, Picture], float]) -> Values:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from models.geometry.camera import DISTANCE, FOV, Camera, look_at
 from models.geometry.mesh import Mesh
+from models.metrics.chamfer import filled
 from models.prediction import Batch, Light, Prediction, Rendering
 from models.rendering import Renderer
 from models.rendering.deferred import render
@@ -44,24 +45,26 @@ def unit(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
 
 
 def mean_mesh(meshes: Sequence[trimesh.Trimesh]) -> trimesh.Trimesh:
-    """The surface of the points that lie inside at least half of the meshes, or of their mirror images, at unit volume."""
+    """The surface of the points that lie inside half of the meshes and their mirror images, at unit volume."""
     from skimage.measure import marching_cubes
 
     meshes = [unit(mesh) for mesh in meshes]
     reach = 1.05 * max(np.abs(mesh.bounds).max() for mesh in meshes)
     ticks, pitch = np.linspace(-reach, reach, VOXELS + 1, retstep=True)
     points = np.stack(np.meshgrid(ticks, ticks, ticks, indexing="ij"), -1)
-    inside = np.mean([_filled(mesh, pitch / 2, points) for mesh in meshes], axis=0)
-    vertices, faces, _, _ = marching_cubes((inside + inside[::-1]) / 2, 0.5, spacing=(pitch,) * 3, gradient_direction="ascent")
+    inside = np.mean([_occupied(mesh, pitch / 2, points) for mesh in meshes], axis=0)
+    vertices, faces, _, _ = marching_cubes(
+        (inside + inside[::-1]) / 2, 0.5, spacing=(pitch,) * 3, gradient_direction="ascent"
+    )
     return unit(trimesh.Trimesh(vertices - reach, faces))
 
 
-def _filled(mesh: trimesh.Trimesh, pitch: float, points: Float[np.ndarray, "*grid 3"]) -> Float[np.ndarray, "*grid"]:
-    return mesh.voxelized(pitch).fill().is_filled(points.reshape(-1, 3)).reshape(points.shape[:-1]).astype(float)
+def _occupied(mesh: trimesh.Trimesh, pitch: float, points: Float[np.ndarray, "*grid 3"]) -> Float[np.ndarray, "*grid"]:
+    return filled(mesh, pitch).is_filled(points.reshape(-1, 3)).reshape(points.shape[:-1]).astype(float)
 
 
 def _to_fill_the_crop(shape: trimesh.Trimesh) -> Mesh:
-    """The shape scaled so that its mean shadow is a quarter of the view: a convex body's is a quarter of its surface."""
+    """The shape scaled to a mean shadow of a quarter of the view (a convex body's is a quarter of its surface)."""
     view = (2 * DISTANCE * tan(FOV / 2)) ** 2
     scaled = shape.copy().apply_scale((view / shape.convex_hull.area) ** 0.5)
     vertices = torch.tensor(np.asarray(scaled.vertices), dtype=torch.float32)

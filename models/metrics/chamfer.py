@@ -1,21 +1,24 @@
 """Animodel's 3D error: Chamfer distance after a volume normalisation and a rigid fit (facts 5.2).
 
-Source: the Animodel benchmark of Farm3D (Jakab et al. 2024), github.com/tomasjakab/animodel at bb5f203. Steps below carry
-its numbers. Two things differ: sampling is seeded, and a voxel is never under 1/(8 voxels) of the longest side, so that
-a flat mesh cannot exhaust the memory.
+Source: the Animodel benchmark of Farm3D (Jakab et al. 2024), github.com/tomasjakab/animodel at bb5f203; steps carry the
+numbers of facts 5.2. Two things differ: sampling is seeded, and voxels stop shrinking with the shortest side at a sixth
+of the longest, so that a flat mesh cannot exhaust the memory.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import trimesh
 from jaxtyping import Float
 from pydantic import Field
-from scipy.spatial import cKDTree
+from scipy.ndimage import binary_fill_holes
+from scipy.spatial import KDTree
+from trimesh.voxel import VoxelGrid
 
 from models.config import Config
 
-FLATTEST = 8.0
+FLATTEST = 6.0
 """Sides of a mesh may differ by this factor before the voxels stop shrinking with the shortest."""
 
 
@@ -54,9 +57,9 @@ class Chamfer:
 
 def chamfer(reconstruction: trimesh.Trimesh, target: trimesh.Trimesh, config: ChamferConfig) -> Chamfer:
     """The better of two fits: as it stands, and turned by 180 degrees about +y (steps 2-9)."""
-    scale = (_volume(target, config.voxels) / _volume(reconstruction, config.voxels)) ** (1 / 3)
-    scaled = reconstruction.copy().apply_scale(scale)
-    aligned = _aligned(remeshed(scaled, config.voxels), target, config)
+    ours, theirs = (_filled(mesh, config.voxels) for mesh in (reconstruction, target))
+    scale = (theirs.volume / ours.volume) ** (1 / 3)
+    aligned = _aligned(remeshed(reconstruction, ours).apply_scale(scale), target, config)
     half_turn = trimesh.transformations.rotation_matrix(np.pi, (0, 1, 0))
     turned = _aligned(aligned.copy().apply_transform(half_turn), target, config)
     return min((distance(mesh, target, config) for mesh in (aligned, turned)), key=lambda score: score.bidirectional)
@@ -66,27 +69,46 @@ def distance(reconstruction: trimesh.Trimesh, target: trimesh.Trimesh, config: C
     """Euclidean nearest-neighbour distances of evenly sampled surfaces, as they stand (step 7)."""
     ours = _surface_points(reconstruction, config.points, config.seed)
     theirs = _surface_points(target, config.points, config.seed + 1)
-    to_reconstruction = cKDTree(ours).query(theirs)[0].mean()
-    to_target = cKDTree(theirs).query(ours)[0].mean()
+    to_reconstruction = KDTree(ours).query(theirs)[0].mean()
+    to_target = KDTree(theirs).query(ours)[0].mean()
     return Chamfer(float(to_reconstruction), float(to_target), float(target.extents.max()))
 
 
-def remeshed(mesh: trimesh.Trimesh, voxels: int) -> trimesh.Trimesh:
-    """The outer surface of the filled voxels, with the mesh's own size and centroid (steps 4-5)."""
-    surface = _filled(mesh, voxels).marching_cubes
+def remeshed(mesh: trimesh.Trimesh, voxels: VoxelGrid) -> trimesh.Trimesh:
+    """The outer surface of the filled voxels, with the mesh's own size and centroid (steps 4-5).
+
+    Voxels grow with the mesh, so this may come before the scaling of step 3.
+    """
+    surface = voxels.marching_cubes
     surface.apply_scale((mesh.extents / surface.extents).mean())
     return surface.apply_translation(mesh.centroid - surface.centroid)
 
 
-def _filled(mesh: trimesh.Trimesh, voxels: int) -> trimesh.voxel.VoxelGrid:
+def filled(mesh: trimesh.Trimesh, pitch: float) -> VoxelGrid:
+    """Voxels on the surface and inside: `mesh.voxelized(pitch).fill()` of trimesh, ten times as fast."""
+    cells = np.concatenate([np.rint(points / pitch).astype(int) for points in _covering(mesh.triangles, pitch / 2)])
+    first = cells.min(0)
+    shell = np.zeros(np.ptp(cells, axis=0) + 1, bool)
+    shell[tuple((cells - first).T)] = True
+    place = trimesh.transformations.scale_and_translate(pitch, first * pitch)
+    return VoxelGrid(binary_fill_holes(shell), transform=place)
+
+
+def _covering(triangles: Float[np.ndarray, "faces 3 3"], spacing: float) -> Iterator[Float[np.ndarray, "points 3"]]:
+    """Points on the triangles, neighbours nearer than `spacing`: a triangular lattice on each, as fine as it needs."""
+    edges = np.linalg.norm(triangles - np.roll(triangles, 1, axis=1), axis=-1).max(1)
+    steps = np.maximum(1, np.ceil(edges / spacing)).astype(int)
+    for count in np.unique(steps):
+        i, j = np.nonzero(np.add.outer(np.arange(count + 1), np.arange(count + 1)) <= count)
+        corners = np.stack((i, j, count - i - j), 1) / count
+        yield (corners @ triangles[steps == count]).reshape(-1, 3)
+
+
+def _filled(mesh: trimesh.Trimesh, voxels: int) -> VoxelGrid:
     shortest, longest = mesh.extents.min(), mesh.extents.max()
     if not np.isfinite(longest) or longest <= 0:
         raise ValueError(f"chamfer: a mesh with sides {mesh.extents.tolist()} has no volume; give a closed surface")
-    return mesh.voxelized(max(shortest, longest / FLATTEST) / voxels).fill()
-
-
-def _volume(mesh: trimesh.Trimesh, voxels: int) -> float:
-    return float(_filled(mesh, voxels).volume)
+    return filled(mesh, max(shortest, longest / FLATTEST) / voxels)
 
 
 def _aligned(mesh: trimesh.Trimesh, target: trimesh.Trimesh, config: ChamferConfig) -> trimesh.Trimesh:

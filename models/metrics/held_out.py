@@ -1,13 +1,11 @@
-"""Barnyard animals that nothing was trained on, cropped like training pictures, with everything that is true of them."""
+"""Barnyard animals that nothing was trained on, cropped like training pictures, with all that is true of them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from math import pi, sqrt
+from math import pi
 
 import numpy as np
 import torch
 import trimesh
-from PIL import Image
 from pydantic import Field
 from torch import Tensor
 
@@ -15,6 +13,7 @@ from models.barnyard import HELD_OUT, Scene, render_views, sample_scene
 from models.barnyard.scene import SHARE, frame
 from models.category import VIEWS
 from models.config import Config
+from models.filters.crop import Box, crop_box, cut
 from models.metrics.examples import Example, Relit, Turned
 from models.metrics.views import fixed_to_object, normalised
 from models.prediction import Batch, Light
@@ -35,20 +34,6 @@ class HeldOutConfig(Config):
     turns: tuple[float, ...] = Field((pi / 2, pi), description="yaws of the novel views, in radians")
 
 
-@dataclass(frozen=True)
-class Box:
-    """The square of side 2 sqrt(area) about the mask's centroid (facts 1.2, step 4), in pixels; may leave the photo."""
-
-    left: int
-    top: int
-    side: int
-
-    def cut(self, picture: np.ndarray, size: int, resample: Image.Resampling = Image.Resampling.BILINEAR) -> np.ndarray:
-        """The part of a uint8 picture, resized; black outside the photo."""
-        box = (self.left, self.top, self.left + self.side, self.top + self.side)
-        return np.asarray(Image.fromarray(picture).crop(box).resize((size, size), resample))
-
-
 def held_out(category: str, config: HeldOutConfig) -> list[Example]:
     """One example per individual, the same on every machine."""
     seeds = range(HELD_OUT, HELD_OUT + config.scenes * SHARE, SHARE)
@@ -64,19 +49,19 @@ def training_shapes(category: str, count: int) -> list[trimesh.Trimesh]:
 
 
 def _example(scene: Scene, config: HeldOutConfig) -> Example:
-    box = _box(scene.mask)
+    box = crop_box(scene.mask)
     image, mask = _cut(scene, box, config.size)
-    inside = box.cut(np.full_like(scene.mask, 255, np.uint8), config.size, Image.Resampling.NEAREST)
+    inside = cut(np.ones_like(scene.mask), box, config.size)
     crop = Batch(
         image=image[None],
         mask=mask[None],
-        valid=torch.from_numpy(inside > 0)[None].float(),
+        valid=torch.tensor(inside)[None].float(),
         features=None,
         view=torch.tensor([VIEWS.index(scene.view)]),
         index=torch.tensor([scene.seed - HELD_OUT]),
     )
     pixels = (scene.keypoints_ndc + 1) / 2 * config.photo
-    keypoints = (pixels - (box.left, box.top)) / box.side * 2 - 1
+    keypoints = (pixels - box[:2]) / box[2:] * 2 - 1
     return Example(
         key=f"{scene.category}-{scene.seed}",
         crop=crop,
@@ -107,13 +92,7 @@ def _relit(scene: Scene, box: Box, config: HeldOutConfig) -> Iterator[Relit]:
         yield Relit(lamp, *_cut(other, box, config.size))
 
 
-def _box(mask: np.ndarray) -> Box:
-    rows, columns = np.nonzero(mask)
-    half = int(sqrt(len(rows)))
-    return Box(int(columns.mean()) - half, int(rows.mean()) - half, 2 * half)
-
-
 def _cut(scene: Scene, box: Box, size: int) -> tuple[Tensor, Tensor]:
-    image = box.cut((scene.image * 255).round().astype(np.uint8), size)
-    mask = box.cut(scene.mask.astype(np.uint8) * 255, size, Image.Resampling.NEAREST)
-    return torch.tensor(image).float() / 255, torch.from_numpy(mask > 127).float()
+    photo = (scene.image * 255).round().astype(np.uint8)
+    image, mask = cut(photo, box, size), cut(scene.mask, box, size)
+    return torch.tensor(image).float() / 255, torch.tensor(mask).float()

@@ -15,7 +15,6 @@ from models.metrics.keypoints import visible_vertices
 from models.metrics.views import fixed_to_object, further, normalised, turned
 from models.prediction import Batch, Light, Prediction, Rendering
 
-
 BACK = 5.5
 """How far the camera of a novel view stands back; the crop rule makes up for it."""
 
@@ -81,7 +80,7 @@ def _of_one_batch(method: Reconstructor, examples: list[Example]) -> list[Outcom
     photo = method.render(prediction, size)
     turns = [_turned(method, prediction, views, size) for views in zip(*(e.turned for e in examples), strict=True)]
     lamps = [
-        _pictures(method.render(prediction, size, light=_lights(relit, prediction.light)))
+        _pictures(method.render(prediction, size, light=_lights(relit)))
         for relit in zip(*(e.relit for e in examples), strict=True)
     ]
     faces = prediction.mesh.faces.cpu().numpy()
@@ -108,10 +107,9 @@ def _turned(method: Reconstructor, prediction: Prediction, views: Sequence[Turne
     return [_picture(*normalised(*row, size)) for row in zip(rendering.rgb.cpu(), rendering.mask.cpu(), strict=True)]
 
 
-def _lights(relit: Sequence[Relit], like: Light) -> Light:
+def _lights(relit: Sequence[Relit]) -> Light:
     direction, ambient, diffuse = (
-        torch.cat([getattr(each.light, part) for each in relit]).to(getattr(like, part))
-        for part in ("direction", "ambient", "diffuse")
+        torch.cat([getattr(each.light, part) for each in relit]) for part in ("direction", "ambient", "diffuse")
     )
     return Light(direction, ambient, diffuse)
 

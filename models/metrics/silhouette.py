@@ -1,7 +1,7 @@
 """How well two outlines agree."""
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from scipy.ndimage import binary_erosion, distance_transform_edt
 
 TOLERANCE = 0.02
@@ -20,10 +20,14 @@ def boundary_f(ours: Bool[np.ndarray, "height width"], theirs: Bool[np.ndarray, 
     if not our_edge.any() or not their_edge.any():
         return float(our_edge.any() == their_edge.any())
     reach = max(1.0, TOLERANCE * len(ours))
-    precision = (distance_transform_edt(~their_edge)[our_edge] <= reach).mean()
-    recall = (distance_transform_edt(~our_edge)[their_edge] <= reach).mean()
+    precision = (_distance_to(their_edge)[our_edge] <= reach).mean()
+    recall = (_distance_to(our_edge)[their_edge] <= reach).mean()
     return float(2 * precision * recall / max(precision + recall, 1e-12))
 
 
 def _edge(mask: Bool[np.ndarray, "height width"]) -> Bool[np.ndarray, "height width"]:
     return mask & ~binary_erosion(mask)
+
+
+def _distance_to(edge: Bool[np.ndarray, "height width"]) -> Float[np.ndarray, "height width"]:
+    return np.asarray(distance_transform_edt(~edge))

@@ -118,9 +118,9 @@ def probabilities(
     """Odds of the hypotheses: lower scores are better; uniform at first; nothing left for what the word rules out."""
     prior = torch.where(allowed, 1.0, 1 - config.view_trust)
     prior = prior / prior.sum(-1, keepdim=True)
-    learned = prior * (-scores * config.inverse_temperature.at(progress)).softmax(-1) + 1e-12 * prior
+    learned = (prior.log() - scores * config.inverse_temperature.at(progress)).softmax(-1)
     naive = config.naive.at(progress)
-    return naive * prior + (1 - naive) * learned / learned.sum(-1, keepdim=True)
+    return naive * prior + (1 - naive) * learned
 
 
 def choose(
@@ -132,11 +132,12 @@ def choose(
 ) -> Int[Tensor, " batch"]:
     """The likeliest hypothesis for a share of the images; for the others one at random, balanced over the batch."""
     count = len(odds)
-    turn = torch.randperm(count, generator=generator).to(odds.device)
+    # The first number is random too, so that batches of fewer than four try all hypotheses in time.
+    turn = torch.randperm(count, generator=generator) + torch.randint(4, (), generator=generator)
     coins = torch.rand(2, count, generator=generator).to(odds.device)
     heeded = allowed | (coins[0] >= config.view_trust)[:, None]
     order = heeded.int().argsort(dim=-1, descending=True, stable=True)
-    random = order.gather(1, (turn % heeded.sum(-1))[:, None])[:, 0]
+    random = order.gather(1, (turn.to(odds.device) % heeded.sum(-1))[:, None])[:, 0]
     return torch.where(coins[1] < config.best.at(progress), odds.argmax(-1), random)
 
 

@@ -170,7 +170,8 @@ def _candidates(surface: Surface, size: int) -> Crossings:
     # edge that runs right.
     larger = forward ^ ~flat ^ (surface.front[half_edge // 3, image] == 0)
     low = low.nan_to_num(-1).clamp(-1, size).long()
-    found = Crossings(image, half_edge, flat, line, torch.where(larger, low + 1, low), torch.where(larger, low, low + 1))
+    inside, outside = torch.where(larger, low + 1, low), torch.where(larger, low, low + 1)
+    found = Crossings(image, half_edge, flat, line, inside, outside)
     return found.take(((low >= 0) & (low < size - 1)).nonzero()[:, 0])
 
 

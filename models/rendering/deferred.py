@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from models.geometry.camera import Camera
-from models.geometry.mesh import Mesh, face_normals, vertex_normals
+from models.geometry.mesh import Mesh, vertex_normals
 from models.prediction import Light, Rendering
 from models.rendering import Fragments, Renderer
 from models.rendering.shading import facing_normal, shade
@@ -26,36 +26,25 @@ def render(  # noqa: PLR0913  one argument for each thing a picture depends on
     canonical: Float[Tensor, "meshes vertices 3"],
     features: Field | None = None,
 ) -> Rendering:
-    """Pictures of posed meshes on black; `canonical` holds the points at which the fields are read."""
+    """Pictures of posed meshes on black; `canonical` holds the points at which the fields are read.
+
+    Colour, mask, albedo, shading and features are antialiased; normal and depth are those of the pixel centre.
+    """
     clip = camera.to_clip(mesh.vertices)
     fragments = renderer.rasterize(clip, mesh.faces, size)
-    rotation = camera.T_camera_world[:, :3, :3]
-    attributes = torch.cat(
-        (
-            canonical.expand(len(mesh), -1, -1),
-            vertex_normals(mesh) @ rotation.mT,
-            camera.to_camera(mesh.vertices),
-        ),
-        -1,
-    )
     covered = (fragments.face.flatten() >= 0).nonzero()[:, 0]
-    image = covered // size**2
-    surface = renderer.interpolate(attributes, fragments, mesh.faces).flatten(0, 2).index_select(0, covered)
-    points, smooth, position = surface.split(3, -1)
-    face = fragments.face.flatten().index_select(0, covered)
-    geometric = (face_normals(mesh).detach() @ rotation.mT).flatten(0, 1).index_select(0, image * len(mesh.faces) + face)
-    normal = facing_normal(smooth, geometric, position)
-    lit = Light(light.direction[image], light.ambient[image], light.diffuse[image])
-    shading = shade(normal, lit)[:, None]
+    image = torch.div(covered, size**2, rounding_mode="floor")
+
+    def picture(values: Float[Tensor, "covered channels"]) -> Float[Tensor, "batch size size channels"]:
+        empty = values.new_zeros(fragments.face.numel(), values.shape[-1])
+        return empty.index_copy(0, covered, values).view(*fragments.face.shape, -1)
+
+    points, normal = _surface(renderer, fragments, mesh, camera, canonical, covered)
+    shading = shade(normal, Light(light.direction[image], light.ambient[image], light.diffuse[image]))[:, None]
     color = albedo(points, image)
     layers = [color * shading, torch.ones_like(shading), color, shading]
     if features is not None:
         layers.append(features(points, image))
-
-    def picture(values: Tensor) -> Tensor:
-        empty = values.new_zeros(fragments.face.numel(), values.shape[-1])
-        return empty.index_copy(0, covered, values).view(len(mesh), size, size, -1)
-
     smoothed = renderer.antialias(picture(torch.cat(layers, -1)), fragments, clip, mesh.faces)
     return Rendering(
         rgb=smoothed[..., :3],
@@ -65,11 +54,27 @@ def render(  # noqa: PLR0913  one argument for each thing a picture depends on
         features=None if features is None else smoothed[..., 8:],
         normal=picture(normal),
         depth=fragments.depth,
-        visible=visible_faces(fragments, len(mesh.faces)),
+        visible=visible_faces(fragments.face, len(mesh.faces)),
     )
 
 
-def visible_faces(fragments: Fragments, faces: int) -> Bool[Tensor, "batch {faces}"]:
+def visible_faces(face: Int[Tensor, "batch size size"], faces: int) -> Bool[Tensor, "batch {faces}"]:
     """Faces with at least one pixel."""
-    seen = torch.zeros(len(fragments.face), faces + 1, dtype=torch.bool, device=fragments.face.device)
-    return seen.scatter_(1, fragments.face.flatten(1) + 1, True)[:, 1:]
+    seen = torch.zeros(len(face), faces + 1, dtype=torch.bool, device=face.device)
+    return seen.scatter_(1, face.flatten(1) + 1, True)[:, 1:]
+
+
+def _surface(
+    renderer: Renderer, fragments: Fragments, mesh: Mesh, camera: Camera, canonical: Tensor, covered: Tensor
+) -> tuple[Float[Tensor, "covered 3"], Float[Tensor, "covered 3"]]:
+    """Canonical points and camera-frame normals, turned to the viewer, at the covered pixels."""
+    R_world_camera = camera.T_camera_world[:, :3, :3].mT
+    normals, positions = vertex_normals(mesh) @ R_world_camera, camera.to_camera(mesh.vertices)
+    attributes = torch.cat((canonical.expand_as(positions), normals, positions), -1)
+    pixels = renderer.interpolate(attributes, fragments, mesh.faces).flatten(0, 2)
+    points, smooth, position = pixels.index_select(0, covered).split(3, -1)
+    face = fragments.face.flatten().index_select(0, covered)
+    first = torch.div(covered, fragments.face[0].numel(), rounding_mode="floor") * mesh.vertices.shape[1]
+    corners = mesh.faces.index_select(0, face) + first[:, None]
+    a, b, c = (positions.detach().flatten(0, 1).index_select(0, corner) for corner in corners.unbind(1))
+    return points, facing_normal(smooth, torch.cross(b - a, c - a, dim=-1), position)

@@ -1,5 +1,6 @@
 """The same three operations on CUDA by nvdiffrast (Laine et al. 2020), an optional package."""
 
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal
 
@@ -23,7 +24,7 @@ class NvdiffrastConfig(Config):
         if device.type != "cuda":
             raise ValueError(f"renderer.kind nvdiffrast on device {device}; it needs cuda, use kind reference here")
         try:
-            import nvdiffrast.torch as operations
+            import nvdiffrast.torch as operations  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise MissingPackage(
                 "renderer.kind nvdiffrast needs the package: "
@@ -32,12 +33,13 @@ class NvdiffrastConfig(Config):
         return Nvdiffrast(operations, operations.RasterizeCudaContext(device))
 
 
+@dataclass(frozen=True)
 class Nvdiffrast:
     """Rasterise, interpolate and antialias; its row 0 is ndc y = -1, which our clip space already has on top."""
 
-    def __init__(self, operations: ModuleType, context: Any) -> None:  # noqa: ANN401  nvdiffrast has no types
-        self.operations = operations
-        self.context = context
+    operations: ModuleType
+    """`nvdiffrast.torch`."""
+    context: Any
 
     def rasterize(self, clip: Float[Tensor, "batch vertices 4"], faces: Int[Tensor, "faces 3"], size: int) -> Fragments:
         """The nearest face at every pixel centre."""

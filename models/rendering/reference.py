@@ -58,9 +58,8 @@ class Reference:
         covered = (face.flatten() >= 0).nonzero()[:, 0]
         corners = _corners(covered, face, faces, clip.shape[1])
         x, y, _, w = clip.reshape(-1, 4).index_select(0, corners.flatten()).view(-1, 3, 4).unbind(-1)
-        step = 2 / size
-        x = x - (((covered % size) + 0.5) * step - 1)[:, None].to(x.dtype) * w
-        y = y - (((covered // size % size) + 0.5) * step - 1)[:, None].to(y.dtype) * w
+        column, row = (position.to(w.dtype)[:, None] for position in (covered % size, covered // size % size))
+        x, y = x - ((2 * column + 1) / size - 1) * w, y - ((2 * row + 1) / size - 1) * w
         (x0, x1, x2), (y0, y1, y2) = x.unbind(1), y.unbind(1)
         weights = torch.stack((x1 * y2 - x2 * y1, x2 * y0 - x0 * y2, x0 * y1 - x1 * y0), 1)
         weights = weights / weights.sum(1, keepdim=True)
@@ -156,7 +155,7 @@ def _draw(
     row = torch.repeat_interleave(count)
     offset = torch.arange(len(row), device=row.device) - (count.cumsum(0) - count).index_select(0, row)
     columns = width.to(planes[0].dtype).index_select(0, row)
-    down = ((offset + 0.5) / columns).floor()
+    down = ((offset.double() + 0.5) / columns).floor().to(columns.dtype)
     across = offset - down * columns
     at = [plane.index_select(0, row) for plane in planes]
     first, second = (at[k] + at[k + 1] * across + at[k + 2] * down for k in (0, 3))

@@ -1,5 +1,6 @@
 """Where clip positions fall on the pixel grid."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -17,9 +18,9 @@ class Screen(NamedTuple):
 def to_screen(clip: Float[Tensor, "batch vertices 4"], size: int) -> Screen:
     """Screen positions; nan before the near plane, so that comparisons drop such faces, yet with finite gradient."""
     x, y, z, w = clip.reshape(-1, 4).unbind(-1)
-    visible = (w > 1e-6) & (z > -w)
-    w = torch.where(visible, w, 1.0)
-    return Screen(*(torch.where(visible, (axis / w + 1) * (size / 2) - 0.5, torch.nan) for axis in (x, y)))
+    usable = (w > 1e-6) & (z > -w) & ((x.abs() + y.abs()) < torch.inf)
+    x, y, w = (torch.where(usable, axis, 1.0) for axis in (x, y, w))
+    return Screen(*(torch.where(usable, (axis / w + 1) * (size / 2) - 0.5, torch.nan) for axis in (x, y)))
 
 
 def corner_points(faces: Int[Tensor, "faces 3"], batch: int, vertices: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -29,6 +30,6 @@ def corner_points(faces: Int[Tensor, "faces 3"], batch: int, vertices: int) -> t
     return first, second, third
 
 
-def double_area(x: tuple[Tensor, Tensor, Tensor], y: tuple[Tensor, Tensor, Tensor]) -> Float[Tensor, " faces"]:
+def double_area(x: Sequence[Tensor], y: Sequence[Tensor]) -> Float[Tensor, " faces"]:
     """Twice the signed screen area; the sign tells which way a face looks."""
     return (x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0])

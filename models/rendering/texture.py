@@ -58,8 +58,12 @@ def bake(
     points = renderer.interpolate(canonical[torch.from_numpy(atlas.source)][None], fragments, faces)[0]
     covered = fragments.face[0] >= 0
     if not covered.any():
-        raise ValueError(f"texture: no texel of {size} x {size} is covered by {len(faces)} faces; give a mesh with area")
+        raise ValueError(
+            f"texture: no texel of {size} x {size} is covered by {len(faces)} faces; give a mesh with area"
+        )
     colors = np.zeros((size, size, 3), np.uint8)
     colors[covered.cpu().numpy()] = (albedo(points[covered]).clamp(0, 1) * 255).round().byte().cpu().numpy()
-    nearest = distance_transform_edt(~covered.cpu().numpy(), return_distances=False, return_indices=True)
-    return colors[tuple(nearest)]
+    rows, columns = np.asarray(
+        distance_transform_edt(~covered.cpu().numpy(), return_distances=False, return_indices=True)
+    )
+    return colors[rows, columns]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torch.nn.functional import interpolate
 from models.prediction import Batch
 
 
+@runtime_checkable
 class Sample(Protocol):
     """One crop as it is stored."""
 
@@ -29,12 +30,17 @@ class Sample(Protocol):
     """Index into `models.category.VIEWS`, -1 where unknown."""
 
 
+@runtime_checkable
 class Samples(Protocol):
     """A map-style data set."""
 
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        """Number of samples."""
+        ...
 
-    def __getitem__(self, row: int) -> Sample: ...
+    def __getitem__(self, row: int) -> Sample:
+        """One of them."""
+        ...
 
 
 class Crops:
@@ -54,6 +60,7 @@ class Crops:
         self._features = _features(crops)
 
     def __len__(self) -> int:
+        """Number of crops."""
         return len(self._mask)
 
     def batch(self, rows: Int[Tensor, " batch"], flipped: Bool[Tensor, " batch"] | None = None) -> Batch:
@@ -112,6 +119,7 @@ def _inside(mask: Tensor) -> Tensor:
 def _features(crops: Sequence[Sample]) -> Tensor | None:
     """All features, or None if no crop has any."""
     found = [crop.features for crop in crops if crop.features is not None]
-    if found and len(found) < len(crops):
-        raise ValueError(f"{len(crops) - len(found)} of {len(crops)} samples have no features; make them for all or none")
+    lacking = len(crops) - len(found)
+    if found and lacking:
+        raise ValueError(f"{lacking} of {len(crops)} samples have no features; make them for all or none")
     return torch.stack([torch.from_numpy(np.asarray(each, np.float16)) for each in found]) if found else None

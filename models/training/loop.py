@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import UInt8
@@ -52,6 +52,7 @@ class TrainingConfig(Config):
     save_every: int = Field(500, ge=1, description="steps between checkpoints")
 
 
+@runtime_checkable
 class Checkpoints(Protocol):
     """Where whole training states are kept."""
 

@@ -2,7 +2,6 @@
 
 import time
 
-import torch
 from torch import Tensor
 
 
@@ -10,6 +9,7 @@ class Meter:
     """Means of the values since the last report, and the speed."""
 
     def __init__(self) -> None:
+        """Empty, with the clock running."""
         self._reset()
 
     def _reset(self) -> None:

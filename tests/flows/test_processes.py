@@ -81,5 +81,7 @@ def test_one_that_does_not_listen_is_killed(program, tmp_path, monkeypatch):
 
 
 def test_its_environment_and_output(program, tmp_path):
-    program.start([sys.executable, "-c", "import os; print(os.environ['COLOUR'])"], {"COLOUR": "red"}, "http://x", tmp_path)
+    program.start(
+        [sys.executable, "-c", "import os; print(os.environ['COLOUR'])"], {"COLOUR": "red"}, "http://x", tmp_path
+    )
     wait_for("red", program)

@@ -59,6 +59,10 @@ def test_bones_are_named_in_the_order_of_the_skeleton() -> None:
     names = bone_names(Skeleton())
     assert len(set(names)) == 20
     assert (names[0], names[3], names[4], names[8], names[10]) == (
-        "front_spine_4", "front_spine_1", "rear_spine_4", "left_fore_foot", "left_fore_thigh"
+        "front_spine_4",
+        "front_spine_1",
+        "rear_spine_4",
+        "left_fore_foot",
+        "left_fore_thigh",
     )
     assert len(bone_names(Skeleton(legs=0))) == 8

@@ -1,4 +1,4 @@
-"""A GLB file says what the asset says: to trimesh, to Khronos' validator, and to a reader written from the specification."""
+"""A GLB file says what the asset says: to trimesh, to Khronos' validator, to a reader by the letter of the standard."""
 
 import json
 import struct
@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 
 from storage.glb import glb, strongest
 from storage.meshes import Asset, read_mesh, skinned
+from tests.storage.tube import tube
 
 DTYPES = {5126: "<f4", 5121: "u1", 5125: "<u4"}
 WIDTHS = {"SCALAR": (), "VEC2": (2,), "VEC3": (3,), "VEC4": (4,), "MAT4": (4, 4)}
@@ -19,6 +20,11 @@ VALIDATE = """
 const bytes = new Uint8Array(require('fs').readFileSync(0));
 require('gltf-validator').validateBytes(bytes).then(r => console.log(JSON.stringify(r.issues)));
 """
+
+
+@pytest.fixture
+def rigged() -> Asset:
+    return tube()
 
 
 def parsed(data: bytes) -> tuple[dict, list[np.ndarray]]:

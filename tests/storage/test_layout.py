@@ -24,7 +24,13 @@ def test_everything_lies_below_the_root_and_nothing_lies_twice_in_one_place(root
     paths += [layout.quarantined(ref, count) for ref in shards for count in (1, 2)]
     paths += [layout.snapshot(store.dataset("cow", 1)), layout.snapshot(store.dataset("cow", 2))]
     paths += [layout.latest(store.root, "cow"), layout.latest(store.root, "horse")]
-    paths += [layout.run_config(model), layout.journal(model), layout.panel(model, 1), layout.model(model)]
+    paths += [
+        layout.run_config(model),
+        layout.journal(model),
+        layout.panel(model, 1),
+        layout.model(model),
+        layout.evaluation(model),
+    ]
     paths += [layout.checkpoint(folder, 1), layout.checkpoint_manifest(folder, 1), layout.checkpoint(folder, 2)]
     paths += [layout.bundle(layout.release(store.release("cow", "small-01")))]
     assert len(set(paths)) == len(paths)

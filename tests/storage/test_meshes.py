@@ -10,8 +10,14 @@ from PIL import Image
 from scipy.spatial.transform import Rotation
 
 from storage.meshes import Asset, obj, read_mesh, root_first, skinned
+from tests.storage.tube import tube
 
 STILL = Rotation.identity(4).as_quat()
+
+
+@pytest.fixture
+def rigged() -> Asset:
+    return tube()
 
 
 def test_no_rotation_moves_nothing(rigged: Asset) -> None:
@@ -51,7 +57,10 @@ def test_obj_comes_back_posed(rigged: Asset) -> None:
     np.testing.assert_array_equal(np.asarray(Image.open(BytesIO(files["tube.png"]))), asset.texture)
 
 
-@pytest.mark.parametrize("data", [b"", b"glTF\x02\0\0\0\xff\xff\xff\x7f", b"v 0 0 0\nv 1 0 0\n", b"v nan 0 0\nv 0 1 0\nv 1 0 0\nf 1 2 3"])
+BROKEN = [b"", b"glTF\x02\0\0\0\xff\xff\xff\x7f", b"v 0 0 0\nv 1 0 0\n", b"v nan 0 0\nv 0 1 0\nv 1 0 0\nf 1 2 3"]
+
+
+@pytest.mark.parametrize("data", BROKEN)
 @pytest.mark.parametrize("kind", ["obj", "glb"])
 def test_a_broken_file_is_refused(data: bytes, kind: str) -> None:
     with pytest.raises(ValueError, match=kind):

@@ -19,7 +19,7 @@ def test_a_shard_is_made_once_and_says_what_is_in_it(root) -> None:
     ref = Store(root).curated("cow", digest(RECIPE), 3)
     assert shards.committed(ref) is None
     made = shards.write(ref, samples(5), RECIPE, made_from="ab" * 32)
-    assert shards.committed(ref) == shards.committed(ref, thorough=True) == shards.verify(ref) == made
+    assert shards.committed(ref) == shards.manifest(ref) == shards.verify(ref) == made
     assert (made.rows, made.stored, made.kept, made.reasons) == (5, 4, 4, {"too small": 1})
     assert (made.config, made.made_from, made.index) == (RECIPE, "ab" * 32, 3)
     assert [each.seed for each in shards.rows(ref, made)] == list(range(5))
@@ -49,7 +49,7 @@ def test_a_writer_killed_anywhere_leaves_nothing_or_a_whole_shard_and_the_redo_m
     while True:
         ref = at(step).curated("cow", digest(RECIPE), 0)
         died = killed_at(step, lambda ref=ref: shards.write(ref, samples(), RECIPE))
-        answers.append(shards.committed(ref, thorough=True))
+        answers.append(shards.committed(ref))
         shards.write(ref, samples(), RECIPE)
         assert contents(ref.root) == contents(whole.root)
         assert shards.quarantined(ref.root, "cow") == []
@@ -126,13 +126,12 @@ def test_a_damaged_shard_is_moved_to_quarantine_and_counted_and_made_again(shard
 
 
 @pytest.mark.parametrize("place", [20, 700, 2000])
-def test_one_flipped_bit_is_found_when_asked_for(shard, place) -> None:
+def test_one_flipped_bit_is_found(shard, place) -> None:
     shards.write(shard, samples(2), RECIPE)
     flip(layout.tar(shard), place)
-    assert shards.committed(shard) is not None
     with pytest.raises(CorruptArtifact, match=r"00000\.tar: has other contents than its manifest says; put the shard"):
         shards.verify(shard)
-    assert shards.committed(shard, thorough=True) is None
+    assert shards.committed(shard) is None
     assert len(shards.quarantined(shard.root, "cow")) == 1
 
 
@@ -141,6 +140,7 @@ def test_a_flipped_bit_in_the_table_is_found_too(shard) -> None:
     flip(layout.table(shard), 60)
     with pytest.raises(CorruptArtifact, match=r"00000\.parquet: has other contents"):
         shards.verify(shard)
+    assert shards.committed(shard) is None
 
 
 def forge(ref, tar: bytes) -> None:
@@ -216,3 +216,15 @@ def test_a_shard_may_lose_all_its_samples(shard) -> None:
     made = shards.write(shard, [Sample(row(seed, kept=False, reason="border")) for seed in range(3)], RECIPE)
     assert (made.stored, made.kept, made.reasons) == (0, 0, {"border": 3})
     assert shards.verify(shard) == made
+
+
+def test_a_corrupt_object_is_moved_away_from_a_store_without_renames(root) -> None:
+    ref = Store(root).raw("cow", digest(RECIPE), 0)
+    shards.write(ref, samples(2), RECIPE)
+    tar = files.get(layout.tar(ref))
+    files.put(layout.tar(ref), tar[:-1] + b"!")
+    assert shards.committed(ref) is None
+    assert files.names(layout.shards(ref.root, "cow", "raw", ref.digest)) == []
+    assert "other contents" in shards.quarantined(ref.root, "cow")[0].reason
+    shards.write(ref, samples(2), RECIPE)
+    assert files.get(layout.tar(ref)) == tar

@@ -58,7 +58,7 @@ class WantsColour:
         return (latents - alpha.sqrt() * self.clean) / (1 - alpha).sqrt()
 
 
-def distil(colour: torch.Tensor, teacher: WantsColour, seed: int, mix: tuple[float, float, float] = (0, 0, 1)):  # noqa: ANN201
+def distil(colour: torch.Tensor, teacher: WantsColour, seed: int, mix: tuple[float, float, float] = (0, 0, 1)):
     config = DistillationConfig(size=SIZE, mix=mix)
     return config.build(teacher, PROMPTS)(boxes(4), lambda *_: drawn(colour, 4), 0.5, seeded(seed))
 
@@ -66,12 +66,12 @@ def distil(colour: torch.Tensor, teacher: WantsColour, seed: int, mix: tuple[flo
 def test_descent_leads_to_what_the_teacher_believes() -> None:
     colour = torch.full((3,), 0.5, requires_grad=True)
     teacher = WantsColour((0.8, 0.2, 0.4))
-    optimizer = torch.optim.Adam([colour], lr=0.05)
-    for step in range(60):
+    optimizer = torch.optim.Adam([colour], lr=0.1)
+    for step in range(30):
         optimizer.zero_grad()
         distil(colour, teacher, step).loss.backward()
         optimizer.step()
-    assert torch.allclose(colour, teacher.clean.flatten(), atol=0.05)
+    assert torch.allclose(colour, teacher.clean.flatten(), atol=0.06)
 
 
 def test_the_gradient_at_the_latents_is_the_weighted_noise_error() -> None:

@@ -7,6 +7,7 @@ from models.losses.distillation import DistillationConfig
 from models.methods.farm3d import Farm3DConfig, stopped
 from models.methods.magicpony import MagicPonyConfig
 from models.methods.terms import Step
+from models.schedule import Schedule
 from tests.models.losses.test_distillation import WantsColour
 from tests.models.methods.test_magicpony import step
 from tests.models.test_animal import CATEGORY
@@ -15,7 +16,8 @@ RED = (0.9, 0.1, 0.1)
 
 
 def config(**knobs: object) -> Farm3DConfig:
-    quiet = MagicPonyConfig(**dict.fromkeys(("mask", "uncovered", "rgb", "features", "eikonal", "hypothesis"), 0.0))
+    silent = {name: 0.0 for name, knob in MagicPonyConfig.model_fields.items() if knob.annotation is Schedule}
+    quiet = MagicPonyConfig(**silent)
     return Farm3DConfig(reconstruction=quiet, distillation=DistillationConfig(size=32, every=1, **knobs))
 
 

@@ -5,10 +5,9 @@ import torch
 from models.methods.magicpony import MagicPonyConfig
 from models.methods.terms import Step
 from models.rendering.reference import Reference
+from models.training.batch import Crops
 from tests.models.test_animal import CATEGORY, CONFIG, PatchVit
 from tests.models.training.test_batch import CPU, crop
-
-from models.training.batch import Crops
 
 
 def step(progress: float) -> Step:

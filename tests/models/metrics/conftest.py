@@ -53,9 +53,9 @@ class Oracle:
         mesh = Mesh(body().vertices.expand(count, -1, -1) * torch.tensor((1, self.stretch, 1)), body().faces)
         zeros = torch.zeros(count)
         camera = look_at(azimuths, zeros + 0.1)
-        return Prediction(
-            mesh, body(), body().vertices[0], camera, lamp(0.0, count), torch.zeros(count, 1), zeros.long(), zeros, zeros, None, None
-        )
+        light, code = lamp(0.0, count), zeros[:, None]
+        prior = body().vertices[0]
+        return Prediction(mesh, body(), prior, camera, light, code, zeros.long(), zeros, zeros, None, None)
 
     def render(
         self, prediction: Prediction, size: int, camera: Camera | None = None, light: Light | None = None
@@ -78,9 +78,7 @@ def example(index: int, azimuth: float) -> Example:
         seen = picture(other, fixed_to_object(lamp(0.0), camera, other))
         views.append(Turned(yaw, *normalised(seen.rgb[0], seen.mask[0], SIZE)))
     keypoints = body().vertices[:, [5, 50, 100, 170, 200]]
-    batch = Batch(
-        photo.rgb, photo.mask, photo.mask * 0 + 1, None, torch.tensor([index % 3 - 1]), torch.tensor([index])
-    )
+    batch = Batch(photo.rgb, photo.mask, photo.mask * 0 + 1, None, torch.tensor([index % 3 - 1]), torch.tensor([index]))
     seen_faces = body().faces[photo.visible[0]].unique()
     return Example(
         key=f"toy-{index}",

@@ -23,8 +23,8 @@ def test_the_mean_of_one_shape_is_the_shape() -> None:
 
 
 def test_the_mean_has_a_mirror_plane() -> None:
-    lopsided = trimesh.util.concatenate([ellipsoid(0.6, 1, 1.8), ellipsoid(0.4, 0.4, 0.4).apply_translation((0.5, 0, 1.5))])
-    mean = mean_mesh([lopsided])
+    ear = ellipsoid(0.4, 0.4, 0.4).apply_translation((0.5, 0, 1.5))
+    mean = mean_mesh([trimesh.util.concatenate([ellipsoid(0.6, 1, 1.8), ear])])
     np.testing.assert_allclose(mean.bounds[0, 0], -mean.bounds[1, 0], atol=0.02)
 
 

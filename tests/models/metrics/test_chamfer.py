@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from models.metrics.chamfer import ANIMODEL, ChamferConfig, chamfer, distance, remeshed
+from models.metrics.chamfer import ANIMODEL, ChamferConfig, chamfer, distance, filled, remeshed
 
 CONFIG = ChamferConfig(voxels=16, icp_points=400, points=800)
 
@@ -41,10 +41,17 @@ def test_distance_agrees_with_two_parallel_plates() -> None:
 
 def test_remeshing_keeps_size_and_place() -> None:
     mesh = moved(body(), shift=0.7)
-    again = remeshed(mesh, 24)
+    again = remeshed(mesh, filled(mesh, 0.05))
     assert again.is_watertight
     np.testing.assert_allclose(again.extents, mesh.extents, rtol=0.03)
     np.testing.assert_allclose(again.centroid, mesh.centroid, atol=1e-6)
+
+
+@pytest.mark.parametrize("pitch", [0.2, 0.07])
+def test_voxels_agree_with_trimesh(pitch: float) -> None:
+    ours, theirs = filled(body(), pitch), body().voxelized(pitch).fill()
+    assert ours.volume == pytest.approx(theirs.volume, rel=0.01)
+    np.testing.assert_allclose(ours.bounds, theirs.bounds, atol=1e-9)
 
 
 def test_the_same_seed_gives_the_same_number() -> None:
@@ -54,7 +61,7 @@ def test_the_same_seed_gives_the_same_number() -> None:
 
 def test_a_flat_mesh_neither_hangs_nor_exhausts_memory() -> None:
     flat = trimesh.creation.box((1, 1e-6, 1))
-    assert np.isfinite(chamfer(flat, body(), CONFIG).scaled)
+    assert np.isfinite(chamfer(flat, body(), ChamferConfig(voxels=8, icp_points=100, points=100)).scaled)
 
 
 def test_a_point_is_refused() -> None:

@@ -1,7 +1,6 @@
 """Keypoints ride on vertices."""
 
 import numpy as np
-import pytest
 
 from models.metrics.keypoints import PckConfig, nearest_vertices, pck, transfer_errors, visible_vertices
 
@@ -59,7 +58,7 @@ def test_pairs_are_drawn_by_the_seed() -> None:
     assert not np.array_equal(one, other)
 
 
-@pytest.mark.parametrize(("shown", "expected"), [([True, False], [True, True, True, False]), ([False, False], [False] * 4)])
-def test_a_vertex_is_visible_with_one_of_its_faces(shown: list[bool], expected: list[bool]) -> None:
+def test_a_vertex_is_visible_with_one_of_its_faces() -> None:
     faces = np.array([[0, 1, 2], [1, 2, 3]])
-    assert visible_vertices(faces, np.array(shown), 4).tolist() == expected
+    assert visible_vertices(faces, np.array([True, False]), 4).tolist() == [True, True, True, False]
+    assert not visible_vertices(faces, np.array([False, False]), 4).any()

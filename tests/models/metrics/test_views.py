@@ -24,7 +24,10 @@ EVERYWHERE = np.ones((8, 8), bool)
 NOWHERE = np.zeros((8, 8), bool)
 
 
-@pytest.mark.parametrize(("ours", "theirs", "error"), [(0.0, 0.0, 0.0), (pi - 0.1, 0.1 - pi, 0.2), (0.0, 3 * pi, pi), (1.0, -1.0, 2.0)])
+TURNS = [(0.0, 0.0, 0.0), (pi - 0.1, 0.1 - pi, 0.2), (0.0, 3 * pi, pi), (1.0, -1.0, 2.0)]
+
+
+@pytest.mark.parametrize(("ours", "theirs", "error"), TURNS)
 def test_azimuths_wrap_round(ours: float, theirs: float, error: float) -> None:
     assert azimuth_error(ours, theirs) == pytest.approx(error)
 

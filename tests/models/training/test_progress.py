@@ -10,7 +10,7 @@ def test_the_line_is_the_one_of_the_style() -> None:
     assert written == "step 01200/80000 | loss 0.412 | mask 0.120 sds 0.210 | 3.1 it/s | eta 7h03m"
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(12.4, "12s"), (249, "4m09s"), (22320, "6h12m"), (3599.6, "1h00m")])
+@pytest.mark.parametrize(("seconds", "words"), [(12.4, "12s"), (249.0, "4m09s"), (22320.0, "6h12m"), (3599.6, "1h00m")])
 def test_durations_are_short(seconds: float, words: str) -> None:
     assert duration(seconds) == words
 

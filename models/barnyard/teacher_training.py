@@ -1,0 +1,180 @@
+"""The embedded teacher: a small, genuine Stable Diffusion that knows barnyard photos and the words of our prompts.
+
+Latent diffusion (Rombach et al. 2022) with v-prediction (Salimans and Ho 2022) on a noise schedule that ends in pure
+noise (Lin et al. 2024). Text encoder and denoiser learn together; a tenth of the captions is empty, for guidance.
+"""
+
+import shutil
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Float, Int
+from pydantic import Field
+from torch import Tensor, nn
+
+from models.barnyard.autoencoder_training import AutoencoderTraining, latents, train_autoencoder
+from models.barnyard.fitting import Recipe, fit
+from models.barnyard.pictures import Pictures
+from models.barnyard.vocabulary import LENGTH, write_vocabulary
+from models.config import Config
+
+if TYPE_CHECKING:
+    from diffusers import AutoencoderKL, DDIMScheduler
+    from transformers import CLIPTokenizer
+
+Latents = Float[Tensor, "batch 4 rows columns"]
+WORDS = (
+    "a the of photo picture view front side back walking running standing grazing on in away from camera "
+    "grass sand snow field cow horse sheep pig dog animal black white brown chestnut grey red and"
+)
+
+
+class TeacherTraining(Config):
+    """Sizes and training of the teacher."""
+
+    autoencoder: AutoencoderTraining = AutoencoderTraining()
+    text_width: int = Field(128, ge=32, multiple_of=32, description="channels of the text encoder")
+    text_layers: int = Field(2, ge=1, description="layers of the text encoder")
+    widths: tuple[int, int] = Field((64, 160), description="channels of the denoiser at 16 and at 8 rows")
+    empty: float = Field(0.1, ge=0, le=1, description="share of captions left out")
+    recipe: Recipe = Recipe(steps=3000, batch=64, rate=8e-4, average=0.998)
+
+
+class Denoiser(nn.Module):
+    """Text encoder and U-Net as one network."""
+
+    def __init__(self, config: TeacherTraining, tokens: int) -> None:
+        """Random weights for a vocabulary of `tokens`, whose last is the end token."""
+        from diffusers import UNet2DConditionModel
+        from transformers import CLIPTextConfig, CLIPTextModel
+
+        super().__init__()
+        width = config.text_width
+        self.text = CLIPTextModel(CLIPTextConfig(
+            vocab_size=tokens, hidden_size=width, intermediate_size=4 * width, num_hidden_layers=config.text_layers,
+            num_attention_heads=width // 32, max_position_embeddings=LENGTH, projection_dim=width,
+            bos_token_id=tokens - 2, eos_token_id=tokens - 1, pad_token_id=tokens - 1,
+        ))  # fmt: skip
+        self.unet = UNet2DConditionModel(
+            sample_size=16, in_channels=4, out_channels=4, layers_per_block=1, block_out_channels=config.widths,
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+            attention_head_dim=4, cross_attention_dim=width, norm_num_groups=16,
+        )  # fmt: skip
+
+    def forward(
+        self, noisy: Latents, t: Int[Tensor, " batch"], tokens: Int[Tensor, "batch length"]
+    ) -> Latents:
+        """The velocity of noisy latents."""
+        return self.unet(noisy, t, self.text(tokens).last_hidden_state).sample
+
+
+def train_teacher(config: TeacherTraining, pictures: Pictures, folder: Path, work: Path) -> None:
+    """Write a `StableDiffusionPipeline` folder; what is already in `work` is not learnt again."""
+    from diffusers import AutoencoderKL
+    from transformers import CLIPTokenizer
+
+    vae_folder, words = work / "vae", work / "tokenizer"
+    if not (vae_folder / "config.json").exists():
+        train_autoencoder(config.autoencoder, pictures.image, vae_folder, work / "vae.pt")
+    vae = AutoencoderKL.from_pretrained(vae_folder, local_files_only=True)
+    write_vocabulary(WORDS.split(), words)
+    tokenizer = CLIPTokenizer.from_pretrained(words, local_files_only=True)
+    torch.manual_seed(config.recipe.seed)
+    network = Denoiser(config, len(tokenizer))
+    loss = DenoisingLoss(config, network, tokenizer, pictures, _encoded(vae, pictures, work / "latents.pt"))
+    average = fit(network, loss, config.recipe, work / "teacher.pt")
+    write_pipeline(average, vae, words, folder)
+
+
+class DenoisingLoss:
+    """Mean squared error of the velocity, with less weight on low noise (min-SNR-5, Hang et al. 2023)."""
+
+    def __init__(
+        self, config: TeacherTraining, network: Denoiser, tokenizer: "CLIPTokenizer", pictures: Pictures, latent: Tensor
+    ) -> None:
+        """`latent` (count, 4, rows, columns): of the pictures."""
+        from diffusers.models.attention_processor import AttnProcessor
+
+        self.config, self.network, self.tokenizer = config, network, tokenizer
+        self.pictures, self.latent = pictures, latent
+        self.alphas = noise_schedule().alphas_cumprod
+        # Plain attention has a backward pass several times faster than PyTorch's fused one on a CPU.
+        network.unet.set_attn_processor(AttnProcessor())
+
+    def __call__(self, step: int, generator: torch.Generator) -> Tensor:
+        """The loss of one random batch."""
+        batch = self.config.recipe.batch
+        pick = torch.randint(len(self.pictures), (batch,), generator=generator)
+        clean = self.latent[pick].float()
+        t = torch.randint(len(self.alphas), (batch,), generator=generator)
+        noise = torch.randn(clean.shape, generator=generator)
+        words = Random(int(torch.randint(2**31, (), generator=generator)))
+        captions = [self._caption(index, words) for index in pick.tolist()]
+        tokens = self.tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt").input_ids
+        alpha = self.alphas[t].view(-1, 1, 1, 1)
+        signal, disorder = alpha.sqrt(), (1 - alpha).sqrt()
+        noisy, velocity = signal * clean + disorder * noise, signal * noise - disorder * clean
+        with torch.autocast("cpu", torch.bfloat16):
+            predicted = self.network(noisy, t, tokens).float()
+        weight = (5 * (1 - alpha)).clamp(max=1)  # 1 / (SNR + 1) is 1 - alpha
+        return (weight * (predicted - velocity).square()).mean()
+
+    def _caption(self, index: int, words: Random) -> str:
+        return "" if words.random() < self.config.empty else reword(str(self.pictures.caption[index]), words)
+
+
+def reword(caption: str, words: Random) -> str:
+    """The caption, or half of the time a shorter way to say part of it."""
+    who, view, doing = caption.split(", ")
+    if view == "back view" and words.random() < 0.2:
+        view = "walking away from the camera"
+    form = words.random()
+    if form < 0.5:
+        return f"{who}, {view}, {doing}"
+    plain = f"a {who.split()[-1]}"
+    if form < 0.7:
+        return f"{plain}, {view}"
+    if form < 0.75:
+        return plain
+    return ", ".join([words.choice((who, plain)), *(part for part in (view, doing) if words.random() < 0.6)])
+
+
+def noise_schedule() -> "DDIMScheduler":
+    """The teacher's noise levels and sampler."""
+    from diffusers import DDIMScheduler
+
+    return DDIMScheduler(
+        num_train_timesteps=1000, beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False,
+        set_alpha_to_one=True, steps_offset=1, prediction_type="v_prediction", rescale_betas_zero_snr=True, timestep_spacing="trailing",
+    )  # fmt: skip
+
+
+def write_pipeline(network: nn.Module, vae: "AutoencoderKL", words: Path, folder: Path) -> None:
+    """The pipeline in half precision, moved into place whole."""
+    from diffusers import StableDiffusionPipeline
+    from transformers import CLIPTokenizer
+
+    tokenizer = CLIPTokenizer.from_pretrained(words, local_files_only=True)
+    pipeline = StableDiffusionPipeline(
+        vae, network.text, tokenizer, network.unet, noise_schedule(), None, None, requires_safety_checker=False
+    )
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    pipeline.to(dtype=torch.float16).save_pretrained(partial, safe_serialization=True)
+    for name in ("vocab.json", "merges.txt"):
+        shutil.copy(words / name, partial / "tokenizer" / name)
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
+
+
+def _encoded(vae: "AutoencoderKL", pictures: Pictures, path: Path) -> Tensor:
+    """Latents of all pictures, from `path` if they are there."""
+    if not path.exists():
+        torch.save(latents(vae, pictures.image), path)
+    latent = torch.load(path, weights_only=True)
+    if len(latent) != len(pictures):
+        raise ValueError(f"{path} has {len(latent)} pictures, not {len(pictures)}; delete it")
+    return latent

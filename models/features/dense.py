@@ -1,0 +1,37 @@
+"""Feature maps of a whole data set: each crop's tokens in the directions that vary most over the category (facts 1.5)."""
+
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Bool, Float, UInt8
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from models.features.vit import Pca, Vit
+
+FITTED = 500
+"""Crops from which the directions are found, spread evenly; all tokens of 10,000 would not fit into memory."""
+TOGETHER = 16
+
+
+def dense(
+    vit: Vit,
+    images: UInt8[Tensor, "count size size 3"],
+    masks: Bool[Tensor, "count size size"],
+    pixels: int,
+    components: int,
+) -> Float[Tensor, "count components rows columns"]:
+    """Half-precision maps in [0, 1]; `pixels` is the size at which the transformer sees a crop."""
+    chosen = torch.linspace(0, len(images) - 1, min(FITTED, len(images))).round().long().unique()
+    keys = torch.cat(list(_keys(vit, images[chosen], pixels)))
+    inside = interpolate(masks[chosen, None].float(), keys.shape[-2:], mode="area")[:, 0]
+    pca = Pca.fit(keys, inside, components)
+    return torch.cat([pca.transform(some).half() for some in _keys(vit, images, pixels)])
+
+
+def _keys(vit: Vit, images: Tensor, pixels: int) -> Iterator[Tensor]:
+    device = next(vit.network.parameters()).device
+    for some in images.split(TOGETHER):
+        seen = some.to(device).movedim(-1, 1).float() / 255
+        seen = interpolate(seen, (pixels, pixels), mode="bilinear", antialias=True, align_corners=False)
+        yield vit.tokens(seen.movedim(1, -1))[1].cpu()

@@ -1,0 +1,94 @@
+"""What is wrong with the animals found in a photo (facts 1.4)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool
+from numpy import ndarray
+from pydantic import Field
+
+from models.config import Config
+from models.filters.crop import crop_box, cut
+from models.segmenters.pointrend import Instance
+
+__all__ = ["MaskRules", "crop_box", "cut", "verdict"]
+
+Mask = Bool[ndarray, "height width"]
+
+
+class MaskRules(Config):
+    """Thresholds."""
+
+    score: float = Field(0.7, ge=0, le=1, description="least score of the animal")
+    other_score: float = Field(0.5, ge=0, le=1, description="score from which a second animal counts")
+    other_area: float = Field(0.2, ge=0, le=1, description="least area of a second animal, as a share of the first")
+    area: tuple[float, float] = Field((0.05, 0.7), description="share of the photo that the animal covers")
+    margin: float = Field(0.004, ge=0, le=0.5, description="width of the border as a share of the photo; at least 1 px")
+    border: float = Field(0.01, ge=0, description="pixels in the border, as a share of the outline")
+    pieces: float = Field(0.05, ge=0, le=1, description="share of the mask that is not in its largest piece")
+    solidity: float = Field(0.35, ge=0, le=1, description="least share of the convex hull that the mask fills")
+    lost: float = Field(0.02, ge=0, le=1, description="share of the mask that the square crop cuts off")
+
+
+def verdict(found: Sequence[Instance], rules: MaskRules) -> str | None:
+    """The first reason to drop a photo, given the animals in it, likeliest first."""
+    if not found or found[0].score < rules.score:
+        return "no instance"
+    if any(_counts(other, found[0], rules) for other in found[1:]):
+        return "multiple animals"
+    return next((reason for rule in RULES if (reason := rule(found[0].mask, rules))), None)
+
+
+def _counts(other: Instance, first: Instance, rules: MaskRules) -> bool:
+    """Whether this is a second animal, and not the first one found again."""
+    overlap = (other.mask & first.mask).sum() / max(1, (other.mask | first.mask).sum())
+    large = other.mask.sum() >= rules.other_area * first.mask.sum()
+    return bool(other.score >= rules.other_score and large and overlap < 0.5)
+
+
+def size(mask: Mask, rules: MaskRules) -> str | None:
+    """Too far away or too close."""
+    if mask.mean() < rules.area[0]:
+        return "too small"
+    return "too large" if mask.mean() > rules.area[1] else None
+
+
+def border(mask: Mask, rules: MaskRules) -> str | None:
+    """Cut off by the photo's edge."""
+    width = max(1, round(rules.margin * max(mask.shape)))
+    inner = np.zeros_like(mask)
+    inner[width:-width, width:-width] = True
+    return "border" if (mask & ~inner).sum() > rules.border * _outline(mask) else None
+
+
+def pieces(mask: Mask, rules: MaskRules) -> str | None:
+    """In several pieces."""
+    from scipy.ndimage import label
+
+    regions, _ = label(mask)
+    largest = np.bincount(regions.ravel())[1:].max()
+    return "fragmented" if largest < (1 - rules.pieces) * mask.sum() else None
+
+
+def solidity(mask: Mask, rules: MaskRules) -> str | None:
+    """So ragged that something must stand in front."""
+    from skimage.morphology import convex_hull_image
+
+    return "occluded" if mask.sum() < rules.solidity * convex_hull_image(mask).sum() else None
+
+
+def truncation(mask: Mask, rules: MaskRules) -> str | None:
+    """Too long for its crop."""
+    left, top, width, height = crop_box(mask)
+    inside = mask[max(0, top) : top + height, max(0, left) : left + width].sum()
+    return "truncated crop" if mask.sum() - inside > rules.lost * mask.sum() else None
+
+
+def _outline(mask: Mask) -> int:
+    """Pixels of the mask with a neighbour that is not."""
+    from scipy.ndimage import binary_erosion
+
+    return int((mask & ~binary_erosion(mask)).sum())
+
+
+RULES = (size, border, pieces, solidity, truncation)

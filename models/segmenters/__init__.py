@@ -1,0 +1,12 @@
+"""Masks of the animals in a picture."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from models.segmenters.detectron2 import Detectron2, Detectron2Config
+from models.segmenters.pointrend import Instance, PointRend, PointRendConfig
+
+SegmenterConfig = Annotated[PointRendConfig | Detectron2Config, Field(discriminator="kind")]
+
+__all__ = ["Detectron2", "Detectron2Config", "Instance", "PointRend", "PointRendConfig", "SegmenterConfig"]

@@ -1,0 +1,182 @@
+"""Embedded PointRend (Kirillov et al. 2020): coarse masks, refined by a small network where they are uncertain.
+
+The semantic variant of the paper's section 4.2; an instance is one connected region of one animal. Legend of shapes:
+classes are the background and the animals, points are (x, y) in [-1, 1] as in `grid_sample`.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, UInt8
+from numpy import ndarray
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn.functional import grid_sample, interpolate
+
+from models.config import Config
+from models.weights import digest, explained, locate
+
+Logits = Float[Tensor, "batch classes rows columns"]
+Points = Float[Tensor, "batch count 2"]
+COARSE = 8
+"""Pixels to a cell of the coarse prediction."""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One animal found in a picture."""
+
+    mask: Bool[ndarray, "height width"]
+    score: float
+    """Mean probability of its pixels, in [0, 1]."""
+    label: str
+
+
+class PointRendConfig(Config):
+    """The embedded segmenter."""
+
+    kind: Literal["pointrend"] = "pointrend"
+    weights: str = Field("weights/pointrend", description="folder with config.json and model.safetensors")
+    points: int = Field(768, ge=0, description="uncertain points asked at every doubling; 0 is the coarse mask")
+    smallest: float = Field(0.005, ge=0, le=1, description="share of the picture below which a region is noise")
+
+    def digest(self) -> str:
+        """What the masks depend on besides this config."""
+        return digest(locate(self.weights), None)
+
+    def build(self, device: torch.device) -> "PointRend":
+        """Raises MissingWeights where the folder is absent or broken."""
+        from safetensors.torch import load_file
+
+        folder = Path(locate(self.weights))
+        with explained(str(folder), "PointRend"):
+            names = json.loads((folder / "config.json").read_text())
+            network = PointNetwork(tuple(names["labels"]), names["width"])
+            network.load_state_dict(load_file(folder / "model.safetensors"))
+        return PointRend(self, network.to(device).eval())
+
+
+def _block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
+    )
+
+
+class PointNetwork(nn.Module):
+    """Backbone, coarse head and point head."""
+
+    def __init__(self, labels: tuple[str, ...], width: int) -> None:
+        """`labels` are the animals; `width` the channels at half resolution."""
+        super().__init__()
+        self.labels, self.width = labels, width
+        classes = len(labels) + 1
+        self.stem = nn.Sequential(_block(3, width, 2), _block(width, width))
+        self.middle = nn.Sequential(_block(width, 2 * width, 2), _block(2 * width, 2 * width))
+        self.deep = nn.Sequential(_block(2 * width, 4 * width, 2), _block(4 * width, 4 * width))
+        self.deepest = nn.Sequential(
+            _block(4 * width, 8 * width, 2), _block(8 * width, 8 * width), _block(8 * width, 8 * width)
+        )
+        self.join = _block(12 * width, 4 * width)
+        self.coarse = nn.Conv2d(4 * width, classes, 1)
+        self.point = nn.Sequential(
+            nn.Conv1d(7 * width + classes, 96, 1), nn.ReLU(inplace=True),
+            nn.Conv1d(96, 96, 1), nn.ReLU(inplace=True),
+            nn.Conv1d(96, classes, 1),
+        )  # fmt: skip
+
+    def forward(
+        self, image: Float[Tensor, "batch 3 height width"]
+    ) -> tuple[Logits, list[Tensor]]:
+        """Coarse logits and the fine feature maps, for pictures in [0, 1]."""
+        half = self.stem(image - 0.5)
+        quarter = self.middle(half)
+        eighth = self.deep(quarter)
+        wide = interpolate(self.deepest(eighth), scale_factor=2.0, mode="bilinear")
+        joined = self.join(torch.cat((eighth, wide), 1))
+        return self.coarse(joined), [half, quarter, joined]
+
+    def refine(
+        self, coarse: Logits, fine: list[Tensor], points: Points
+    ) -> Float[Tensor, "batch classes count"]:
+        """Logits at points, from fine features and the coarse prediction there."""
+        return self.point(torch.cat([sample(each, points) for each in (*fine, coarse)], 1))
+
+
+def sample(
+    values: Float[Tensor, "batch channels rows columns"], points: Points
+) -> Float[Tensor, "batch channels count"]:
+    """Bilinear values of a map at points."""
+    return grid_sample(values, points[:, :, None].to(values), align_corners=False, padding_mode="border")[..., 0]
+
+
+def uncertainty(logits: Float[Tensor, "batch classes *place"]) -> Float[Tensor, "batch *place"]:
+    """Closeness of the two likeliest classes: 0 is a tie, lower is surer (the paper's section 3.1)."""
+    best = logits.topk(2, 1).values
+    return best[:, 1] - best[:, 0]
+
+
+def subdivide(network: PointNetwork, image: Float[Tensor, "batch 3 height width"], points: int) -> Tensor:
+    """Logits (batch, classes, height, width): doubled to full size, the least certain points asked each time."""
+    coarse, fine = network(image)
+    logits = coarse
+    while logits.shape[-1] < image.shape[-1]:
+        logits = interpolate(logits, scale_factor=2.0, mode="bilinear")
+        rows, columns = logits.shape[-2:]
+        count = min(points, rows * columns)
+        if not count:
+            continue
+        index = uncertainty(logits).flatten(1).topk(count).indices
+        x, y = (index % columns + 0.5) / columns, (index // columns + 0.5) / rows
+        asked = network.refine(coarse, fine, torch.stack((x, y), -1) * 2 - 1)
+        flat = logits.flatten(2).scatter(2, index[:, None].expand_as(asked), asked.to(logits))
+        logits = flat.view_as(logits)
+    return logits
+
+
+class PointRend:
+    """The trained network on a device."""
+
+    def __init__(self, config: PointRendConfig, network: PointNetwork) -> None:
+        """`network` is in evaluation mode."""
+        self.config, self.network = config, network
+
+    @torch.no_grad()
+    def segment(
+        self, images: UInt8[ndarray, "batch height width 3"], classes: tuple[str, ...]
+    ) -> list[list[Instance]]:
+        """The animals of these classes in every picture, likeliest first."""
+        unknown = [name for name in classes if name not in self.network.labels]
+        if unknown:
+            known = ", ".join(self.network.labels)
+            raise ValueError(f"segment_as: {unknown[0]!r} is not a class of these weights; they know {known}")
+        return [self._instances(image, classes) for image in images]
+
+    def _instances(self, image: ndarray, classes: tuple[str, ...]) -> list[Instance]:
+        device = next(self.network.parameters()).device
+        picture = torch.from_numpy(image).to(device).permute(2, 0, 1)[None] / 255
+        height, width = picture.shape[-2:]
+        padded = interpolate(picture, [-(-side // 16) * 16 for side in (height, width)], mode="bilinear")
+        logits = subdivide(self.network, padded, self.config.points)
+        chance = interpolate(logits, (height, width), mode="bilinear").softmax(1)[0].cpu().numpy()
+        return sorted(self._regions(chance, classes), key=lambda found: -found.score)
+
+    def _regions(self, chance: ndarray, classes: tuple[str, ...]) -> list[Instance]:
+        """Connected regions of animal; each is the class that most of it looks like."""
+        from scipy.ndimage import label
+
+        animal = chance[0] < 0.5
+        regions, count = label(animal)
+        found = []
+        for index in range(1, count + 1):
+            mask = regions == index
+            if mask.mean() < self.config.smallest:
+                continue
+            votes = chance[1:, mask].mean(1)
+            name = self.network.labels[int(np.argmax(votes))]
+            if name in classes:
+                found.append(Instance(mask, float(votes.max()), name))
+        return found

@@ -1,0 +1,49 @@
+"""Folders of weights: where they are, what is in them, and what to say when they are not."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+from models.errors import MissingWeights
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def locate(model: str) -> str:
+    """The folder `model` names, from here or from the repository; else `model` itself as a hub id.
+
+    Raises   MissingWeights: it is written as a path, and nothing is there.
+    """
+    for folder in (Path(model), REPOSITORY / model):
+        if folder.is_dir():
+            return str(folder)
+    if model.startswith((".", "/", "~", "weights/")) or model.count("/") > 1:
+        raise MissingWeights(f"weights folder {model} does not exist; run the flow `barnyard` or give a hub id")
+    return model
+
+
+def digest(model: str, revision: str | None) -> str:
+    """What the pictures depend on: the bytes of a folder's weights and settings, or a hub id at a revision."""
+    folder = Path(model)
+    if not folder.is_dir():
+        return f"{model}@{revision or 'main'}"
+    total = sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in {".safetensors", ".json", ".txt"}:
+            total.update(path.relative_to(folder).as_posix().encode() + sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+@contextmanager
+def explained(model: str, what: str) -> Iterator[None]:
+    """Turn what a loader raises about absent or broken files into `MissingWeights`."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise MissingWeights(
+            f"{what} in {model} cannot be loaded ({line}); fetch the weights again or run the flow `barnyard`"
+        ) from error

@@ -1,0 +1,51 @@
+"""What is said in words of a release: where its data and its model come from, and on what terms."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from models.recipes import CropRecipe, ModelRecipe
+from storage.records import ModelRef, Snapshot
+
+
+def dataset_card(snapshot: Snapshot) -> str:
+    """How the pictures were made and chosen."""
+    recipe = CropRecipe.model_validate(snapshot.config)
+    generator = recipe.photos.generator
+    dropped = (
+        "\n".join(f"| {reason} | {count} |" for reason, count in sorted(snapshot.reasons.items())) or "| none | 0 |"
+    )
+    return f"""# Data set of {snapshot.category}, snapshot {snapshot.id}
+
+{snapshot.kept} crops of {recipe.size} px, kept of {snapshot.rows} generated photos. No photo was taken, collected or labelled.
+
+- Generator: `{generator.model}` (weights {recipe.photos.weights}), {generator.steps} steps, guidance {generator.guidance}
+- Masks: {recipe.segmenter.kind} (weights {recipe.weights}), classes {", ".join(recipe.segment_as)}
+- Shards: {len(snapshot.shards)}, recipe {snapshot.digest}
+
+| dropped because | photos |
+| --- | --- |
+{dropped}
+"""
+
+
+def model_card(model: ModelRef, recipe: ModelRecipe, snapshot: Snapshot, scores: Sequence[Mapping[str, Any]]) -> str:
+    """What the model is, what it learned from, and how well it does."""
+    own = [row for row in scores if row["method"] == model.run]
+    lines = "\n".join(f"| {r['metric']} | {r['mean']:.4g} {r['unit']} | {r['protocol']} |" for r in own)
+    return f"""# {model.category}, run {model.run}
+
+A category model in the manner of Farm3D (Jakab et al., 3DV 2024): one photo to a rigged, textured 3D animal.
+
+- Trained for {recipe.training.steps} steps of {recipe.training.batch} crops at {recipe.training.size} px, seed {recipe.training.seed}, method {recipe.method.kind}
+- Data: snapshot {snapshot.id} ({snapshot.kept} generated crops, recipe {snapshot.digest})
+- Teacher: `{recipe.teacher.model}`; features: `{recipe.features.model}`
+- Licence of the asset: {recipe.category.license}; the licences of the teacher's and the features' weights apply to their use
+
+Held-out barnyard animals:
+
+| metric | value | protocol |
+| --- | --- | --- |
+{lines}
+
+Not for: measuring real animals, or telling individuals apart.
+"""

@@ -1,0 +1,144 @@
+"""A release: what people take away of a trained animal."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from torch import Tensor
+
+from models import film
+from models.asset import asset
+from models.metrics.silhouette import iou
+from models.recipes import CropRecipe
+from models.reconstruction import AnimalReconstructor
+from models.training.batch import Crops
+from storage import bundles, files, layout, snapshots
+from storage.glb import glb
+from storage.journal import Journal
+from storage.layout import Store
+from storage.meshes import Asset, obj
+from storage.pictures import contact_sheet, jpeg, webp
+from storage.records import DatasetRef, ModelRef, ReleaseRef, digest
+from storage.report import Picture, Report, page
+from tasks import artifacts
+from tasks.cards import dataset_card, model_card
+from tasks.evaluate import ANIMALS, read
+from tasks.machine import Device, place
+from tasks.segment import sheets
+from tasks.trained import recipe_of, reconstructor, validation
+
+ASSETS = 4
+"""Photos that become GLBs."""
+CANDIDATES = 40
+"""Photos from which they are chosen."""
+FILM_PX, FRAMES, FPS = 256, 36, 18
+CURVES = ("loss", "mask", "rgb", "features", "sds")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The pictures of a release."""
+
+    strip: bytes
+    films: dict[str, bytes]
+    assets: list[Asset]
+
+
+@task(task_run_name="publish-{model.category}-{model.run}", cache_policy=NO_CACHE)
+def publish(model: ModelRef, crops: DatasetRef, device: Device = "auto") -> ReleaseRef:
+    """GLB and OBJ of the best reconstructed photos, films, cards and the report of a measured model."""
+    release = Store(model.root).release(model.category, model.run)
+    if bundles.committed(layout.release(release)) is None:
+        with place(device) as where:
+            shown = _shown(model, crops, where)
+        bundles.commit(layout.release(release), _contents(model, crops, shown), {"snapshot": crops.snapshot})
+    files.put(layout.newest_release(release.root, release.category), release.run.encode())
+    artifacts.page(f"release-{model.category}", _overview(release))
+    return release
+
+
+def _shown(model: ModelRef, crops: DatasetRef, where: str) -> Shown:
+    ours = reconstructor(model, where)
+    photos = validation(crops, recipe_of(model).training.size, CANDIDATES)
+    batch = photos.batch(_best(ours, photos)[:ASSETS])
+    prediction = ours.predict(batch)
+    films = {
+        "turntable": film.turntable(ours, prediction, FILM_PX, FRAMES),
+        "walk": film.walking(ours, prediction, FILM_PX, FRAMES),
+        "relit": film.relit(ours, prediction, FILM_PX, FRAMES),
+    }
+    assets = [asset(ours, prediction, row, f"{model.category}-{row + 1}") for row in range(len(batch))]
+    return Shown(
+        strip=jpeg(np.concatenate(list(film.strip(ours, batch, FILM_PX // 2)))),
+        films={name: webp(frames, FPS) for name, frames in films.items()},
+        assets=[Asset(**vars(each)) for each in assets],
+    )
+
+
+def _best(ours: AnimalReconstructor, photos: Crops) -> Tensor:
+    """Rows of the photos, the best explained silhouette first."""
+    batch = photos.batch(torch.arange(len(photos)))
+    drawn = ours.render(ours.predict(batch), photos.size).mask.cpu().numpy() > 0.5
+    overlap = [iou(*pair) for pair in zip(drawn, batch.mask.numpy() > 0.5, strict=True)]
+    return torch.tensor(overlap).argsort(descending=True)
+
+
+def _contents(model: ModelRef, crops: DatasetRef, shown: Shown) -> dict[str, bytes]:
+    """Every file of the release by name."""
+    recipe, snapshot, scores = recipe_of(model), snapshots.read(crops), read(model)[ANIMALS]
+    models = {each.name: glb(each) for each in shown.assets}
+    report = Report(
+        title=f"{model.category}, run {model.run}",
+        summary=f"{snapshot.kept} generated crops, {recipe.training.steps} steps, method {recipe.method.kind}",
+        films=[Picture(name, data, "webp") for name, data in shown.films.items()],
+        table=scores,
+        curves=_curves(model),
+        sheets=[Picture("photo, reconstruction, shape, other views", shown.strip, "jpeg", wide=True), *_sheets(crops)],
+        models=models,
+        lineage=_lineage(model, crops),
+    )
+    return {
+        "report.html": page(report).encode(),
+        "MODEL_CARD.md": model_card(model, recipe, snapshot, scores).encode(),
+        "DATASET_CARD.md": dataset_card(snapshot).encode(),
+        "strip.jpg": shown.strip,
+        **{f"{name}.glb": data for name, data in models.items()},
+        **{f"{name}.webp": data for name, data in shown.films.items()},
+        **{f"obj/{name}": data for each in shown.assets for name, data in obj(each).items()},
+    }
+
+
+def _curves(model: ModelRef) -> dict[str, list[tuple[float, float]]]:
+    lines = Journal(layout.journal(model)).lines
+    return {name: [(line["step"], line[name]) for line in lines if name in line] for name in CURVES}
+
+
+def _sheets(crops: DatasetRef) -> list[Picture]:
+    """Kept crops and dropped photos of the first shard."""
+    snapshot = snapshots.read(crops)
+    first = snapshots.shard(crops, snapshot.shards[0])
+    photo_recipe = CropRecipe.model_validate(snapshot.config).photos
+    photos = Store(crops.root).raw(crops.category, digest(photo_recipe), first.index)
+    named = zip(("kept", "dropped"), sheets(photos, first), strict=True)
+    return [Picture(name, jpeg(each), "jpeg", wide=True) for name, each in named if each is not None]
+
+
+def _lineage(model: ModelRef, crops: DatasetRef) -> dict[str, str]:
+    recipe = recipe_of(model)
+    return {
+        "run": model.run,
+        "snapshot": f"{crops.category} {crops.snapshot}",
+        "generator": recipe.teacher.model,
+        "features": recipe.features.model,
+        "licence of the asset": recipe.category.license,
+    }
+
+
+def _overview(release: ReleaseRef) -> str:
+    """What the UI shows of it."""
+    folder = layout.release(release)
+    bundle, strip = bundles.committed(folder), bundles.read(folder, "strip.jpg")
+    listed = "\n".join(f"- `{layout.member(folder, name)}`" for name in (bundle.files if bundle else ()))
+    return f"# {release.category}, run {release.run}\n\n{artifacts.encoded(strip)}\n\n{listed}\n"

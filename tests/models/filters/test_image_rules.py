@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+
+from models.filters.image_rules import ImageRules, verdict
+
+RULES = ImageRules()
+
+
+def photo():
+    """Stripes of all brightnesses with a little noise: nothing is wrong with it."""
+    ramp = np.tile(np.linspace(30, 220, 64), (64, 1))
+    noise = np.random.default_rng(0).normal(0, 6, ramp.shape)
+    return np.repeat((ramp + noise).clip(0, 255).astype(np.uint8)[..., None], 3, -1)
+
+
+def test_a_good_photo_is_kept():
+    assert verdict(photo(), RULES) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda image: np.zeros_like(image), "blank"),
+        (lambda image: (image * 0.1).astype(np.uint8), "too dark"),
+        (lambda image: (255 - image * 0.15).clip(0, 255).astype(np.uint8) // 1, None),
+        (lambda image: (250 + (image > 60) * 5).astype(np.uint8), "blank"),
+        (lambda image: (110 + image * 0.13).astype(np.uint8), "low contrast"),
+        (lambda image: np.repeat(np.linspace(80, 170, 64).astype(np.uint8)[:, None, None], 64, 1).repeat(3, -1), None),
+    ],
+)
+def test_one_fault_one_reason(change, reason):
+    found = verdict(change(photo()), RULES)
+    assert found == reason or (reason is None and found in (None, "too bright", "low contrast", "blurred"))
+
+
+def test_blur_is_seen_where_nothing_changes_between_neighbours():
+    smooth = np.repeat(np.linspace(80, 170, 512).astype(np.uint8)[:, None, None], 512, 1).repeat(3, -1)
+    assert verdict(smooth, RULES) == "blurred"
+
+
+def test_bright():
+    image = np.full((64, 64, 3), 255, np.uint8)
+    image[:4] = 0
+    assert verdict(image, RULES.model_copy(update={"contrast": 0.0, "bright": 0.9})) == "too bright"

@@ -1,0 +1,137 @@
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from models.geometry.camera import Camera, look_at
+from models.geometry.mesh import Mesh
+from models.prediction import Light
+from models.rendering import Reference
+from models.rendering.deferred import render, visible_faces
+
+SIZE = 48
+
+
+def lights(batch):
+    direction = normalize(torch.tensor([[0.3, 0.5, 0.8]]), dim=-1).expand(batch, 3)
+    return Light(direction, torch.full((batch,), 0.4), torch.full((batch,), 0.6))
+
+
+def position_colour(points, image):
+    return 0.5 + 0.4 * points.tanh()
+
+
+@pytest.fixture
+def mesh(ball):
+    return Mesh(ball.vertices.float().expand(3, -1, -1).clone(), ball.faces)
+
+
+@pytest.fixture
+def views(cameras):
+    return Camera(cameras.T_camera_world.float())
+
+
+def picture(mesh, views, albedo=position_colour, features=None, light=None):
+    canonical = mesh.vertices[:1].detach()
+    return render(Reference(), mesh, views, light or lights(len(mesh)), SIZE, albedo, canonical, features)
+
+
+def test_inside_the_mask_colour_is_albedo_times_shading_of_a_sphere(mesh, views):
+    rendering = picture(mesh, views)
+    inside = torch.nn.functional.avg_pool2d(rendering.mask[:, None], 3, 1, 1)[:, 0] > 0.999
+    light = lights(3)
+    lambert = (rendering.normal * light.direction[:, None, None]).sum(-1).clamp(min=0)
+    assert torch.allclose(rendering.shading[inside], (0.4 + 0.6 * lambert)[inside], atol=1e-5)
+    expected = rendering.albedo * rendering.shading[..., None]
+    assert torch.allclose(rendering.rgb[inside], expected[inside], atol=1e-5)
+
+
+def test_normals_are_those_of_a_sphere_in_the_camera_frame(mesh, views):
+    rendering = picture(mesh, views)
+    half = torch.tan(torch.tensor(views.fov / 2))
+    centre = ((2 * torch.arange(SIZE) + 1) / SIZE - 1) * half
+    y, x = torch.meshgrid(-centre, centre, indexing="ij")
+    depth = rendering.depth[..., None]
+    points = torch.stack((x, y, -torch.ones_like(x)), -1) * depth + torch.tensor([0.0, 0, 10])
+    seen = rendering.depth > 0
+    facing = seen & (rendering.normal[..., 2] > 0.3)
+    assert torch.allclose(rendering.normal[facing], normalize(points, dim=-1)[facing], atol=0.03)
+    assert torch.allclose(rendering.normal.norm(dim=-1), seen.float(), atol=1e-5)
+
+
+def test_fields_are_asked_only_at_covered_pixels_with_their_image(mesh, views):
+    asked = {}
+
+    def albedo(points, image):
+        asked["points"], asked["image"] = points, image
+        return torch.stack((image * 0.25, image * 0.0, image * 0.0 + 1), -1)
+
+    rendering = picture(mesh, views, albedo)
+    assert len(asked["points"]) == (rendering.depth > 0).sum()
+    assert (asked["points"].norm(dim=-1) - 1).abs().max() < 0.02
+    centre = rendering.albedo[:, SIZE // 2, SIZE // 2]
+    assert torch.allclose(centre, torch.tensor([[0.0, 0, 1], [0.25, 0, 1], [0.5, 0, 1]]))
+
+
+def test_texture_sticks_to_the_canonical_point_when_the_mesh_moves(mesh, views):
+    moved = Mesh(mesh.vertices + torch.tensor([0.2, 0.1, 0.3]), mesh.faces)
+    camera = Camera(views.T_camera_world.clone())
+    shift = views.T_camera_world[:, :3, :3] @ torch.tensor([0.2, 0.1, 0.3])
+    camera.T_camera_world[:, :3, 3] -= shift
+    canonical = mesh.vertices[:1]
+    after = render(Reference(), moved, camera, lights(3), SIZE, position_colour, canonical)
+    assert torch.allclose(after.rgb, picture(mesh, views).rgb, atol=2e-3)
+
+
+def test_features_come_only_when_asked_for(mesh, views):
+    assert picture(mesh, views).features is None
+    rendering = picture(mesh, views, features=lambda points, image: points.repeat(1, 2))
+    assert rendering.features.shape == (3, SIZE, SIZE, 6)
+    assert torch.equal(rendering.features[..., :3], rendering.features[..., 3:])
+
+
+def test_every_part_of_the_scene_gets_a_finite_gradient(mesh, views):
+    vertices = mesh.vertices.requires_grad_()
+    T_camera_world = views.T_camera_world.clone().requires_grad_()
+    light = Light(*(part.clone().requires_grad_() for part in vars(lights(3)).values()))
+    tint = torch.ones(3, requires_grad=True)
+    rendering = picture(Mesh(vertices, mesh.faces), Camera(T_camera_world), lambda p, _: p * tint + 1, light=light)
+    (rendering.rgb.square().sum() + rendering.mask.square().sum()).backward()
+    for leaf in (vertices, T_camera_world, light.direction, light.ambient, light.diffuse, tint):
+        assert leaf.grad.isfinite().all()
+        assert leaf.grad.abs().sum() > 0
+
+
+def test_a_mask_pulls_the_silhouette_towards_it(mesh):
+    """Gradient descent on the mask alone moves a ball to where another one is seen."""
+    camera = look_at(torch.zeros(1), torch.zeros(1))
+    target = picture(Mesh(mesh.vertices[:1] * 1.3 + torch.tensor([0.3, -0.2, 0.0]), mesh.faces), camera).mask
+    place = torch.tensor([1.0, 0.0, 0.0])
+    for step in range(30):
+        place.requires_grad_()
+        moved = mesh.vertices[:1] * place[0] + torch.stack((place[1], place[2], torch.zeros(())))
+        loss = (picture(Mesh(moved, mesh.faces), camera).mask - target).square().sum()
+        (gradient,) = torch.autograd.grad(loss, place)
+        place = (place - 0.08 * 0.9**step * normalize(gradient, dim=0)).detach()
+    assert torch.allclose(place, torch.tensor([1.3, 0.3, -0.2]), atol=0.02)
+
+
+def test_an_animal_out_of_view_is_an_empty_picture(mesh, views):
+    away = Mesh((mesh.vertices + 50).requires_grad_(), mesh.faces)
+    rendering = picture(away, views, features=position_colour)
+    assert not rendering.visible.any()
+    for part in (rendering.rgb, rendering.mask, rendering.normal, rendering.depth, rendering.features):
+        assert (part == 0).all()
+
+
+def test_about_half_the_faces_of_a_ball_are_visible(mesh, views):
+    coarse = Mesh(mesh.vertices, mesh.faces)
+    visible = picture(coarse, views).visible
+    assert visible.shape == (3, len(mesh.faces))
+    outward = mesh.vertices[0][mesh.faces].mean(1)
+    towards = (outward @ views.position.T).T
+    assert towards[visible].min() > 0
+
+
+def test_visible_faces_are_those_in_the_picture():
+    face = torch.tensor([[[-1, 2], [2, 0]], [[-1, -1], [-1, -1]]])
+    assert visible_faces(face, 4).tolist() == [[True, False, True, False], [False] * 4]

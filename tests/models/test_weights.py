@@ -1,0 +1,36 @@
+import pytest
+
+from models.errors import MissingWeights
+from models.weights import REPOSITORY, digest, explained, locate
+
+
+def test_a_folder_is_found_from_here_and_from_the_repository(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    assert locate("mine") == "mine"
+    assert locate("weights/vit") == str(REPOSITORY / "weights/vit")
+
+
+def test_a_hub_id_stays_as_it_is():
+    assert locate("facebook/dino-vits8") == "facebook/dino-vits8"
+
+
+@pytest.mark.parametrize("model", ["weights/absent", "./absent", "/absent/folder"])
+def test_an_absent_folder_is_named(model):
+    with pytest.raises(MissingWeights, match=model):
+        locate(model)
+
+
+def test_the_digest_is_that_of_the_bytes_wherever_they_lie(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.safetensors").write_bytes(b"weights")
+    assert digest(str(tmp_path / "one"), None) == digest(str(tmp_path / "two"), None)
+    (tmp_path / "two" / "model.safetensors").write_bytes(b"others")
+    assert digest(str(tmp_path / "one"), None) != digest(str(tmp_path / "two"), None)
+    assert digest("facebook/dino-vits8", "abc") == "facebook/dino-vits8@abc"
+
+
+def test_what_a_loader_raises_is_explained_in_one_line():
+    with pytest.raises(MissingWeights, match=r"the model in here cannot be loaded \(no such file\)"), explained("here", "the model"):
+        raise OSError("no such file\nand more")
