@@ -48,7 +48,7 @@ def partial(model: type[BaseModel], *without: str) -> type[Changes]:
         if name == "kind":
             fields[name] = (field.annotation, ...)
         else:
-            told = Field(None, description=field.description)
+            told = Field(default=None, description=field.description)
             fields[name] = (_partial(field.annotation, field.discriminator) | None, told)
     made = create_model(f"{model.__name__}Changes", __base__=Changes, __doc__=model.__doc__, **fields)
     made.__module__ = __name__

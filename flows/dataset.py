@@ -26,6 +26,8 @@ def dataset(plan: Plan) -> DatasetRef:
         photos = [generate.submit(plan.raw(index), plan.photo_recipe, plan.device) for index in indices]
         verdicts = [filter.submit(each, plan.crop_recipe) for each in photos]
         cut = [segment.submit(each, plan.crop_recipe, plan.device) for each in verdicts]
+        for each in (*photos, *verdicts):
+            each.result()  # raises the cause; a later stage would only say that it was not ready
         crops.extend(each.result() for each in cut)
     return shard(crops, plan.images)
 

@@ -30,4 +30,4 @@ def farm3d(
     crops = dataset(plan)
     model = train(plan.model(crops), crops, plan.model_recipe, plan.device)
     measured = evaluate([model], crops, plan.truth, plan.evaluation, plan.device)
-    return publish(measured, crops, plan.device)
+    return publish(measured, crops, plan.release, plan.device)

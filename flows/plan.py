@@ -4,10 +4,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import models.weights
 import yaml
 from pydantic import Field, ValidationError
 
+import models.weights
 from flows.changes import Changes, partial
 from flows.scales import Scale, at_scale
 from models.animal import AnimalConfig
@@ -27,6 +27,7 @@ from storage.layout import Store
 from storage.records import DatasetRef, ModelRef, ShardRef, digest
 from storage.snapshots import read
 from tasks.machine import Device
+from tasks.publish import ReleaseConfig
 
 CATEGORIES = Path(__file__).with_name("categories")
 
@@ -37,10 +38,10 @@ class Plan(Config):
     category: Category
     scale: Scale
     root: str = Field(description="folder or address of the data, as s3://bucket/farm3d")
-    device: Device = Field("auto", description="auto takes a GPU where there is one")
+    device: Device = Field(default="auto", description="auto takes a GPU where there is one")
     images: int = Field(ge=2, description="crops wanted in the data set")
     photos: int = Field(ge=1, description="photos per shard")
-    least_kept: float = Field(0.25, ge=0, le=1, description="share of photos that has to survive the filters")
+    least_kept: float = Field(default=0.25, ge=0, le=1, description="share of photos that has to survive the filters")
     generator: Generator
     image_rules: ImageRules = ImageRules()
     segmenter: SegmenterConfig
@@ -53,6 +54,7 @@ class Plan(Config):
     training: TrainingConfig
     truth: HeldOutConfig
     evaluation: EvaluationConfig
+    release: ReleaseConfig = ReleaseConfig()
 
     @property
     def store(self) -> Store:

@@ -21,6 +21,7 @@ from models.rendering import NvdiffrastConfig, ReferenceConfig
 from models.schedule import Schedule
 from models.segmenters import Detectron2Config, PointRendConfig
 from models.training.loop import TrainingConfig
+from tasks.publish import ReleaseConfig
 
 Scale = Literal["smoke", "laptop", "gpu", "paper"]
 Parts = dict[str, Any]
@@ -53,6 +54,7 @@ def _smoke() -> Parts:
         "training": TrainingConfig(steps=30, size=64, report_every=5, panel_every=15, save_every=10),
         "truth": HeldOutConfig(scenes=4, size=64),
         "evaluation": EvaluationConfig(chamfer=ChamferConfig(icp_points=200, points=500)),
+        "release": ReleaseConfig(assets=1, film=64, frames=6, texture=64),
     }
 
 

@@ -97,6 +97,8 @@ class Animal(nn.Module):
             hypothesis=pose.hypothesis,
             score=pose.score,
             probability=pose.probability,
+            scores=pose.scores,
+            ruled_out=pose.ruled_out,
             deformation=deformation,
             angles=angles,
         )

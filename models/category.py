@@ -13,8 +13,8 @@ VIEWS: tuple[View, ...] = ("front", "side", "back")
 class Skeleton(Config):
     """The heuristic skeleton of MagicPony section 3.1."""
 
-    body_bones: int = Field(8, ge=2, multiple_of=2, description="bones along the spine, half towards each end")
-    legs: int = Field(4, description="0, 2 or 4; legs come in mirrored pairs of 3 bones")
+    body_bones: int = Field(default=8, ge=2, multiple_of=2, description="bones along the spine, half towards each end")
+    legs: int = Field(default=4, description="0, 2 or 4; legs come in mirrored pairs of 3 bones")
 
     @field_validator("legs")
     @classmethod
@@ -33,9 +33,9 @@ class Words(Config):
     """What a category's pictures are asked for with: all that a generated photo depends on."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="the word in every prompt")
-    coats: tuple[str, ...] = Field(("brown",), min_length=1, description="coat words for prompts")
-    actions: tuple[str, ...] = Field(("standing", "walking"), min_length=1, description="action words for prompts")
-    places: tuple[str, ...] = Field(("grass", "sand", "snow"), min_length=1, description="grounds for prompts")
+    coats: tuple[str, ...] = Field(default=("brown",), min_length=1, description="coat words for prompts")
+    actions: tuple[str, ...] = Field(default=("standing", "walking"), min_length=1, description="action words for prompts")
+    places: tuple[str, ...] = Field(default=("grass", "sand", "snow"), min_length=1, description="grounds for prompts")
 
     def prompt(self, view: View, coat: str, action: str, place: str) -> str:
         """The full caption: what the generator is asked for and the embedded teacher was trained on."""
@@ -51,7 +51,7 @@ class Category(Words):
 
     segment_as: tuple[str, ...] = Field(min_length=1, description="COCO classes a segmenter may call it")
     skeleton: Skeleton = Skeleton()
-    license: str = Field("CC0-1.0", description="licence of the published asset")
+    license: str = Field(default="CC0-1.0", description="licence of the published asset")
 
     @property
     def words(self) -> Words:

@@ -1,62 +1,69 @@
 """Moving pictures of one reconstructed animal, on white: all round, walking, and under a moving light."""
 
-from math import pi
+from dataclasses import replace
+from math import pi, sin
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from models.geometry.camera import look_at
+from models.geometry.camera import FOV, Camera, look_at
 from models.geometry.gait import walk
-from models.metrics.views import further, turned
 from models.prediction import Batch, Light, Prediction, Rendering
 from models.reconstruction import AnimalReconstructor, picked
 
-BACK = 2.5
-"""The camera stands this much further back than the photo's, so that nothing is cut off."""
+MARGIN = 1.05
+"""Room around the sphere that holds the animal."""
 SIDE = 2 * pi / 5
 """Azimuth from which an animal walks past."""
 LIFT = 0.2
-"""Elevation of that camera."""
+"""Elevation of every camera that is not the photo's."""
 Film = UInt8[np.ndarray, "frames {size} {size} 3"]
 
 
 def turntable(reconstructor: AnimalReconstructor, prediction: Prediction, size: int, frames: int) -> Film:
     """Once round the first animal, from the photo's view on, with the lamp beside the camera."""
     many = picked(prediction, 0, frames)
-    camera = turned(further(many.camera, BACK), torch.arange(frames) * (2 * pi / frames))
+    camera = framed(many, many.camera.azimuth.cpu() + torch.arange(frames) * (2 * pi / frames))
     return on_white(reconstructor.render(many, size, camera, studio(frames)))
 
 
 def relit(reconstructor: AnimalReconstructor, prediction: Prediction, size: int, frames: int) -> Film:
-    """The photo's view of the first animal while the lamp circles in front of it."""
+    """The photo's side of the first animal while the lamp circles in front of it."""
     turn = torch.arange(frames) * (2 * pi / frames)
     direction = torch.stack((1.6 * turn.sin(), 0.3 + 0.9 * turn.cos(), torch.ones_like(turn)), -1)
     many = picked(prediction, 0, frames)
-    return on_white(reconstructor.render(many, size, further(many.camera, BACK / 2), _lamp(direction)))
+    return on_white(reconstructor.render(many, size, framed(many, many.camera.azimuth.cpu()), _lamp(direction)))
 
 
 def walking(reconstructor: AnimalReconstructor, prediction: Prediction, size: int, frames: int) -> Film:
-    """The first animal through one cycle of a walk, seen from its side."""
+    """The first animal through one cycle of a walk, seen from its side by a camera that stands still."""
     angles = walk(reconstructor.animal.skeleton, frames + 1)[:-1]
     many = reconstructor.posed(picked(prediction, 0, frames), angles)
-    shots = torch.full((frames,), SIDE)
-    camera = further(look_at(shots, torch.full_like(shots, LIFT)), BACK)
-    return on_white(reconstructor.render(many, size, camera, studio(frames)))
+    still = framed(picked(many, 0, frames), torch.full((frames,), SIDE))
+    return on_white(reconstructor.render(many, size, still, studio(frames)))
 
 
 def strip(reconstructor: AnimalReconstructor, batch: Batch, size: int) -> UInt8[np.ndarray, "batch {size} width 3"]:
     """For each photo: itself, its reconstruction, the bare shape, and the animal from both sides and behind."""
-    prediction = reconstructor.predict(batch)
+    prediction, lamp = reconstructor.predict(batch), studio(len(batch))
     photo = torch.nn.functional.interpolate(batch.image.movedim(-1, 1), (size, size), mode="bilinear").movedim(1, -1)
-    seen = reconstructor.render(prediction, size)
-    shape = (0.8 * seen.shading[..., None]).expand(-1, -1, -1, 3)
-    panels = [_bytes(photo), on_white(seen), _bytes(shape + 1 - seen.mask[..., None])]
+    shape = reconstructor.render(prediction, size, None, lamp)
+    grey = (0.8 * shape.shading[..., None]).expand(-1, -1, -1, 3)
+    panels = [photo, reconstructor.render(prediction, size), replace(shape, rgb=grey)]
     for yaw in (pi / 2, pi, 3 * pi / 2):
-        camera = turned(further(prediction.camera, BACK), torch.full((len(batch),), yaw))
-        panels.append(on_white(reconstructor.render(prediction, size, camera, studio(len(batch)))))
-    return np.concatenate(panels, 2)
+        camera = framed(prediction, prediction.camera.azimuth.cpu() + yaw)
+        panels.append(reconstructor.render(prediction, size, camera, lamp))
+    return np.concatenate([_bytes(each) if isinstance(each, Tensor) else on_white(each) for each in panels], 2)
+
+
+def framed(prediction: Prediction, azimuth: Float[Tensor, " batch"]) -> Camera:
+    """Cameras a little above the animals, each as near as the sphere round its animal lets it."""
+    vertices = prediction.mesh.vertices.cpu()
+    low, high = vertices.amin(1), vertices.amax(1)
+    distance = MARGIN * (high - low).norm(dim=-1) / 2 / sin(FOV / 2)
+    return look_at(azimuth, torch.full_like(azimuth, LIFT), distance, (low + high) / 2)
 
 
 def studio(count: int) -> Light:

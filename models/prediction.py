@@ -65,6 +65,10 @@ class Prediction:
     deformation: Float[Tensor, "batch vertices 3"] | None
     angles: Float[Tensor, "batch bones 3"] | None
     """Bone angles in radians."""
+    scores: Float[Tensor, "batch hypotheses"] | None = None
+    """Scores of all viewpoint hypotheses; only in training."""
+    ruled_out: Float[Tensor, "batch hypotheses"] | None = None
+    """How firmly the prompt's view word rules each of them out, 0 to 1; only in training."""
 
 
 @dataclass(frozen=True)

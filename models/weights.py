@@ -35,6 +35,15 @@ def digest(model: str, revision: str | None) -> str:
     return total.hexdigest()
 
 
+def without_bars() -> None:
+    """No progress bars of the libraries for files that load in a second; they would fill the logs of workers."""
+    from diffusers.utils import logging as of_diffusers
+    from transformers.utils import logging as of_transformers
+
+    of_diffusers.disable_progress_bar()
+    of_transformers.disable_progress_bar()
+
+
 @contextmanager
 def explained(model: str, what: str) -> Iterator[None]:
     """Turn what a loader raises about absent or broken files into `MissingWeights`."""

@@ -23,7 +23,7 @@ def curve(points: Sequence[tuple[float, float]]) -> str:
             continue
         path.append(f"{pen}{WIDTH * (step - first) / across:.1f} {4 + (HEIGHT - 8) * (high - value) / up:.1f}")
         pen = "L"
-    labels = ((WIDTH, 12, "end", high), (WIDTH, HEIGHT - 4, "end", low), (0, HEIGHT + 13, "start", first))
+    labels = ((WIDTH, 12, "end", high), (0, HEIGHT - 4, "start", low), (0, HEIGHT + 13, "start", first))
     texts = (*labels, (WIDTH, HEIGHT + 13, "end", last))
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT + FOOT}" role="img">'

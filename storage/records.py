@@ -76,17 +76,17 @@ class SampleRow(Record):
     photo_width: int = Field(ge=1, description="pixels of the generated photo")
     photo_height: int = Field(ge=1)
     box: tuple[int, int, int, int] | None = Field(
-        None, description="crop in photo pixels as x, y, width, height; may reach outside; None is the whole photo"
+        default=None, description="crop in photo pixels as x, y, width, height; may reach outside; None is the whole photo"
     )
-    scores: dict[str, float] = Field({}, description="what the filters and the segmenter measured")
+    scores: dict[str, float] = Field(default={}, description="what the filters and the segmenter measured")
     kept: bool = True
-    reason: str = Field("", description="why it was dropped, one to three words")
+    reason: str = Field(default="", description="why it was dropped, one to three words")
     split: Split = "train"
-    sha256: str = Field("", description="of the stored image; empty where none is stored")
-    width: int = Field(0, description="pixels of the stored image")
+    sha256: str = Field(default="", description="of the stored image; empty where none is stored")
+    width: int = Field(default=0, description="pixels of the stored image")
     height: int = 0
-    image_offset: int = Field(0, description="bytes from the start of the tar")
-    image_size: int = Field(0, description="bytes; 0 where nothing is stored")
+    image_offset: int = Field(default=0, description="bytes from the start of the tar")
+    image_size: int = Field(default=0, description="bytes; 0 where nothing is stored")
     mask_offset: int = 0
     mask_size: int = 0
     features_offset: int = 0
@@ -101,7 +101,7 @@ class ShardManifest(Record):
     digest: Name
     index: int
     config: dict[str, Any] = Field(description="the whole recipe, for whoever asks how it was made")
-    made_from: str = Field("", description="sha256 of the raw shard's tar")
+    made_from: str = Field(default="", description="sha256 of the raw shard's tar")
     rows: int = Field(description="samples attempted")
     stored: int = Field(description="samples in the tar")
     kept: int = Field(description="samples that go on")

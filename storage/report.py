@@ -85,7 +85,7 @@ def _cell(record: Mapping[str, Any], digits: int, best: float | None) -> dict[st
 
 def _digits(largest: float) -> int:
     """Decimals that give the largest number of a row three significant digits or four."""
-    return 1 if largest >= 10 else 2 if largest >= 1 else 4
+    return 1 if largest >= 10 or largest == 0 else 2 if largest >= 1 else 4
 
 
 def _base64(data: bytes) -> str:

@@ -1,5 +1,5 @@
 // Shows rigged glTF binaries in a canvas: orbit, zoom, photo pose or walk, texture, bones, a lamp. WebGL 2, no library.
-// Reads what storage/glb.py writes: one skinned primitive, one texture, rotation-only animations.
+// Reads what storage/glb.py writes: one skinned primitive of up to 48 bones, one texture, rotation-only animations.
 "use strict";
 
 const VERTEX = `#version 300 es
@@ -162,7 +162,7 @@ function viewer(root) {
     if (!touched) eye.turn = 0.9 + milliseconds / 4000;
     const clip = model.clips.find(each => each.name === control("motion").value);
     const world = pose(model, clip, milliseconds / 1000);
-    const distance = 0.8 * model.radius / Math.sin(0.3) * eye.zoom;
+    const distance = 0.8 * model.radius / Math.sin(0.3) / Math.min(1, size[0] / size[1]) * eye.zoom;
     const project = perspective(0.6, size[0] / size[1], distance / 50, distance * 5);
     const view = orbit(eye.turn, eye.lift, distance, model.centre);
     const joints = model.joints.flatMap((node, slot) => times(world[node], model.inverse.subarray(16 * slot, 16 * slot + 16)));

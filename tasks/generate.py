@@ -29,12 +29,12 @@ def generate(photos: ShardRef, recipe: PhotoRecipe, device: Device = "auto") -> 
 
     Raises MissingWeights if the generator has none, StorageFull with nothing left half-written.
     """
-    with shards.working(photos) as found:
-        if found is None:
-            with place(device) as where:
-                shards.write(photos, _drawn(photos, recipe, where), recipe)
-            return photos
-    return Completed(name="Reused", message=f"{found.rows} photos are there", data=photos)
+    with shards.working(photos):
+        if found := shards.committed(photos):
+            return Completed(name="Reused", message=f"{found.rows} photos are there", data=photos)
+        with place(device) as where:
+            shards.write(photos, _drawn(photos, recipe, where), recipe)
+    return photos
 
 
 def _drawn(shard: ShardRef, recipe: PhotoRecipe, where: str) -> Iterator[Sample]:

@@ -6,10 +6,12 @@ import numpy as np
 import torch
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from pydantic import Field
 from torch import Tensor
 
 from models import film
 from models.asset import asset
+from models.config import Config
 from models.metrics.silhouette import iou
 from models.recipes import CropRecipe
 from models.reconstruction import AnimalReconstructor
@@ -19,7 +21,7 @@ from storage.glb import glb
 from storage.journal import Journal
 from storage.layout import Store
 from storage.meshes import Asset, obj
-from storage.pictures import contact_sheet, jpeg, webp
+from storage.pictures import jpeg, webp
 from storage.records import DatasetRef, ModelRef, ReleaseRef, digest
 from storage.report import Picture, Report, page
 from tasks import artifacts
@@ -29,12 +31,19 @@ from tasks.machine import Device, place
 from tasks.segment import sheets
 from tasks.trained import recipe_of, reconstructor, validation
 
-ASSETS = 4
-"""Photos that become GLBs."""
 CANDIDATES = 40
-"""Photos from which they are chosen."""
-FILM_PX, FRAMES, FPS = 256, 36, 18
+"""Photos from which the shown ones are chosen."""
+FILM_SECONDS = 2.0
 CURVES = ("loss", "mask", "rgb", "features", "sds")
+
+
+class ReleaseConfig(Config):
+    """How much is shown."""
+
+    assets: int = Field(default=4, ge=1, description="photos that become rigged animals")
+    film: int = Field(default=256, ge=16, description="pixels along an edge of a film")
+    frames: int = Field(default=36, ge=2, description="frames of a film")
+    texture: int = Field(default=512, ge=16, description="pixels along an edge of a texture")
 
 
 @dataclass(frozen=True)
@@ -47,32 +56,32 @@ class Shown:
 
 
 @task(task_run_name="publish-{model.category}-{model.run}", cache_policy=NO_CACHE)
-def publish(model: ModelRef, crops: DatasetRef, device: Device = "auto") -> ReleaseRef:
+def publish(model: ModelRef, crops: DatasetRef, config: ReleaseConfig, device: Device = "auto") -> ReleaseRef:
     """GLB and OBJ of the best reconstructed photos, films, cards and the report of a measured model."""
     release = Store(model.root).release(model.category, model.run)
     if bundles.committed(layout.release(release)) is None:
         with place(device) as where:
-            shown = _shown(model, crops, where)
+            shown = _shown(model, crops, config, where)
         bundles.commit(layout.release(release), _contents(model, crops, shown), {"snapshot": crops.snapshot})
     files.put(layout.newest_release(release.root, release.category), release.run.encode())
     artifacts.page(f"release-{model.category}", _overview(release))
     return release
 
 
-def _shown(model: ModelRef, crops: DatasetRef, where: str) -> Shown:
+def _shown(model: ModelRef, crops: DatasetRef, config: ReleaseConfig, where: str) -> Shown:
     ours = reconstructor(model, where)
     photos = validation(crops, recipe_of(model).training.size, CANDIDATES)
-    batch = photos.batch(_best(ours, photos)[:ASSETS])
+    batch = photos.batch(_best(ours, photos)[: config.assets])
     prediction = ours.predict(batch)
     films = {
-        "turntable": film.turntable(ours, prediction, FILM_PX, FRAMES),
-        "walk": film.walking(ours, prediction, FILM_PX, FRAMES),
-        "relit": film.relit(ours, prediction, FILM_PX, FRAMES),
+        "turntable": film.turntable(ours, prediction, config.film, config.frames),
+        "walk": film.walking(ours, prediction, config.film, config.frames),
+        "relit": film.relit(ours, prediction, config.film, config.frames),
     }
-    assets = [asset(ours, prediction, row, f"{model.category}-{row + 1}") for row in range(len(batch))]
+    assets = [asset(ours, prediction, row, f"{model.category}-{row + 1}", config.texture) for row in range(len(batch))]
     return Shown(
-        strip=jpeg(np.concatenate(list(film.strip(ours, batch, FILM_PX // 2)))),
-        films={name: webp(frames, FPS) for name, frames in films.items()},
+        strip=jpeg(np.concatenate(list(film.strip(ours, batch, config.film // 2)))),
+        films={name: webp(frames, config.frames / FILM_SECONDS) for name, frames in films.items()},
         assets=[Asset(**vars(each)) for each in assets],
     )
 

@@ -35,8 +35,8 @@ def segment(verdicts: Verdicts, recipe: CropRecipe, device: Device = "auto") -> 
     Raises MissingWeights if the segmenter has none, CorruptArtifact if the photos are not what was committed.
     """
     crops = verdicts.crops
-    with shards.working(crops) as found:
-        if found:
+    with shards.working(crops):
+        if found := shards.committed(crops):
             return Completed(name="Reused", message=f"{found.kept} crops are there", data=crops)
         photos = samples.of_shard(verdicts.photos)
         with place(device) as where:

@@ -7,6 +7,8 @@ from torch.nn.functional import affine_grid, avg_pool2d, grid_sample
 
 Pictures = Float[Tensor, "batch 3 height width"]
 Labels = Int[Tensor, "batch height width"]
+Resized = Float[Tensor, "batch 3 {size} {size}"]
+ResizedLabels = Int[Tensor, "batch {size} {size}"]
 
 
 def _uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
@@ -17,13 +19,13 @@ def _some(count: int, share: float, generator: torch.Generator) -> Tensor:
     return (torch.rand(count, generator=generator) < share).view(-1, 1, 1, 1)
 
 
-def augment(image: Pictures, label: Labels, size: int, generator: torch.Generator) -> tuple[Pictures, Labels]:
+def augment(image: Pictures, label: Labels, size: int, generator: torch.Generator) -> tuple[Resized, ResizedLabels]:
     """Moved, mirrored, recoloured, blurred, noisy pictures of `size` and their labels (0 outside the picture)."""
     image, label = move(image, label, size, generator)
     return degrade(recolour(image, generator), generator), label
 
 
-def move(image: Pictures, label: Labels, size: int, generator: torch.Generator) -> tuple[Pictures, Labels]:
+def move(image: Pictures, label: Labels, size: int, generator: torch.Generator) -> tuple[Resized, ResizedLabels]:
     """Zoomed by 0.7 to 1.4, turned a little, shifted, half of them mirrored; outside is black or the border's."""
     count = len(image)
     zoom, mirror = _uniform(count, -0.35, 0.35, generator).exp(), 1 - 2 * _some(count, 0.5, generator).float()

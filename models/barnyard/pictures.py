@@ -77,7 +77,7 @@ def _render(category: str, seeds: range, size: int) -> dict[str, ndarray]:
         "part": np.stack([scene.part.astype(np.uint8) for scene in scenes]),
         "azimuth": np.array([float(scene.camera.azimuth[0]) for scene in scenes], np.float32),
         "caption": np.array([scene.caption for scene in scenes]),
-        "category": np.full(len(scenes), list(SPECIES).index(category)),
+        "category": np.full(len(scenes), [str(name) for name in SPECIES].index(category)),
         "view": np.array([VIEWS.index(scene.view) for scene in scenes]),
     }
 
@@ -85,7 +85,7 @@ def _render(category: str, seeds: range, size: int) -> dict[str, ndarray]:
 def _write(path: Path, arrays: dict[str, ndarray]) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     with partial.open("wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
     partial.replace(path)
 
 

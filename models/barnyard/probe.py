@@ -48,7 +48,7 @@ def train_probe(pictures: Pictures, checkpoint: Path, recipe: Recipe = RECIPE) -
     def loss(step: int, generator: torch.Generator) -> Tensor:
         pick = torch.randint(len(pictures), (recipe.batch,), generator=generator).numpy()
         image = torch.from_numpy(pictures.image[pick]).permute(0, 3, 1, 2) / 255
-        image, _ = augment(image, torch.zeros(image[:, 0].shape), SIZE, generator)
+        image, _ = augment(image, torch.zeros(image[:, 0].shape, dtype=torch.long), SIZE, generator)
         species, view = network(image)
         truth = [torch.from_numpy(each[pick]).long() for each in (pictures.category, pictures.view)]
         return cross_entropy(species, truth[0]) + cross_entropy(view, truth[1])
@@ -61,6 +61,7 @@ def judge(
     probe: Probe, images: UInt8[ndarray, "count height width 3"]
 ) -> tuple[Int[ndarray, " count"], Int[ndarray, " count"]]:
     """Index of the species and of the view word that the probe sees in each photo."""
-    small = interpolate(torch.from_numpy(images).permute(0, 3, 1, 2) / 255, (SIZE, SIZE), mode="bilinear", antialias=True)
+    pictures = torch.from_numpy(images).permute(0, 3, 1, 2) / 255
+    small = interpolate(pictures, (SIZE, SIZE), mode="bilinear", antialias=True)
     answers = [probe(some) for some in small.split(64)]
     return tuple(torch.cat([answer[kind].argmax(1) for answer in answers]).numpy() for kind in range(2))

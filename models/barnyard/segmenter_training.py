@@ -23,10 +23,10 @@ from models.segmenters.pointrend import COARSE, PointNetwork, sample, uncertaint
 class SegmenterTraining(Config):
     """Size and training of the segmenter."""
 
-    width: int = Field(16, ge=4, description="channels at half resolution; they double with every halving")
-    points: int = Field(256, ge=1, description="points asked per picture")
-    oversample: int = Field(3, ge=1, description="random candidates per point (k of the paper)")
-    uncertain: float = Field(0.75, ge=0, le=1, description="share of points that are the least certain (beta)")
+    width: int = Field(default=16, ge=4, description="channels at half resolution; they double with every halving")
+    points: int = Field(default=256, ge=1, description="points asked per picture")
+    oversample: int = Field(default=3, ge=1, description="random candidates per point (k of the paper)")
+    uncertain: float = Field(default=0.75, ge=0, le=1, description="share of points that are the least certain (beta)")
     recipe: Recipe = Recipe(steps=3000, batch=32, rate=2e-3, average=0.998)
 
 

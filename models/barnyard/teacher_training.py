@@ -4,6 +4,10 @@ Latent diffusion (Rombach et al. 2022) with v-prediction (Salimans and Ho 2022) 
 noise (Lin et al. 2024). Text encoder and denoiser learn together; a tenth of the captions is empty, for guidance.
 """
 
+# The libraries' types are too loose to check against.
+# pyright: reportPrivateImportUsage=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportArgumentType=false
+# pyright: reportIndexIssue=false, reportOperatorIssue=false, reportReturnType=false
+
 import shutil
 from pathlib import Path
 from random import Random
@@ -14,7 +18,12 @@ from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor, nn
 
-from models.barnyard.autoencoder_training import AutoencoderTraining, latents, train_autoencoder
+from models.barnyard.autoencoder_training import (
+    AutoencoderTraining,
+    latents,
+    polish_decoder,
+    train_autoencoder,
+)
 from models.barnyard.fitting import Recipe, fit
 from models.barnyard.pictures import Pictures
 from models.barnyard.vocabulary import LENGTH, write_vocabulary
@@ -35,10 +44,10 @@ class TeacherTraining(Config):
     """Sizes and training of the teacher."""
 
     autoencoder: AutoencoderTraining = AutoencoderTraining()
-    text_width: int = Field(128, ge=32, multiple_of=32, description="channels of the text encoder")
-    text_layers: int = Field(2, ge=1, description="layers of the text encoder")
-    widths: tuple[int, int] = Field((64, 160), description="channels of the denoiser at 16 and at 8 rows")
-    empty: float = Field(0.1, ge=0, le=1, description="share of captions left out")
+    text_width: int = Field(default=128, ge=32, multiple_of=32, description="channels of the text encoder")
+    text_layers: int = Field(default=2, ge=1, description="layers of the text encoder")
+    widths: tuple[int, int] = Field(default=(64, 160), description="channels of the denoiser at 16 and at 8 rows")
+    empty: float = Field(default=0.1, ge=0, le=1, description="share of captions left out")
     recipe: Recipe = Recipe(steps=3000, batch=64, rate=8e-4, average=0.998)
 
 
@@ -64,9 +73,7 @@ class Denoiser(nn.Module):
             attention_head_dim=4, cross_attention_dim=width, norm_num_groups=16,
         )  # fmt: skip
 
-    def forward(
-        self, noisy: Latents, t: Int[Tensor, " batch"], tokens: Int[Tensor, "batch length"]
-    ) -> Latents:
+    def forward(self, noisy: Latents, t: Int[Tensor, " batch"], tokens: Int[Tensor, "batch length"]) -> Latents:
         """The velocity of noisy latents."""
         return self.unet(noisy, t, self.text(tokens).last_hidden_state).sample
 
@@ -79,6 +86,7 @@ def train_teacher(config: TeacherTraining, pictures: Pictures, folder: Path, wor
     vae_folder, words = work / "vae", work / "tokenizer"
     if not (vae_folder / "config.json").exists():
         train_autoencoder(config.autoencoder, pictures.image, vae_folder, work / "vae.pt")
+    polish_decoder(config.autoencoder, pictures.image, vae_folder, work / "polish.pt")
     vae = AutoencoderKL.from_pretrained(vae_folder, local_files_only=True)
     write_vocabulary(WORDS.split(), words)
     tokenizer = CLIPTokenizer.from_pretrained(words, local_files_only=True)
@@ -148,7 +156,8 @@ def noise_schedule() -> "DDIMScheduler":
 
     return DDIMScheduler(
         num_train_timesteps=1000, beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False,
-        set_alpha_to_one=True, steps_offset=1, prediction_type="v_prediction", rescale_betas_zero_snr=True, timestep_spacing="trailing",
+        set_alpha_to_one=True, steps_offset=1, prediction_type="v_prediction", rescale_betas_zero_snr=True,
+        timestep_spacing="trailing",
     )  # fmt: skip
 
 

@@ -3,6 +3,10 @@
 Any `transformers` ViTModel does: a folder such as `weights/vit`, or a hub id such as `facebook/dino-vits8`.
 """
 
+# The libraries' types are too loose to check against.
+# pyright: reportPrivateImportUsage=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportArgumentType=false
+# pyright: reportIndexIssue=false, reportOperatorIssue=false, reportReturnType=false
+
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +17,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate, normalize, pad
 
 from models.config import Config
-from models.weights import digest, explained, locate
+from models.weights import digest, explained, locate, without_bars
 
 if TYPE_CHECKING:
     from transformers import ViTModel
@@ -27,9 +31,11 @@ TokenMap = Float[Tensor, "batch channels rows columns"]
 class VitConfig(Config):
     """Which transformer, and how densely it looks."""
 
-    model: str = Field("weights/vit", description="folder or hub id of a transformers ViTModel")
-    revision: str | None = Field(None, description="commit or tag of a hub model")
-    stride: int | None = Field(None, ge=1, description="pixels between tokens; default is the patch, papers halve it")
+    model: str = Field(default="weights/vit", description="folder or hub id of a transformers ViTModel")
+    revision: str | None = Field(default=None, description="commit or tag of a hub model")
+    stride: int | None = Field(
+        default=None, ge=1, description="pixels between tokens; default is the patch, papers halve it"
+    )
 
     def digest(self) -> str:
         """What the tokens depend on besides this config."""
@@ -40,6 +46,7 @@ class VitConfig(Config):
         from transformers import ViTModel
 
         model = locate(self.model)
+        without_bars()
         with explained(model, "the vision transformer"):
             network, report = ViTModel.from_pretrained(
                 model, revision=self.revision, add_pooling_layer=False, output_loading_info=True

@@ -14,11 +14,13 @@ Grey = Float[ndarray, "height width"]
 class ImageRules(Config):
     """Thresholds, for brightness in [0, 1]."""
 
-    blank: float = Field(0.02, ge=0, description="least standard deviation; a safety checker's black picture has none")
-    dark: float = Field(0.06, ge=0, description="least mean")
-    bright: float = Field(0.96, ge=0, description="largest mean")
-    contrast: float = Field(0.15, ge=0, description="least distance from the 5th to the 95th percentile")
-    detail: float = Field(0.004, ge=0, description="least mean difference of neighbouring pixels")
+    blank: float = Field(
+        default=0.02, ge=0, description="least standard deviation; a safety checker's black picture has none"
+    )
+    dark: float = Field(default=0.06, ge=0, description="least mean")
+    bright: float = Field(default=0.96, ge=0, description="largest mean")
+    contrast: float = Field(default=0.15, ge=0, description="least distance from the 5th to the 95th percentile")
+    detail: float = Field(default=0.004, ge=0, description="least mean difference of neighbouring pixels")
 
 
 def verdict(photo: Photo, rules: ImageRules) -> str | None:

@@ -19,15 +19,19 @@ Mask = Bool[ndarray, "height width"]
 class MaskRules(Config):
     """Thresholds."""
 
-    score: float = Field(0.7, ge=0, le=1, description="least score of the animal")
-    other_score: float = Field(0.5, ge=0, le=1, description="score from which a second animal counts")
-    other_area: float = Field(0.2, ge=0, le=1, description="least area of a second animal, as a share of the first")
-    area: tuple[float, float] = Field((0.05, 0.7), description="share of the photo that the animal covers")
-    margin: float = Field(0.004, ge=0, le=0.5, description="width of the border as a share of the photo; at least 1 px")
-    border: float = Field(0.01, ge=0, description="pixels in the border, as a share of the outline")
-    pieces: float = Field(0.05, ge=0, le=1, description="share of the mask that is not in its largest piece")
-    solidity: float = Field(0.35, ge=0, le=1, description="least share of the convex hull that the mask fills")
-    lost: float = Field(0.02, ge=0, le=1, description="share of the mask that the square crop cuts off")
+    score: float = Field(default=0.7, ge=0, le=1, description="least score of the animal")
+    other_score: float = Field(default=0.5, ge=0, le=1, description="score from which a second animal counts")
+    other_area: float = Field(
+        default=0.2, ge=0, le=1, description="least area of a second animal, as a share of the first"
+    )
+    area: tuple[float, float] = Field(default=(0.05, 0.7), description="share of the photo that the animal covers")
+    margin: float = Field(
+        default=0.004, ge=0, le=0.5, description="width of the border as a share of the photo; at least 1 px"
+    )
+    border: float = Field(default=0.01, ge=0, description="pixels in the border, as a share of the outline")
+    pieces: float = Field(default=0.05, ge=0, le=1, description="share of the mask that is not in its largest piece")
+    solidity: float = Field(default=0.35, ge=0, le=1, description="least share of the convex hull that the mask fills")
+    lost: float = Field(default=0.02, ge=0, le=1, description="share of the mask that the square crop cuts off")
 
 
 def verdict(found: Sequence[Instance], rules: MaskRules) -> str | None:
@@ -65,7 +69,7 @@ def pieces(mask: Mask, rules: MaskRules) -> str | None:
     """In several pieces."""
     from scipy.ndimage import label
 
-    regions, _ = label(mask)
+    regions, _ = label(mask)  # pyright: ignore[reportGeneralTypeIssues]
     largest = np.bincount(regions.ravel())[1:].max()
     return "fragmented" if largest < (1 - rules.pieces) * mask.sum() else None
 
@@ -88,7 +92,7 @@ def _outline(mask: Mask) -> int:
     """Pixels of the mask with a neighbour that is not."""
     from scipy.ndimage import binary_erosion
 
-    return int((mask & ~binary_erosion(mask)).sum())
+    return int((mask & ~np.asarray(binary_erosion(mask), bool)).sum())
 
 
 RULES = (size, border, pieces, solidity, truncation)

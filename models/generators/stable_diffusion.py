@@ -4,6 +4,10 @@ Any `diffusers` StableDiffusionPipeline does: a folder such as `weights/teacher`
 `stable-diffusion-v1-5/stable-diffusion-v1-5`. Both take exactly the same path.
 """
 
+# The libraries' types are too loose to check against.
+# pyright: reportPrivateImportUsage=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportArgumentType=false
+# pyright: reportIndexIssue=false, reportOperatorIssue=false, reportReturnType=false
+
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -15,7 +19,7 @@ from torch.nn.functional import interpolate
 
 from models.config import Config
 from models.errors import MissingPackage
-from models.weights import digest, explained, locate
+from models.weights import digest, explained, locate, without_bars
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
@@ -28,13 +32,17 @@ class StableDiffusionConfig(Config):
     """Which model, and how it is sampled."""
 
     kind: Literal["stable_diffusion"] = "stable_diffusion"
-    model: str = Field("weights/teacher", description="folder or hub id of a diffusers StableDiffusionPipeline")
-    revision: str | None = Field(None, description="commit or tag of a hub model")
-    steps: int = Field(25, gt=0, description="denoising steps per picture")
-    guidance: float = Field(3.0, ge=1, description="classifier-free guidance; 1 is none, 7.5 usual for the full model")
-    size: int = Field(128, ge=64, multiple_of=8, description="pixels along an edge; 512 for the full model")
-    batch: int = Field(16, ge=1, description="pictures made at once")
-    dtype: Literal["float32", "bfloat16", "float16"] = Field("float32", description="number format of the weights")
+    model: str = Field(default="weights/teacher", description="folder or hub id of a diffusers StableDiffusionPipeline")
+    revision: str | None = Field(default=None, description="commit or tag of a hub model")
+    steps: int = Field(default=25, gt=0, description="denoising steps per picture")
+    guidance: float = Field(
+        default=3.0, ge=1, description="classifier-free guidance; 1 is none, 7.5 usual for the full model"
+    )
+    size: int = Field(default=128, ge=64, multiple_of=8, description="pixels along an edge; 512 for the full model")
+    batch: int = Field(default=16, ge=1, description="pictures made at once")
+    dtype: Literal["float32", "bfloat16", "float16"] = Field(
+        default="float32", description="number format of the weights"
+    )
 
     def digest(self) -> str:
         """What the photos depend on besides this config: the bytes of a folder, or a hub id at a revision."""
@@ -47,6 +55,7 @@ class StableDiffusionConfig(Config):
         except ImportError as error:
             raise MissingPackage("the generator needs diffusers: pip install diffusers transformers") from error
         model = locate(self.model)
+        without_bars()
         with explained(model, "the text-to-image model"):
             pipeline = StableDiffusionPipeline.from_pretrained(
                 model, revision=self.revision, dtype=getattr(torch, self.dtype), use_safetensors=True
@@ -103,9 +112,7 @@ class StableDiffusion:
         return (latents * vae.config.scaling_factor).to(images)
 
     @torch.no_grad()
-    def predict_noise(
-        self, latents: Latents, t: Int[Tensor, " batch"], prompts: list[str], guidance: float
-    ) -> Latents:
+    def predict_noise(self, latents: Latents, t: Int[Tensor, " batch"], prompts: list[str], guidance: float) -> Latents:
         """Guided estimate of the noise in noisy latents, from one call on the doubled batch."""
         unet = self.pipeline.unet
         words = torch.cat([self._embedding(""), *map(self._embedding, prompts)])
@@ -123,8 +130,6 @@ class StableDiffusion:
         if prompt not in self._embeddings:
             tokenizer, encoder = self.pipeline.tokenizer, self.pipeline.text_encoder
             length = tokenizer.model_max_length
-            tokens = tokenizer(
-                prompt, padding="max_length", max_length=length, truncation=True, return_tensors="pt"
-            )
+            tokens = tokenizer(prompt, padding="max_length", max_length=length, truncation=True, return_tensors="pt")
             self._embeddings[prompt] = encoder(tokens.input_ids.to(encoder.device)).last_hidden_state
         return self._embeddings[prompt]

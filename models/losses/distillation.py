@@ -15,13 +15,13 @@ import torch
 from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor
-from torch.nn.functional import normalize
+from torch.nn.functional import interpolate, max_pool2d, normalize
 
 from models.category import View
 from models.config import Config
 from models.geometry.camera import DISTANCE, Camera, look_at, view_word
 from models.geometry.mesh import Mesh
-from models.prediction import Light, Rendering
+from models.prediction import Batch, Light, Rendering
 from models.schedule import Schedule
 
 Component = Literal["albedo", "shading", "full"]
@@ -53,17 +53,21 @@ class Teacher(Protocol):
 class DistillationConfig(Config):
     """Virtual views and how the teacher judges them."""
 
-    every: int = Field(2, ge=1, description="steps between distillations")
-    size: int = Field(256, ge=16, description="pixels of a virtual view")
-    guidance: Schedule = Field(Schedule(100.0), description="classifier-free guidance")
-    times: tuple[float, float] = Field((0.02, 0.6), description="range of the noise level, as a share of all levels")
-    mix: tuple[float, float, float] = Field((0.2, 0.4, 0.4), description="shares shown as albedo, grey shading, full")
+    every: int = Field(default=2, ge=1, description="steps between distillations")
+    size: int = Field(default=256, ge=16, description="pixels of a virtual view")
+    guidance: Schedule = Field(default=Schedule(100.0), description="classifier-free guidance")
+    times: tuple[float, float] = Field(default=(0.02, 0.6), description="range of the noise level, as a share of all levels")
+    mix: tuple[float, float, float] = Field(default=(0.2, 0.4, 0.4), description="shares shown as albedo, grey shading, full")
     grad_to: Literal["texture", "texture+shape", "all"] = Field(
-        "all", description="what learns: the albedo; also the shape; also the articulation"
+        default="all", description="what learns: the albedo; also the shape; also the articulation"
     )
-    elevation_deg: tuple[float, float] = Field((-10.0, 89.0), description="camera heights, uniform in area")
+    elevation_deg: tuple[float, float] = Field(default=(-10.0, 89.0), description="camera heights, uniform in area")
     fill: tuple[float, float] | None = Field(
-        None, description="share of the picture that the animal covers, as in the teacher's photos; off: distance 9-11"
+        default=None, description="share of the picture that the animal covers, as in the teacher's photos; off: distance 9-11"
+    )
+    background: Literal["colour", "photo"] = Field(
+        default="colour",
+        description="one random colour per view, or the colours of the photo's own background from top to foot",
     )
 
     def build(self, teacher: Teacher, prompts: dict[View, str]) -> "Distillation":
@@ -94,15 +98,18 @@ class Distillation:
         self,
         mesh: Mesh,
         render: Callable[[Camera, Light, int], Rendering],
+        batch: Batch,
         progress: float,
         generator: torch.Generator | None,
     ) -> Distilled:
-        """Judge the animals that `render` draws from one random view each; `mesh` only frames them."""
+        """Judge the animals that `render` draws from one random view each; `mesh` and `batch` only set the scene."""
         count, device = len(mesh), mesh.vertices.device
         camera = virtual_cameras(self.config, mesh, generator)
         rendering = render(camera, virtual_lights(count, device, generator), self.config.size)
         components = _components(count, self.config.mix, generator)
         background = torch.rand(count, 1, 1, 3, generator=generator).to(device)
+        if self.config.background == "photo":
+            background = backdrop(batch, self.config.size)
         pictures = compose(rendering, components, background)
         words = [view_word(azimuth) for azimuth in camera.azimuth.tolist()]
         prompts = [self.prompts[word] for word in words]
@@ -178,8 +185,21 @@ def virtual_lights(count: int, device: torch.device, generator: torch.Generator 
     return Light(direction, torch.full((count,), AMBIENT, device=device), torch.full((count,), DIFFUSE, device=device))
 
 
+def backdrop(batch: Batch, size: int) -> Float[Tensor, "batch {size} 1 3"]:
+    """The mean colour of each row of the photos behind the animals; rows without any take it from those around.
+
+    A small teacher has never seen an animal on plain magenta, and its autoencoder cannot even draw one.
+    """
+    known = batch.valid * (1 - max_pool2d(batch.mask[:, None], 5, stride=1, padding=2)[:, 0])
+    colour, weight = (batch.image * known[..., None]).sum(2), known.sum(2)[..., None] + 1e-6
+    rows = torch.arange(colour.shape[1], device=colour.device)
+    near = 1 / (1 + (rows[:, None] - rows).square() / 4).square()
+    profile = (near @ colour) / (near @ weight)
+    return interpolate(profile.mT, size, mode="linear", align_corners=False).mT[:, :, None]
+
+
 def compose(
-    rendering: Rendering, components: list[Component], background: Float[Tensor, "batch 1 1 3"]
+    rendering: Rendering, components: list[Component], background: Float[Tensor, "batch rows 1 3"]
 ) -> Float[Tensor, "batch size size 3"]:
     """What the teacher sees: one component of each rendering over a plain background.
 

@@ -25,7 +25,7 @@ class Farm3DConfig(Config):
 
     kind: Literal["farm3d"] = "farm3d"
     reconstruction: MagicPonyConfig = MagicPonyConfig()
-    sds: Schedule = Field(Schedule({0.5: 0.0, 0.55: 1.6}), description="weight of score distillation")
+    sds: Schedule = Field(default=Schedule({0.5: 0.0, 0.55: 1.6}), description="weight of score distillation")
     distillation: DistillationConfig = DistillationConfig()
 
     @property
@@ -49,7 +49,7 @@ def _distil(step: Step, distillation: Distillation) -> Tensor:
     def render(camera: Camera, light: Light, size: int) -> Rendering:
         return step.render(prediction, size=size, camera=camera, light=light)
 
-    distilled = distillation(prediction.mesh, render, step.progress, step.generator)
+    distilled = distillation(prediction.mesh, render, step.batch, step.progress, step.generator)
     step.notes.update(distilled.notes)
     step.pictures.extend(zip(distilled.captions, distilled.pictures, strict=True))
     return distilled.loss

@@ -17,17 +17,17 @@ class MagicPonyConfig(Config):
     """Weights of the terms; the defaults are the paper code's."""
 
     kind: Literal["magicpony"] = "magicpony"
-    mask: Schedule = Field(Schedule(10.0), description="silhouette error")
-    uncovered: Schedule = Field(Schedule(100.0), description="animal pixels without surface, by depth")
-    rgb: Schedule = Field(Schedule(1.0), description="colour error")
-    features: Schedule = Field(Schedule(10.0), description="error of the feature field")
-    judge_rgb: Schedule = Field(Schedule(1.0), description="colour error in the choice of viewpoints")
-    judge_features: Schedule = Field(Schedule(500.0), description="feature error in the choice of viewpoints")
-    hypothesis: Schedule = Field(Schedule(1.0), description="error of the predicted viewpoint scores")
-    eikonal: Schedule = Field(Schedule(0.01), description="slope of the distance field off 1")
-    eikonal_points: int = Field(5000, ge=1, description="places in the cube, and as many near the surface")
-    articulation: Schedule = Field(Schedule({0.42: 0.0, 0.43: 0.1}), description="squared bone angles")
-    deformation: Schedule = Field(Schedule(10.0), description="squared vertex shifts")
+    mask: Schedule = Field(default=Schedule(10.0), description="silhouette error")
+    uncovered: Schedule = Field(default=Schedule(100.0), description="animal pixels without surface, by depth")
+    rgb: Schedule = Field(default=Schedule(1.0), description="colour error")
+    features: Schedule = Field(default=Schedule(10.0), description="error of the feature field")
+    judge_rgb: Schedule = Field(default=Schedule(1.0), description="colour error in the choice of viewpoints")
+    judge_features: Schedule = Field(default=Schedule(500.0), description="feature error in the choice of viewpoints")
+    hypothesis: Schedule = Field(default=Schedule(1.0), description="error of the predicted viewpoint scores")
+    eikonal: Schedule = Field(default=Schedule(0.01), description="slope of the distance field off 1")
+    eikonal_points: int = Field(default=5000, ge=1, description="places in the cube, and as many near the surface")
+    articulation: Schedule = Field(default=Schedule({0.42: 0.0, 0.43: 0.1}), description="squared bone angles")
+    deformation: Schedule = Field(default=Schedule(10.0), description="squared vertex shifts")
 
     @property
     def needs_teacher(self) -> bool:

@@ -18,7 +18,7 @@ from models.geometry.camera import DISTANCE, FOV, Camera, look_at
 from models.geometry.mesh import Mesh
 from models.metrics.chamfer import filled
 from models.prediction import Batch, Light, Prediction, Rendering
-from models.rendering import Renderer
+from models.rendering import Nvdiffrast, Renderer
 from models.rendering.deferred import render
 
 VOXELS = 48
@@ -32,7 +32,8 @@ def baselines(meshes: Sequence[trimesh.Trimesh], renderer: Renderer) -> dict[str
     sphere = trimesh.creation.icosphere(subdivisions=3)
     ellipsoid = sphere.copy().apply_transform(np.diag((*np.mean([unit(m).extents for m in meshes], axis=0), 2.0)))
     shapes = {"unit sphere": sphere, "mean ellipsoid": ellipsoid, "mean mesh": mean_mesh(meshes)}
-    return {name: Constant(_to_fill_the_crop(shape), renderer) for name, shape in shapes.items()}
+    device = "cuda" if isinstance(renderer, Nvdiffrast) else "cpu"
+    return {name: Constant(_to_fill_the_crop(shape, device), renderer) for name, shape in shapes.items()}
 
 
 def unit(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
@@ -63,12 +64,12 @@ def _occupied(mesh: trimesh.Trimesh, pitch: float, points: Float[np.ndarray, "*g
     return filled(mesh, pitch).is_filled(points.reshape(-1, 3)).reshape(points.shape[:-1]).astype(float)
 
 
-def _to_fill_the_crop(shape: trimesh.Trimesh) -> Mesh:
+def _to_fill_the_crop(shape: trimesh.Trimesh, device: str) -> Mesh:
     """The shape scaled to a mean shadow of a quarter of the view (a convex body's is a quarter of its surface)."""
     view = (2 * DISTANCE * tan(FOV / 2)) ** 2
     scaled = shape.copy().apply_scale((view / shape.convex_hull.area) ** 0.5)
-    vertices = torch.tensor(np.asarray(scaled.vertices), dtype=torch.float32)
-    return Mesh(vertices[None], torch.tensor(np.asarray(scaled.faces), dtype=torch.int64))
+    vertices = torch.tensor(np.asarray(scaled.vertices), dtype=torch.float32, device=device)
+    return Mesh(vertices[None], torch.tensor(np.asarray(scaled.faces), dtype=torch.int64, device=device))
 
 
 @dataclass(frozen=True)
@@ -80,17 +81,17 @@ class Constant:
 
     def predict(self, batch: Batch) -> Prediction:
         """The same animal for every crop, in the mean colour of its mask."""
-        count = len(batch)
+        count, device = len(batch), self.mesh.vertices.device
         colour = (batch.image * batch.mask[..., None]).sum((1, 2)) / batch.mask.sum((1, 2)).clamp(min=1)[:, None]
-        ones = torch.ones(count)
+        ones = torch.ones(count, device=device)
         return Prediction(
             mesh=Mesh(self.mesh.vertices.expand(count, -1, -1), self.mesh.faces),
             rest=self.mesh,
             prior=self.mesh.vertices[0],
             camera=look_at(ones * pi / 2, ones * 0),
-            light=Light(torch.tensor((0.0, 0.0, 1.0)).repeat(count, 1), ones, ones * 0),
-            texture_code=colour,
-            hypothesis=torch.zeros(count, dtype=torch.int64),
+            light=Light(ones[:, None] * ones.new_tensor((0.0, 0.0, 1.0)), ones, ones * 0),
+            texture_code=colour.to(device),
+            hypothesis=ones.long() * 0,
             score=ones * 0,
             probability=ones,
             deformation=None,
@@ -105,5 +106,8 @@ class Constant:
         def albedo(points: Float[Tensor, "points 3"], image: Tensor) -> Float[Tensor, "points 3"]:
             return prediction.texture_code[image]
 
-        camera, light = camera or prediction.camera, light or prediction.light
-        return render(self.renderer, prediction.mesh, camera, light, size, albedo, prediction.prior[None], None)
+        view, lamp = camera or prediction.camera, light or prediction.light
+        device = self.mesh.vertices.device
+        view = Camera(view.T_camera_world.to(device), view.fov)
+        lamp = Light(lamp.direction.to(device), lamp.ambient.to(device), lamp.diffuse.to(device))
+        return render(self.renderer, prediction.mesh, view, lamp, size, albedo, prediction.prior[None], None)

@@ -18,18 +18,24 @@ from trimesh.voxel import VoxelGrid
 
 from models.config import Config
 
+Ours = Float[np.ndarray, "ours 3"]
+Theirs = Float[np.ndarray, "theirs 3"]
+Motion = Float[np.ndarray, "4 4"]
 FLATTEST = 6.0
 """Sides of a mesh may differ by this factor before the voxels stop shrinking with the shortest."""
 
 
 class ChamferConfig(Config):
-    """Settings of the protocol; the defaults suit a laptop, `ANIMODEL` is the benchmark's own."""
+    """Settings of the protocol; the defaults suit a laptop, `ANIMODEL` is the benchmark's own.
 
-    voxels: int = Field(24, gt=3, description="voxels along the shortest side, for the volume and the remeshing")
-    icp_points: int = Field(1000, gt=10, description="surface points for the rigid fit")
-    icp_iterations: int = Field(30, gt=0, description="most iterations of the rigid fit")
-    points: int = Field(3000, gt=10, description="surface points for the distance")
-    seed: int = Field(0, ge=0, description="seed of the surface sampling")
+    Fewer points lie further apart: for one pair of cows the laptop reads 0.0256 where the benchmark reads 0.0236.
+    """
+
+    voxels: int = Field(default=24, gt=3, description="voxels along the shortest side, for the volume and the remeshing")
+    icp_points: int = Field(default=1000, gt=10, description="surface points for the rigid fit")
+    icp_iterations: int = Field(default=30, gt=0, description="most iterations of the rigid fit")
+    points: int = Field(default=10_000, gt=10, description="surface points for the distance")
+    seed: int = Field(default=0, ge=0, description="seed of the surface sampling")
 
 
 ANIMODEL = ChamferConfig(voxels=100, icp_points=8000, icp_iterations=200, points=60_000)
@@ -56,22 +62,22 @@ class Chamfer:
 
 
 def chamfer(reconstruction: trimesh.Trimesh, target: trimesh.Trimesh, config: ChamferConfig) -> Chamfer:
-    """The better of two fits: as it stands, and turned by 180 degrees about +y (steps 2-9)."""
+    """The better of two rigid fits: from where it stands, and after a half turn about +y (steps 2-9)."""
     ours, theirs = (_filled(mesh, config.voxels) for mesh in (reconstruction, target))
-    scale = (theirs.volume / ours.volume) ** (1 / 3)
-    aligned = _aligned(remeshed(reconstruction, ours).apply_scale(scale), target, config)
-    half_turn = trimesh.transformations.rotation_matrix(np.pi, (0, 1, 0))
-    turned = _aligned(aligned.copy().apply_transform(half_turn), target, config)
-    return min((distance(mesh, target, config) for mesh in (aligned, turned)), key=lambda score: score.bidirectional)
+    surfaces = remeshed(reconstruction, ours).apply_scale((theirs.volume / ours.volume) ** (1 / 3)), target
+    coarse = [surface_points(mesh, config.icp_points, config.seed + i) for i, mesh in enumerate(surfaces)]
+    fine = [surface_points(mesh, config.points, config.seed + i) for i, mesh in enumerate(surfaces)]
+    extent, half_turn = float(target.extents.max()), trimesh.transformations.rotation_matrix(np.pi, (0, 1, 0))
+    straight = _fit(coarse[0], coarse[1], np.eye(4), config)
+    turned = _fit(coarse[0], coarse[1], half_turn @ straight, config)
+    fits = [distance(trimesh.transform_points(fine[0], fit), fine[1], extent) for fit in (straight, turned)]
+    return min(fits, key=lambda score: score.bidirectional)
 
 
-def distance(reconstruction: trimesh.Trimesh, target: trimesh.Trimesh, config: ChamferConfig) -> Chamfer:
-    """Euclidean nearest-neighbour distances of evenly sampled surfaces, as they stand (step 7)."""
-    ours = _surface_points(reconstruction, config.points, config.seed)
-    theirs = _surface_points(target, config.points, config.seed + 1)
-    to_reconstruction = KDTree(ours).query(theirs)[0].mean()
-    to_target = KDTree(theirs).query(ours)[0].mean()
-    return Chamfer(float(to_reconstruction), float(to_target), float(target.extents.max()))
+def distance(ours: Ours, theirs: Theirs, extent: float) -> Chamfer:
+    """Mean Euclidean nearest-neighbour distances, both ways (step 7)."""
+    to_reconstruction, to_target = KDTree(ours).query(theirs)[0].mean(), KDTree(theirs).query(ours)[0].mean()
+    return Chamfer(float(to_reconstruction), float(to_target), extent)
 
 
 def remeshed(mesh: trimesh.Trimesh, voxels: VoxelGrid) -> trimesh.Trimesh:
@@ -111,17 +117,15 @@ def _filled(mesh: trimesh.Trimesh, voxels: int) -> VoxelGrid:
     return filled(mesh, max(shortest, longest / FLATTEST) / voxels)
 
 
-def _aligned(mesh: trimesh.Trimesh, target: trimesh.Trimesh, config: ChamferConfig) -> trimesh.Trimesh:
-    """The mesh moved by rigid ICP, from where it stands (step 6)."""
-    ours = _surface_points(mesh, config.icp_points, config.seed)
-    theirs = _surface_points(target, config.icp_points, config.seed + 1)
-    T_target_mesh, _, _ = trimesh.registration.icp(
-        ours, theirs, threshold=0, max_iterations=config.icp_iterations, reflection=False, scale=False
+def _fit(ours: Ours, theirs: Theirs, start: Motion, config: ChamferConfig) -> Motion:
+    """The rigid motion that ICP finds from `start` on (step 6)."""
+    motion, _, _ = trimesh.registration.icp(
+        ours, theirs, start, threshold=0, max_iterations=config.icp_iterations, reflection=False, scale=False
     )
-    return mesh.copy().apply_transform(T_target_mesh)
+    return motion
 
 
-def _surface_points(mesh: trimesh.Trimesh, count: int, seed: int) -> Float[np.ndarray, "count 3"]:
+def surface_points(mesh: trimesh.Trimesh, count: int, seed: int) -> Float[np.ndarray, "{count} 3"]:
     """Evenly spread points, topped up until there are `count`; the seed fixes them."""
     found, draw = np.empty((0, 3)), 0
     while len(found) < count:

@@ -28,10 +28,10 @@ FILL = 0.9
 class HeldOutConfig(Config):
     """Which animals examine a model."""
 
-    scenes: int = Field(60, gt=0, description="photos, each of another individual")
-    photo: int = Field(128, ge=32, description="side of the photos in pixels")
-    size: int = Field(96, ge=16, description="side of the crops in pixels")
-    turns: tuple[float, ...] = Field((pi / 2, pi), description="yaws of the novel views, in radians")
+    scenes: int = Field(default=60, gt=0, description="photos, each of another individual")
+    photo: int = Field(default=128, ge=32, description="side of the photos in pixels")
+    size: int = Field(default=96, ge=16, description="side of the crops in pixels")
+    turns: tuple[float, ...] = Field(default=(pi / 2, pi), description="yaws of the novel views, in radians")
 
 
 def held_out(category: str, config: HeldOutConfig) -> list[Example]:

@@ -14,10 +14,10 @@ from models.config import Config
 class PckConfig(Config):
     """Settings of the protocol; the defaults are MagicPony's own."""
 
-    pairs: int = Field(10_000, gt=0, description="ordered pairs of pictures; all of them where there are fewer")
-    threshold: float = Field(0.1, gt=0, description="largest error of a hit, as a share of the padded box")
-    padding: float = Field(0.05, ge=0, description="share by which each side of the box is padded")
-    seed: int = Field(0, ge=0, description="seed of the pairs")
+    pairs: int = Field(default=10_000, gt=0, description="ordered pairs of pictures; all of them where there are fewer")
+    threshold: float = Field(default=0.1, gt=0, description="largest error of a hit, as a share of the padded box")
+    padding: float = Field(default=0.05, ge=0, description="share by which each side of the box is padded")
+    seed: int = Field(default=0, ge=0, description="seed of the pairs")
 
 
 def visible_vertices(

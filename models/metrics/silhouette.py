@@ -30,4 +30,4 @@ def _edge(mask: Bool[np.ndarray, "height width"]) -> Bool[np.ndarray, "height wi
 
 
 def _distance_to(edge: Bool[np.ndarray, "height width"]) -> Float[np.ndarray, "height width"]:
-    return np.asarray(distance_transform_edt(~edge))
+    return np.asarray(distance_transform_edt(np.logical_not(edge)))

@@ -21,7 +21,7 @@ class EvaluationConfig(Config):
 
     chamfer: ChamferConfig = ChamferConfig()
     pck: PckConfig = PckConfig()
-    batch: int = Field(10, gt=0, description="crops predicted together")
+    batch: int = Field(default=10, gt=0, description="crops predicted together")
 
 
 PAPER = EvaluationConfig(chamfer=ANIMODEL)

@@ -56,6 +56,10 @@ class Pose:
     hypothesis: Int[Tensor, " batch"]
     score: Float[Tensor, " batch"]
     probability: Float[Tensor, " batch"]
+    scores: Float[Tensor, "batch 4"] | None
+    """Of all hypotheses; only in training."""
+    ruled_out: Float[Tensor, "batch 4"] | None
+    """How firmly the view word rules each out; only in training."""
 
 
 class PoseNetwork(nn.Module):
@@ -77,16 +81,18 @@ class PoseNetwork(nn.Module):
         raw = self.head(keys)
         scores, views = raw[:, :16].view(-1, 4, 4).split((1, 3), -1)
         scores = scores[..., 0]
+        everything = ruled_out = None
         if self.training:
             allowed = plausible(view)
             odds = probabilities(scores.detach(), allowed, self.config, progress)
             taken = choose(odds, allowed, self.config, progress, generator)
+            everything, ruled_out = scores, self.config.view_trust * (~allowed).to(scores)
         else:
             odds = probabilities(scores.detach(), torch.ones_like(scores, dtype=torch.bool), self.config, progress)
             taken = scores.argmin(-1)
         row = torch.arange(len(raw), device=raw.device)
         camera = self._camera(views[row, taken], taken, raw[:, 16:])
-        return Pose(camera, taken, scores[row, taken], odds[row, taken])
+        return Pose(camera, taken, scores[row, taken], odds[row, taken], everything, ruled_out)
 
     def _camera(self, view: Tensor, hypothesis: Tensor, shift: Tensor) -> Camera:
         reach = shift.new_tensor((self.config.shift, self.config.shift, self.config.approach)) * HALF_VIEW

@@ -30,10 +30,13 @@ class Detectron2Config(Config):
 
     kind: Literal["detectron2"] = "detectron2"
     settings: str = Field(
-        "pointrend_rcnn_X_101_32x8d_FPN_3x_coco.yaml", description="file from detectron2/projects/PointRend/configs"
+        default="pointrend_rcnn_X_101_32x8d_FPN_3x_coco.yaml",
+        description="file from detectron2/projects/PointRend/configs",
     )
-    weights: str = Field("model_final_ba17b9.pkl", description="file or URL of the weights that belong to the settings")
-    score: float = Field(0.5, ge=0, le=1, description="instances below this score are not kept")
+    weights: str = Field(
+        default="model_final_ba17b9.pkl", description="file or URL of the weights that belong to the settings"
+    )
+    score: float = Field(default=0.5, ge=0, le=1, description="instances below this score are not kept")
 
     def digest(self) -> str:
         """What the masks depend on besides this config: the weights by name, which detectron2 keeps unchanged."""
@@ -62,9 +65,7 @@ class Detectron2:
         """`predictor` is detectron2's DefaultPredictor, or acts like one."""
         self.predictor = predictor
 
-    def segment(
-        self, images: UInt8[ndarray, "batch height width 3"], classes: tuple[str, ...]
-    ) -> list[list[Instance]]:
+    def segment(self, images: UInt8[ndarray, "batch height width 3"], classes: tuple[str, ...]) -> list[list[Instance]]:
         """The instances of these COCO classes in every picture, likeliest first."""
         unknown = [name for name in classes if name not in COCO]
         if unknown:

@@ -40,9 +40,9 @@ class PointRendConfig(Config):
     """The embedded segmenter."""
 
     kind: Literal["pointrend"] = "pointrend"
-    weights: str = Field("weights/pointrend", description="folder with config.json and model.safetensors")
-    points: int = Field(768, ge=0, description="uncertain points asked at every doubling; 0 is the coarse mask")
-    smallest: float = Field(0.005, ge=0, le=1, description="share of the picture below which a region is noise")
+    weights: str = Field(default="weights/pointrend", description="folder with config.json and model.safetensors")
+    points: int = Field(default=768, ge=0, description="uncertain points asked at every doubling; 0 is the coarse mask")
+    smallest: float = Field(default=0.005, ge=0, le=1, description="share of the picture below which a region is noise")
 
     def digest(self) -> str:
         """What the masks depend on besides this config."""
@@ -88,9 +88,7 @@ class PointNetwork(nn.Module):
             nn.Conv1d(96, classes, 1),
         )  # fmt: skip
 
-    def forward(
-        self, image: Float[Tensor, "batch 3 height width"]
-    ) -> tuple[Logits, list[Tensor]]:
+    def forward(self, image: Float[Tensor, "batch 3 height width"]) -> tuple[Logits, list[Tensor]]:
         """Coarse logits and the fine feature maps, for pictures in [0, 1]."""
         half = self.stem(image - 0.5)
         quarter = self.middle(half)
@@ -99,9 +97,7 @@ class PointNetwork(nn.Module):
         joined = self.join(torch.cat((eighth, wide), 1))
         return self.coarse(joined), [half, quarter, joined]
 
-    def refine(
-        self, coarse: Logits, fine: list[Tensor], points: Points
-    ) -> Float[Tensor, "batch classes count"]:
+    def refine(self, coarse: Logits, fine: list[Tensor], points: Points) -> Float[Tensor, "batch classes count"]:
         """Logits at points, from fine features and the coarse prediction there."""
         return self.point(torch.cat([sample(each, points) for each in (*fine, coarse)], 1))
 
@@ -145,9 +141,7 @@ class PointRend:
         self.config, self.network = config, network
 
     @torch.no_grad()
-    def segment(
-        self, images: UInt8[ndarray, "batch height width 3"], classes: tuple[str, ...]
-    ) -> list[list[Instance]]:
+    def segment(self, images: UInt8[ndarray, "batch height width 3"], classes: tuple[str, ...]) -> list[list[Instance]]:
         """The animals of these classes in every picture, likeliest first."""
         unknown = [name for name in classes if name not in self.network.labels]
         if unknown:
@@ -169,7 +163,7 @@ class PointRend:
         from scipy.ndimage import label
 
         animal = chance[0] < 0.5
-        regions, count = label(animal)
+        regions, count = label(animal)  # pyright: ignore[reportGeneralTypeIssues]
         found = []
         for index in range(1, count + 1):
             mask = regions == index

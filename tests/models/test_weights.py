@@ -32,5 +32,6 @@ def test_the_digest_is_that_of_the_bytes_wherever_they_lie(tmp_path):
 
 
 def test_what_a_loader_raises_is_explained_in_one_line():
-    with pytest.raises(MissingWeights, match=r"the model in here cannot be loaded \(no such file\)"), explained("here", "the model"):
+    line = r"the model in here cannot be loaded \(no such file\)"
+    with pytest.raises(MissingWeights, match=line), explained("here", "the model"):
         raise OSError("no such file\nand more")

@@ -21,16 +21,13 @@ def test_a_good_photo_is_kept():
     ("change", "reason"),
     [
         (lambda image: np.zeros_like(image), "blank"),
-        (lambda image: (image * 0.1).astype(np.uint8), "too dark"),
-        (lambda image: (255 - image * 0.15).clip(0, 255).astype(np.uint8) // 1, None),
-        (lambda image: (250 + (image > 60) * 5).astype(np.uint8), "blank"),
-        (lambda image: (110 + image * 0.13).astype(np.uint8), "low contrast"),
-        (lambda image: np.repeat(np.linspace(80, 170, 64).astype(np.uint8)[:, None, None], 64, 1).repeat(3, -1), None),
+        (lambda image: 250 + (image > 60) * 5, "blank"),
+        (lambda image: image * 0.1, "too dark"),
+        (lambda image: 110 + image * 0.13, "low contrast"),
     ],
 )
 def test_one_fault_one_reason(change, reason):
-    found = verdict(change(photo()), RULES)
-    assert found == reason or (reason is None and found in (None, "too bright", "low contrast", "blurred"))
+    assert verdict(change(photo()).astype(np.uint8), RULES) == reason
 
 
 def test_blur_is_seen_where_nothing_changes_between_neighbours():

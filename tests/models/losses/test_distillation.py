@@ -1,3 +1,4 @@
+from dataclasses import replace
 from math import radians, tan
 
 import pytest
@@ -8,11 +9,13 @@ from models.geometry.camera import view_word
 from models.geometry.mesh import Mesh
 from models.losses.distillation import (
     DistillationConfig,
+    backdrop,
     compose,
     virtual_cameras,
     virtual_lights,
 )
 from models.prediction import Rendering
+from tests.models.losses.test_reconstruction import photo, square
 
 PROMPTS = {view: f"a cow, {view} view" for view in VIEWS}
 SIZE = 16
@@ -60,7 +63,9 @@ class WantsColour:
 
 def distil(colour: torch.Tensor, teacher: WantsColour, seed: int, mix: tuple[float, float, float] = (0, 0, 1)):
     config = DistillationConfig(size=SIZE, mix=mix)
-    return config.build(teacher, PROMPTS)(boxes(4), lambda *_: drawn(colour, 4), 0.5, seeded(seed))
+    return config.build(teacher, PROMPTS)(
+        boxes(4), lambda *_: drawn(colour, 4), photo(square(4, 8).expand(4, -1, -1)), 0.5, seeded(seed)
+    )
 
 
 def test_descent_leads_to_what_the_teacher_believes() -> None:
@@ -155,6 +160,26 @@ def test_each_component_is_shown_over_the_background() -> None:
     assert torch.allclose(shown[0, 0, 0], torch.tensor([0.2, 0.4, 0.6]))
     assert torch.allclose(shown[1, 0, 0], torch.full((3,), 0.2)), "shading is grey and halved"
     assert torch.allclose(shown[:, 0, -1], torch.full((3, 3), 0.9))
+
+
+def test_the_photos_own_background_is_its_row_means_without_the_animal() -> None:
+    batch = photo(square(2, 4))
+    sky = torch.zeros_like(batch.image)
+    sky[:, :8, :, 2] = 1
+    image = torch.where(batch.mask[..., None] > 0, torch.tensor([1.0, 0.0, 0.0]), sky)
+    found = backdrop(replace(batch, image=image), SIZE)
+    assert found.shape == (1, SIZE, 1, 3)
+    assert (found[..., 0] == 0).all(), "nothing of the red animal"
+    assert found[0, 2, 0, 2] > 0.9
+    assert found[0, 13, 0, 2] < 0.1
+
+
+def test_rows_outside_the_picture_take_the_colour_next_to_them() -> None:
+    batch = photo(square(4, 4), 0.25)
+    valid = torch.ones_like(batch.valid)
+    valid[:, :3] = 0
+    blackened = replace(batch, image=batch.image * valid[..., None], valid=valid)
+    assert torch.allclose(backdrop(blackened, 32), torch.tensor(0.25), atol=1e-3)
 
 
 def test_half_the_view_is_the_fov() -> None:

@@ -116,6 +116,14 @@ def test_uniform_odds_weigh_one_and_the_odds_get_no_gradient() -> None:
     assert torch.allclose(error.grad, torch.tensor([1.0, 1.0, 2.0]) / 3)
 
 
+def test_scores_the_word_rules_out_learn_to_be_worse() -> None:
+    scores = torch.zeros(1, 4, requires_grad=True)
+    answer = prediction(torch.full((1,), 3.0), torch.ones(1))
+    trusted = replace(answer, scores=scores, ruled_out=torch.tensor([[0.0, 0.0, 1.0, 0.5]]))
+    hypothesis(trusted, torch.tensor([3.0])).backward()
+    assert scores.grad.tolist() == [[0, 0, -12, -6]]
+
+
 def test_the_score_learns_the_error_and_not_the_reverse() -> None:
     score, error = torch.tensor([0.5], requires_grad=True), torch.tensor([2.0], requires_grad=True)
     hypothesis(prediction(score, torch.ones(1)), error).backward()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from models.metrics.chamfer import ANIMODEL, ChamferConfig, chamfer, distance, filled, remeshed
+from models.metrics.chamfer import ANIMODEL, ChamferConfig, chamfer, distance, filled, remeshed, surface_points
 
 CONFIG = ChamferConfig(voxels=16, icp_points=400, points=800)
 
@@ -33,10 +33,24 @@ def test_a_sphere_is_worse_than_the_animal() -> None:
 
 
 def test_distance_agrees_with_two_parallel_plates() -> None:
-    plate = trimesh.creation.box((4, 0.001, 4))
-    score = distance(plate.copy().apply_translation((0, 0.5, 0)), plate, ChamferConfig(points=4000))
-    assert score.bidirectional == pytest.approx(0.5, abs=0.02)
-    assert score.scaled == pytest.approx(score.bidirectional / 4)
+    plate = np.stack(np.meshgrid(np.linspace(0, 4, 30), [0.0], np.linspace(0, 4, 30)), -1).reshape(-1, 3)
+    score = distance(plate + (0, 0.5, 0), plate, extent=4.0)
+    assert score.to_reconstruction == score.to_target == pytest.approx(0.5)
+    assert score.scaled == pytest.approx(0.125)
+
+
+def test_each_way_sees_its_own_excess() -> None:
+    line = np.c_[np.linspace(0, 1, 11), np.zeros((11, 2))]
+    score = distance(line[:1], line, extent=1.0)
+    assert (score.to_reconstruction, score.to_target) == (pytest.approx(0.5), 0)
+
+
+def test_surface_points_move_with_the_mesh() -> None:
+    """So that one sampling serves both fits."""
+    mesh = moved(body(), shift=0.3)
+    turn = trimesh.transformations.rotation_matrix(2.0, (0, 1, 0))
+    before, after = surface_points(mesh, 200, 4), surface_points(mesh.copy().apply_transform(turn), 200, 4)
+    np.testing.assert_allclose(trimesh.transform_points(before, turn), after, atol=1e-9)
 
 
 def test_remeshing_keeps_size_and_place() -> None:

@@ -10,6 +10,7 @@ from models.geometry.camera import look_at
 from models.metrics.views import (
     azimuth_error,
     fixed_to_object,
+    further,
     masked_psnr,
     normalised,
     relighting_error,
@@ -42,6 +43,13 @@ def test_turning_adds_to_the_azimuth_and_keeps_the_rest() -> None:
     after = turned(camera, torch.tensor([0.7, 0.7]))
     expected = look_at(torch.tensor([1.0, -1.3]), torch.tensor([0.1, 0.4]))
     torch.testing.assert_close(after.T_camera_world, expected.T_camera_world, atol=1e-5, rtol=0)
+
+
+def test_a_camera_steps_straight_back() -> None:
+    camera = look_at(torch.tensor([0.3, -2.0]), torch.tensor([0.1, 0.4]))
+    back = further(camera, 5.5)
+    torch.testing.assert_close(back.position, camera.position * 1.55, atol=1e-4, rtol=0)
+    torch.testing.assert_close(back.azimuth, camera.azimuth)
 
 
 def test_a_lamp_fixed_to_the_object_stays_put_in_the_world() -> None:

@@ -148,3 +148,11 @@ def test_a_real_head_learns_through_the_taken_hypothesis() -> None:
     (pose.score.sum() + pose.camera.T_camera_world.sum()).backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in built.parameters())
     assert not pose.probability.requires_grad
+
+
+def test_training_says_what_the_word_rules_out_and_evaluation_ignores_it() -> None:
+    view = torch.tensor([0, 1, 2, -1, 0, 1, 2, -1])
+    pose = network(PoseConfig(view_trust=0.8)).train()(KEYS, view, 0.5, torch.Generator().manual_seed(0))
+    assert torch.allclose(pose.ruled_out[:4], 0.8 * (~plausible(view[:4])).float())
+    assert pose.scores[0].tolist() == [3, 1, 2, 4]
+    assert network(PoseConfig()).eval()(KEYS, view, 0.5, None).ruled_out is None

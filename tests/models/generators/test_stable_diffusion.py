@@ -1,0 +1,111 @@
+import numpy as np
+import pytest
+import torch
+from diffusers import AutoencoderKL
+
+from models.barnyard.teacher_training import WORDS, Denoiser, TeacherTraining, write_pipeline
+from models.barnyard.vocabulary import write_vocabulary
+from models.errors import MissingWeights
+from models.generators import StableDiffusionConfig
+
+CPU = torch.device("cpu")
+PROMPTS = ["a black cow, front view", "a white sheep, back view", "a horse"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A genuine pipeline folder with random weights."""
+    from transformers import CLIPTokenizer
+
+    torch.manual_seed(0)
+    place = tmp_path_factory.mktemp("teacher")
+    write_vocabulary(WORDS.split(), place / "words")
+    tokens = len(CLIPTokenizer.from_pretrained(place / "words"))
+    vae = AutoencoderKL(
+        block_out_channels=(8, 8, 8, 8), norm_num_groups=4, latent_channels=4, layers_per_block=1, scaling_factor=0.5,
+        down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
+    )  # fmt: skip
+    network = Denoiser(TeacherTraining(text_width=32, text_layers=1, widths=(16, 32)), tokens)
+    write_pipeline(network, vae, place / "words", place / "pipeline")
+    return place / "pipeline"
+
+
+@pytest.fixture(scope="module")
+def teacher(folder):
+    return StableDiffusionConfig(model=str(folder), steps=2, size=64, batch=2).build(CPU)
+
+
+def test_a_photo_depends_on_its_prompt_and_seed_not_on_its_company(teacher):
+    together = teacher.generate(PROMPTS, [1, 2, 3])
+    alone = teacher.generate(PROMPTS[1:2], [2])
+    assert together.shape == (3, 64, 64, 3) and together.dtype == np.uint8
+    assert np.abs(together[1].astype(int) - alone[0]).max() <= 2
+    assert not np.array_equal(teacher.generate(PROMPTS[1:2], [4])[0], alone[0])
+
+
+def test_as_many_seeds_as_prompts(teacher):
+    with pytest.raises(ValueError, match="3 prompts came with 1 seeds"):
+        teacher.generate(PROMPTS, [1])
+
+
+def test_latents_carry_gradient_to_the_picture_and_none_to_the_weights(teacher):
+    picture = torch.rand(2, 48, 48, 3, requires_grad=True)
+    latents = teacher.encode(picture)
+    latents.square().sum().backward()
+    assert latents.shape == (2, 4, 8, 8)
+    assert picture.grad.abs().sum() > 0
+    assert all(weight.grad is None for weight in teacher.pipeline.vae.parameters())
+
+
+def test_latents_are_scaled(teacher):
+    vae, picture = teacher.pipeline.vae, torch.rand(1, 64, 64, 3)
+    plain = vae.encode(picture.permute(0, 3, 1, 2) * 2 - 1).latent_dist.mean
+    assert torch.allclose(teacher.encode(picture), 0.5 * plain, atol=1e-5)
+
+
+def test_guidance_goes_from_the_empty_prompt_through_the_prompt(teacher):
+    latents, t = torch.randn(2, 4, 8, 8), torch.tensor([100, 700])
+    none, one, two = (teacher.predict_noise(latents, t, PROMPTS[:2], guidance) for guidance in (0.0, 1.0, 2.0))
+    assert torch.allclose(two - one, one - none, atol=1e-4)
+    assert torch.allclose(none, teacher.predict_noise(latents, t, ["", ""], 5.0), atol=1e-4)
+    assert not two.requires_grad
+
+
+def test_the_velocity_is_turned_into_noise(teacher):
+    """Taking the estimated noise out of the latents gives the same picture as taking the velocity out."""
+    latents, t = torch.randn(1, 4, 8, 8), torch.tensor([300])
+    alpha = teacher.alphas_cumprod[300]
+    noise = teacher.predict_noise(latents, t, ["a cow"], 1.0)
+    velocity = teacher.pipeline.unet(latents, t, teacher._embedding("a cow")).sample
+    assert torch.allclose(
+        (latents - (1 - alpha).sqrt() * noise) / alpha.sqrt(),
+        alpha.sqrt() * latents - (1 - alpha).sqrt() * velocity,
+        atol=1e-4,
+    )
+
+
+def test_sampling_agrees_with_the_protocol_at_pure_noise(teacher):
+    assert teacher.alphas_cumprod[-1] == pytest.approx(0, abs=1e-6)
+    assert teacher.alphas_cumprod.diff().max() < 0
+
+
+def test_the_digest_is_of_the_files(folder, teacher):
+    assert teacher.digest == StableDiffusionConfig(model=str(folder)).digest() and len(teacher.digest) == 64
+    assert StableDiffusionConfig(model="runwayml/sd", revision="abc").digest() == "runwayml/sd@abc"
+
+
+def test_absent_and_broken_weights_are_named(folder, tmp_path):
+    import shutil
+
+    with pytest.raises(MissingWeights, match="weights/none does not exist"):
+        StableDiffusionConfig(model="weights/none").build(CPU)
+    broken = tmp_path / "broken"
+    shutil.copytree(folder, broken)
+    (broken / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(b"half a file")
+    with pytest.raises(MissingWeights, match="the text-to-image model in .* cannot be loaded"):
+        StableDiffusionConfig(model=str(broken)).build(CPU)
+
+
+def test_a_typo_is_refused():
+    with pytest.raises(ValueError, match="stesp"):
+        StableDiffusionConfig(stesp=3)

@@ -1,0 +1,57 @@
+"""A store, and the parts of `material` in the place of the loaded ones."""
+
+import pytest
+
+from models.generators import StableDiffusionConfig
+from models.segmenters import PointRendConfig
+from storage.layout import Store
+from storage.records import digest
+from tasks.shard import shard
+from tasks.train import train
+from tests.tasks.material import PHOTOS, Drawn, Red, made, tiny_model, tiny_vit
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Put the drawing generator and the red segmenter in the place of the loaded ones."""
+    return in_place(monkeypatch)
+
+
+def in_place(monkeypatch):
+    parts = {StableDiffusionConfig: Drawn(), PointRendConfig: Red()}
+    for module in ("tasks.generate", "tasks.segment"):
+        monkeypatch.setattr(f"{module}.loaded", lambda config, where: parts[type(config)])
+    return parts[StableDiffusionConfig]
+
+
+@pytest.fixture(scope="session")
+def crops(tmp_path_factory):
+    """A snapshot of 12 crops."""
+    store = Store(str(tmp_path_factory.mktemp("store")))
+    with pytest.MonkeyPatch.context() as patch:
+        in_place(patch)
+        return shard.fn(made(store, 2), 12)
+
+
+@pytest.fixture(scope="session")
+def vit(tmp_path_factory):
+    """A ViT with random weights."""
+    return tiny_vit(tmp_path_factory.mktemp("vit"))
+
+
+@pytest.fixture(scope="session")
+def model(crops, vit):
+    """A finished run of four steps."""
+    ref = Store(crops.root).model("cow", "tiny")
+    return train.fn(ref, crops, tiny_model(vit), "cpu")
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(str(tmp_path / "data"))
+
+
+@pytest.fixture
+def photos(store):
+    """The first shard of photos, not made yet."""
+    return store.raw("cow", digest(PHOTOS), 0)

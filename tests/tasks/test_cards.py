@@ -1,0 +1,15 @@
+from storage import snapshots
+from tasks.cards import dataset_card, model_card
+from tests.tasks.material import tiny_model
+
+
+def test_the_data_card_says_what_was_dropped_and_why(crops):
+    card = dataset_card(snapshots.read(crops))
+    assert "12 crops of 32 px, kept of 16 generated photos" in card and "| blank | 4 |" in card
+
+
+def test_the_model_card_has_the_models_own_numbers_with_protocol_and_licence(crops, model, vit):
+    row = {"metric": "mask IoU", "unit": "%", "mean": 71.23456, "protocol": "input view"}
+    scores = [row | {"method": "tiny"}, row | {"method": "unit sphere", "mean": 3.0}]
+    card = model_card(model, tiny_model(vit), snapshots.read(crops), scores)
+    assert "| mask IoU | 71.23 % | input view |" in card and "| 3 %" not in card and "CC0-1.0" in card

@@ -1,0 +1,47 @@
+import pytest
+
+from models.metrics import EvaluationConfig
+from models.metrics.chamfer import ChamferConfig
+from models.metrics.held_out import HeldOutConfig
+from tasks import evaluate as module
+from tasks.evaluate import ANIMALS, PHOTOS, evaluate, read
+
+TRUTH = HeldOutConfig(scenes=2, photo=48, size=32)
+CONFIG = EvaluationConfig(chamfer=ChamferConfig(voxels=16, icp_points=60, icp_iterations=3, points=100))
+
+
+@pytest.fixture(scope="module")
+def measured(model, crops):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "SHAPES", 2)
+        return evaluate.fn([model], crops, TRUTH, CONFIG, "cpu")
+
+
+def test_the_model_stands_first_and_beside_trivial_answers(measured):
+    tables = read(measured)
+    assert list(tables) == [ANIMALS, PHOTOS]
+    methods = list(dict.fromkeys(row["method"] for row in tables[ANIMALS]))
+    assert methods[:4] == ["tiny", "unit sphere", "mean ellipsoid", "mean mesh"]
+
+
+def test_every_number_has_its_protocol(measured):
+    rows = [row for table in read(measured).values() for row in table]
+    assert rows and all(row["protocol"] and row["count"] > 0 for row in rows)
+
+
+def test_truth_is_asked_only_where_it_is_known(measured):
+    tables = read(measured)
+    assert "Chamfer distance" in {row["metric"] for row in tables[ANIMALS]}
+    assert "Chamfer distance" not in {row["metric"] for row in tables[PHOTOS]}
+
+
+def test_the_same_measurement_is_not_taken_twice(measured, crops, monkeypatch):
+    monkeypatch.setattr(module, "_tables", lambda *_: pytest.fail("measured again"))
+    assert evaluate.fn([measured], crops, TRUTH, CONFIG, "cpu") == measured
+
+
+def test_another_protocol_is_another_measurement(measured, crops, monkeypatch):
+    asked = []
+    monkeypatch.setattr(module, "_tables", lambda *_: asked.append(1) or read(measured))
+    evaluate.fn([measured], crops, TRUTH.model_copy(update={"scenes": 3}), CONFIG, "cpu")
+    assert asked

@@ -1,0 +1,56 @@
+import json
+
+import pytest
+
+from models.metrics import EvaluationConfig
+from models.metrics.chamfer import ChamferConfig
+from models.metrics.held_out import HeldOutConfig
+from storage import bundles, layout
+from storage.layout import Store
+from tasks import evaluate, publish
+from tasks.publish import ReleaseConfig
+
+TRUTH = HeldOutConfig(scenes=2, photo=48, size=32)
+CONFIG = EvaluationConfig(chamfer=ChamferConfig(voxels=16, icp_points=60, icp_iterations=3, points=100))
+
+
+@pytest.fixture(scope="module")
+def release(model, crops):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tasks.evaluate.SHAPES", 2)
+        evaluate.evaluate.fn([model], crops, TRUTH, CONFIG, "cpu")
+    return publish.publish.fn(model, crops, ReleaseConfig(assets=1, film=32, frames=2, texture=32), "cpu")
+
+
+def file(release, name):
+    return bundles.read(layout.release(release), name)
+
+
+def test_a_release_has_something_for_everyone(release):
+    names = set(bundles.committed(layout.release(release)).files)
+    assert names >= {
+        "report.html", "cow-1.glb", "obj/cow-1.obj", "obj/cow-1.mtl", "turntable.webp", "walk.webp", "relit.webp",
+        "strip.jpg", "MODEL_CARD.md", "DATASET_CARD.md",
+    }  # fmt: skip
+
+
+def test_the_animal_is_rigged(release):
+    data = file(release, "cow-1.glb")
+    header = json.loads(data[20 : 20 + int.from_bytes(data[12:16], "little")])
+    assert header["skins"] and header["animations"] and len(header["skins"][0]["joints"]) >= 20
+
+
+def test_the_report_needs_no_network(release):
+    page = file(release, "report.html").decode()
+    assert "Chamfer distance" in page and "blank" not in page.split("<style")[0]
+    assert 'src="http' not in page and 'href="http' not in page
+
+
+def test_the_newest_release_is_found_again(release):
+    assert Store(release.root).newest_release("cow") == release
+    assert Store(release.root).newest_release("horse") is None
+
+
+def test_a_release_is_made_once(release, model, crops, monkeypatch):
+    monkeypatch.setattr(publish, "_shown", lambda *_: pytest.fail("made again"))
+    assert publish.publish.fn(model, crops, ReleaseConfig(), "cpu") == release

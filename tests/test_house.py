@@ -1,0 +1,126 @@
+"""The rules of the house that no linter knows."""
+
+import ast
+import importlib
+import pkgutil
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+from prefect import Flow
+from prefect.flows import load_flow_from_entrypoint
+
+from flows.plan import categories, load_category
+from models.category import Category
+from models.config import Config
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("flows", "tasks", "models", "storage")
+LONGEST_MODULE, LONGEST_FUNCTION = 300, 60
+
+MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+
+
+def name_of(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path.name != "__init__.py"], ids=name_of)
+def test_every_module_has_its_tests(path):
+    beside = ROOT / "tests" / path.relative_to(ROOT)
+    assert beside.with_name(f"test_{path.name}").exists(), f"write {name_of(beside.with_name(f'test_{path.name}'))}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_no_module_and_no_function_is_too_long(path):
+    text = path.read_text()
+    assert text.count("\n") <= LONGEST_MODULE
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            lines = (node.end_lineno or 0) - node.lineno + 1
+            assert lines <= LONGEST_FUNCTION, f"{name_of(path)}:{node.lineno} {node.name} has {lines} lines"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tasks").glob("*.py")), ids=name_of)
+def test_a_task_only_adapts(path):
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.FunctionDef) and any("task" in ast.dump(each) for each in node.decorator_list):
+            first, last = node.body[1], node.body[-1]
+            assert (last.end_lineno or 0) - first.lineno + 1 <= 15, f"{name_of(path)}: {node.name} computes"
+
+
+@pytest.mark.parametrize("each", DEPLOYMENTS, ids=lambda each: f"{each['entrypoint']}-{each['name']}")
+def test_every_deployment_has_a_flow_that_takes_its_parameters(each):
+    flow = load_flow_from_entrypoint(each["entrypoint"])
+    assert isinstance(flow, Flow) and each["entrypoint"] == f"flows.{flow.name}.{flow.name}"
+    flow.validate_parameters(each.get("parameters", {}))
+
+
+@pytest.mark.parametrize("name", categories())
+def test_a_category_says_no_default_again(name):
+    said = yaml.safe_load((ROOT / "flows" / "categories" / f"{name}.yaml").read_text())
+    again = {key for key, value in said.items() if _plain(Category.model_fields[key].default) == value}
+    assert not again
+    assert load_category(name).name == name
+
+
+def test_every_animal_has_a_deployment():
+    deployed = {each["name"] for each in DEPLOYMENTS if each["entrypoint"] == "flows.farm3d.farm3d"}
+    assert deployed == set(categories())
+
+
+@cache
+def configs():
+    for package in PACKAGES:
+        for module in pkgutil.walk_packages([str(ROOT / package)], f"{package}."):
+            importlib.import_module(module.name)
+
+    def below(kind):
+        return {kind, *(each for child in kind.__subclasses__() for each in below(child))}
+
+    return sorted((each for each in below(Config) if each.__module__.split(".")[0] in PACKAGES), key=lambda c: c.__name__)
+
+
+def test_every_knob_is_read():
+    code = "\n".join(path.read_text() for path in MODULES)
+    unread = [
+        f"{config.__name__}.{field}"
+        for config in configs()
+        for field in config.model_fields
+        if field != "kind" and not re.search(rf"\.{field}\b", code)
+    ]
+    assert not unread, "no option without a caller"
+
+
+def test_every_knob_that_is_a_plain_value_says_what_it_is():
+    plain = (int, float, str, bool)
+    silent = [
+        f"{config.__name__}.{name}"
+        for config in configs()
+        for name, field in config.model_fields.items()
+        if field.annotation in plain and not field.description
+    ]
+    assert not silent
+
+
+def test_no_file_knows_a_machine():
+    tracked = [path for path in ROOT.rglob("*") if path.suffix in {".py", ".md", ".toml", ".yaml"} and _ours(path)]
+    knowing = [name_of(path) for path in tracked if re.search(r"/(work|root|home)/\w", path.read_text())]
+    assert not knowing
+
+
+def test_what_is_installed_is_pinned():
+    pins = (ROOT / "constraints.txt").read_text().splitlines()
+    assert all(re.fullmatch(r"[\w.-]+==[\w.]+", pin) for pin in pins if not pin.startswith("#"))
+    assert "prefect==3.8.8" in pins and "torch==2.13.0" in pins
+
+
+def _ours(path):
+    return not any(part.startswith((".", "data")) for part in path.relative_to(ROOT).parts)
+
+
+def _plain(value):
+    return list(value) if isinstance(value, tuple) else value
