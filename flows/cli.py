@@ -1,7 +1,7 @@
 """The command line: `farm3d up`, `farm3d run cow`, ..."""
 
 import logging
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -17,7 +17,7 @@ console = Console(highlight=False, soft_wrap=True)
 
 Port = Annotated[int, typer.Option(help="port of the Prefect server on 127.0.0.1")]
 Category = Annotated[str, typer.Argument(help="a name in flows/categories: cow, horse, sheep")]
-Scale = Annotated[str, typer.Option(help="smoke, laptop, gpu or paper")]
+Scale = Annotated[Literal["smoke", "laptop", "gpu", "paper"], typer.Option(help="how much of everything")]
 Root = Annotated[str, typer.Option(help="folder or address of all data, as data or s3://bucket/farm3d")]
 
 

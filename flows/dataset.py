@@ -1,6 +1,7 @@
 """A data set: photos of one animal, filtered, cut out, cropped, in shards, and one snapshot that lists them."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
@@ -12,19 +13,17 @@ from tasks.generate import generate
 from tasks.segment import segment
 from tasks.shard import kept, shard
 
-WORKERS = 2
+RUNNER: Any = ThreadPoolTaskRunner(max_workers=2)
 """Shards in the making at once: one may be cut out while another is drawn."""
 
 
-@flow(
-    name="dataset", flow_run_name="dataset-{plan.category.name}", task_runner=ThreadPoolTaskRunner(max_workers=WORKERS)
-)
+@flow(name="dataset", flow_run_name="dataset-{plan.category.name}", task_runner=RUNNER)
 def dataset(plan: Plan) -> DatasetRef:
     """Photos until enough crops are kept; shards that exist are reused."""
     crops: list[ShardRef] = []
     for indices in _rounds(plan, crops):
-        photos = [generate.submit(plan.raw(index), plan.photo_recipe, plan.device) for index in indices]
-        verdicts = [filter.submit(each, plan.crop_recipe) for each in photos]
+        photos: list[Any] = [generate.submit(plan.raw(index), plan.photo_recipe, plan.device) for index in indices]
+        verdicts: list[Any] = [filter.submit(each, plan.crop_recipe) for each in photos]
         cut = [segment.submit(each, plan.crop_recipe, plan.device) for each in verdicts]
         for each in (*photos, *verdicts):
             each.result()  # raises the cause; a later stage would only say that it was not ready

@@ -42,6 +42,7 @@ class Launcher:
     """One server and one worker under one home folder; a server named by PREFECT_API_URL is used as it is."""
 
     def __init__(self, home: Path | None = None, port: int = PORT) -> None:
+        """A server that runs already keeps its port."""
         self.home = home or Path(os.environ.get("PREFECT_HOME", ROOT / ".farm3d")).resolve()
         self.server, self.worker = Detached("server", self.home), Detached("worker", self.home)
         running = self.server.running()
@@ -70,7 +71,7 @@ class Launcher:
     def healthy(self) -> bool:
         """Whether the server answers."""
         try:
-            return httpx.get(f"{self.url}/health", timeout=5).status_code == httpx.codes.OK
+            return httpx.get(f"{self.url}/health", timeout=5).is_success
         except httpx.HTTPError:
             return False
 

@@ -2,7 +2,7 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from pydantic import Field, ValidationError
@@ -111,7 +111,10 @@ class Plan(Config):
         return self.store.model(self.category.name, f"{self.scale}-{digest([self.model_recipe, pinned])}")
 
 
-PlanChanges = partial(Plan, "category", "scale", "root")
+if TYPE_CHECKING:
+    PlanChanges = Changes
+else:
+    PlanChanges = partial(Plan, "category", "scale", "root")
 
 
 def load_plan(category: str, scale: Scale = "laptop", root: str = "data", changes: Changes | None = None) -> Plan:

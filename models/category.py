@@ -34,7 +34,9 @@ class Words(Config):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="the word in every prompt")
     coats: tuple[str, ...] = Field(default=("brown",), min_length=1, description="coat words for prompts")
-    actions: tuple[str, ...] = Field(default=("standing", "walking"), min_length=1, description="action words for prompts")
+    actions: tuple[str, ...] = Field(
+        default=("standing", "walking"), min_length=1, description="action words for prompts"
+    )
     places: tuple[str, ...] = Field(default=("grass", "sand", "snow"), min_length=1, description="grounds for prompts")
 
     def prompt(self, view: View, coat: str, action: str, place: str) -> str:

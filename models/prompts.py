@@ -7,7 +7,7 @@ from random import Random
 from models.category import View, Words
 
 ROUND: tuple[View, ...] = ("front", "side", "back", "side")
-"""Half of all azimuths are a side view (`models.geometry.camera.VIEW_HALF_ANGLE`); a quarter each are front and back."""
+"""Half of all azimuths are a side view (`models.geometry.camera.VIEW_HALF_ANGLE`), a quarter each front and back."""
 
 
 @dataclass(frozen=True)

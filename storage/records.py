@@ -76,7 +76,8 @@ class SampleRow(Record):
     photo_width: int = Field(ge=1, description="pixels of the generated photo")
     photo_height: int = Field(ge=1)
     box: tuple[int, int, int, int] | None = Field(
-        default=None, description="crop in photo pixels as x, y, width, height; may reach outside; None is the whole photo"
+        default=None,
+        description="crop in photo pixels as x, y, width, height; may reach outside; None is the whole photo",
     )
     scores: dict[str, float] = Field(default={}, description="what the filters and the segmenter measured")
     kept: bool = True

@@ -33,6 +33,7 @@ class Progress:
     """A bar in the UI from 0 to 100 %."""
 
     def __init__(self, total: int, description: str) -> None:
+        """At 0 of `total`."""
         self.total, self._shown = max(total, 1), time.monotonic()
         self._bar: UUID | None = _id(create_progress_artifact(0.0, description=description)) if tracked() else None
 

@@ -16,9 +16,11 @@ def dataset_card(snapshot: Snapshot) -> str:
     )
     return f"""# Data set of {snapshot.category}, snapshot {snapshot.id}
 
-{snapshot.kept} crops of {recipe.size} px, kept of {snapshot.rows} generated photos. No photo was taken, collected or labelled.
+{snapshot.kept} crops of {recipe.size} px, kept of {snapshot.rows} generated photos.
+No photo was taken, collected or labelled.
 
-- Generator: `{generator.model}` (weights {recipe.photos.weights}), {generator.steps} steps, guidance {generator.guidance}
+- Generator: `{generator.model}`, {generator.steps} steps, guidance {generator.guidance}
+- Its weights: {recipe.photos.weights}
 - Masks: {recipe.segmenter.kind} (weights {recipe.weights}), classes {", ".join(recipe.segment_as)}
 - Shards: {len(snapshot.shards)}, recipe {snapshot.digest}
 
@@ -30,16 +32,17 @@ def dataset_card(snapshot: Snapshot) -> str:
 
 def model_card(model: ModelRef, recipe: ModelRecipe, snapshot: Snapshot, scores: Sequence[Mapping[str, Any]]) -> str:
     """What the model is, what it learned from, and how well it does."""
+    training = recipe.training
     own = [row for row in scores if row["method"] == model.run]
     lines = "\n".join(f"| {r['metric']} | {r['mean']:.4g} {r['unit']} | {r['protocol']} |" for r in own)
     return f"""# {model.category}, run {model.run}
 
 A category model in the manner of Farm3D (Jakab et al., 3DV 2024): one photo to a rigged, textured 3D animal.
 
-- Trained for {recipe.training.steps} steps of {recipe.training.batch} crops at {recipe.training.size} px, seed {recipe.training.seed}, method {recipe.method.kind}
+- Method: {recipe.method.kind}, {training.steps} steps of {training.batch} crops of {training.size} px, seed {training.seed}
 - Data: snapshot {snapshot.id} ({snapshot.kept} generated crops, recipe {snapshot.digest})
 - Teacher: `{recipe.teacher.model}`; features: `{recipe.features.model}`
-- Licence of the asset: {recipe.category.license}; the licences of the teacher's and the features' weights apply to their use
+- Licence of the asset: {recipe.category.license}; those of the teacher and the features hold for their weights
 
 Held-out barnyard animals:
 

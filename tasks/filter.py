@@ -2,16 +2,18 @@
 
 from collections import Counter
 
+import numpy as np
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from prefect.states import Completed, State
 
 from models.filters import image_rules
 from models.recipes import CropRecipe
 from storage import samples, shards
 from storage.layout import Store
+from storage.members import Sample
 from storage.records import Record, ShardRef, digest
 from tasks import artifacts
+from tasks.reuse import reused
 
 
 class Verdicts(Record):
@@ -23,14 +25,23 @@ class Verdicts(Record):
 
 
 @task(task_run_name="filter-{photos.category}-{photos.index:05d}", cache_policy=NO_CACHE)
-def filter(photos: ShardRef, recipe: CropRecipe) -> Verdicts | State[Verdicts]:
+def filter(photos: ShardRef, recipe: CropRecipe) -> Verdicts:
     """A verdict on every photo of a shard, by the image rules."""
     crops = Store(photos.root).curated(photos.category, digest(recipe), photos.index)
     if shards.committed(crops):
-        return Completed(name="Reused", message="the crops are there", data=Verdicts(photos=photos, crops=crops))
+        return reused(Verdicts(photos=photos, crops=crops), "the crops are there")
     seen = samples.of_shard(photos)
-    found = ((each.row.key, image_rules.verdict(each.image, recipe.image_rules)) for each in seen)
+    found = (
+        (each.row.key, image_rules.verdict(each.image, recipe.image_rules)) for each in seen if each.image is not None
+    )
     dropped = {key: reason for key, reason in found if reason}
     rows = artifacts.counts(len(seen), len(seen) - len(dropped), Counter(dropped.values()))
     artifacts.table(f"filter-{photos.category}-{photos.index:05d}", rows, "photos dropped by the image rules")
     return Verdicts(photos=photos, crops=crops, dropped=dropped)
+
+
+def pixels(photo: Sample) -> np.ndarray:
+    """The image of a stored sample."""
+    if photo.image is None:
+        raise ValueError(f"sample {photo.row.key} has no image; only stored samples can be looked at")
+    return photo.image

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import numpy as np
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from prefect.states import Completed, State
 
 from models.prompts import Request, requests
 from models.recipes import PhotoRecipe
@@ -15,6 +14,7 @@ from storage.records import SampleRow, ShardRef, content_key, split_of
 from tasks import artifacts
 from tasks.machine import Device, loaded, place
 from tasks.retries import DELAYS_SECONDS, passing
+from tasks.reuse import reused
 
 
 @task(
@@ -24,14 +24,14 @@ from tasks.retries import DELAYS_SECONDS, passing
     retry_condition_fn=passing,
     cache_policy=NO_CACHE,
 )
-def generate(photos: ShardRef, recipe: PhotoRecipe, device: Device = "auto") -> ShardRef | State[ShardRef]:
+def generate(photos: ShardRef, recipe: PhotoRecipe, device: Device = "auto") -> ShardRef:
     """Photos of the shard's part of the prompt sequence, committed raw: a later death does not make them again.
 
     Raises MissingWeights if the generator has none, StorageFull with nothing left half-written.
     """
     with shards.working(photos):
         if found := shards.committed(photos):
-            return Completed(name="Reused", message=f"{found.rows} photos are there", data=photos)
+            return reused(photos, f"{found.rows} photos are there")
         with place(device) as where:
             shards.write(photos, _drawn(photos, recipe, where), recipe)
     return photos

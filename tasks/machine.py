@@ -4,7 +4,7 @@ import fcntl
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -29,7 +29,7 @@ class Buildable(Protocol):
 
 
 @contextmanager
-def place(device: Device = "auto") -> Iterator[str]:
+def place(device: Device = "auto") -> Generator[str]:
     """A free GPU (`cuda:0`) or CPU core (`cpu:0`) of the machine, and one torch thread for a core.
 
     The kernel gives it back on any death of its holder. Two busy OpenMP pools on two cores are many times slower than
@@ -51,7 +51,8 @@ def place(device: Device = "auto") -> Iterator[str]:
 @lru_cache(maxsize=16)
 def loaded(config: Buildable, where: str) -> Any:  # noqa: ANN401
     """The model of a config at a place, kept for the next task: places are exclusive, so its state is safe there."""
-    return config.build(torch_device(where))
+    with _LOADING:
+        return config.build(torch_device(where))
 
 
 def torch_device(where: str) -> "torch.device":

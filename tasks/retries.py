@@ -9,7 +9,7 @@ DELAYS_SECONDS = [2.0, 10.0]
 
 
 def passing(task: Task[Any, Any], run: TaskRun, state: State[Any]) -> bool:  # noqa: ARG001 - Prefect's signature
-    """Whether another attempt may succeed: disks, networks and GPUs have bad moments; wrong values and lost files do not."""
+    """Whether another attempt may succeed: disks, networks and GPUs have bad moments; wrong values do not pass."""
     try:
         state.result()
     except (FileNotFoundError, PermissionError, NotADirectoryError):

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from prefect.states import Completed, State
 
 from models.filters import mask_rules
 from models.recipes import CropRecipe
@@ -14,9 +13,10 @@ from storage import samples, shards
 from storage.members import Sample
 from storage.records import ShardRef
 from tasks import artifacts
-from tasks.filter import Verdicts
+from tasks.filter import Verdicts, pixels
 from tasks.machine import Device, loaded, place
 from tasks.retries import DELAYS_SECONDS, passing
+from tasks.reuse import reused
 
 TOGETHER = 16
 """Photos segmented in one call."""
@@ -29,7 +29,7 @@ TOGETHER = 16
     retry_condition_fn=passing,
     cache_policy=NO_CACHE,
 )
-def segment(verdicts: Verdicts, recipe: CropRecipe, device: Device = "auto") -> ShardRef | State[ShardRef]:
+def segment(verdicts: Verdicts, recipe: CropRecipe, device: Device = "auto") -> ShardRef:
     """Masked square crops of a shard's photos, and a row with its reason for every dropped one.
 
     Raises MissingWeights if the segmenter has none, CorruptArtifact if the photos are not what was committed.
@@ -37,7 +37,7 @@ def segment(verdicts: Verdicts, recipe: CropRecipe, device: Device = "auto") -> 
     crops = verdicts.crops
     with shards.working(crops):
         if found := shards.committed(crops):
-            return Completed(name="Reused", message=f"{found.kept} crops are there", data=crops)
+            return reused(crops, f"{found.kept} crops are there")
         photos = samples.of_shard(verdicts.photos)
         with place(device) as where:
             made = list(_cut(photos, verdicts, recipe, where))
@@ -55,7 +55,7 @@ def _cut(photos: samples.Samples, verdicts: Verdicts, recipe: CropRecipe, where:
     for start in range(0, len(photos), TOGETHER):
         some = [photos[number] for number in range(start, min(start + TOGETHER, len(photos)))]
         good = [each for each in some if each.row.key not in verdicts.dropped]
-        found = segmenter.segment(np.stack([each.image for each in good]), recipe.segment_as) if good else []
+        found = segmenter.segment(np.stack([pixels(each) for each in good]), recipe.segment_as) if good else []
         instances = dict(zip((each.row.key for each in good), found, strict=True))
         yield from (_judged(each, instances.get(each.row.key, []), verdicts.dropped, recipe) for each in some)
 
@@ -68,14 +68,14 @@ def _judged(photo: Sample, found: Sequence[Instance], dropped: Mapping[str, str]
     best = found[0]
     box = mask_rules.crop_box(best.mask)
     row = photo.row.model_copy(update={"box": box, "scores": {"mask": best.score}})
-    return Sample(row, mask_rules.cut(photo.image, box, recipe.size), mask_rules.cut(best.mask, box, recipe.size))
+    return Sample(row, mask_rules.cut(pixels(photo), box, recipe.size), mask_rules.cut(best.mask, box, recipe.size))
 
 
-def sheets(photos: ShardRef, crops: ShardRef) -> tuple[np.ndarray, np.ndarray]:
+def sheets(photos: ShardRef, crops: ShardRef) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Contact sheets of a shard: crops that were kept, and photos that were dropped under their reasons."""
-    kept = [(each.image, f"{each.row.view}, {each.row.coat}") for each in samples.of_shard(crops)]
+    kept = [(pixels(each), f"{each.row.view}, {each.row.coat}") for each in samples.of_shard(crops)]
     reasons = {row.key: row.reason for row in shards.rows(crops, shards.manifest(crops)) if not row.kept}
-    dropped = [(each.image, reasons[each.row.key]) for each in samples.of_shard(photos) if each.row.key in reasons]
+    dropped = [(pixels(each), reasons[each.row.key]) for each in samples.of_shard(photos) if each.row.key in reasons]
     return artifacts.sheet(kept), artifacts.sheet(dropped)
 
 

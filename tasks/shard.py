@@ -20,7 +20,7 @@ def shard(crops: Sequence[ShardRef], wanted: int) -> DatasetRef:
     Raises NothingKept if fewer crops than wanted survived the filters.
     """
     manifests = [shards.manifest(each) for each in crops]
-    attempted, reasons = sum(each.rows for each in manifests), Counter()
+    attempted, reasons = sum(each.rows for each in manifests), Counter[str]()
     for each in manifests:
         reasons.update(each.reasons)
     if (count := kept(crops)) < wanted:

@@ -1,6 +1,7 @@
 """A trained animal: the category model fitted to its crops."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,6 @@ from models.training.loop import Summary, fit
 from storage import bundles, files, layout, samples
 from storage.checkpoints import Checkpoints, weights_bytes
 from storage.journal import Journal
-from storage.members import Sample
 from storage.pictures import png
 from storage.records import DatasetRef, ModelRef
 from tasks import artifacts
@@ -61,7 +61,7 @@ def _fit(model: ModelRef, crops: DatasetRef, recipe: ModelRecipe, where: str) ->
     bundles.commit(layout.model(model), contents, _about(crops, summary))
 
 
-def _described(crops: DatasetRef, recipe: ModelRecipe, where: str) -> list[Sample]:
+def _described(crops: DatasetRef, recipe: ModelRecipe, where: str) -> list[Any]:
     """The training crops with their feature maps; the directions depend on the data set, so no shard holds them."""
     stored = list(samples.of_dataset(crops, "train", VIEWS))
     images, masks = (torch.from_numpy(np.stack([getattr(each, part) for each in stored])) for part in ("image", "mask"))

@@ -1,5 +1,7 @@
 """A finished model, loaded to answer photos."""
 
+from typing import Any
+
 import torch
 
 from models.category import VIEWS
@@ -32,5 +34,5 @@ def validation(crops: DatasetRef, size: int, most: int) -> Crops:
     """At most so many crops that training does not see; training crops where there are none."""
     held = samples.of_dataset(crops, "validation", VIEWS)
     held = held if len(held) else samples.of_dataset(crops, "train", VIEWS)
-    chosen = samples.Samples(held.rows[:most], held.tars[:most], held.views)
+    chosen: Any = samples.Samples(held.rows[:most], held.tars[:most], held.views)
     return Crops(chosen, size, torch.device("cpu"))

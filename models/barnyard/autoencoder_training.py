@@ -30,7 +30,7 @@ class AutoencoderTraining(Config):
     kl: float = Field(default=1e-5, ge=0, description="weight of the prior on latents")
     edges: float = Field(default=1.0, ge=0, description="weight of differences of neighbouring pixels")
     recipe: Recipe = Recipe(steps=2000, batch=16, rate=2e-3, average=0.998, decay=1e-4)
-    polish: Recipe = Recipe(steps=2500, batch=16, rate=1e-3, average=0.998, decay=1e-4)
+    polish: Recipe = Recipe(steps=2200, batch=16, rate=1e-3, average=0.998, decay=1e-4)
     """Of the decoder alone; latents stay, so that a denoiser may learn meanwhile."""
 
 

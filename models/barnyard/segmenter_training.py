@@ -27,7 +27,7 @@ class SegmenterTraining(Config):
     points: int = Field(default=256, ge=1, description="points asked per picture")
     oversample: int = Field(default=3, ge=1, description="random candidates per point (k of the paper)")
     uncertain: float = Field(default=0.75, ge=0, le=1, description="share of points that are the least certain (beta)")
-    recipe: Recipe = Recipe(steps=3000, batch=32, rate=2e-3, average=0.998)
+    recipe: Recipe = Recipe(steps=2000, batch=32, rate=2e-3, average=0.998)
 
 
 def train_segmenter(

@@ -48,7 +48,7 @@ class TeacherTraining(Config):
     text_layers: int = Field(default=2, ge=1, description="layers of the text encoder")
     widths: tuple[int, int] = Field(default=(64, 160), description="channels of the denoiser at 16 and at 8 rows")
     empty: float = Field(default=0.1, ge=0, le=1, description="share of captions left out")
-    recipe: Recipe = Recipe(steps=3000, batch=64, rate=8e-4, average=0.998)
+    recipe: Recipe = Recipe(steps=3600, batch=64, rate=1e-3, average=0.998)
 
 
 class Denoiser(nn.Module):

@@ -36,7 +36,7 @@ class StableDiffusionConfig(Config):
     revision: str | None = Field(default=None, description="commit or tag of a hub model")
     steps: int = Field(default=25, gt=0, description="denoising steps per picture")
     guidance: float = Field(
-        default=3.0, ge=1, description="classifier-free guidance; 1 is none, 7.5 usual for the full model"
+        default=2.0, ge=1, description="classifier-free guidance; 1 is none, the full model likes 7.5"
     )
     size: int = Field(default=128, ge=64, multiple_of=8, description="pixels along an edge; 512 for the full model")
     batch: int = Field(default=16, ge=1, description="pictures made at once")

@@ -56,14 +56,19 @@ class DistillationConfig(Config):
     every: int = Field(default=2, ge=1, description="steps between distillations")
     size: int = Field(default=256, ge=16, description="pixels of a virtual view")
     guidance: Schedule = Field(default=Schedule(100.0), description="classifier-free guidance")
-    times: tuple[float, float] = Field(default=(0.02, 0.6), description="range of the noise level, as a share of all levels")
-    mix: tuple[float, float, float] = Field(default=(0.2, 0.4, 0.4), description="shares shown as albedo, grey shading, full")
+    times: tuple[float, float] = Field(
+        default=(0.02, 0.6), description="range of the noise level, as a share of all levels"
+    )
+    mix: tuple[float, float, float] = Field(
+        default=(0.2, 0.4, 0.4), description="shares shown as albedo, grey shading, full"
+    )
     grad_to: Literal["texture", "texture+shape", "all"] = Field(
         default="all", description="what learns: the albedo; also the shape; also the articulation"
     )
     elevation_deg: tuple[float, float] = Field(default=(-10.0, 89.0), description="camera heights, uniform in area")
     fill: tuple[float, float] | None = Field(
-        default=None, description="share of the picture that the animal covers, as in the teacher's photos; off: distance 9-11"
+        default=None,
+        description="share of the picture that the animal covers, as in the teacher's photos; off: distance 9-11",
     )
     background: Literal["colour", "photo"] = Field(
         default="colour",

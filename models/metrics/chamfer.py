@@ -31,7 +31,9 @@ class ChamferConfig(Config):
     Fewer points lie further apart: for one pair of cows the laptop reads 0.0256 where the benchmark reads 0.0236.
     """
 
-    voxels: int = Field(default=24, gt=3, description="voxels along the shortest side, for the volume and the remeshing")
+    voxels: int = Field(
+        default=24, gt=3, description="voxels along the shortest side, for the volume and the remeshing"
+    )
     icp_points: int = Field(default=1000, gt=10, description="surface points for the rigid fit")
     icp_iterations: int = Field(default=30, gt=0, description="most iterations of the rigid fit")
     points: int = Field(default=10_000, gt=10, description="surface points for the distance")

@@ -5,7 +5,7 @@ from tests.tasks.material import tiny_model
 
 def test_the_data_card_says_what_was_dropped_and_why(crops):
     card = dataset_card(snapshots.read(crops))
-    assert "12 crops of 32 px, kept of 16 generated photos" in card and "| blank | 4 |" in card
+    assert "12 crops of 32 px, kept of 16 generated photos." in card and "| blank | 4 |" in card
 
 
 def test_the_model_card_has_the_models_own_numbers_with_protocol_and_licence(crops, model, vit):
