@@ -1,6 +1,7 @@
 """A data set: photos of one animal, filtered, cut out, cropped, in shards, and one snapshot that lists them."""
 
 from collections.abc import Iterator
+from math import ceil
 from typing import Any
 
 from prefect import flow
@@ -36,8 +37,8 @@ def _rounds(plan: Plan, crops: list[ShardRef]) -> Iterator[range]:
 
     Ends when there are enough crops, or so many photos that fewer than the plan's least share is kept.
     """
-    most = -(-plan.images // max(1, round(plan.photos * plan.least_kept)))
+    most = ceil(plan.images / max(1, plan.photos * plan.least_kept))
     while (count := kept(crops)) < plan.images and len(crops) < most:
         share = count / (len(crops) * plan.photos) if count else (1.0 if not crops else plan.least_kept)
-        missing = -(-(plan.images - count) // max(1, int(plan.photos * share)))
+        missing = ceil((plan.images - count) / max(1, plan.photos * share))
         yield range(len(crops), min(most, len(crops) + missing))

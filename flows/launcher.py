@@ -19,7 +19,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, Fl
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Crashed
 
-from flows.processes import Detached
+from flows.processes import STOP_SECONDS, Detached
 from models.errors import Farm3dError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -84,7 +84,9 @@ class Launcher:
         self.prefect("--no-prompt", "deploy", "--all", quiet=True)
 
     def down(self) -> list[str]:
-        """Stop the worker and the server; names what was stopped. Runs that die with the worker are marked crashed."""
+        """Stop the runs, the worker and the server; names what was stopped."""
+        if self.healthy() and not self.foreign:
+            _end(self.unfinished())
         stopped = [self.worker.name] if self.worker.stop() else []
         if self.healthy():
             self.reap()
@@ -123,10 +125,10 @@ class Launcher:
         runs = self.unfinished()
         with self.client() as client:
             parents = {run.id: self._parent(client, run) for run in runs if run.parent_task_run_id}
-            alive = {run.id for run in runs if _alive(run)}
+            alive = {run.id for run in runs if _process(run)}
             dead = [run for run in runs if not {run.id, parents.get(run.id)} & alive and _began(run)]
             for run in dead:
-                client.set_flow_run_state(run.id, Crashed(message="Its process is gone."), force=True)
+                client.set_flow_run_state(run.id, Crashed(message="Its process is gone."))
         return dead
 
     @staticmethod
@@ -178,13 +180,23 @@ def _listening(port: int) -> bool:
         return probe.connect_ex((HOST, port)) == 0
 
 
-def _alive(run: FlowRun) -> bool:
+def _process(run: FlowRun) -> psutil.Process | None:
+    """The process of a run on this machine."""
     if not (run.infrastructure_pid or "").isdecimal():
-        return False
+        return None
     try:
-        return "prefect" in " ".join(psutil.Process(int(run.infrastructure_pid or 0)).cmdline())
+        process = psutil.Process(int(run.infrastructure_pid or 0))
+        return process if "prefect" in " ".join(process.cmdline()) else None
     except psutil.Error:
-        return False
+        return None
+
+
+def _end(runs: list[FlowRun]) -> None:
+    """Let runs save where they stand: a worker that is stopped first would kill them."""
+    processes = [process for process in map(_process, runs) if process]
+    for process in processes:
+        process.terminate()
+    psutil.wait_procs(processes, STOP_SECONDS)
 
 
 def _began(run: FlowRun) -> bool:

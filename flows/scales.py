@@ -48,7 +48,7 @@ def _smoke() -> Parts:
     return {
         **_embedded(),
         "images": 24,
-        "photos": 16,
+        "photos": 8,
         "animal": AnimalConfig(prior=PriorConfig(grid=16, fine_grid=16), encoder=EncoderConfig(image=64, grid=8)),
         "method": Farm3DConfig(distillation=DistillationConfig(size=128)),
         "training": TrainingConfig(steps=30, size=64, report_every=5, panel_every=15, save_every=10),

@@ -1,10 +1,10 @@
 """The errors an operator can mend. A caller's fault is a `ValueError`.
 
-    Farm3dError
-    +-- MissingWeights     a folder of weights is absent, incomplete or corrupt
-    +-- MissingPackage     an optional package is not installed; says the pip line
-    +-- NothingKept        a filter left too few images to go on
-    +-- TrainingDiverged   a loss term became non-finite
+Farm3dError
++-- MissingWeights     a folder of weights is absent, incomplete or corrupt
++-- MissingPackage     an optional package is not installed; says the pip line
++-- NothingKept        a filter left too few images to go on
++-- TrainingDiverged   a loss term became non-finite
 """
 
 

@@ -29,6 +29,7 @@ class Batch:
     """Exact distance of animal pixels to the nearest other pixel over `size`, 0 off the animal; for training."""
 
     def __len__(self) -> int:
+        """Crops."""
         return len(self.image)
 
 

@@ -39,7 +39,8 @@ def model_card(model: ModelRef, recipe: ModelRecipe, snapshot: Snapshot, scores:
 
 A category model in the manner of Farm3D (Jakab et al., 3DV 2024): one photo to a rigged, textured 3D animal.
 
-- Method: {recipe.method.kind}, {training.steps} steps of {training.batch} crops of {training.size} px, seed {training.seed}
+- Method: {recipe.method.kind}, seed {training.seed}
+- Training: {training.steps} steps of {training.batch} crops of {training.size} px
 - Data: snapshot {snapshot.id} ({snapshot.kept} generated crops, recipe {snapshot.digest})
 - Teacher: `{recipe.teacher.model}`; features: `{recipe.features.model}`
 - Licence of the asset: {recipe.category.license}; those of the teacher and the features hold for their weights

@@ -31,9 +31,7 @@ def filter(photos: ShardRef, recipe: CropRecipe) -> Verdicts:
     if shards.committed(crops):
         return reused(Verdicts(photos=photos, crops=crops), "the crops are there")
     seen = samples.of_shard(photos)
-    found = (
-        (each.row.key, image_rules.verdict(each.image, recipe.image_rules)) for each in seen if each.image is not None
-    )
+    found = ((each.row.key, image_rules.verdict(pixels(each), recipe.image_rules)) for each in seen)
     dropped = {key: reason for key, reason in found if reason}
     rows = artifacts.counts(len(seen), len(seen) - len(dropped), Counter(dropped.values()))
     artifacts.table(f"filter-{photos.category}-{photos.index:05d}", rows, "photos dropped by the image rules")

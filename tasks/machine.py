@@ -6,7 +6,6 @@ import tempfile
 import time
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
-from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
 Device = Literal["auto", "cpu", "cuda"]
 POLL_SECONDS = 0.2
+_LOADED: dict[Any, Any] = {}
 _LOADING = Lock()
 """Two threads that import diffusers or transformers for the first time at once find them half imported."""
 
@@ -48,11 +48,13 @@ def place(device: Device = "auto") -> Generator[str]:
         yield f"{kind}:{found}"
 
 
-@lru_cache(maxsize=16)
 def loaded(config: Buildable, where: str) -> Any:  # noqa: ANN401
     """The model of a config at a place, kept for the next task: places are exclusive, so its state is safe there."""
+    key: Any = config, where
     with _LOADING:
-        return config.build(torch_device(where))
+        if key not in _LOADED:
+            _LOADED[key] = config.build(torch_device(where))
+        return _LOADED[key]
 
 
 def torch_device(where: str) -> "torch.device":

@@ -81,7 +81,9 @@ def configs():
     def below(kind):
         return {kind, *(each for child in kind.__subclasses__() for each in below(child))}
 
-    return sorted((each for each in below(Config) if each.__module__.split(".")[0] in PACKAGES), key=lambda c: c.__name__)
+    return sorted(
+        (each for each in below(Config) if each.__module__.split(".")[0] in PACKAGES), key=lambda c: c.__name__
+    )
 
 
 def test_every_knob_is_read():

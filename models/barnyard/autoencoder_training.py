@@ -125,6 +125,16 @@ def latents(vae: nn.Module, images: ndarray, batch: int = 64) -> Float[Tensor, "
     return torch.cat(kept) * vae.config.scaling_factor
 
 
+@torch.no_grad()
+def round_trip(vae: nn.Module, images: ndarray, batch: int = 64) -> ndarray:
+    """The pictures as the autoencoder gives them back: what generated photos look like."""
+    back = [
+        (vae.decode(some.float() / vae.config.scaling_factor).sample / 2 + 0.5).clamp(0, 1)
+        for some in latents(vae, images, batch).split(batch)
+    ]
+    return (torch.cat(back).permute(0, 2, 3, 1) * 255).round().byte().numpy()
+
+
 def _scaling(vae: nn.Module, images: ndarray) -> float:
     """What brings the latents to unit variance, as diffusion wants them."""
     vae.register_to_config(scaling_factor=1.0)

@@ -2,12 +2,49 @@
 
 from models.barnyard.average import Average, legs, rig_joints
 from models.barnyard.rig import DOCK, HEAD
-from models.barnyard.solids import chain
+from models.barnyard.solids import Solid, chain
+
+_SPINE = [
+    (0.0, 0.2, -0.95),
+    (0.0, 0.25, -0.5),
+    (0.0, 0.25, -0.05),
+    (0.0, 0.2, 0.4),
+    (0.0, 0.12, 0.85),
+    (0.0, 0.24, 1.25),
+    (0.0, 0.4, 1.52),
+    (0.0, 0.5, 1.7),
+]
+_LANDMARKS = {
+    "nose": (0.0, 0.0, 2.6),
+    "left_eye": (0.26, 0.47, 1.98),
+    "left_ear": (0.75, 0.53, 1.67),
+    "throat": (0.0, 0.08, 1.72),
+    "withers": (0.0, 0.65, 0.75),
+    "tail_base": (0.0, 0.6, -1.42),
+    "left_knee": (0.33, -0.95, 0.9),
+    "left_hock": (0.33, -0.84, -1.4),
+    "left_fore_hoof": (0.31, -1.7, 0.95),
+    "left_hind_hoof": (0.31, -1.7, -0.95),
+}
 
 
 def cow() -> Average:
     """Solids of the left half, joints and landmarks, before scaling."""
-    torso = [
+    fore = [(0.31, 0.0, 0.7), (0.33, -0.48, 0.66), (0.31, -0.95, 0.74), (0.31, -1.42, 0.7), (0.31, -1.62, 0.8)]
+    hind = [(0.25, 0.12, -1.02), (0.33, -0.42, -0.86), (0.31, -0.86, -1.24), (0.31, -1.4, -1.18), (0.31, -1.62, -1.08)]
+    limbs = legs(fore, hind, [0.32, 0.2, 0.125, 0.09, 0.105, 0.125], [0.4, 0.26, 0.12, 0.09, 0.105, 0.125])
+    joints = rig_joints(_SPINE, [fore[0], *fore[2:4]], hind[:3], [(0.0, 0.47, -1.36), (0.0, 0.3, -1.58)])
+    return Average(
+        _torso() + _neck() + _head() + limbs + _rear(),
+        joints,
+        ((0.195, 0.47, 1.99), 0.062),
+        ((0.09, 0.09, 2.51), 0.04),
+        _LANDMARKS,
+    )
+
+
+def _torso() -> list[Solid]:
+    return [
         *chain("torso", (1,), [(0.0, 0.08, -1.05), (0.0, 0.08, -0.6)], [0.52, 0.58], squash=0.84),
         *chain(
             "torso",
@@ -28,7 +65,10 @@ def cow() -> Average:
         *chain("torso", 0, [(0.26, 0.42, -0.98), (0.22, 0.3, -1.38)], [0.13, 0.11], blend=0.16),
         *chain("torso", 3, [(0.0, -0.42, 0.75), (0.0, -0.38, 1.05)], [0.2, 0.17], blend=0.25, squash=0.8),
     ]
-    neck = [
+
+
+def _neck() -> list[Solid]:
+    return [
         *chain(
             "neck",
             (4, 5, 6),
@@ -46,7 +86,10 @@ def cow() -> Average:
             squash=0.5,
         ),
     ]
-    head = [
+
+
+def _head() -> list[Solid]:
+    return [
         *chain("head", HEAD, [(0.0, 0.56, 1.78), (0.0, 0.4, 1.98)], [0.24, 0.235], blend=0.1, squash=0.95),
         *chain("head", HEAD, [(0.0, 0.36, 2.02), (0.0, 0.06, 2.36)], [0.2, 0.155], blend=0.12, squash=0.9),
         *chain("head", HEAD, [(0.0, 0.24, 1.82), (0.0, 0.0, 2.22)], [0.17, 0.12], blend=0.12, squash=0.8),
@@ -69,10 +112,10 @@ def cow() -> Average:
             blend=0.03,
         ),
     ]
-    fore = [(0.31, 0.0, 0.7), (0.33, -0.48, 0.66), (0.31, -0.95, 0.74), (0.31, -1.42, 0.7), (0.31, -1.62, 0.8)]
-    hind = [(0.25, 0.12, -1.02), (0.33, -0.42, -0.86), (0.31, -0.86, -1.24), (0.31, -1.4, -1.18), (0.31, -1.62, -1.08)]
-    limbs = legs(fore, hind, [0.32, 0.2, 0.125, 0.09, 0.105, 0.125], [0.4, 0.26, 0.12, 0.09, 0.105, 0.125])
-    rear = [
+
+
+def _rear() -> list[Solid]:
+    return [
         *chain("udder", 0, [(0.1, -0.55, -0.82), (0.1, -0.66, -0.68)], [0.22, 0.2], blend=0.1),
         *chain("udder", 0, [(0.14, -0.72, -0.68), (0.15, -0.93, -0.66)], [0.06, 0.04], blend=0.04),
         *chain(
@@ -90,29 +133,3 @@ def cow() -> Average:
             blend=0.05,
         ),
     ]
-    spine = [
-        (0.0, 0.2, -0.95),
-        (0.0, 0.25, -0.5),
-        (0.0, 0.25, -0.05),
-        (0.0, 0.2, 0.4),
-        (0.0, 0.12, 0.85),
-        (0.0, 0.24, 1.25),
-        (0.0, 0.4, 1.52),
-        (0.0, 0.5, 1.7),
-    ]
-    landmarks = {
-        "nose": (0.0, 0.0, 2.6),
-        "left_eye": (0.26, 0.47, 1.98),
-        "left_ear": (0.75, 0.53, 1.67),
-        "throat": (0.0, 0.08, 1.72),
-        "withers": (0.0, 0.65, 0.75),
-        "tail_base": (0.0, 0.6, -1.42),
-        "left_knee": (0.33, -0.95, 0.9),
-        "left_hock": (0.33, -0.84, -1.4),
-        "left_fore_hoof": (0.31, -1.7, 0.95),
-        "left_hind_hoof": (0.31, -1.7, -0.95),
-    }
-    joints = rig_joints(spine, [fore[0], *fore[2:4]], hind[:3], [(0.0, 0.47, -1.36), (0.0, 0.3, -1.58)])
-    return Average(
-        torso + neck + head + limbs + rear, joints, ((0.195, 0.47, 1.99), 0.062), ((0.09, 0.09, 2.51), 0.04), landmarks
-    )

@@ -38,7 +38,7 @@ class Samples(Protocol):
         """Number of samples."""
         ...
 
-    def __getitem__(self, row: int) -> Sample:
+    def __getitem__(self, row: int, /) -> Sample:
         """One of them."""
         ...
 

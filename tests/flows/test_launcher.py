@@ -76,8 +76,8 @@ class Server:
     def read_task_run(self, _):
         return SimpleNamespace(flow_run_id=self.parent)
 
-    def set_flow_run_state(self, run, state, force):
-        assert state.is_crashed() and force
+    def set_flow_run_state(self, run, state):
+        assert state.is_crashed()
         self.crashed.append(run)
 
 
@@ -91,6 +91,6 @@ def test_runs_without_a_process_are_marked_crashed(tmp_path, port, monkeypatch):
 def test_runs_with_a_process_are_left_alone(tmp_path, port, monkeypatch):
     server = Server()
     monkeypatch.setattr(Launcher, "client", lambda self: server)
-    monkeypatch.setattr(launchers, "_alive", lambda run: run.infrastructure_pid is not None)
+    monkeypatch.setattr(launchers, "_process", lambda run: run.infrastructure_pid)
     Launcher(tmp_path, port).reap()
     assert server.crashed == []

@@ -22,7 +22,7 @@ def test_every_word_of_a_request_stands_in_its_prompt():
 
 def test_seeds_are_31_bits_and_differ():
     seeds = [request.seed for request in requests(COW, 0, 2000)]
-    assert len(set(seeds)) == len(seeds) and 0 <= min(seeds) and max(seeds) < 2**31
+    assert len(set(seeds)) == len(seeds) and min(seeds) >= 0 and max(seeds) < 2**31
 
 
 def test_two_categories_have_other_seeds():

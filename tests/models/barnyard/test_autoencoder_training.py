@@ -6,6 +6,7 @@ from models.barnyard.autoencoder_training import (
     difference,
     latents,
     polish_decoder,
+    round_trip,
     train_autoencoder,
 )
 from models.barnyard.fitting import Recipe
@@ -28,6 +29,9 @@ def test_it_learns_and_the_decoder_learns_on_without_moving_the_latents(pictures
     before, first = latents(vae, pictures.image), error(tmp_path / "vae", pictures.image)
     assert before.shape == (6, 4, 8, 8) and abs(before.float().std() - 1) < 0.1
     assert first < 0.6
+    back = round_trip(vae, pictures.image, batch=4)
+    assert back.shape == pictures.image.shape and back.dtype == pictures.image.dtype
+    assert abs(back / 127.5 - pictures.image / 127.5).mean() < 1.1 * first
     polish_decoder(TINY, pictures.image, tmp_path / "vae", tmp_path / "polish.pt")
     assert torch.equal(latents(AutoencoderKL.from_pretrained(tmp_path / "vae"), pictures.image), before)
     assert error(tmp_path / "vae", pictures.image) != first

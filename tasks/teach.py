@@ -1,0 +1,65 @@
+"""The weights that ship: pictures of procedural animals, and the small models that learn from them."""
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from pydantic import Field
+
+from models.barnyard.autoencoder_training import round_trip
+from models.barnyard.feature_training import FeatureTraining, train_features
+from models.barnyard.pictures import Pictures, load_pictures, render_pictures
+from models.barnyard.segmenter_training import SegmenterTraining, train_segmenter
+from models.barnyard.teacher_training import TeacherTraining, train_teacher
+from models.config import Config
+from storage import files, layout
+from tasks.machine import place
+
+Part = Literal["teacher", "pointrend", "vit"]
+
+
+class BarnyardConfig(Config):
+    """How the shipped weights were made."""
+
+    photos: int = Field(default=7200, ge=16, description="photos of each species")
+    size: int = Field(default=128, ge=32, multiple_of=16, description="pixels along an edge of a photo")
+    blurred: int = Field(
+        default=2160, ge=1, description="photos that are also shown as the autoencoder gives them back"
+    )
+    teacher: TeacherTraining = TeacherTraining()
+    segmenter: SegmenterTraining = SegmenterTraining()
+    features: FeatureTraining = FeatureTraining()
+
+
+@task(task_run_name="draw-{worker}", cache_policy=NO_CACHE)
+def draw(work: str, config: BarnyardConfig, worker: int, workers: int) -> str:
+    """A worker's share of the photos; those that are there already are kept."""
+    with place("cpu"):
+        render_pictures(Path(work), config.photos, config.size, worker=worker, workers=workers)
+    return work
+
+
+@task(task_run_name="teach-{part}", cache_policy=NO_CACHE)
+def teach(part: Part, work: str, weights: str, config: BarnyardConfig) -> str:
+    """One folder of weights, learnt from all photos in `work`; continues from its newest checkpoint there."""
+    folder, scratch = Path(layout.member(weights, part)), Path(work)
+    with files.locked(str(folder)), place("cpu"):
+        pictures = load_pictures(scratch, config.photos)
+        match part:
+            case "teacher":
+                train_teacher(config.teacher, pictures, folder, scratch)
+            case "pointrend":
+                train_segmenter(config.segmenter, pictures, folder, scratch, _blurred(pictures, config, weights))
+            case "vit":
+                train_features(config.features, pictures, folder, scratch, _blurred(pictures, config, weights))
+    return str(folder)
+
+
+def _blurred(pictures: Pictures, config: BarnyardConfig, weights: str) -> np.ndarray:
+    """The first photos as they look when the teacher draws them."""
+    from diffusers import AutoencoderKL
+
+    vae = AutoencoderKL.from_pretrained(layout.member(weights, "teacher/vae"), local_files_only=True)
+    return round_trip(vae, pictures.image[: config.blurred])

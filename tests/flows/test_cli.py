@@ -1,0 +1,86 @@
+import pytest
+from typer.testing import CliRunner
+
+from flows import cli
+from flows.cli import app, main
+from flows.launcher import ServerDown
+from storage import files, layout
+from storage.layout import Store
+
+
+class Services:
+    """A launcher that starts nothing."""
+
+    ui, status = "http://ui", 0
+
+    def __init__(self, port=0):
+        self.ran = []
+        Services.last = self
+
+    def up(self):
+        pass
+
+    def down(self):
+        return ["worker", "server"]
+
+    def prefect(self, *arguments):
+        self.ran.append(arguments)
+        return self.status
+
+
+@pytest.fixture
+def services(monkeypatch):
+    monkeypatch.setattr(cli, "Launcher", Services)
+    return Services
+
+
+def said(*arguments):
+    answer = CliRunner().invoke(app, list(arguments))
+    return answer.exit_code, answer.output
+
+
+def test_without_a_verb_it_lists_them():
+    _, output = said()
+    assert all(verb in output for verb in ("up", "down", "status", "run"))
+
+
+def test_a_run_is_watched_and_its_results_are_told(services, tmp_path):
+    release = Store(str(tmp_path)).release("cow", "smoke-1")
+    files.put(layout.newest_release(str(tmp_path), "cow"), b"smoke-1")
+    code, output = said("run", "cow", "--scale", "smoke", "--root", str(tmp_path))
+    (ran,) = services.last.ran
+    assert code == 0 and ran[:3] == ("deployment", "run", "farm3d/cow") and ran[-1] == "--watch"
+    assert "scale=smoke" in ran
+    assert layout.member(layout.release(release), "report.html") in output.replace("\n", "")
+    assert "cow-1.glb" in output and "http://ui" in output
+
+
+def test_a_failed_run_fails(services, monkeypatch, tmp_path):
+    monkeypatch.setattr(services, "status", 1)
+    code, output = said("run", "cow", "--root", str(tmp_path))
+    assert code == 1 and "report" not in output
+
+
+def test_an_unknown_category_is_refused_before_anything_starts(services, capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["farm3d", "run", "dragon"])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 1
+    assert "'dragon' is unknown; choose cow" in capsys.readouterr().out
+
+
+def test_a_missing_server_is_one_sentence(monkeypatch, capsys):
+    class Down:
+        def __init__(self):
+            raise ServerDown("nothing answers; start one with `farm3d up`")
+
+    monkeypatch.setattr(cli, "Launcher", Down)
+    monkeypatch.setattr("sys.argv", ["farm3d", "down"])
+    with pytest.raises(SystemExit):
+        main()
+    output = capsys.readouterr().out
+    assert "error: nothing answers; start one with `farm3d up`" in output and "Traceback" not in output
+
+
+def test_down_names_what_it_stopped(services):
+    assert said("down") == (0, "stopped: worker, server\n")

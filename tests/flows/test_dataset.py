@@ -1,0 +1,44 @@
+import pytest
+
+from flows import dataset as module
+from flows.dataset import _rounds, dataset
+from flows.plan import PlanChanges, load_plan
+
+
+def rounds(monkeypatch, images, share, photos=10, least=0.25):
+    """Shard numbers asked for in turn where this share of photos is kept."""
+    plan = load_plan("cow", "smoke", changes=PlanChanges(images=images, photos=photos, least_kept=least))
+    crops, asked = [], []
+    monkeypatch.setattr(module, "kept", lambda made: int(len(made) * photos * share))
+    for indices in _rounds(plan, crops):
+        asked.append(list(indices))
+        crops.extend(indices)
+    return asked
+
+
+def test_as_many_shards_as_photos_are_wanted_if_all_are_kept(monkeypatch):
+    assert rounds(monkeypatch, images=30, share=1.0) == [[0, 1, 2]]
+
+
+def test_what_was_dropped_is_made_up_for_at_the_rate_seen_so_far(monkeypatch):
+    assert rounds(monkeypatch, images=40, share=0.5) == [[0, 1, 2, 3], [4, 5, 6, 7]]
+
+
+def test_no_shard_is_asked_for_twice(monkeypatch):
+    asked = [index for some in rounds(monkeypatch, images=100, share=0.6) for index in some]
+    assert asked == list(range(len(asked)))
+
+
+def test_it_gives_up_where_fewer_than_the_least_share_is_kept(monkeypatch):
+    assert sum(map(len, rounds(monkeypatch, images=20, share=0.0, least=0.25))) == 8
+    assert sum(map(len, rounds(monkeypatch, images=20, share=0.2, least=0.25))) == 8
+
+
+@pytest.mark.parametrize("share", [0.25, 0.3, 0.9])
+def test_at_the_least_share_or_more_it_ends_with_enough(monkeypatch, share):
+    shards = sum(map(len, rounds(monkeypatch, images=20, share=share)))
+    assert int(shards * 10 * share) >= 20
+
+
+def test_it_has_a_name_that_says_whose(monkeypatch):
+    assert dataset.name == "dataset" and dataset.flow_run_name == "dataset-{plan.category.name}"

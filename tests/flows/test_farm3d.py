@@ -1,0 +1,107 @@
+"""The whole story through a real server and worker, killed on its way."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from flows.plan import load_plan
+from storage import bundles, layout
+from storage.journal import read
+
+pytestmark = pytest.mark.slow
+MINUTES = 60
+
+
+def wait_for(found, seconds):
+    deadline = time.monotonic() + seconds
+    while not (answer := found()):
+        assert time.monotonic() < deadline, "it took too long"
+        time.sleep(0.05)
+    return answer
+
+
+def start(launcher, root):
+    """Begin a run; the id of its process."""
+    parameters = json.dumps({"scale": "smoke", "root": root})
+    launcher.prefect("deployment", "run", "farm3d/cow", "--params", parameters, quiet=True)
+
+    def processes():
+        return [int(run.infrastructure_pid) for run in launcher.unfinished() if run.infrastructure_pid]
+
+    return wait_for(processes, 2 * MINUTES)[0]
+
+
+def committed(root, pattern):
+    return sorted(Path(root, "cow").glob(pattern))
+
+
+def states(launcher):
+    with launcher.client() as client:
+        return [run.state.name for run in client.read_task_runs() if run.name.startswith("generate-")]
+
+
+def stamps(paths):
+    return {path: path.stat().st_mtime_ns for path in paths}
+
+
+def test_killed_twice_it_ends_with_nothing_made_twice(launcher, tmp_path, capfd):
+    root = str(tmp_path / "data")
+
+    flow = start(launcher, root)
+    wait_for(lambda: committed(root, "raw/*/*.json"), 5 * MINUTES)
+    os.kill(flow, signal.SIGKILL)
+    first = stamps(committed(root, "raw/*/*.tar"))
+    wait_for(lambda: launcher.reap() or not launcher.unfinished(), MINUTES)
+
+    flow = start(launcher, root)
+    wait_for(lambda: committed(root, "runs/*/checkpoints/*.json"), 8 * MINUTES)
+    os.kill(flow, signal.SIGKILL)
+    os.kill(launcher.worker.running().pid, signal.SIGKILL)
+    assert not committed(root, "runs/*/model/*"), "the training was over before it was killed"
+    second = stamps(committed(root, "*/*/*.tar"))
+    (saved, *_) = [int(path.stem.removeprefix("step-")) for path in committed(root, "runs/*/checkpoints/*.json")]
+
+    launcher.up()
+    assert (
+        launcher.prefect(
+            "deployment", "run", "farm3d/cow", "--params", json.dumps({"scale": "smoke", "root": root}), "--watch"
+        )
+        == 0
+    )
+    last = stamps(committed(root, "*/*/*.tar"))
+    assert first.items() <= second.items() == last.items(), "a committed shard was written again"
+    assert "Reused" in states(launcher)
+
+    release = load_plan("cow", "smoke", root).store.newest_release("cow")
+    model = load_plan("cow", "smoke", root).store.model("cow", release.run)
+    steps = [line["step"] for line in read(layout.journal(model))]
+    assert steps == list(range(5, 31, 5)) and saved >= 10
+    assert {"report.html", "cow-1.glb"} <= set(bundles.committed(layout.release(release)).files)
+    assert "publish-cow" in capfd.readouterr().out
+
+
+def test_the_ui_shows_every_stage(launcher, tmp_path):
+    with launcher.client() as client:
+        keys = {artifact.key for artifact in client.read_artifacts()}
+    assert {"filter-cow-00000", "crops-cow-00000", "segment-cow-00000", "dataset-cow"} <= keys
+    assert {"panel-cow", "losses-cow", "scores-cow-barnyard-animals", "release-cow"} <= keys
+
+
+def test_schedules_are_paused_at_first_and_stay_as_an_operator_sets_them(launcher):
+    def schedule():
+        with launcher.client() as client:
+            deployment = client.read_deployment_by_name("refresh/cow")
+            return deployment.id, client.read_deployment_schedules(deployment.id)[0]
+
+    deployment, before = schedule()
+    assert not before.active
+    with launcher.client() as client:
+        client.update_deployment_schedule(deployment, before.id, active=True)
+    launcher.up()
+    assert schedule()[1].active
+    with launcher.client() as client:
+        client.update_deployment_schedule(deployment, schedule()[1].id, active=False)

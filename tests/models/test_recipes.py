@@ -1,0 +1,23 @@
+import pytest
+from pydantic import ValidationError
+
+from models.category import Words
+from models.generators import StableDiffusionConfig
+from models.recipes import PhotoRecipe
+from storage.records import digest
+
+RECIPE = PhotoRecipe(words=Words(name="cow"), generator=StableDiffusionConfig(), weights="abc", photos=8)
+
+
+def test_equal_recipes_have_one_digest_on_every_machine():
+    assert digest(RECIPE) == digest(PhotoRecipe.model_validate_json(RECIPE.model_dump_json()))
+
+
+@pytest.mark.parametrize("change", [{"weights": "abd"}, {"photos": 9}, {"words": Words(name="cow", coats=("red",))}])
+def test_every_part_of_a_recipe_counts(change):
+    assert digest(RECIPE.model_copy(update=change)) != digest(RECIPE)
+
+
+def test_a_misspelt_part_is_refused():
+    with pytest.raises(ValidationError, match="photoes"):
+        PhotoRecipe.model_validate(RECIPE.model_dump() | {"photoes": 3})

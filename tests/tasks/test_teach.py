@@ -1,0 +1,57 @@
+import os
+
+import pytest
+import torch
+
+from models.barnyard.autoencoder_training import AutoencoderTraining
+from models.barnyard.feature_training import FeatureTraining
+from models.barnyard.fitting import Recipe
+from models.barnyard.segmenter_training import SegmenterTraining
+from models.barnyard.teacher_training import TeacherTraining
+from models.features import VitConfig
+from models.generators import StableDiffusionConfig
+from models.segmenters import PointRendConfig
+from tasks.teach import BarnyardConfig, draw, teach
+
+CPU = torch.device("cpu")
+SHORT = Recipe(steps=2, batch=2)
+TINY = BarnyardConfig(
+    photos=16,
+    size=64,
+    blurred=4,
+    teacher=TeacherTraining(
+        autoencoder=AutoencoderTraining(widths=(8, 8, 8, 16), crop=32, recipe=SHORT, polish=SHORT),
+        text_width=32,
+        text_layers=1,
+        widths=(16, 32),
+        recipe=SHORT,
+    ),
+    segmenter=SegmenterTraining(width=4, recipe=SHORT),
+    features=FeatureTraining(width=64, layers=1, sizes=(32,), recipe=SHORT),
+)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """Weights that learnt next to nothing, and where they were made."""
+    weights, work = (str(tmp_path_factory.mktemp(name)) for name in ("weights", "work"))
+    draw.fn(work, TINY, 0, 1)
+    for part in ("teacher", "pointrend", "vit"):
+        teach.fn(part, work, weights, TINY)
+    return weights, work
+
+
+def test_every_part_loads_as_the_shipped_one_does(folders):
+    weights, _ = folders
+    generator = StableDiffusionConfig(model=f"{weights}/teacher", size=64, steps=2).build(CPU)
+    photos = generator.generate(["a brown cow, side view"], [1])
+    assert photos.shape == (1, 64, 64, 3)
+    PointRendConfig(weights=f"{weights}/pointrend").build(CPU).segment(photos, ("cow",))
+    assert VitConfig(model=f"{weights}/vit").build(CPU).channels == 64
+
+
+def test_photos_are_drawn_once(folders):
+    _, work = folders
+    before = {each.name: each.stat().st_mtime_ns for each in os.scandir(work) if each.name.endswith(".npz")}
+    draw.fn(work, TINY, 0, 1)
+    assert before and before == {name: os.stat(f"{work}/{name}").st_mtime_ns for name in before}
