@@ -14,7 +14,7 @@ test: install ## run the tests
 	@$(BIN)/pytest
 
 check: install ## ruff, pyright, import-linter
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright && $(BIN)/lint-imports
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright --pythonpath $(BIN)/python && $(BIN)/lint-imports
 
 fmt: install ## sort the imports and format
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .

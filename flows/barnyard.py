@@ -1,14 +1,17 @@
 """The embedded weights, from nothing: procedural photos, and the small models that learn from them."""
 
+from typing import Any
+
 from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from tasks.teach import BarnyardConfig, draw, teach
 
 WORKERS = 2
+RUNNER: Any = ThreadPoolTaskRunner(max_workers=WORKERS)
 
 
-@flow(name="barnyard", task_runner=ThreadPoolTaskRunner(max_workers=WORKERS))
+@flow(name="barnyard", task_runner=RUNNER)
 def barnyard(
     weights: str = "weights",
     work: str = "data/barnyard",

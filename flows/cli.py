@@ -1,16 +1,21 @@
 """The command line: `farm3d up`, `farm3d run cow`, ..."""
 
 import logging
-from typing import Annotated, Literal
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
 
 from flows.launcher import PORT, Launcher
 from models.errors import Farm3dError
-from storage import layout
+from storage import files, layout
 from storage.errors import StorageError
 from storage.layout import Store
+
+if TYPE_CHECKING:
+    from tasks.answer import Answer, Film
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="From one word to a rigged 3D animal.")
 console = Console(highlight=False, soft_wrap=True)
@@ -18,6 +23,13 @@ console = Console(highlight=False, soft_wrap=True)
 Port = Annotated[int, typer.Option(help="port of the Prefect server on 127.0.0.1")]
 Category = Annotated[str, typer.Argument(help="a name in flows/categories: cow, horse, sheep")]
 Scale = Annotated[Literal["smoke", "laptop", "gpu", "paper"], typer.Option(help="how much of everything")]
+Photo = Annotated[Path, typer.Argument(help="a picture of one whole animal")]
+Output = Annotated[Path, typer.Option("--output", "-o", help="the file to write")]
+Whose = Annotated[str, typer.Option("--category", help="whose newest model answers")]
+Size = Annotated[int, typer.Option(min=16, help="pixels along an edge")]
+Frames = Annotated[int, typer.Option(min=2)]
+Texels = typer.Option(min=16, help="texels along an edge of the texture")
+FILM_SECONDS = 2.0
 Root = Annotated[str, typer.Option(help="folder or address of all data, as data or s3://bucket/farm3d")]
 
 
@@ -58,6 +70,87 @@ def run(category: Category, scale: Scale = "laptop", root: Root = "data", port: 
         _say_where(plan.store, category)
     console.print(f"pictures, tables, logs  {launcher.ui}")
     raise typer.Exit(status)
+
+
+@app.command()
+def reconstruct(
+    photo: Photo, output: Output, category: Whose = "cow", root: Root = "data", texture: Annotated[int, Texels] = 512
+) -> None:
+    """A photo to a rigged, textured, animated animal: OUTPUT.glb, or OUTPUT.obj with its texture."""
+    from storage.glb import glb
+    from storage.meshes import obj
+
+    _check(output, ".glb", ".obj")
+    found = _answered(photo, category, root).asset(texture)
+    written = {output.name: glb(found)} if output.suffix == ".glb" else obj(replace(found, name=output.stem))
+    for name, data in written.items():
+        files.put(str(output.with_name(name)), data)
+        console.print(f"{output.with_name(name)}  {len(data) / 1024:.0f} KB")
+
+
+@app.command()
+def turntable(
+    photo: Photo, output: Output, category: Whose = "cow", root: Root = "data", size: Size = 256, frames: Frames = 36
+) -> None:
+    """A photo to a film once round the animal."""
+    _film("turntable", photo, output, category, root, size, frames)
+
+
+@app.command()
+def animate(
+    photo: Photo, output: Output, category: Whose = "cow", root: Root = "data", size: Size = 256, frames: Frames = 36
+) -> None:
+    """A photo to a film of the animal walking."""
+    _film("walk", photo, output, category, root, size, frames)
+
+
+@app.command()
+def relight(
+    photo: Photo, output: Output, category: Whose = "cow", root: Root = "data", size: Size = 256, frames: Frames = 36
+) -> None:
+    """A photo to a film of the animal under a moving lamp."""
+    _film("relit", photo, output, category, root, size, frames)
+
+
+@app.command()
+def dataset(category: Category, root: Root = "data") -> None:
+    """The newest snapshot of a category: how many pictures were made, and why some were dropped."""
+    from storage import snapshots
+
+    store = Store(root)
+    numbers = snapshots.numbers(store.root, category)
+    if not numbers:
+        raise ValueError(f"{store.root}: there is no data set of {category!r}; make one with `farm3d run {category}`")
+    found = snapshots.read(store.dataset(category, numbers[-1]))
+    console.print(
+        f"{category}, snapshot {found.id}: {found.kept} of {found.rows} photos kept in {len(found.shards)} shards"
+    )
+    for reason, count in sorted(found.reasons.items()):
+        console.print(f"  dropped: {reason}  {count}")
+
+
+def _film(kind: "Film", photo: Path, output: Path, category: str, root: str, size: int, frames: int) -> None:
+    from storage.pictures import gif, webp
+
+    _check(output, ".webp", ".gif")
+    with console.status("rendering"):
+        shown = _answered(photo, category, root).film(kind, size, frames)
+    data = (webp if output.suffix == ".webp" else gif)(shown, frames / FILM_SECONDS)
+    files.put(str(output), data)
+    console.print(f"{output}  {len(data) / 1024:.0f} KB")
+
+
+def _answered(photo: Path, category: str, root: str) -> "Answer":
+    from tasks.answer import answer, opened
+
+    pixels = opened(str(photo.resolve()))
+    with console.status("loading the model, looking at the photo"):
+        return answer(pixels, category, root)
+
+
+def _check(output: Path, *suffixes: str) -> None:
+    if output.suffix not in suffixes:
+        raise ValueError(f"{output}: its name ends in {output.suffix!r}; give one that ends in {' or '.join(suffixes)}")
 
 
 def _up(port: int) -> Launcher:

@@ -16,6 +16,10 @@ class MissingWeights(Farm3dError):
     """A folder of weights is absent, incomplete or corrupt."""
 
 
+class MissingModel(Farm3dError):
+    """No model of the category was trained."""
+
+
 class MissingPackage(Farm3dError):
     """An optional package is needed for the chosen part and is not installed."""
 

@@ -1,6 +1,6 @@
 """Folders of weights: where they are, what is in them, and what to say when they are not."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -45,7 +45,7 @@ def without_bars() -> None:
 
 
 @contextmanager
-def explained(model: str, what: str) -> Iterator[None]:
+def explained(model: str, what: str) -> Generator[None]:
     """Turn what a loader raises about absent or broken files into `MissingWeights`."""
     from safetensors import SafetensorError
 

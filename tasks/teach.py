@@ -59,7 +59,7 @@ def teach(part: Part, work: str, weights: str, config: BarnyardConfig) -> str:
 
 def _blurred(pictures: Pictures, config: BarnyardConfig, weights: str) -> np.ndarray:
     """The first photos as they look when the teacher draws them."""
-    from diffusers import AutoencoderKL
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
     vae = AutoencoderKL.from_pretrained(layout.member(weights, "teacher/vae"), local_files_only=True)
     return round_trip(vae, pictures.image[: config.blurred])

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from math import cos, pi
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from pydantic import Field
@@ -16,6 +17,8 @@ from models.config import Config
 from models.errors import TrainingDiverged
 
 log = logging.getLogger(__name__)
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class Recipe(Config):
@@ -37,9 +40,7 @@ class Recipe(Config):
         return self.rate * (min(1.0, share / 0.02 + 1e-3) * (0.5 + 0.5 * cos(pi * min(share, 1.0))) + 1e-3)
 
 
-def fit(
-    network: nn.Module, loss: Callable[[int, torch.Generator], Tensor], recipe: Recipe, checkpoint: Path
-) -> nn.Module:
+def fit(network: Network, loss: Callable[[int, torch.Generator], Tensor], recipe: Recipe, checkpoint: Path) -> Network:
     """Minimise `loss(step, generator)` over the network's weights; gives their running mean.
 
     The generator depends on the seed and the step alone, so a run resumed from `checkpoint` repeats the numbers of an

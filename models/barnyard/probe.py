@@ -53,7 +53,8 @@ def train_probe(pictures: Pictures, checkpoint: Path, recipe: Recipe = RECIPE) -
         truth = [torch.from_numpy(each[pick]).long() for each in (pictures.category, pictures.view)]
         return cross_entropy(species, truth[0]) + cross_entropy(view, truth[1])
 
-    return fit(network, loss, recipe, checkpoint).eval()
+    network.load_state_dict(fit(network, loss, recipe, checkpoint).state_dict())
+    return network.eval()
 
 
 @torch.no_grad()
@@ -64,4 +65,5 @@ def judge(
     pictures = torch.from_numpy(images).permute(0, 3, 1, 2) / 255
     small = interpolate(pictures, (SIZE, SIZE), mode="bilinear", antialias=True)
     answers = [probe(some) for some in small.split(64)]
-    return tuple(torch.cat([answer[kind].argmax(1) for answer in answers]).numpy() for kind in range(2))
+    species, view = (torch.cat([answer[kind].argmax(1) for answer in answers]).numpy() for kind in range(2))
+    return species, view

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import pi, tan
-from typing import cast
 
 import numpy as np
 import torch
@@ -164,7 +163,7 @@ def photograph(subject: Animal, camera: Camera, light: Light, size: int) -> Scen
     image = np.clip(rgb + behind * (1 - mask[..., None]), 0, 1).astype(np.float32)
     keypoints = subject.vertices[subject.body.keypoints]
     ndc, visible = _see(keypoints, camera, depth)
-    view = cast(View, view_word(float(camera.azimuth[0])))
+    view = view_word(float(camera.azimuth[0]))
     name = subject.category
     return Scene(
         image=image,

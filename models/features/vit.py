@@ -8,7 +8,7 @@ Any `transformers` ViTModel does: a folder such as `weights/vit`, or a hub id su
 # pyright: reportIndexIssue=false, reportOperatorIssue=false, reportReturnType=false
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float
@@ -48,9 +48,10 @@ class VitConfig(Config):
         model = locate(self.model)
         without_bars()
         with explained(model, "the vision transformer"):
-            network, report = ViTModel.from_pretrained(
+            found: Any = ViTModel.from_pretrained(
                 model, revision=self.revision, add_pooling_layer=False, output_loading_info=True
             )
+            network, report = found
             if report["missing_keys"]:
                 raise ValueError(f"{min(report['missing_keys'])} is missing")
         return Vit(network.float().to(device).eval(), self.stride, self.digest())

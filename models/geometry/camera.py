@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from models.category import View
+
 FOV = radians(25)
 DISTANCE = 10.0
 NEAR, FAR = 0.1, 1000.0
@@ -103,7 +105,7 @@ def from_pose(
     return Camera(_assemble(rows.mT, translation + back))
 
 
-def view_word(azimuth: float) -> str:
+def view_word(azimuth: float) -> View:
     """`front`, `side` or `back` for a camera at this azimuth; the word our prompts and captions use."""
     turn = abs((azimuth + pi) % (2 * pi) - pi)
     if turn <= VIEW_HALF_ANGLE:

@@ -116,7 +116,7 @@ class Distillation:
         if self.config.background == "photo":
             background = backdrop(batch, self.config.size)
         pictures = compose(rendering, components, background)
-        words = [view_word(azimuth) for azimuth in camera.azimuth.tolist()]
+        words: list[View] = [view_word(azimuth) for azimuth in camera.azimuth.tolist()]
         prompts = [self.prompts[word] for word in words]
 
         latents = self.teacher.encode(pictures)

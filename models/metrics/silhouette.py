@@ -26,7 +26,7 @@ def boundary_f(ours: Bool[np.ndarray, "height width"], theirs: Bool[np.ndarray, 
 
 
 def _edge(mask: Bool[np.ndarray, "height width"]) -> Bool[np.ndarray, "height width"]:
-    return mask & ~binary_erosion(mask)
+    return mask & np.logical_not(binary_erosion(mask))
 
 
 def _distance_to(edge: Bool[np.ndarray, "height width"]) -> Float[np.ndarray, "height width"]:

@@ -112,8 +112,8 @@ def _resize(pixels: np.ndarray, size: int) -> Tensor:
 
 def _inside(mask: Tensor) -> Tensor:
     """Distance in pixels to the nearest pixel off the animal, over the picture's size."""
-    framed = np.pad(mask.numpy(), 1)
-    return torch.from_numpy(distance_transform_edt(framed)[1:-1, 1:-1] / len(mask)).half()
+    distance = np.asarray(distance_transform_edt(np.pad(mask.numpy(), 1)))
+    return torch.from_numpy(distance[1:-1, 1:-1] / len(mask)).half()
 
 
 def _features(crops: Sequence[Sample]) -> Tensor | None:
