@@ -2,7 +2,7 @@ PYTHON ?= python3
 PORT ?= 4200
 BIN := .venv/bin
 
-.PHONY: help install cow horse sheep test check fmt up down status weights clean
+.PHONY: help install cow horse sheep test check fmt up down status
 
 help: ## print these verbs
 	@grep -E '^[a-z ]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24

@@ -48,11 +48,19 @@ def partial(model: type[BaseModel], *without: str) -> type[Changes]:
         if name == "kind":
             fields[name] = (field.annotation, ...)
         else:
-            told = Field(default=None, description=field.description)
+            told = Field(default=None, description=field.description, json_schema_extra=_flat)
             fields[name] = (_partial(field.annotation, field.discriminator) | None, told)
-    made = create_model(f"{model.__name__}Changes", __base__=Changes, __doc__=model.__doc__, **fields)
+    name = f"{model.__name__.removesuffix('Config')}Changes"
+    made = create_model(name, __base__=Changes, __doc__=model.__doc__, **fields)
     made.__module__ = __name__
     return made
+
+
+def _flat(schema: dict[str, Any]) -> None:
+    """Lists the members of a union beside null: the form labels each of them, but not a union within a choice."""
+    choices = [member for choice in schema.get("anyOf", ()) for member in choice.get("oneOf", (choice,))]
+    if choices:
+        schema["anyOf"] = choices
 
 
 def _partial(annotation: Any, discriminator: Any) -> Any:  # noqa: ANN401 - types are values of every kind

@@ -23,7 +23,7 @@ console = Console(highlight=False, soft_wrap=True)
 Port = Annotated[int, typer.Option(help="port of the Prefect server on 127.0.0.1")]
 Category = Annotated[str, typer.Argument(help="a name in flows/categories: cow, horse, sheep")]
 Scale = Annotated[Literal["smoke", "laptop", "gpu", "paper"], typer.Option(help="how much of everything")]
-Photo = Annotated[Path, typer.Argument(help="a picture of one whole animal")]
+Photo = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="a picture of one whole animal")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="the file to write")]
 Whose = Annotated[str, typer.Option("--category", help="whose newest model answers")]
 Size = Annotated[int, typer.Option(min=16, help="pixels along an edge")]
@@ -143,7 +143,7 @@ def _film(kind: "Film", photo: Path, output: Path, category: str, root: str, siz
 def _answered(photo: Path, category: str, root: str) -> "Answer":
     from tasks.answer import answer, opened
 
-    pixels = opened(str(photo.resolve()))
+    pixels = opened(photo)
     with console.status("loading the model, looking at the photo"):
         return answer(pixels, category, root)
 

@@ -2,6 +2,7 @@
 
 Farm3dError
 +-- MissingWeights     a folder of weights is absent, incomplete or corrupt
++-- MissingModel       no model of the category was published
 +-- MissingPackage     an optional package is not installed; says the pip line
 +-- NothingKept        a filter left too few images to go on
 +-- TrainingDiverged   a loss term became non-finite
@@ -17,7 +18,7 @@ class MissingWeights(Farm3dError):
 
 
 class MissingModel(Farm3dError):
-    """No model of the category was trained."""
+    """No model of the category was published."""
 
 
 class MissingPackage(Farm3dError):

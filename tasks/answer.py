@@ -1,7 +1,7 @@
 """What the newest model of a category makes of somebody's photo."""
 
 from dataclasses import dataclass
-from io import BytesIO
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ from models.prediction import Prediction
 from models.recipes import CropRecipe
 from models.reconstruction import AnimalReconstructor
 from models.training.batch import Crops
-from storage import bundles, files, layout, snapshots
+from storage import bundles, layout, snapshots
 from storage.layout import Store
 from storage.meshes import Asset
 from tasks.machine import Device, loaded, place, torch_device
@@ -65,23 +65,23 @@ def answer(photo: np.ndarray, category: str, root: str, device: Device = "auto")
         return Answer(category, ours, ours.predict(crops.batch(torch.tensor([0]))))
 
 
-def opened(path: str) -> np.ndarray:
+def opened(path: Path) -> np.ndarray:
     """A picture file as RGB.
 
     Raises ValueError if it is none.
     """
     try:
-        return np.array(Image.open(BytesIO(files.get(path))).convert("RGB"))
+        return np.array(Image.open(path).convert("RGB"))
     except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise ValueError(f"{path}: cannot be read as a picture ({error}); give a JPEG, PNG or WebP file") from error
+        raise ValueError(f"{path}: cannot be read as a picture; give a JPEG, PNG or WebP file") from error
 
 
-def _crop(photo: np.ndarray, recipe: CropRecipe, where: str) -> SimpleNamespace:
+def _crop(photo: np.ndarray, recipe: CropRecipe, where: str) -> Any:  # noqa: ANN401 - one of Crops' samples
     """The likeliest animal cut out as training pictures are; found at the size that the segmenter knows."""
     height, width = photo.shape[:2]
     scale = recipe.photos.generator.size / max(height, width)
     seen = Image.fromarray(photo).resize((round(width * scale), round(height * scale)), Image.Resampling.LANCZOS)
-    found = loaded(recipe.segmenter, where).segment(np.asarray(seen)[None], recipe.segment_as)[0]
+    found = loaded(recipe.segmenter, where).segment(np.array(seen)[None], recipe.segment_as)[0]
     if not found:
         raise NothingKept(f"no {recipe.photos.words.name} was found in the photo; give one that shows the whole animal")
     mask = np.asarray(Image.fromarray(found[0].mask).resize((width, height), Image.Resampling.BILINEAR))

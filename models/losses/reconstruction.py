@@ -1,6 +1,9 @@
 """How far a rendering is from its photo, one number per image (MagicPony section 3.4; facts 3.1, 2.5).
 
-Means run over all pixels and channels, not over the mask, so weights do not depend on the resolution.
+Means run over all pixels and channels, so weights do not depend on the resolution. One departure: colours and features
+are compared where photo and rendering overlap, and that mean is scaled to the photo's animal, not to the overlap. The
+authors' scaling rewards a viewpoint for overlapping little: measured on barnyard cows, it made colour and features
+choose among viewpoints worse than chance (25 % and 43 % in the right half, silhouettes 82 %).
 """
 
 import torch
@@ -31,7 +34,7 @@ def uncovered(rendering: Rendering, batch: Batch) -> Float[Tensor, " batch"]:
 
 def rgb(rendering: Rendering, batch: Batch) -> Float[Tensor, " batch"]:
     """Absolute colour error one pixel inside the common silhouette."""
-    return _mean((rendering.rgb - batch.image).abs() * _common_interior(rendering, batch)[..., None])
+    return _where_common((rendering.rgb - batch.image).abs(), rendering, batch)
 
 
 def features(rendering: Rendering, batch: Batch) -> Float[Tensor, " batch"] | None:
@@ -40,7 +43,7 @@ def features(rendering: Rendering, batch: Batch) -> Float[Tensor, " batch"] | No
         return None
     size = batch.mask.shape[-2:]
     photo = interpolate(batch.features, size=size, mode="bilinear", align_corners=False).permute(0, 2, 3, 1)
-    return _mean((rendering.features - photo).square() * _common_interior(rendering, batch)[..., None])
+    return _where_common((rendering.features - photo).square(), rendering, batch)
 
 
 def hypothesis(prediction: Prediction, error: Float[Tensor, " batch"]) -> Float[Tensor, ""]:
@@ -59,6 +62,12 @@ def hypothesis(prediction: Prediction, error: Float[Tensor, " batch"]) -> Float[
 def by_probability(error: Float[Tensor, " batch"], prediction: Prediction) -> Float[Tensor, ""]:
     """Mean over the batch in which unlikely viewpoints hardly train the shape; weight 1 at uniform odds."""
     return (error * prediction.probability.detach() * HYPOTHESES).mean()
+
+
+def _where_common(error: Tensor, rendering: Rendering, batch: Batch) -> Float[Tensor, " batch"]:
+    """Mean error per pixel of the overlap, times the share of the photo that the animal covers."""
+    common = _common_interior(rendering, batch)
+    return _mean(error.mean(-1) * common) / (_mean(common) + 1e-3) * _mean(batch.mask)
 
 
 @torch.no_grad()

@@ -77,6 +77,13 @@ def test_the_form_shows_what_a_knob_means():
     assert "stirs" in str(SoupChanges.model_json_schema())
 
 
+def test_the_form_lists_the_kinds_of_a_union_side_by_side():
+    choices = SoupChanges.model_json_schema()["properties"]["taste"]["anyOf"]
+    assert [choice.get("$ref", choice.get("type")) for choice in choices] == [
+        "#/$defs/MildChanges", "#/$defs/HotChanges", "null",
+    ]  # fmt: skip
+
+
 def test_merging_does_not_touch_its_inputs():
     plain = {"a": {"b": 1}}
     merged(plain, {"a": {"b": 2}})

@@ -1,4 +1,8 @@
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from flows import cli
@@ -84,3 +88,54 @@ def test_a_missing_server_is_one_sentence(monkeypatch, capsys):
 
 def test_down_names_what_it_stopped(services):
     assert said("down") == (0, "stopped: worker, server\n")
+
+
+class Found:
+    """An answer without a model."""
+
+    def asset(self, texture):
+        return f"asset with {texture} texels"
+
+    def film(self, kind, size, frames):
+        return np.zeros((frames, size, size, 3), np.uint8)
+
+
+@pytest.fixture
+def photo(tmp_path, monkeypatch):
+    monkeypatch.setattr("tasks.answer.answer", lambda pixels, category, root: Found())
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "photo.jpg")
+    return tmp_path / "photo.jpg"
+
+
+def test_a_photo_becomes_a_glb(photo, tmp_path, monkeypatch):
+    monkeypatch.setattr("storage.glb.glb", lambda asset: asset.encode())
+    code, output = said("reconstruct", str(photo), "-o", str(tmp_path / "cow.glb"), "--texture", "64")
+    assert code == 0 and "cow.glb" in output
+    assert (tmp_path / "cow.glb").read_bytes() == b"asset with 64 texels"
+
+
+@pytest.mark.parametrize("verb", ["turntable", "animate", "relight"])
+def test_a_photo_becomes_a_film(photo, tmp_path, verb):
+    file = tmp_path / "film.gif"
+    code, _ = said(verb, str(photo), "-o", str(file), "--frames", "3", "--size", "16")
+    assert code == 0 and Image.open(file).size == (16, 16)
+
+
+def test_a_kind_of_file_that_is_not_written_is_refused_first(photo, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["farm3d", "reconstruct", str(photo), "-o", str(tmp_path / "cow.stl")])
+    with pytest.raises(SystemExit):
+        main()
+    assert "its name ends in '.stl'; give one that ends in .glb or .obj" in capsys.readouterr().out.replace("\n", "")
+
+
+def test_a_photo_that_is_not_there_is_a_usage_error(tmp_path):
+    code, output = said("reconstruct", str(tmp_path / "nowhere.jpg"), "-o", "x.glb")
+    assert code == 2 and "does not exist" in output
+
+
+def test_the_data_set_says_what_was_dropped(tmp_path, monkeypatch):
+    snapshot = SimpleNamespace(id=4, kept=7, rows=9, shards=(1,), reasons={"border": 2})
+    monkeypatch.setattr("storage.snapshots.numbers", lambda root, category: [3, 4])
+    monkeypatch.setattr("storage.snapshots.read", lambda ref: snapshot)
+    code, output = said("dataset", "cow", "--root", str(tmp_path))
+    assert code == 0 and "snapshot 4: 7 of 9 photos kept" in output and "border  2" in output

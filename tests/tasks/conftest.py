@@ -6,9 +6,11 @@ from models.generators import StableDiffusionConfig
 from models.segmenters import PointRendConfig
 from storage.layout import Store
 from storage.records import digest
+from tasks.evaluate import evaluate
+from tasks.publish import ReleaseConfig, publish
 from tasks.shard import shard
 from tasks.train import train
-from tests.tasks.material import PHOTOS, Drawn, Red, made, tiny_model, tiny_vit
+from tests.tasks.material import CONFIG, PHOTOS, TRUTH, Drawn, Red, made, tiny_model, tiny_vit
 
 
 @pytest.fixture
@@ -55,3 +57,17 @@ def store(tmp_path):
 def photos(store):
     """The first shard of photos, not made yet."""
     return store.raw("cow", digest(PHOTOS), 0)
+
+
+@pytest.fixture(scope="session")
+def measured(model, crops):
+    """The finished run with its numbers."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tasks.evaluate.SHAPES", 2)
+        return evaluate.fn([model], crops, TRUTH, CONFIG, "cpu")
+
+
+@pytest.fixture(scope="session")
+def release(measured, crops):
+    """What was published of it."""
+    return publish.fn(measured, crops, ReleaseConfig(assets=1, film=32, frames=2, texture=32), "cpu")

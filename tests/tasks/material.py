@@ -14,6 +14,9 @@ from models.features import VitConfig
 from models.filters import ImageRules, MaskRules
 from models.generators import StableDiffusionConfig
 from models.methods import MagicPonyConfig
+from models.metrics import EvaluationConfig
+from models.metrics.chamfer import ChamferConfig
+from models.metrics.held_out import HeldOutConfig
 from models.networks.encoder import EncoderConfig
 from models.networks.prior import PriorConfig
 from models.recipes import CropRecipe, ModelRecipe, PhotoRecipe
@@ -36,6 +39,8 @@ CROPS = CropRecipe(
     mask_rules=MaskRules(),
     size=32,
 )
+TRUTH = HeldOutConfig(scenes=2, photo=48, size=32)
+CONFIG = EvaluationConfig(chamfer=ChamferConfig(voxels=16, icp_points=60, icp_iterations=3, points=100))
 
 
 class Drawn:

@@ -1,20 +1,8 @@
 import pytest
 
-from models.metrics import EvaluationConfig
-from models.metrics.chamfer import ChamferConfig
-from models.metrics.held_out import HeldOutConfig
 from tasks import evaluate as module
 from tasks.evaluate import ANIMALS, PHOTOS, evaluate, read
-
-TRUTH = HeldOutConfig(scenes=2, photo=48, size=32)
-CONFIG = EvaluationConfig(chamfer=ChamferConfig(voxels=16, icp_points=60, icp_iterations=3, points=100))
-
-
-@pytest.fixture(scope="module")
-def measured(model, crops):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "SHAPES", 2)
-        return evaluate.fn([model], crops, TRUTH, CONFIG, "cpu")
+from tests.tasks.material import CONFIG, TRUTH
 
 
 def test_the_model_stands_first_and_beside_trivial_answers(measured):

@@ -2,24 +2,10 @@ import json
 
 import pytest
 
-from models.metrics import EvaluationConfig
-from models.metrics.chamfer import ChamferConfig
-from models.metrics.held_out import HeldOutConfig
 from storage import bundles, layout
 from storage.layout import Store
-from tasks import evaluate, publish
+from tasks import publish
 from tasks.publish import ReleaseConfig
-
-TRUTH = HeldOutConfig(scenes=2, photo=48, size=32)
-CONFIG = EvaluationConfig(chamfer=ChamferConfig(voxels=16, icp_points=60, icp_iterations=3, points=100))
-
-
-@pytest.fixture(scope="module")
-def release(model, crops):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tasks.evaluate.SHAPES", 2)
-        evaluate.evaluate.fn([model], crops, TRUTH, CONFIG, "cpu")
-    return publish.publish.fn(model, crops, ReleaseConfig(assets=1, film=32, frames=2, texture=32), "cpu")
 
 
 def file(release, name):

@@ -93,13 +93,22 @@ def test_uncovered_needs_the_distance() -> None:
 
 def test_colour_is_compared_one_pixel_inside_both_silhouettes() -> None:
     batch, bright = photo(square(4, 8), 0.5), drawing(square(4, 8), 0.75)
-    assert rgb(bright, batch) == pytest.approx(0.25 * 6 * 6 / SIZE**2)
-    assert rgb(drawing(square(4, 6), 0.75), batch) == pytest.approx(0.25 * 4 * 4 / SIZE**2)
+    assert rgb(bright, batch) == pytest.approx(0.25 * 8 * 8 / SIZE**2, rel=0.02)
+    rim = bright.mask - square(5, 6)
+    odd = replace(bright, rgb=bright.rgb + rim[..., None])
+    assert rgb(odd, batch) == rgb(bright, batch)
+
+
+def test_a_small_overlap_is_no_smaller_error() -> None:
+    batch = photo(square(4, 8), 0.5, channels=2)
+    for error in (rgb, features):
+        whole, part = (error(drawing(square(4, side), 0.75, channels=2), batch) for side in (8, 5))
+        assert part == pytest.approx(whole.item(), rel=0.05)
 
 
 def test_feature_error_is_a_mean_over_channels() -> None:
     batch, other = photo(square(4, 8), 0.5, channels=5), drawing(square(4, 8), 0.7, channels=5)
-    assert features(other, batch) == pytest.approx(0.04 * 36 / SIZE**2)
+    assert features(other, batch) == pytest.approx(0.04 * 64 / SIZE**2, rel=0.02)
 
 
 def test_features_are_absent_together() -> None:
