@@ -24,6 +24,7 @@ Port = Annotated[int, typer.Option(help="port of the Prefect server on 127.0.0.1
 Category = Annotated[str, typer.Argument(help="a name in flows/categories: cow, horse, sheep")]
 Scale = Annotated[Literal["smoke", "laptop", "gpu", "paper"], typer.Option(help="how much of everything")]
 Photo = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="a picture of one whole animal")]
+Folder = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="photos; see tasks/foreign.py for the rest")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="the file to write")]
 Whose = Annotated[str, typer.Option("--category", help="whose newest model answers")]
 Size = Annotated[int, typer.Option(min=16, help="pixels along an edge")]
@@ -110,6 +111,18 @@ def relight(
 ) -> None:
     """A photo to a film of the animal under a moving lamp."""
     _film("relit", photo, output, category, root, size, frames)
+
+
+@app.command()
+def evaluate(folder: Folder, category: Whose = "cow", root: Root = "data") -> None:
+    """The newest model on a folder of your own photos, with masks, meshes and keypoints where you have them."""
+    from tasks.foreign import examined
+
+    with console.status("looking at the photos"):
+        found = examined(folder, category, root)
+    for row in found.rows:
+        for method, score in row.scores.items():
+            console.print(f"{row.metric:28} {method:24} {score.mean:10.4g} {row.unit} ({score.count} values)")
 
 
 @app.command()

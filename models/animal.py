@@ -97,8 +97,7 @@ class Animal(nn.Module):
             hypothesis=pose.hypothesis,
             score=pose.score,
             probability=pose.probability,
-            scores=pose.scores,
-            ruled_out=pose.ruled_out,
+            alternatives=pose.alternatives,
             deformation=deformation,
             angles=angles,
         )

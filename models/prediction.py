@@ -44,6 +44,17 @@ class Light:
 
 
 @dataclass(frozen=True)
+class Alternatives:
+    """The viewpoints an image could have been given, the taken one among them."""
+
+    score: Float[Tensor, "batch hypotheses"]
+    ruled_out: Float[Tensor, "batch hypotheses"]
+    """How firmly the prompt's view word rules each out, 0 to 1."""
+    camera: Camera
+    """Image by image; constant for the gradient."""
+
+
+@dataclass(frozen=True)
 class Prediction:
     """One animal per image. A part that is not active yet is None."""
 
@@ -66,10 +77,8 @@ class Prediction:
     deformation: Float[Tensor, "batch vertices 3"] | None
     angles: Float[Tensor, "batch bones 3"] | None
     """Bone angles in radians."""
-    scores: Float[Tensor, "batch hypotheses"] | None = None
-    """Scores of all viewpoint hypotheses; only in training."""
-    ruled_out: Float[Tensor, "batch hypotheses"] | None = None
-    """How firmly the prompt's view word rules each of them out, 0 to 1; only in training."""
+    alternatives: Alternatives | None = None
+    """All viewpoint hypotheses; only in training."""
 
 
 @dataclass(frozen=True)

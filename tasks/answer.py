@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +11,7 @@ from PIL import Image, UnidentifiedImageError
 from models import film
 from models.asset import asset
 from models.errors import MissingModel, NothingKept
-from models.filters.crop import crop_box, cut
+from models.filters.crop import Box, crop_box, cut
 from models.prediction import Prediction
 from models.recipes import CropRecipe
 from models.reconstruction import AnimalReconstructor
@@ -20,6 +19,7 @@ from models.training.batch import Crops
 from storage import bundles, layout, snapshots
 from storage.layout import Store
 from storage.meshes import Asset
+from storage.records import ModelRef
 from tasks.machine import Device, loaded, place, torch_device
 from tasks.trained import recipe_of, reconstructor
 
@@ -44,25 +44,56 @@ class Answer:
         return FILMS[kind](self.ours, self.prediction, size, frames)
 
 
+@dataclass(frozen=True)
+class Newest:
+    """The model of a category that was published last, and how its photos were cut out."""
+
+    model: ModelRef
+    recipe: CropRecipe
+    size: int
+    """Pixels along an edge of the crops that it was trained on."""
+
+
+@dataclass(frozen=True)
+class Cropped:
+    """One animal cut out as training pictures are: a sample for `Crops`."""
+
+    image: np.ndarray
+    mask: np.ndarray
+    valid: np.ndarray
+    box: Box
+    features: None = None
+    view: int = -1
+
+
 def answer(photo: np.ndarray, category: str, root: str, device: Device = "auto") -> Answer:
     """The animal in a photo (height, width, 3), by the model that was published last.
 
     Raises MissingModel if none was published, NothingKept if there is no such animal in the photo.
     """
+    last = newest(category, root)
+    with place(device) as where:
+        ours = reconstructor(last.model, where)
+        samples: Any = [cropped(photo, last.recipe, where)]
+        batch = Crops(samples, last.size, torch_device(where)).batch(torch.tensor([0]))
+        return Answer(category, ours, ours.predict(batch))
+
+
+def newest(category: str, root: str) -> Newest:
+    """The model of a category that was published last.
+
+    Raises MissingModel if there is none.
+    """
     store = Store(root)
     release = store.newest_release(category)
-    if release is None:
+    bundle = bundles.committed(layout.release(release)) if release else None
+    if release is None or bundle is None:
         raise MissingModel(
             f"{store.root}: no model of {category!r} was published; train one with `farm3d run {category}`"
         )
-    about: Any = bundles.committed(layout.release(release))
-    recipe = CropRecipe.model_validate(snapshots.read(store.dataset(category, about.about["snapshot"])).config)
+    snapshot = snapshots.read(store.dataset(category, bundle.about["snapshot"]))
     model = store.model(category, release.run)
-    with place(device) as where:
-        ours = reconstructor(model, where)
-        crop = _crop(photo, recipe, where)
-        crops = Crops([crop], recipe_of(model).training.size, torch_device(where))
-        return Answer(category, ours, ours.predict(crops.batch(torch.tensor([0]))))
+    return Newest(model, CropRecipe.model_validate(snapshot.config), recipe_of(model).training.size)
 
 
 def opened(path: Path) -> np.ndarray:
@@ -76,15 +107,24 @@ def opened(path: Path) -> np.ndarray:
         raise ValueError(f"{path}: cannot be read as a picture; give a JPEG, PNG or WebP file") from error
 
 
-def _crop(photo: np.ndarray, recipe: CropRecipe, where: str) -> Any:  # noqa: ANN401 - one of Crops' samples
-    """The likeliest animal cut out as training pictures are; found at the size that the segmenter knows."""
+def cropped(photo: np.ndarray, recipe: CropRecipe, where: str, mask: np.ndarray | None = None) -> Cropped:
+    """The animal under the mask; where that is not given, the likeliest one that the segmenter finds.
+
+    Raises NothingKept if it finds none.
+    """
+    mask = _found(photo, recipe, where) if mask is None else mask
+    box = crop_box(mask)
+    image, inside, valid = (cut(each, box, recipe.size) for each in (photo, mask, np.ones_like(mask)))
+    return Cropped(image, inside, valid, box)
+
+
+def _found(photo: np.ndarray, recipe: CropRecipe, where: str) -> np.ndarray:
+    """The mask of the likeliest animal, looked for at the size that the segmenter knows."""
     height, width = photo.shape[:2]
     scale = recipe.photos.generator.size / max(height, width)
     seen = Image.fromarray(photo).resize((round(width * scale), round(height * scale)), Image.Resampling.LANCZOS)
     found = loaded(recipe.segmenter, where).segment(np.array(seen)[None], recipe.segment_as)[0]
     if not found:
         raise NothingKept(f"no {recipe.photos.words.name} was found in the photo; give one that shows the whole animal")
-    mask = np.asarray(Image.fromarray(found[0].mask).resize((width, height), Image.Resampling.BILINEAR))
-    box = crop_box(mask)
-    image, cut_out, valid = (cut(each, box, recipe.size) for each in (photo, mask, np.ones_like(mask)))
-    return SimpleNamespace(image=image, mask=cut_out, valid=valid, features=None, view=-1)
+    grey = Image.fromarray(found[0].mask.astype(np.uint8) * 255)
+    return np.asarray(grey.resize((width, height), Image.Resampling.BILINEAR)) > 127

@@ -46,19 +46,6 @@ def features(rendering: Rendering, batch: Batch) -> Float[Tensor, " batch"] | No
     return _where_common((rendering.features - photo).square(), rendering, batch)
 
 
-def hypothesis(prediction: Prediction, error: Float[Tensor, " batch"]) -> Float[Tensor, ""]:
-    """Teaches each viewpoint's score to predict the `error` that the viewpoint ends up with.
-
-    Viewpoints that the prompt's word rules out are never tried; untaught, their scores would win where no word is
-    given (a third of front views came out as back views). They count as twice as bad as the one that was taken.
-    """
-    error = error.detach()
-    missed = (prediction.score - error).square()
-    if prediction.scores is not None and prediction.ruled_out is not None:
-        missed = missed + (prediction.ruled_out * (prediction.scores - 2 * error[:, None]).square()).sum(-1)
-    return missed.mean()
-
-
 def by_probability(error: Float[Tensor, " batch"], prediction: Prediction) -> Float[Tensor, ""]:
     """Mean over the batch in which unlikely viewpoints hardly train the shape; weight 1 at uniform odds."""
     return (error * prediction.probability.detach() * HYPOTHESES).mean()

@@ -39,7 +39,7 @@ class Farm3DConfig(Config):
             raise ValueError("method farm3d: teacher is None; give a text-to-image model, or choose method magicpony")
         distillation = self.distillation.build(teacher, {view: category.view_prompt(view) for view in VIEWS})
         row = Term("sds", lambda step: _distil(step, distillation), self.sds, every=self.distillation.every)
-        return Method((*self.reconstruction.terms(), row), self.reconstruction.hypothesis)
+        return Method((*self.reconstruction.terms(), row), self.reconstruction.hypothesis, self.reconstruction.excess)
 
 
 def _distil(step: Step, distillation: Distillation) -> Tensor:
@@ -47,7 +47,7 @@ def _distil(step: Step, distillation: Distillation) -> Tensor:
     prediction = stopped(step, distillation.config.grad_to)
 
     def render(camera: Camera, light: Light, size: int) -> Rendering:
-        return step.render(prediction, size=size, camera=camera, light=light)
+        return step.render(prediction, size, camera, light)
 
     distilled = distillation(prediction.mesh, render, step.batch, step.progress, step.generator)
     step.notes.update(distilled.notes)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from models.category import Category
 from models.config import Config
-from models.losses import reconstruction, regularisers
+from models.losses import reconstruction, regularisers, viewpoints
 from models.losses.distillation import Teacher
 from models.methods.terms import Method, Step, Term
 from models.schedule import Schedule
@@ -36,7 +36,7 @@ class MagicPonyConfig(Config):
 
     def build(self, category: Category, teacher: Teacher | None = None) -> Method:
         """The table of terms."""
-        return Method(self.terms(), self.hypothesis)
+        return Method(self.terms(), self.hypothesis, self.excess)
 
     def terms(self) -> tuple[Term, ...]:
         """The rows that judge the photo's own view."""
@@ -51,6 +51,15 @@ class MagicPonyConfig(Config):
             Term("articulation", lambda s: regularisers.articulation(s.prediction), self.articulation),
             Term("deformation", lambda s: regularisers.deformation(s.prediction), self.deformation),
         )
+
+    def excess(self, step: Step) -> Tensor:
+        """How much worse the silhouette is from each viewpoint than from the taken one."""
+        found, weights = step.prediction, (self.mask.at(step.progress), self.uncovered.at(step.progress))
+        if found.alternatives is None:
+            raise ValueError("prediction.alternatives is None; the animal is not in training mode")
+        # At rest: a pose guessed for the taken viewpoint would favour it.
+        drawn = step.silhouettes(found.rest, found.alternatives.camera, viewpoints.SIZE)
+        return viewpoints.excess(drawn, found.hypothesis, step.batch, *weights)
 
     def _eikonal(self, step: Step) -> Tensor:
         animal, surface = step.animal, step.prediction.prior

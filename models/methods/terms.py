@@ -8,8 +8,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from models.animal import Animal
-from models.losses import reconstruction
-from models.prediction import Batch, Prediction, Rendering
+from models.geometry.mesh import Mesh
+from models.losses import reconstruction, viewpoints
+from models.prediction import Batch, Camera, Light, Prediction, Rendering
+from models.rendering import Renderer
 from models.schedule import Schedule
 
 
@@ -24,12 +26,23 @@ class Step:
     batch: Batch
     prediction: Prediction
     rendering: Rendering
-    render: Callable[..., Rendering]
-    """`animal.render` with this run's renderer: (prediction, size, camera, light)."""
+    renderer: Renderer
     generator: torch.Generator
     notes: dict[str, float] = field(default_factory=dict)
     pictures: list[tuple[str, Tensor]] = field(default_factory=list)
     """Caption and picture (size x size x 3, in [0, 1])."""
+
+    def render(
+        self, prediction: Prediction, size: int, camera: Camera | None = None, light: Light | None = None
+    ) -> Rendering:
+        """`animal.render` with this run's renderer."""
+        return self.animal.render(prediction, self.renderer, size, camera, light)
+
+    @torch.no_grad()
+    def silhouettes(self, mesh: Mesh, camera: Camera, size: int) -> Float[Tensor, "cameras size size"]:
+        """1 where an animal is; consecutive cameras look at the same animal, or all of them at the only one."""
+        vertices = mesh.vertices.repeat_interleave(len(camera) // len(mesh), 0)
+        return (self.renderer.rasterize(camera.to_clip(vertices), mesh.faces, size).face >= 0).to(vertices)
 
 
 @dataclass(frozen=True)
@@ -51,10 +64,13 @@ class Term:
 
 @dataclass(frozen=True)
 class Method:
-    """A table of terms, and the weight of the viewpoint scores' own loss."""
+    """A table of terms, and what the viewpoint scores learn."""
 
     terms: tuple[Term, ...]
     hypothesis: Schedule
+    """Weight of the scores' own loss."""
+    excess: Callable[[Step], Float[Tensor, "batch hypotheses"]]
+    """How much worse than the taken viewpoint each one is, by the cheapest of the judged errors."""
 
     def loss(self, step: Step) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
         """The weighted sum, and the mean value of each row that was due.
@@ -73,6 +89,9 @@ class Method:
                 judged = judged + term.judge.at(step.progress) * value.detach()
                 value = reconstruction.by_probability(value, step.prediction)
             total = total + term.weight.at(step.progress) * value
-        error = reconstruction.hypothesis(step.prediction, judged)
-        values["hypothesis"] = error.detach()
-        return total.mean() + self.hypothesis.at(step.progress) * error, values
+        total = total.mean()
+        if step.prediction.alternatives is not None:
+            error = viewpoints.hypothesis(step.prediction.alternatives, judged, self.excess(step))
+            values["hypothesis"] = error.detach()
+            total = total + self.hypothesis.at(step.progress) * error
+        return total, values

@@ -17,6 +17,7 @@ from models.category import VIEWS
 from models.config import Config
 from models.geometry.camera import DISTANCE, FOV, Camera, from_pose
 from models.networks.encoder import EncoderConfig
+from models.prediction import Alternatives
 from models.schedule import Schedule, Share
 
 SIGNS = ((1.0, 1.0), (-1.0, 1.0), (-1.0, -1.0), (1.0, -1.0))
@@ -56,10 +57,8 @@ class Pose:
     hypothesis: Int[Tensor, " batch"]
     score: Float[Tensor, " batch"]
     probability: Float[Tensor, " batch"]
-    scores: Float[Tensor, "batch 4"] | None
-    """Of all hypotheses; only in training."""
-    ruled_out: Float[Tensor, "batch 4"] | None
-    """How firmly the view word rules each out; only in training."""
+    alternatives: Alternatives | None
+    """All hypotheses; only in training."""
 
 
 class PoseNetwork(nn.Module):
@@ -81,18 +80,25 @@ class PoseNetwork(nn.Module):
         raw = self.head(keys)
         scores, views = raw[:, :16].view(-1, 4, 4).split((1, 3), -1)
         scores = scores[..., 0]
-        everything = ruled_out = None
+        alternatives = None
         if self.training:
             allowed = plausible(view)
             odds = probabilities(scores.detach(), allowed, self.config, progress)
             taken = choose(odds, allowed, self.config, progress, generator)
-            everything, ruled_out = scores, self.config.view_trust * (~allowed).to(scores)
+            ruled_out = self.config.view_trust * (~allowed).to(scores)
+            alternatives = Alternatives(scores, ruled_out, self._cameras(views.detach(), raw[:, 16:].detach()))
         else:
             odds = probabilities(scores.detach(), torch.ones_like(scores, dtype=torch.bool), self.config, progress)
             taken = scores.argmin(-1)
         row = torch.arange(len(raw), device=raw.device)
         camera = self._camera(views[row, taken], taken, raw[:, 16:])
-        return Pose(camera, taken, scores[row, taken], odds[row, taken], everything, ruled_out)
+        return Pose(camera, taken, scores[row, taken], odds[row, taken], alternatives)
+
+    def _cameras(self, views: Tensor, shift: Tensor) -> Camera:
+        """Those of all hypotheses, image by image."""
+        count, hypotheses = views.shape[:2]
+        numbers = torch.arange(hypotheses, device=views.device).repeat(count)
+        return self._camera(views.flatten(0, 1), numbers, shift.repeat_interleave(hypotheses, 0))
 
     def _camera(self, view: Tensor, hypothesis: Tensor, shift: Tensor) -> Camera:
         reach = shift.new_tensor((self.config.shift, self.config.shift, self.config.approach)) * HALF_VIEW

@@ -7,7 +7,6 @@ was not (bit-exact on a CPU).
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -171,9 +170,8 @@ class _Run:
         batch = self.crops.batch(rows, flipped if config.mirror else None)
         self.animal.train()
         prediction = self.animal(batch, progress, generator)
-        render = partial(self.animal.render, renderer=self.renderer)
-        rendering = render(prediction, size=config.size)
-        return Step(self.step, progress, self.animal, batch, prediction, rendering, render, generator)
+        rendering = self.animal.render(prediction, self.renderer, config.size)
+        return Step(self.step, progress, self.animal, batch, prediction, rendering, self.renderer, generator)
 
     def _check(self, values: dict[str, Tensor]) -> None:
         finite = torch.stack(list(values.values())).isfinite()
@@ -217,7 +215,7 @@ class _Run:
 
     def _panel(self, step: Step) -> UInt8[ndarray, "height width 3"]:
         batch = self.crops.batch(torch.arange(min(ROWS, len(self.crops))))
-        return panel(self.animal, step.render, batch, step.progress, self.virtual)
+        return panel(self.animal, self.renderer, batch, step.progress, self.virtual)
 
     def _newest(self) -> str:
         return f"the last whole checkpoint is of step {self.saved}" if self.saved else "there is no checkpoint yet"

@@ -1,7 +1,5 @@
 """One picture that shows how training stands: photos, what the animal makes of them, and the teacher's views."""
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
@@ -10,7 +8,8 @@ from torch import Tensor
 
 from models.animal import Animal
 from models.geometry.camera import look_at
-from models.prediction import Batch, Light, Prediction, Rendering
+from models.prediction import Batch, Light, Prediction
+from models.rendering import Renderer
 
 ROWS = 4
 """Crops shown: always the first of the training set, so that panels of a run can be compared."""
@@ -22,7 +21,7 @@ CAPTION_PX = 12
 
 def panel(
     animal: Animal,
-    render: Callable[..., Rendering],
+    renderer: Renderer,
     batch: Batch,
     progress: float,
     virtual: list[tuple[str, Tensor]],
@@ -36,13 +35,13 @@ def panel(
     animal.eval()
     with torch.no_grad():
         prediction = animal(batch, progress, None)
-        own = render(prediction, size=size)
+        own = animal.render(prediction, renderer, size)
         columns = [
             batch.image,
             batch.mask[..., None].expand_as(batch.image),
             _on_white(own.rgb, own.mask),
             _tinted(batch.image, own.mask),
-            *(_elsewhere(render, prediction, turn, size) for turn in TURNS),
+            *(_elsewhere(animal, renderer, prediction, turn, size) for turn in TURNS),
         ]
     animal.train(was_training)
     sheet = torch.cat([torch.cat(list(column), 0) for column in columns], 1)
@@ -50,11 +49,11 @@ def panel(
     return np.concatenate([pixels, _captioned(virtual, pixels.shape[1])]) if virtual else pixels
 
 
-def _elsewhere(render: Callable[..., Rendering], prediction: Prediction, azimuth: float, size: int) -> Tensor:
+def _elsewhere(animal: Animal, renderer: Renderer, prediction: Prediction, azimuth: float, size: int) -> Tensor:
     around = prediction.score.new_full((len(prediction.score),), azimuth)
     lamp = prediction.score.new_tensor((0.0, 0.5, 1.0)).expand(len(around), 3)
     light = Light(lamp / lamp.norm(dim=-1, keepdim=True), torch.full_like(around, 0.4), torch.full_like(around, 0.7))
-    seen = render(prediction, size=size, camera=look_at(around, torch.full_like(around, 0.2)), light=light)
+    seen = animal.render(prediction, renderer, size, look_at(around, torch.full_like(around, 0.2)), light)
     return _on_white(seen.rgb, seen.mask)
 
 

@@ -139,3 +139,11 @@ def test_the_data_set_says_what_was_dropped(tmp_path, monkeypatch):
     monkeypatch.setattr("storage.snapshots.read", lambda ref: snapshot)
     code, output = said("dataset", "cow", "--root", str(tmp_path))
     assert code == 0 and "snapshot 4: 7 of 9 photos kept" in output and "border  2" in output
+
+
+def test_a_folder_is_examined(tmp_path, monkeypatch):
+    score = SimpleNamespace(mean=71.25, count=3)
+    row = SimpleNamespace(metric="mask IoU", unit="%", scores={"smoke-1": score})
+    monkeypatch.setattr("tasks.foreign.examined", lambda folder, category, root: SimpleNamespace(rows=[row]))
+    code, output = said("evaluate", str(tmp_path))
+    assert code == 0 and "mask IoU" in output and "71.25 % (3 values)" in output

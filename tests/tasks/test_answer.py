@@ -5,7 +5,7 @@ from PIL import Image
 from models.errors import MissingModel, NothingKept
 from storage.glb import glb
 from tasks import answer as module
-from tasks.answer import answer, opened
+from tasks.answer import answer, cropped, opened
 from tests.tasks.material import CROPS, Drawn, Red
 
 
@@ -26,7 +26,7 @@ def test_a_photo_of_any_size_becomes_an_animal(release):
 
 
 def test_the_animal_fills_its_crop_as_in_training(release):
-    crop = module._crop(large(1), CROPS, "cpu:0")
+    crop = cropped(large(1), CROPS, "cpu:0")
     assert crop.mask.mean() == pytest.approx(0.25, abs=0.05)
 
 

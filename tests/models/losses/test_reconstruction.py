@@ -7,7 +7,7 @@ from scipy.ndimage import distance_transform_edt
 
 from models.geometry.camera import look_at
 from models.geometry.mesh import Mesh
-from models.losses.reconstruction import by_probability, features, hypothesis, mask, rgb, uncovered
+from models.losses.reconstruction import by_probability, features, mask, rgb, uncovered
 from models.prediction import Batch, Light, Prediction, Rendering
 
 SIZE = 16
@@ -123,18 +123,3 @@ def test_uniform_odds_weigh_one_and_the_odds_get_no_gradient() -> None:
     assert loss.item() == pytest.approx((1 + 2 + 2 * 3) / 3)
     assert odds.grad is None
     assert torch.allclose(error.grad, torch.tensor([1.0, 1.0, 2.0]) / 3)
-
-
-def test_scores_the_word_rules_out_learn_to_be_worse() -> None:
-    scores = torch.zeros(1, 4, requires_grad=True)
-    answer = prediction(torch.full((1,), 3.0), torch.ones(1))
-    trusted = replace(answer, scores=scores, ruled_out=torch.tensor([[0.0, 0.0, 1.0, 0.5]]))
-    hypothesis(trusted, torch.tensor([3.0])).backward()
-    assert scores.grad.tolist() == [[0, 0, -12, -6]]
-
-
-def test_the_score_learns_the_error_and_not_the_reverse() -> None:
-    score, error = torch.tensor([0.5], requires_grad=True), torch.tensor([2.0], requires_grad=True)
-    hypothesis(prediction(score, torch.ones(1)), error).backward()
-    assert score.grad == pytest.approx(-3.0)
-    assert error.grad is None

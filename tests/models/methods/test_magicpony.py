@@ -1,5 +1,3 @@
-from functools import partial
-
 import torch
 
 from models.methods.magicpony import MagicPonyConfig
@@ -15,8 +13,8 @@ def step(progress: float) -> Step:
     animal, generator = CONFIG.build(CATEGORY, PatchVit()).train(), torch.Generator().manual_seed(0)
     batch = Crops([crop(seed, size=32, channels=16) for seed in range(4)], 32, CPU).batch(torch.arange(4))
     prediction = animal(batch, progress, generator)
-    render = partial(animal.render, renderer=Reference())
-    return Step(0, progress, animal, batch, prediction, render(prediction, size=32), render, generator)
+    rendering = animal.render(prediction, Reference(), 32)
+    return Step(0, progress, animal, batch, prediction, rendering, Reference(), generator)
 
 
 def test_the_weights_are_the_papers() -> None:
@@ -44,6 +42,14 @@ def test_every_part_that_exists_is_judged_and_learns() -> None:
 def test_parts_that_have_not_begun_are_not_judged() -> None:
     _, values = MagicPonyConfig(eikonal_points=50).build(CATEGORY).loss(step(0.0))
     assert not {"articulation", "deformation"} & set(values)
+
+
+def test_every_viewpoint_is_compared_with_the_one_that_was_taken() -> None:
+    now = step(0.0)
+    found = MagicPonyConfig().excess(now)
+    assert found.shape == (4, 4)
+    assert (found.gather(1, now.prediction.hypothesis[:, None]) == 0).all()
+    assert found.abs().max() > 0
 
 
 def test_it_needs_no_teacher() -> None:

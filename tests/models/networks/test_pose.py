@@ -153,6 +153,14 @@ def test_a_real_head_learns_through_the_taken_hypothesis() -> None:
 def test_training_says_what_the_word_rules_out_and_evaluation_ignores_it() -> None:
     view = torch.tensor([0, 1, 2, -1, 0, 1, 2, -1])
     pose = network(PoseConfig(view_trust=0.8)).train()(KEYS, view, 0.5, torch.Generator().manual_seed(0))
-    assert torch.allclose(pose.ruled_out[:4], 0.8 * (~plausible(view[:4])).float())
-    assert pose.scores[0].tolist() == [3, 1, 2, 4]
-    assert network(PoseConfig()).eval()(KEYS, view, 0.5, None).ruled_out is None
+    assert torch.allclose(pose.alternatives.ruled_out[:4], 0.8 * (~plausible(view[:4])).float())
+    assert pose.alternatives.score[0].tolist() == [3, 1, 2, 4]
+    assert network(PoseConfig()).eval()(KEYS, view, 0.5, None).alternatives is None
+
+
+def test_the_taken_viewpoint_is_among_the_alternatives() -> None:
+    view = torch.full((8,), -1)
+    pose = network(PoseConfig(), x=1.0, shift=0.5).train()(KEYS, view, 0.0, torch.Generator().manual_seed(0))
+    everywhere = pose.alternatives.camera.T_camera_world.view(8, 4, 4, 4)
+    assert torch.equal(everywhere[torch.arange(8), pose.hypothesis], pose.camera.T_camera_world)
+    assert (everywhere[:, 0] - everywhere[:, 2]).abs().amax((1, 2)).min() > 0.5

@@ -59,7 +59,7 @@ def stopping(at: int, error: BaseException) -> Method:
         if step.number == at:
             raise error
 
-    return Method((*METHOD.terms, Term("strike", strike, Schedule(1.0))), METHOD.hypothesis)
+    return Method((*METHOD.terms, Term("strike", strike, Schedule(1.0))), METHOD.hypothesis, METHOD.excess)
 
 
 def test_a_stopped_run_continues_to_the_same_bits() -> None:
@@ -105,7 +105,7 @@ def test_a_term_that_is_not_finite_is_named_with_its_step() -> None:
     def broken(step: Any) -> torch.Tensor:
         return step.prediction.score * (float("nan") if step.number == 4 else 1)
 
-    method = Method((*METHOD.terms, Term("broken", broken, Schedule(1.0))), METHOD.hypothesis)
+    method = Method((*METHOD.terms, Term("broken", broken, Schedule(1.0))), METHOD.hypothesis, METHOD.excess)
     with pytest.raises(TrainingDiverged, match="term broken is nan at step 4; the last whole checkpoint is of step 3"):
         train(untrained(), Shelf(), method=method)
 
@@ -114,7 +114,7 @@ def test_a_gradient_that_is_not_finite_changes_nothing_and_is_counted() -> None:
     def bottomless(step: Any) -> torch.Tensor:
         return (step.prediction.score * 0).abs().sqrt().sum()
 
-    method = Method((Term("bottomless", bottomless, Schedule(1.0)),), Schedule(1.0))
+    method = Method((Term("bottomless", bottomless, Schedule(1.0)),), Schedule(1.0), METHOD.excess)
     animal, before = untrained(), weights(untrained())
     assert train(animal, Shelf(), method=method).skipped == 8
     assert torch.equal(weights(animal), before)
@@ -125,7 +125,7 @@ def test_too_many_such_gradients_end_the_run(monkeypatch: pytest.MonkeyPatch) ->
         return (step.prediction.score * 0).abs().sqrt().sum()
 
     monkeypatch.setattr(loop, "SKIPS", 5)
-    method = Method((Term("bottomless", bottomless, Schedule(1.0)),), Schedule(1.0))
+    method = Method((Term("bottomless", bottomless, Schedule(1.0)),), Schedule(1.0), METHOD.excess)
     with pytest.raises(TrainingDiverged, match="6 of 6 steps"):
         train(untrained(), Shelf(), method=method)
 

@@ -1,5 +1,3 @@
-from functools import partial
-
 import pytest
 import torch
 
@@ -21,7 +19,7 @@ def animal() -> Animal:
 
 def drawn(animal: Animal, virtual: list[tuple[str, torch.Tensor]]) -> torch.Tensor:
     batch = Crops([crop(seed, size=SIZE) for seed in range(3)], SIZE, CPU).batch(torch.arange(3))
-    return torch.from_numpy(panel(animal, partial(animal.render, renderer=Reference()), batch, 0.9, virtual).copy())
+    return torch.from_numpy(panel(animal, Reference(), batch, 0.9, virtual).copy())
 
 
 def test_a_row_per_crop_and_a_column_per_picture(animal: Animal) -> None:

@@ -1,0 +1,47 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from models.geometry.camera import look_at
+from models.losses.viewpoints import excess, hypothesis
+from models.prediction import Alternatives
+from tests.models.losses.test_reconstruction import SIZE, photo, square
+
+FREE = torch.zeros(1, 4)
+
+
+def alternatives(score: list[float], ruled_out: torch.Tensor = FREE) -> Alternatives:
+    scores = torch.tensor([score], requires_grad=True)
+    return Alternatives(scores, ruled_out, look_at(torch.zeros(4), torch.zeros(4)))
+
+
+def test_scores_that_are_right_have_no_miss() -> None:
+    right = alternatives([3.0, 2.0, 3.5, 9.0])
+    assert hypothesis(right, torch.tensor([3.0]), torch.tensor([[0.0, -1.0, 0.5, 6.0]])) == 0
+
+
+def test_scores_learn_the_error_and_not_the_reverse() -> None:
+    wrong, error = alternatives([0.0] * 4), torch.tensor([2.0], requires_grad=True)
+    hypothesis(wrong, error, torch.zeros(1, 4)).backward()
+    assert wrong.score.grad.tolist() == [[-1, -1, -1, -1]]
+    assert error.grad is None
+
+
+def test_what_the_word_rules_out_learns_to_be_twice_as_bad() -> None:
+    firm = alternatives([3.0, 3.0, 6.0, 4.5], torch.tensor([[0.0, 0.0, 1.0, 0.5]]))
+    assert hypothesis(firm, torch.tensor([3.0]), torch.zeros(1, 4)) == 0
+
+
+def test_excess_is_the_silhouette_error_beyond_that_of_the_taken_viewpoint() -> None:
+    batch = photo(square(4, 8))
+    drawn = torch.cat([square(4, 8), square(4, 4), square(4, 8), square(0, SIZE)])
+    found = excess(drawn, torch.tensor([2]), batch, mask=10.0, uncovered=0.0)
+    assert found[0].tolist() == pytest.approx([0, 10 * 48 / SIZE**2, 0, 10 * 192 / SIZE**2])
+
+
+def test_excess_is_measured_at_the_silhouettes_size_and_inside_the_picture() -> None:
+    batch = photo(square(4, 8))
+    unseen = replace(batch, valid=batch.mask)
+    small = torch.ones(4, SIZE // 2, SIZE // 2)
+    assert excess(small, torch.tensor([0]), unseen, 10.0, 100.0).abs().max() < 1e-5
