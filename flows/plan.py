@@ -23,6 +23,7 @@ from models.recipes import CropRecipe, ModelRecipe, PhotoRecipe
 from models.rendering import RendererConfig
 from models.segmenters import Detectron2Config, PointRendConfig, SegmenterConfig
 from models.training.loop import TrainingConfig
+from models.warm_start import WarmStart
 from storage.layout import Store
 from storage.records import DatasetRef, ModelRef, ShardRef, digest
 from storage.snapshots import read
@@ -52,6 +53,7 @@ class Plan(Config):
     animal: AnimalConfig
     method: MethodConfig
     training: TrainingConfig
+    warm_start: WarmStart | None = Field(default=None, description="a quadruped to go on from; off: from nothing")
     truth: HeldOutConfig
     evaluation: EvaluationConfig
     release: ReleaseConfig = ReleaseConfig()
@@ -90,7 +92,8 @@ class Plan(Config):
             features=self.features,
             method=self.method,
             teacher=self.generator,
-            weights=(weights(self.features), weights(self.generator)),
+            warm_start=self.warm_start,
+            weights=tuple(weights(part) for part in (self.features, self.generator, self.warm_start) if part),
             renderer=self.renderer,
             training=self.training,
         )
@@ -167,7 +170,7 @@ def categories() -> list[str]:
     return sorted(file.stem for file in CATEGORIES.glob("*.yaml"))
 
 
-def weights(part: Generator | SegmenterConfig | VitConfig) -> str:
+def weights(part: Generator | SegmenterConfig | VitConfig | WarmStart) -> str:
     """Digest of the weights a part uses: their bytes where they are a folder, else the name of a hub model.
 
     Raises MissingWeights for a folder that is not there.
@@ -177,6 +180,8 @@ def weights(part: Generator | SegmenterConfig | VitConfig) -> str:
             return f"{part.settings} {part.weights}"
         case PointRendConfig():
             return _digest(part.weights, None)
+        case WarmStart():
+            return _digest(part.model, None)
         case _:
             return _digest(part.model, part.revision)
 

@@ -6,7 +6,7 @@ from models.animal import AnimalConfig
 from models.features import VitConfig
 from models.generators import StableDiffusionConfig
 from models.losses.distillation import DistillationConfig
-from models.methods import Farm3DConfig
+from models.methods import Farm3DConfig, MagicPonyConfig
 from models.metrics import PAPER, EvaluationConfig
 from models.metrics.chamfer import ChamferConfig
 from models.metrics.held_out import HeldOutConfig
@@ -21,6 +21,7 @@ from models.rendering import NvdiffrastConfig, ReferenceConfig
 from models.schedule import Schedule
 from models.segmenters import Detectron2Config, PointRendConfig
 from models.training.loop import TrainingConfig
+from models.warm_start import WarmStart
 from tasks.publish import ReleaseConfig
 
 Scale = Literal["smoke", "laptop", "gpu", "paper"]
@@ -67,6 +68,7 @@ def _laptop() -> Parts:
         "animal": AnimalConfig(),
         "method": Farm3DConfig(distillation=DistillationConfig(size=128)),
         "training": TrainingConfig(),
+        "warm_start": WarmStart(),
         "truth": HeldOutConfig(),
         "evaluation": EvaluationConfig(),
     }
@@ -74,7 +76,11 @@ def _laptop() -> Parts:
 
 def _gpu() -> Parts:
     """Photoreal parts and a shorter training: a day on one GPU."""
-    return {**_paper(), "images": 2000, "training": TrainingConfig(steps=20_000, batch=10, size=256, save_every=1000)}
+    return {
+        **_paper(),
+        "images": 2000,
+        "training": TrainingConfig(steps=20_000, batch=10, size=256, decay=Schedule(1), save_every=1000),
+    }
 
 
 def _paper() -> Parts:
@@ -98,7 +104,12 @@ def _paper() -> Parts:
                 features=CoordMlpConfig(layers=5, width=256, frequencies=8),
             ),
             encoder=EncoderConfig(image=256, grid=32, width=256, code=256, remembered=0),
-            pose=PoseConfig(naive=Schedule({0.0143: 1, 0.0286: 0}), best=Schedule({0.043: 0, 0.0543: 0.8})),
+            pose=PoseConfig(
+                approach=0.5,
+                elevation_deg=0,
+                naive=Schedule({0.0143: 1, 0.0286: 0}),
+                best=Schedule({0.043: 0, 0.0543: 0.8}),
+            ),
             articulation=ArticulationConfig(blocks=4, width=256, heads=8),
             deformation=DeformationConfig(mlp=CoordMlpConfig(layers=5, width=256, frequencies=10)),
             appearance=AppearanceConfig(albedo=CoordMlpConfig(layers=8, width=256, frequencies=10), light_width=256),
@@ -106,9 +117,9 @@ def _paper() -> Parts:
             attached_from=0.43,
             deformed_from=0.64,
         ),
-        "method": Farm3DConfig(),
+        "method": Farm3DConfig(reconstruction=MagicPonyConfig(rgb=Schedule(1), eikonal_points=5000)),
         "training": TrainingConfig(
-            steps=140_000, batch=10, size=256, report_every=100, panel_every=5000, save_every=2000
+            steps=140_000, batch=10, size=256, decay=Schedule(1), report_every=100, panel_every=5000, save_every=2000
         ),
         "truth": HeldOutConfig(photo=512, size=256),
         "evaluation": PAPER,

@@ -16,6 +16,7 @@ from models.methods import MethodConfig
 from models.rendering import RendererConfig
 from models.segmenters import SegmenterConfig
 from models.training.loop import TrainingConfig
+from models.warm_start import WarmStart
 
 
 class PhotoRecipe(Config):
@@ -47,6 +48,7 @@ class ModelRecipe(Config):
     features: VitConfig
     method: MethodConfig
     teacher: Generator
-    weights: tuple[str, ...] = Field(description="digests of the weights of features and teacher")
+    warm_start: WarmStart | None = None
+    weights: tuple[str, ...] = Field(description="digests of the weights of features, teacher and warm start")
     renderer: RendererConfig
     training: TrainingConfig

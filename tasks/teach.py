@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import torch
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from pydantic import Field
@@ -11,13 +12,16 @@ from pydantic import Field
 from models.barnyard.autoencoder_training import round_trip
 from models.barnyard.feature_training import FeatureTraining, train_features
 from models.barnyard.pictures import Pictures, load_pictures, render_pictures
+from models.barnyard.quadruped_training import QuadrupedTraining, train_quadruped
 from models.barnyard.segmenter_training import SegmenterTraining, train_segmenter
 from models.barnyard.teacher_training import TeacherTraining, train_teacher
 from models.config import Config
+from models.features import VitConfig
 from storage import files, layout
+from storage.checkpoints import Checkpoints
 from tasks.machine import place
 
-Part = Literal["teacher", "pointrend", "vit"]
+Part = Literal["teacher", "pointrend", "vit", "quadruped"]
 
 
 class BarnyardConfig(Config):
@@ -31,6 +35,7 @@ class BarnyardConfig(Config):
     teacher: TeacherTraining = TeacherTraining()
     segmenter: SegmenterTraining = SegmenterTraining()
     features: FeatureTraining = FeatureTraining()
+    quadruped: QuadrupedTraining = QuadrupedTraining()
 
 
 @task(task_run_name="draw-{worker}", cache_policy=NO_CACHE)
@@ -54,6 +59,9 @@ def teach(part: Part, work: str, weights: str, config: BarnyardConfig) -> str:
                 train_segmenter(config.segmenter, pictures, folder, scratch, _blurred(pictures, config, weights))
             case "vit":
                 train_features(config.features, pictures, folder, scratch, _blurred(pictures, config, weights))
+            case "quadruped":
+                vit = VitConfig(model=layout.member(weights, "vit")).build(torch.device("cpu"))
+                train_quadruped(config.quadruped, pictures, vit, folder, Checkpoints(layout.member(work, "quadruped")))
     return str(folder)
 
 

@@ -9,7 +9,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from models.category import VIEWS
-from models.features.dense import dense
+from models.features.dense import dense, directions
 from models.recipes import ModelRecipe
 from models.training.batch import Crops
 from models.training.loop import Summary, fit
@@ -46,6 +46,8 @@ def _fit(model: ModelRef, crops: DatasetRef, recipe: ModelRecipe, where: str) ->
     device = torch_device(where)
     torch.manual_seed(recipe.training.seed)
     animal = recipe.animal.build(recipe.category, loaded(recipe.features, where)).to(device)
+    if recipe.warm_start:
+        recipe.warm_start.load(animal)
     teacher = loaded(recipe.teacher, where) if recipe.method.needs_teacher else None
     summary = fit(
         animal,
@@ -55,6 +57,7 @@ def _fit(model: ModelRef, crops: DatasetRef, recipe: ModelRecipe, where: str) ->
         recipe.renderer.build(device),
         Checkpoints(layout.checkpoints(model)),
         _Report(model, recipe.training.steps),
+        recipe.warm_start.begin if recipe.warm_start else 0.0,
     )
     weights = weights_bytes(animal.state_dict(), {"category": model.category, "run": model.run})
     contents = {"animal.safetensors": weights, "recipe.json": recipe.model_dump_json(indent=1).encode()}
@@ -62,12 +65,15 @@ def _fit(model: ModelRef, crops: DatasetRef, recipe: ModelRecipe, where: str) ->
 
 
 def _described(crops: DatasetRef, recipe: ModelRecipe, where: str) -> list[Any]:
-    """The training crops with their feature maps; the directions depend on the data set, so no shard holds them."""
+    """The training crops with their feature maps; the directions depend on the data set or on the warm start, so no
+    shard holds them.
+    """
     stored = list(samples.of_dataset(crops, "train", VIEWS))
     images, masks = (torch.from_numpy(np.stack([getattr(each, part) for each in stored])) for part in ("image", "mask"))
-    maps = dense(
-        loaded(recipe.features, where), images, masks, recipe.animal.encoder.image, recipe.animal.prior.channels
-    )
+    vit, pixels = loaded(recipe.features, where), recipe.animal.encoder.image
+    pca = recipe.warm_start.pca() if recipe.warm_start else None
+    pca = pca or directions(vit, images, masks, pixels, recipe.animal.prior.channels)
+    maps = dense(vit, images, pixels, pca)
     return [replace(each, features=one) for each, one in zip(stored, maps.numpy(), strict=True)]
 
 

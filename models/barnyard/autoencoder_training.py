@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d
 
-from models.barnyard.fitting import Recipe, fit
+from models.barnyard.fitting import Recipe, fit, quick
 from models.config import Config
 
 
@@ -55,7 +55,7 @@ def train_autoencoder(config: AutoencoderTraining, images: ndarray, folder: Path
 
     def loss(step: int, generator: torch.Generator) -> Tensor:
         picture = _crops(images, config, generator)
-        with torch.autocast("cpu", torch.bfloat16):
+        with quick():
             posterior = vae.encode(picture).latent_dist
             mean, logvar = posterior.mean.float(), posterior.logvar.float()
             noise = torch.randn(mean.shape, generator=generator)
@@ -77,7 +77,7 @@ def polish_decoder(config: AutoencoderTraining, images: ndarray, folder: Path, c
 
     def loss(step: int, generator: torch.Generator) -> Tensor:
         picture = _crops(images, config, generator)
-        with torch.autocast("cpu", torch.bfloat16):
+        with quick():
             with torch.no_grad():
                 latent = vae.encode(picture).latent_dist.mean.float()
             # A denoiser's latents are not quite those of any picture.
@@ -115,18 +115,18 @@ def _crops(images: ndarray, config: AutoencoderTraining, generator: torch.Genera
 
 
 @torch.no_grad()
-def latents(vae: nn.Module, images: ndarray, batch: int = 64) -> Float[Tensor, "count 4 rows columns"]:
+def latents(vae: nn.Module, images: ndarray, batch: int = 8) -> Float[Tensor, "count 4 rows columns"]:
     """Scaled latents (posterior means) of uint8 pictures, in half precision."""
     kept = []
+    vae.to(memory_format=torch.channels_last)  # with so few channels twice as fast as bfloat16 on a CPU
     for start in range(0, len(images), batch):
         picture = torch.from_numpy(images[start : start + batch]).permute(0, 3, 1, 2).float() / 127.5 - 1
-        with torch.autocast("cpu", torch.bfloat16):
-            kept.append(vae.encode(picture).latent_dist.mean.half())
+        kept.append(vae.encode(picture).latent_dist.mean.half())
     return torch.cat(kept) * vae.config.scaling_factor
 
 
 @torch.no_grad()
-def round_trip(vae: nn.Module, images: ndarray, batch: int = 64) -> ndarray:
+def round_trip(vae: nn.Module, images: ndarray, batch: int = 8) -> ndarray:
     """The pictures as the autoencoder gives them back: what generated photos look like."""
     back = [
         (vae.decode(some.float() / vae.config.scaling_factor).sample / 2 + 0.5).clamp(0, 1)

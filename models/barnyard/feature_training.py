@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, one_hot
 
 from models.barnyard.augmentation import augment
-from models.barnyard.fitting import Recipe, fit
+from models.barnyard.fitting import Recipe, fit, quick
 from models.barnyard.pictures import Pictures, merged_parts
 from models.config import Config
 from models.features.vit import embed
@@ -82,7 +82,7 @@ def train_features(
         image, part = pick(pictures, table, extra, config.recipe.batch, generator)
         image, part = augment(image, part, size, generator)
         shares = avg_pool2d(one_hot(part, len(names)).permute(0, 3, 1, 2).float(), PATCH).flatten(2).mT
-        with torch.autocast("cpu", torch.bfloat16):
+        with quick():
             readings = network(image.permute(0, 2, 3, 1))
         told = weight * shares / (weight * shares).sum(-1).mean()
         return -sum((told * logits.float().log_softmax(-1)).sum(-1).mean() for logits in readings)

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, cross_entropy, one_hot
 
 from models.barnyard.augmentation import augment
-from models.barnyard.fitting import Recipe, fit
+from models.barnyard.fitting import Recipe, fit, quick
 from models.barnyard.pictures import Pictures
 from models.barnyard.species import SPECIES
 from models.config import Config
@@ -72,13 +72,13 @@ def point_loss(
     config: SegmenterTraining, network: PointNetwork, image: Tensor, label: Tensor, generator: torch.Generator
 ) -> Float[Tensor, ""]:
     """Cross entropy of the coarse cells and of points, most of which lie where the coarse prediction is uncertain."""
-    with torch.autocast("cpu", torch.bfloat16):
+    with quick():
         coarse, fine = network(image)
     coarse, fine = coarse.float(), [each.float() for each in fine]
     truth = one_hot(label, len(network.labels) + 1).permute(0, 3, 1, 2).float()
     shares = avg_pool2d(truth, COARSE)
     points = choose(config, coarse.detach(), generator)
-    with torch.autocast("cpu", torch.bfloat16):
+    with quick():
         asked = network.refine(coarse, fine, points).float()
     return cross_entropy(coarse, shares) + cross_entropy(asked, sample(truth, points))
 

@@ -24,7 +24,7 @@ from models.barnyard.autoencoder_training import (
     polish_decoder,
     train_autoencoder,
 )
-from models.barnyard.fitting import Recipe, fit
+from models.barnyard.fitting import Recipe, fit, quick
 from models.barnyard.pictures import Pictures
 from models.barnyard.vocabulary import LENGTH, write_vocabulary
 from models.config import Config
@@ -125,7 +125,7 @@ class DenoisingLoss:
         alpha = self.alphas[t].view(-1, 1, 1, 1)
         signal, disorder = alpha.sqrt(), (1 - alpha).sqrt()
         noisy, velocity = signal * clean + disorder * noise, signal * noise - disorder * clean
-        with torch.autocast("cpu", torch.bfloat16):
+        with quick():
             predicted = self.network(noisy, t, tokens).float()
         weight = (5 * (1 - alpha)).clamp(max=1)  # 1 / (SNR + 1) is 1 - alpha
         return (weight * (predicted - velocity).square()).mean()

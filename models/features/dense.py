@@ -14,18 +14,24 @@ FITTED = 500
 TOGETHER = 16
 
 
-def dense(
+def directions(
     vit: Vit,
     images: UInt8[Tensor, "count size size 3"],
     masks: Bool[Tensor, "count size size"],
     pixels: int,
     components: int,
-) -> Float[Tensor, "count components rows columns"]:
-    """Half-precision maps in [0, 1]; `pixels` is the size at which the transformer sees a crop."""
+) -> Pca:
+    """The directions that vary most; `pixels` is the size at which the transformer sees a crop."""
     chosen = torch.linspace(0, len(images) - 1, min(FITTED, len(images))).round().long().unique()
     keys = torch.cat(list(_keys(vit, images[chosen], pixels)))
     inside = interpolate(masks[chosen, None].float(), keys.shape[-2:], mode="area")[:, 0]
-    pca = Pca.fit(keys, inside, components)
+    return Pca.fit(keys, inside, components)
+
+
+def dense(
+    vit: Vit, images: UInt8[Tensor, "count size size 3"], pixels: int, pca: Pca
+) -> Float[Tensor, "count components rows columns"]:
+    """Half-precision maps in [0, 1] of all crops."""
     return torch.cat([pca.transform(some).half() for some in _keys(vit, images, pixels)])
 
 

@@ -14,18 +14,18 @@ from models.schedule import Schedule
 
 
 class MagicPonyConfig(Config):
-    """Weights of the terms; the defaults are the paper code's."""
+    """Weights of the terms; the paper's code has the same but for rgb, 1, and 5000 eikonal points."""
 
     kind: Literal["magicpony"] = "magicpony"
     mask: Schedule = Field(default=Schedule(10.0), description="silhouette error")
     uncovered: Schedule = Field(default=Schedule(100.0), description="animal pixels without surface, by depth")
-    rgb: Schedule = Field(default=Schedule(1.0), description="colour error")
+    rgb: Schedule = Field(default=Schedule(3.0), description="colour error")
     features: Schedule = Field(default=Schedule(10.0), description="error of the feature field")
     judge_rgb: Schedule = Field(default=Schedule(1.0), description="colour error in the choice of viewpoints")
     judge_features: Schedule = Field(default=Schedule(500.0), description="feature error in the choice of viewpoints")
     hypothesis: Schedule = Field(default=Schedule(1.0), description="error of the predicted viewpoint scores")
     eikonal: Schedule = Field(default=Schedule(0.01), description="slope of the distance field off 1")
-    eikonal_points: int = Field(default=5000, ge=1, description="places in the cube, and as many near the surface")
+    eikonal_points: int = Field(default=1500, ge=1, description="places in the cube, and as many near the surface")
     articulation: Schedule = Field(default=Schedule({0.42: 0.0, 0.43: 0.1}), description="squared bone angles")
     deformation: Schedule = Field(default=Schedule(10.0), description="squared vertex shifts")
 

@@ -19,7 +19,10 @@ Tokens = tuple[Float[Tensor, "batch channels rows columns"], Float[Tensor, "batc
 class Vit(Protocol):
     """A frozen vision transformer."""
 
-    channels: int
+    @property
+    def channels(self) -> int:
+        """Length of a token."""
+        ...
 
     def tokens(self, images: Float[Tensor, "batch size size 3"]) -> Tokens:
         """Final tokens and keys of the last block, as maps, for images in [0, 1]."""
@@ -29,7 +32,7 @@ class Vit(Protocol):
 class EncoderConfig(Config):
     """Sizes of the heads that read the token maps; the paper has a grid of 32, width 256 and codes of 256."""
 
-    image: int = Field(default=96, ge=16, description="pixels along an edge of what the ViT sees")
+    image: int = Field(default=128, ge=16, description="pixels along an edge of what the ViT sees")
     grid: int = Field(default=16, ge=4, description="token maps are brought to this many rows; a power of 2")
     width: int = Field(default=64, ge=4, multiple_of=4, description="channels of the heads' convolutions")
     code: int = Field(default=64, ge=1, description="length of an image code")

@@ -16,10 +16,10 @@ class PriorConfig(Config):
     """Grid and networks; the paper has grids of 128 then 256 and 5 layers of 256 with 8 frequencies."""
 
     grid: int = Field(
-        default=32, ge=4, multiple_of=2, description="cubes along an edge of the tetrahedral grid at first"
+        default=32, ge=4, multiple_of=4, description="cubes along an edge of the tetrahedral grid at first"
     )
-    fine_grid: int = Field(default=32, ge=4, multiple_of=2, description="cubes along an edge towards the end")
-    fine_from: Share = Field(default=0.7, description="share of the run after which the fine grid is used")
+    fine_grid: int = Field(default=48, ge=4, multiple_of=4, description="cubes along an edge towards the end")
+    fine_from: Share = Field(default=0.6, description="share of the run after which the fine grid is used")
     jitter: float = Field(default=0.05, ge=0, description="largest random shift of the grid in training over its edge")
     radius: float = Field(default=1.05, gt=0, description="radius of the first ellipsoid")
     stretch: float = Field(default=2.0, gt=0, description="length of the first ellipsoid over its thickness")

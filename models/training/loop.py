@@ -36,7 +36,7 @@ SKIPS, SKIP_SHARE = 20, 0.02
 class TrainingConfig(Config):
     """How long, how fast, and how often to look."""
 
-    steps: int = Field(default=2500, ge=1, description="optimiser steps of the whole run")
+    steps: int = Field(default=1500, ge=1, description="optimiser steps of the whole run")
     batch: int = Field(default=4, ge=1, description="crops per step")
     size: int = Field(default=96, ge=16, description="training resolution in pixels")
     seed: int = Field(default=0, ge=0, description="seed of everything random")
@@ -44,7 +44,7 @@ class TrainingConfig(Config):
     rate_shape: float = Field(default=1e-3, gt=0, description="learning rate of what all animals share")
     rate_pose: float = Field(default=1e-4, gt=0, description="learning rate of the viewpoint network")
     rate_rest: float = Field(default=7e-4, gt=0, description="learning rate of everything else")
-    decay: Schedule = Field(default=Schedule(1.0), description="factor on all learning rates")
+    decay: Schedule = Field(default=Schedule({0.6: 1.0, 1.0: 0.1}), description="factor on all learning rates")
     clip: float = Field(default=1.0, gt=0, description="largest norm of the gradient of each of the three")
     report_every: int = Field(default=50, ge=1, description="steps between reports")
     panel_every: int = Field(default=500, ge=1, description="steps between panels of pictures")
@@ -79,7 +79,7 @@ class Summary:
     """Means over the last report's steps."""
 
 
-def fit(
+def fit(  # noqa: PLR0913
     animal: Animal,
     method: Method,
     config: TrainingConfig,
@@ -87,14 +87,17 @@ def fit(
     renderer: Renderer,
     checkpoints: Checkpoints,
     report: Report,
+    begin: float = 0.0,
 ) -> Summary:
     """Train `animal` in place to the end of the run, from the newest checkpoint if there is one.
+
+    `begin` is the share of all schedules that an animal learnt before has behind it.
 
     Stopped by a signal or Ctrl-C, it saves where it stands before it lets the exception through.
 
     Raises TrainingDiverged if a term or too many gradients become non-finite.
     """
-    run = _Run(animal, method, config, crops, renderer, checkpoints, report)
+    run = _Run(animal, method, config, crops, renderer, checkpoints, report, begin)
     run.resume()
     try:
         while run.step < config.steps:
@@ -117,6 +120,7 @@ class _Run:
     renderer: Renderer
     checkpoints: Checkpoints
     report: Report
+    begin: float
 
     def __post_init__(self) -> None:
         groups = self.animal.parameter_groups()
@@ -130,6 +134,11 @@ class _Run:
         self.virtual: list[tuple[str, Tensor]] = []
         """Captions and pictures of the newest views shown to a teacher."""
         self.meter = Meter()
+
+    @property
+    def progress(self) -> float:
+        """Share of all schedules that is done."""
+        return self.begin + (1 - self.begin) * self.step / self.config.steps
 
     def resume(self) -> None:
         """Go on from the newest checkpoint."""
@@ -164,7 +173,7 @@ class _Run:
             self.save()
 
     def _forward(self) -> Step:
-        config, progress = self.config, self.step / self.config.steps
+        config, progress = self.config, self.progress
         generator = random(config.seed, "step", self.step)
         rows, flipped = drawn(len(self.crops), config.batch, self.step, config.seed)
         batch = self.crops.batch(rows, flipped if config.mirror else None)
@@ -189,7 +198,7 @@ class _Run:
         clipped = torch.nn.utils.clip_grad_norm_
         norms = [clipped(group["params"], self.config.clip) for group in self.optimizer.param_groups]
         norm = torch.stack(norms).norm()
-        factor = self.config.decay.at(self.step / self.config.steps)
+        factor = self.config.decay.at(self.progress)
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor
         self.whole = False

@@ -1,4 +1,5 @@
 import os
+from typing import get_args
 
 import pytest
 import torch
@@ -6,12 +7,16 @@ import torch
 from models.barnyard.autoencoder_training import AutoencoderTraining
 from models.barnyard.feature_training import FeatureTraining
 from models.barnyard.fitting import Recipe
+from models.barnyard.quadruped_training import QUADRUPED
 from models.barnyard.segmenter_training import SegmenterTraining
 from models.barnyard.teacher_training import TeacherTraining
 from models.features import VitConfig
 from models.generators import StableDiffusionConfig
 from models.segmenters import PointRendConfig
-from tasks.teach import BarnyardConfig, draw, teach
+from models.warm_start import WarmStart
+from storage.checkpoints import Checkpoints
+from tasks.teach import BarnyardConfig, Part, draw, teach
+from tests.models.barnyard.test_quadruped_training import TINY as TINY_QUADRUPED
 
 CPU = torch.device("cpu")
 SHORT = Recipe(steps=2, batch=2)
@@ -28,6 +33,7 @@ TINY = BarnyardConfig(
     ),
     segmenter=SegmenterTraining(width=4, recipe=SHORT),
     features=FeatureTraining(width=64, layers=1, sizes=(32,), recipe=SHORT),
+    quadruped=TINY_QUADRUPED,
 )
 
 
@@ -36,7 +42,7 @@ def folders(tmp_path_factory):
     """Weights that learnt next to nothing, and where they were made."""
     weights, work = (str(tmp_path_factory.mktemp(name)) for name in ("weights", "work"))
     draw.fn(work, TINY, 0, 1)
-    for part in ("teacher", "pointrend", "vit"):
+    for part in get_args(Part):
         teach.fn(part, work, weights, TINY)
     return weights, work
 
@@ -47,7 +53,13 @@ def test_every_part_loads_as_the_shipped_one_does(folders):
     photos = generator.generate(["a brown cow, side view"], [1])
     assert photos.shape == (1, 64, 64, 3)
     PointRendConfig(weights=f"{weights}/pointrend").build(CPU).segment(photos, ("cow",))
-    assert VitConfig(model=f"{weights}/vit").build(CPU).channels == 64
+    vit = VitConfig(model=f"{weights}/vit").build(CPU)
+    assert vit.channels == 64
+    WarmStart(model=f"{weights}/quadruped").load(TINY_QUADRUPED.animal.build(QUADRUPED, vit))
+
+
+def test_the_quadruped_leaves_checkpoints_to_go_on_from(folders):
+    assert Checkpoints(f"{folders[1]}/quadruped").steps() == [1, 2]
 
 
 def test_photos_are_drawn_once(folders):

@@ -3,6 +3,9 @@ import json
 import pytest
 import torch
 
+from models.features import Pca
+from models.schedule import Schedule
+from models.warm_start import WarmStart, write
 from storage import bundles, layout, snapshots
 from storage.checkpoints import Checkpoints, weights_from
 from storage.journal import read
@@ -57,3 +60,21 @@ def test_a_stopped_run_saves_where_it_stands_and_continues_to_the_same_weights(m
     train.fn(other, crops, tiny_model(vit), "cpu")
     straight, continued = weights(model), weights(other)
     assert all(torch.equal(straight[name], continued[name]) for name in straight)
+
+
+def test_a_warm_start_gives_its_weights_and_its_directions(model, crops, vit, tmp_path):
+    recipe = tiny_model(vit)
+    parts = vit.build(torch.device("cpu"))
+    quadruped = recipe.animal.build(recipe.category, parts)
+    quadruped.load_state_dict(weights(model))
+    write(tmp_path, quadruped, Pca(torch.zeros(32), torch.eye(32)[:, :4]))
+    warm = recipe.model_copy(update={"warm_start": WarmStart(model=str(tmp_path), begin=0.9)})
+    frozen = warm.model_copy(update={"training": warm.training.model_copy(update={"decay": Schedule(0.0)})})
+    ref = Store(crops.root).model("cow", "warm")
+    train.fn(ref, crops, frozen, "cpu")
+    ours, given = weights(ref), weights(model)
+    assert all(
+        torch.allclose(ours[name].float(), given[name].float(), atol=1e-2) for name in ours if name != "tree_age"
+    )
+    maps = module._described(crops, warm, "cpu:0")
+    assert not (maps[0].features == module._described(crops, recipe, "cpu:0")[0].features).all()

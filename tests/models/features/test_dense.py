@@ -2,7 +2,7 @@ import torch
 from transformers import ViTConfig as NetworkConfig
 from transformers import ViTModel
 
-from models.features.dense import dense
+from models.features.dense import dense, directions
 from models.features.vit import Vit
 
 
@@ -22,23 +22,27 @@ def pictures(count=20):
     return images, masks
 
 
+def maps_of(images, masks):
+    return dense(vit(), images, 32, directions(vit(), images, masks, 32, components=4))
+
+
 def test_one_map_per_crop_in_half_precision_between_0_and_1():
-    maps = dense(vit(), *pictures(), pixels=32, components=4)
+    maps = maps_of(*pictures())
     assert maps.shape == (20, 4, 4, 4) and maps.dtype == torch.float16
     assert maps.min() >= 0 and maps.max() <= 1
 
 
 def test_it_is_the_same_every_time():
-    assert torch.equal(*(dense(vit(), *pictures(), pixels=32, components=4) for _ in range(2)))
+    assert torch.equal(*(maps_of(*pictures()) for _ in range(2)))
 
 
 def test_the_same_place_of_the_same_picture_has_the_same_features():
     images, masks = pictures()
     images[7] = images[3]
-    maps = dense(vit(), images, masks, pixels=32, components=4)
+    maps = maps_of(images, masks)
     assert torch.equal(maps[3], maps[7]) and not torch.equal(maps[3], maps[8])
 
 
 def test_more_crops_than_are_fitted(monkeypatch):
     monkeypatch.setattr("models.features.dense.FITTED", 5)
-    assert len(dense(vit(), *pictures(), pixels=32, components=4)) == 20
+    assert len(maps_of(*pictures())) == 20

@@ -4,6 +4,7 @@ import trimesh
 from torch import Tensor
 
 from models.errors import TrainingDiverged
+from models.geometry import sdf
 from models.geometry.sdf import Axes, axes, ellipsoid, surface
 
 CPU = torch.device("cpu")
@@ -41,6 +42,20 @@ def test_the_surface_is_closed_outward_and_symmetric_on_any_grid(jitter: float) 
     assert {(-x + 0.0, y, z) for x, y, z in points} == {(x + 0.0, y, z) for x, y, z in points}
 
 
+@pytest.mark.parametrize("jitter", (0.0, 0.3))
+def test_looking_closely_only_near_the_surface_finds_what_looking_everywhere_finds(jitter: float) -> None:
+    bumps, grid = torch.randn(40, 3, generator=torch.Generator().manual_seed(0)), axes(32, 3.5, jitter, CPU)
+
+    class Bumpy(Ball):
+        def __call__(self, points: Tensor) -> Tensor:
+            return 0.25 - torch.cdist(points, bumps).amin(-1)
+
+    bumpy = Bumpy(0.0)
+    with torch.no_grad():
+        everywhere = bumpy.on_grid(grid) > 0
+        assert torch.equal(sdf._inside(bumpy, grid), everywhere) and everywhere.sum() > 20
+
+
 def test_a_growing_ball_moves_its_surface_outwards_at_unit_speed() -> None:
     ball = Ball(1.5)
     mesh = surface(ball, axes(32, 3.5, 0.0, CPU))
@@ -65,7 +80,7 @@ def test_a_vanished_surface_is_an_error_of_the_training() -> None:
         surface(Ball(-1.0), axes(16, 3.5, 0.0, CPU))
 
 
-@pytest.mark.parametrize("resolution", (2, 17))
+@pytest.mark.parametrize("resolution", (2, 17, 18))
 def test_an_unfit_grid_is_refused(resolution: int) -> None:
-    with pytest.raises(ValueError, match=f"is {resolution}; give an even"):
+    with pytest.raises(ValueError, match=f"is {resolution}; give a multiple of 4"):
         axes(resolution, 3.5, 0.0, CPU)

@@ -58,13 +58,13 @@ def test_extreme_raw_views_have_a_gradient() -> None:
 
 
 def test_shifts_stay_within_their_share_of_the_view() -> None:
-    camera = network(PoseConfig(), shift=100.0).eval()(KEYS, UNKNOWN, 1.0, None).camera
+    camera = network(PoseConfig(shift=0.2, approach=0.5), shift=100.0).eval()(KEYS, UNKNOWN, 1.0, None).camera
     shift = camera.T_camera_world[0, :3, 3] + torch.tensor((0, 0, 10.0))
     assert shift.tolist() == pytest.approx((0.443, 0.443, 1.108), abs=1e-3)
 
 
 def test_elevation_comes_from_the_number_that_level_views_leave_unused() -> None:
-    flat = network(PoseConfig(), y=100.0).eval()(KEYS, UNKNOWN, 1.0, None).camera
+    flat = network(PoseConfig(elevation_deg=0), y=100.0).eval()(KEYS, UNKNOWN, 1.0, None).camera
     high = network(PoseConfig(elevation_deg=30), y=100.0).eval()(KEYS, UNKNOWN, 1.0, None).camera
     assert torch.allclose(flat.elevation, torch.zeros(8), atol=1e-6)
     assert torch.allclose(high.elevation, torch.full((8,), radians(30)), atol=1e-4)

@@ -165,3 +165,14 @@ def test_one_batch_is_learnt() -> None:
     few = Crops([crop(seed, size=8, channels=16) for seed in range(2)], 16, CPU)
     fit(untrained(), METHOD, config, few, Reference(), Shelf(), lambda _, values, __: losses.append(values["mask"]))
     assert losses[-1] < 0.75 * losses[0]
+
+
+def test_an_animal_learnt_before_has_a_share_of_all_schedules_behind_it() -> None:
+    seen: list[float] = []
+
+    def watch(step: Any) -> None:
+        seen.append(step.progress)
+
+    method = Method((Term("watch", watch, Schedule(1.0)), *METHOD.terms), METHOD.hypothesis, METHOD.excess)
+    fit(untrained(), method, CONFIG_, CROPS, Reference(), Shelf(), lambda *_: None, begin=0.6)
+    assert seen == pytest.approx([0.6 + 0.4 * step / 8 for step in range(8)])

@@ -1,0 +1,62 @@
+"""A quadruped that was learnt before, for a category to go on from, as the papers make cows out of horses."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from models.animal import Animal
+from models.config import Config
+from models.features import Pca
+from models.schedule import Share
+from models.weights import digest, explained, locate
+
+
+class WarmStart(Config):
+    """Which quadruped, and how far it has come."""
+
+    model: str = Field(
+        default="weights/quadruped", description="folder with animal.safetensors, pca.safetensors and config.json"
+    )
+    begin: Share = Field(default=0.7, description="share of all schedules that lies behind it")
+
+    def digest(self) -> str:
+        """What a run depends on besides this config."""
+        return digest(locate(self.model), None)
+
+    def load(self, animal: Animal) -> None:
+        """Put its weights into `animal`.
+
+        Raises MissingWeights where they are absent or broken, ValueError where they have other sizes.
+        """
+        from safetensors.torch import load_file
+
+        folder = Path(locate(self.model))
+        with explained(str(folder), "the quadruped"):
+            weights = load_file(folder / "animal.safetensors")
+        for name, wanted in animal.state_dict().items():
+            if name not in weights or weights[name].shape != wanted.shape:
+                found = tuple(weights[name].shape) if name in weights else "absent"
+                raise ValueError(
+                    f"{folder}: {name} is {found}, this animal needs {tuple(wanted.shape)}; "
+                    "leave the sizes of `animal` alone or set warm_start to null"
+                )
+        animal.load_state_dict({name: value.to(animal.state_dict()[name].dtype) for name, value in weights.items()})
+
+    def pca(self) -> Pca:
+        """The directions that its feature field was learnt in."""
+        from safetensors.torch import load_file
+
+        folder = Path(locate(self.model))
+        with explained(str(folder), "the quadruped"):
+            return Pca(**load_file(folder / "pca.safetensors"))
+
+
+def write(folder: Path, animal: Animal, pca: Pca) -> None:
+    """A folder that `WarmStart` loads."""
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    half = {name: value.half() if value.is_floating_point() else value for name, value in animal.state_dict().items()}
+    save_file({name: value.contiguous() for name, value in half.items()}, folder / "animal.safetensors")
+    save_file({"mean": pca.mean.contiguous(), "directions": pca.directions.contiguous()}, folder / "pca.safetensors")
+    (folder / "config.json").write_text(animal.config.model_dump_json(indent=1))

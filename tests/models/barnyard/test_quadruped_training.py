@@ -1,0 +1,54 @@
+import torch
+from transformers import ViTConfig as NetworkConfig
+from transformers import ViTModel
+
+from models.animal import AnimalConfig
+from models.barnyard.quadruped_training import QUADRUPED, QuadrupedTraining, train_quadruped
+from models.features.vit import Vit
+from models.methods import MagicPonyConfig
+from models.networks.encoder import EncoderConfig
+from models.networks.prior import PriorConfig
+from models.training.loop import TrainingConfig
+from models.warm_start import WarmStart
+from tests.models.training.test_loop import Shelf
+
+TINY = QuadrupedTraining(
+    crops=5,
+    animal=AnimalConfig(
+        prior=PriorConfig(grid=12, fine_grid=12, channels=4),
+        encoder=EncoderConfig(image=32, grid=4, width=8, code=8),
+    ),
+    method=MagicPonyConfig(eikonal_points=20),
+    training=TrainingConfig(steps=2, batch=2, size=32, save_every=1),
+)
+
+
+def tiny_vit():
+    torch.manual_seed(0)
+    config = NetworkConfig(
+        hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32, image_size=32, patch_size=8
+    )
+    return Vit(ViTModel(config, add_pooling_layer=False).eval(), None)
+
+
+def learnt(pictures, folder, shelf):
+    train_quadruped(TINY, pictures, tiny_vit(), folder, shelf)
+    animal = TINY.animal.build(QUADRUPED, tiny_vit())
+    WarmStart(model=str(folder)).load(animal)
+    return animal.state_dict()
+
+
+def test_a_stopped_training_goes_on_to_the_same_quadruped(pictures, tmp_path):
+    straight, halfway = Shelf(), Shelf()
+    expected = learnt(pictures, tmp_path / "straight", straight)
+    halfway.save(1, straight.kept[1])
+    found = learnt(pictures, tmp_path / "continued", halfway)
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    assert WarmStart(model=str(tmp_path / "straight")).pca().directions.shape == (32, 4)
+
+
+def test_it_moves_away_from_the_ellipsoid(pictures, tmp_path):
+    torch.manual_seed(TINY.training.seed)
+    fresh = TINY.animal.build(QUADRUPED, tiny_vit()).state_dict()
+    found = learnt(pictures, tmp_path, Shelf())
+    assert (found["prior.distance.last.weight"] != fresh["prior.distance.last.weight"]).any()
