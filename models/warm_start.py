@@ -17,7 +17,11 @@ class WarmStart(Config):
     model: str = Field(
         default="weights/quadruped", description="folder with animal.safetensors, pca.safetensors and config.json"
     )
-    begin: Share = Field(default=0.7, description="share of all schedules that lies behind it")
+    begin: Share = Field(
+        default=0.97,
+        description="share of all schedules that lies behind it; so late, learning rates are small and the shape of a "
+        "good quadruped survives poor pictures",
+    )
 
     def digest(self) -> str:
         """What a run depends on besides this config."""
