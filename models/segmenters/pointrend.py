@@ -22,7 +22,7 @@ from models.weights import digest, explained, locate
 
 Logits = Float[Tensor, "batch classes rows columns"]
 Points = Float[Tensor, "batch count 2"]
-COARSE = 8
+COARSE = 4
 """Pixels to a cell of the coarse prediction."""
 
 
@@ -80,7 +80,7 @@ class PointNetwork(nn.Module):
         self.deepest = nn.Sequential(
             _block(4 * width, 8 * width, 2), _block(8 * width, 8 * width), _block(8 * width, 8 * width)
         )
-        self.join = _block(12 * width, 4 * width)
+        self.join = _block(14 * width, 4 * width)
         self.coarse = nn.Conv2d(4 * width, classes, 1)
         self.point = nn.Sequential(
             nn.Conv1d(7 * width + classes, 96, 1), nn.ReLU(inplace=True),
@@ -93,8 +93,10 @@ class PointNetwork(nn.Module):
         half = self.stem(image - 0.5)
         quarter = self.middle(half)
         eighth = self.deep(quarter)
-        wide = interpolate(self.deepest(eighth), scale_factor=2.0, mode="bilinear")
-        joined = self.join(torch.cat((eighth, wide), 1))
+        wide, wider = (
+            interpolate(each, quarter.shape[-2:], mode="bilinear") for each in (eighth, self.deepest(eighth))
+        )
+        joined = self.join(torch.cat((quarter, wide, wider), 1))
         return self.coarse(joined), [half, quarter, joined]
 
     def refine(self, coarse: Logits, fine: list[Tensor], points: Points) -> Float[Tensor, "batch classes count"]:
