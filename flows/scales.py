@@ -78,7 +78,7 @@ def _laptop() -> Parts:
                 background="photo",
             ),
         ),
-        "training": TrainingConfig(steps=400),
+        "training": TrainingConfig(steps=400, report_every=20, panel_every=100, save_every=100),
         "warm_start": WarmStart(),
         "truth": HeldOutConfig(),
         "evaluation": EvaluationConfig(),
