@@ -12,11 +12,11 @@ from pydantic import Field
 from models.barnyard.autoencoder_training import round_trip
 from models.barnyard.feature_training import FeatureTraining, train_features
 from models.barnyard.pictures import Pictures, load_pictures, render_pictures
-from models.barnyard.quadruped_training import QuadrupedTraining, train_quadruped
 from models.barnyard.segmenter_training import SegmenterTraining, train_segmenter
 from models.barnyard.teacher_training import TeacherTraining, train_teacher
 from models.config import Config
 from models.features import VitConfig
+from models.training.quadruped import QuadrupedTraining, train_quadruped
 from storage import files, layout
 from storage.checkpoints import Checkpoints
 from tasks.machine import place

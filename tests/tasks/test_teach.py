@@ -7,16 +7,16 @@ import torch
 from models.barnyard.autoencoder_training import AutoencoderTraining
 from models.barnyard.feature_training import FeatureTraining
 from models.barnyard.fitting import Recipe
-from models.barnyard.quadruped_training import QUADRUPED
 from models.barnyard.segmenter_training import SegmenterTraining
 from models.barnyard.teacher_training import TeacherTraining
 from models.features import VitConfig
 from models.generators import StableDiffusionConfig
 from models.segmenters import PointRendConfig
+from models.training.quadruped import QUADRUPED
 from models.warm_start import WarmStart
 from storage.checkpoints import Checkpoints
 from tasks.teach import BarnyardConfig, Part, draw, teach
-from tests.models.barnyard.test_quadruped_training import TINY as TINY_QUADRUPED
+from tests.models.training.test_quadruped import TINY as TINY_QUADRUPED
 
 CPU = torch.device("cpu")
 SHORT = Recipe(steps=2, batch=2)

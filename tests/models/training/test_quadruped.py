@@ -1,14 +1,16 @@
+import pytest
 import torch
 from transformers import ViTConfig as NetworkConfig
 from transformers import ViTModel
 
 from models.animal import AnimalConfig
-from models.barnyard.quadruped_training import QUADRUPED, QuadrupedTraining, train_quadruped
+from models.barnyard.pictures import load_pictures, render_pictures
 from models.features.vit import Vit
 from models.methods import MagicPonyConfig
 from models.networks.encoder import EncoderConfig
 from models.networks.prior import PriorConfig
 from models.training.loop import TrainingConfig
+from models.training.quadruped import QUADRUPED, QuadrupedTraining, train_quadruped
 from models.warm_start import WarmStart
 from tests.models.training.test_loop import Shelf
 
@@ -21,6 +23,14 @@ TINY = QuadrupedTraining(
     method=MagicPonyConfig(eikonal_points=20),
     training=TrainingConfig(steps=2, batch=2, size=32, save_every=1),
 )
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Two small photos of each species."""
+    folder = tmp_path_factory.mktemp("pictures")
+    render_pictures(folder, 2, 64)
+    return load_pictures(folder, 2)
 
 
 def tiny_vit():
