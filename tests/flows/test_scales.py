@@ -31,3 +31,11 @@ def test_the_paper_scale_has_the_published_constants():
     animal, training = parts["animal"], parts["training"]
     assert (animal.prior.grid, animal.prior.fine_grid, training.steps, training.batch) == (128, 256, 140_000, 10)
     assert parts["method"].distillation.times == (0.02, 0.6) and parts["crop"] == 256
+
+
+def test_paper_scale_has_the_papers_weights_and_rates():
+    paper = at_scale("paper")
+    losses = paper["method"].reconstruction
+    assert (losses.rgb.at(0.5), losses.eikonal_points) == (1, 5000)
+    assert [paper["training"].decay.at(share) for share in (0.0, 1.0)] == [1, 1]
+    assert (paper["animal"].pose.approach, paper["animal"].pose.elevation_deg) == (0.5, 0)

@@ -17,14 +17,14 @@ def step(progress: float) -> Step:
     return Step(0, progress, animal, batch, prediction, rendering, Reference(), generator)
 
 
-def test_the_weights_are_the_papers() -> None:
+def test_the_weights_are_the_papers_but_for_colour() -> None:
     config = MagicPonyConfig()
     weights = {row.name: row.weight.at(1.0) for row in config.terms()}
     assert weights == {
-        "mask": 10, "uncovered": 100, "rgb": 1, "features": 10, "eikonal": 0.01, "articulation": 0.1, "deformation": 10
+        "mask": 10, "uncovered": 100, "rgb": 3, "features": 10, "eikonal": 0.01, "articulation": 0.1, "deformation": 10
     }  # fmt: skip
     assert {row.name: row.judge.at(1.0) for row in config.terms() if row.judge.at(1.0)} == {
-        "mask": 10, "uncovered": 100, "rgb": 1, "features": 500
+        "mask": 10, "uncovered": 100, "rgb": 3, "features": 500
     }  # fmt: skip
 
 
