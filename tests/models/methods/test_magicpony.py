@@ -24,7 +24,7 @@ def test_the_weights_are_the_papers_but_for_colour() -> None:
         "mask": 10, "uncovered": 100, "rgb": 3, "features": 10, "eikonal": 0.01, "articulation": 0.1, "deformation": 10
     }  # fmt: skip
     assert {row.name: row.judge.at(1.0) for row in config.terms() if row.judge.at(1.0)} == {
-        "mask": 10, "uncovered": 100, "rgb": 3, "features": 500
+        "mask": 10, "uncovered": 100, "rgb": 1, "features": 500
     }  # fmt: skip
 
 
