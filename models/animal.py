@@ -15,7 +15,7 @@ from models.networks.articulation import ArticulationConfig
 from models.networks.deformation import DeformationConfig
 from models.networks.encoder import EncoderConfig, Vit
 from models.networks.mlp import HALF_EXTENT
-from models.networks.pose import PoseConfig
+from models.networks.pose import PoseConfig, plausible
 from models.networks.prior import PriorConfig
 from models.prediction import Batch, Camera, Light, Prediction, Rendering
 from models.rendering import Renderer, deferred
@@ -76,7 +76,7 @@ class Animal(nn.Module):
         out, keys = self.tokens(batch, self.training)
         texture_code, key_code = self.out_code(out), self.key_code(keys)
         prior = self.prior.mesh(progress, generator)
-        pose = self.pose(keys, batch.view, progress, generator)
+        pose = self.pose(keys, plausible(batch.view, batch.towards), progress, generator)
         deformation, vertices = None, prior.vertices
         if progress >= self.config.deformed_from:
             deformation = self.deformation(prior.vertices[0], key_code)

@@ -27,6 +27,8 @@ class Batch:
     """Row of the sample in the pinned snapshot: a key for caches of frozen features."""
     inside: Float[Tensor, "batch size size"] | None = None
     """Exact distance of animal pixels to the nearest other pixel over `size`, 0 off the animal; for training."""
+    towards: Float[Tensor, "batch 3"] | None = None
+    """Unit vector from the animal to the camera, object frame, where it is known: procedural animals only."""
 
     def __len__(self) -> int:
         """Crops."""

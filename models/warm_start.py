@@ -8,7 +8,7 @@ from models.animal import Animal
 from models.config import Config
 from models.features import Pca
 from models.schedule import Share
-from models.weights import digest, explained, locate
+from models.weights import explained, locate, replaced
 
 
 class WarmStart(Config):
@@ -22,10 +22,6 @@ class WarmStart(Config):
         description="share of all schedules that lies behind it; so late, learning rates are small and the shape of a "
         "good quadruped survives poor pictures",
     )
-
-    def digest(self) -> str:
-        """What a run depends on besides this config."""
-        return digest(locate(self.model), None)
 
     def load(self, animal: Animal) -> None:
         """Put its weights into `animal`.
@@ -59,8 +55,8 @@ def write(folder: Path, animal: Animal, pca: Pca) -> None:
     """A folder that `WarmStart` loads."""
     from safetensors.torch import save_file
 
-    folder.mkdir(parents=True, exist_ok=True)
     half = {name: value.half() if value.is_floating_point() else value for name, value in animal.state_dict().items()}
-    save_file({name: value.contiguous() for name, value in half.items()}, folder / "animal.safetensors")
-    save_file({"mean": pca.mean.contiguous(), "directions": pca.directions.contiguous()}, folder / "pca.safetensors")
-    (folder / "config.json").write_text(animal.config.model_dump_json(indent=1))
+    with replaced(folder) as place:
+        save_file({name: value.contiguous() for name, value in half.items()}, place / "animal.safetensors")
+        save_file({"mean": pca.mean.contiguous(), "directions": pca.directions.contiguous()}, place / "pca.safetensors")
+        (place / "config.json").write_text(animal.config.model_dump_json(indent=1))

@@ -1,5 +1,6 @@
 """Folders of weights: where they are, what is in them, and what to say when they are not."""
 
+import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -33,6 +34,17 @@ def digest(model: str, revision: str | None) -> str:
         if path.suffix in {".safetensors", ".json", ".txt"}:
             total.update(path.relative_to(folder).as_posix().encode() + sha256(path.read_bytes()).digest())
     return total.hexdigest()
+
+
+@contextmanager
+def replaced(folder: Path) -> Generator[Path]:
+    """An empty folder to write to, which takes the place of `folder` when all went well."""
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    yield partial
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
 
 
 def without_bars() -> None:

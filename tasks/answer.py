@@ -11,7 +11,8 @@ from PIL import Image, UnidentifiedImageError
 from models import film
 from models.asset import asset
 from models.errors import MissingModel, NothingKept
-from models.filters.crop import Box, crop_box, cut
+from models.filters import crop
+from models.filters.crop import Cropped
 from models.prediction import Prediction
 from models.recipes import CropRecipe
 from models.reconstruction import AnimalReconstructor
@@ -52,18 +53,6 @@ class Newest:
     recipe: CropRecipe
     size: int
     """Pixels along an edge of the crops that it was trained on."""
-
-
-@dataclass(frozen=True)
-class Cropped:
-    """One animal cut out as training pictures are: a sample for `Crops`."""
-
-    image: np.ndarray
-    mask: np.ndarray
-    valid: np.ndarray
-    box: Box
-    features: None = None
-    view: int = -1
 
 
 def answer(photo: np.ndarray, category: str, root: str, device: Device = "auto") -> Answer:
@@ -113,9 +102,7 @@ def cropped(photo: np.ndarray, recipe: CropRecipe, where: str, mask: np.ndarray 
     Raises NothingKept if it finds none.
     """
     mask = _found(photo, recipe, where) if mask is None else mask
-    box = crop_box(mask)
-    image, inside, valid = (cut(each, box, recipe.size) for each in (photo, mask, np.ones_like(mask)))
-    return Cropped(image, inside, valid, box)
+    return crop.cropped(photo, mask, recipe.size)
 
 
 def _found(photo: np.ndarray, recipe: CropRecipe, where: str) -> np.ndarray:

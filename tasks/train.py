@@ -1,6 +1,5 @@
 """A trained animal: the category model fitted to its crops."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from models.category import VIEWS
-from models.features.dense import dense, directions
+from models.features.dense import described
 from models.recipes import ModelRecipe
 from models.training.batch import Crops
 from models.training.loop import Summary, fit
@@ -68,13 +67,9 @@ def _described(crops: DatasetRef, recipe: ModelRecipe, where: str) -> list[Any]:
     """The training crops with their feature maps; the directions depend on the data set or on the warm start, so no
     shard holds them.
     """
-    stored = list(samples.of_dataset(crops, "train", VIEWS))
-    images, masks = (torch.from_numpy(np.stack([getattr(each, part) for each in stored])) for part in ("image", "mask"))
-    vit, pixels = loaded(recipe.features, where), recipe.animal.encoder.image
+    stored, vit, animal = list(samples.of_dataset(crops, "train", VIEWS)), loaded(recipe.features, where), recipe.animal
     pca = recipe.warm_start.pca() if recipe.warm_start else None
-    pca = pca or directions(vit, images, masks, pixels, recipe.animal.prior.channels)
-    maps = dense(vit, images, pixels, pca)
-    return [replace(each, features=one) for each, one in zip(stored, maps.numpy(), strict=True)]
+    return described(stored, vit, animal.encoder.image, animal.prior.channels, pca)[0]
 
 
 def _about(crops: DatasetRef, summary: Summary) -> dict[str, object]:

@@ -8,7 +8,6 @@ between individuals, as DINO's do. Left and right are one, as they are to DINO.
 # pyright: reportPrivateImportUsage=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportArgumentType=false
 # pyright: reportIndexIssue=false, reportOperatorIssue=false, reportReturnType=false
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +23,7 @@ from models.barnyard.fitting import Recipe, fit, quick
 from models.barnyard.pictures import Pictures, merged_parts
 from models.config import Config
 from models.features.vit import embed
+from models.weights import replaced
 
 PATCH = 8
 
@@ -88,12 +88,8 @@ def train_features(
         return -sum((told * logits.float().log_softmax(-1)).sum(-1).mean() for logits in readings)
 
     average = fit(network, loss, config.recipe, work / "vit.pt")
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}")
-    average.vit.half().save_pretrained(partial, safe_serialization=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in partial.iterdir():
-        file.replace(folder / file.name)
-    partial.rmdir()
+    with replaced(folder) as place:
+        average.vit.half().save_pretrained(place, safe_serialization=True)
 
 
 def balance(parts: ndarray, count: int) -> Float[Tensor, " parts"]:

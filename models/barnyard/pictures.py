@@ -28,6 +28,8 @@ class Pictures:
     """Index into `rig.PARTS`; 0 off the animal."""
     azimuth: Float[ndarray, " count"]
     """Of the camera, radians."""
+    elevation: Float[ndarray, " count"]
+    """Of the camera, radians."""
     caption: ndarray
     category: ndarray
     """Index into `SPECIES`."""
@@ -76,6 +78,7 @@ def _render(category: str, seeds: range, size: int) -> dict[str, ndarray]:
         "image": np.stack([(scene.image * 255).round().astype(np.uint8) for scene in scenes]),
         "part": np.stack([scene.part.astype(np.uint8) for scene in scenes]),
         "azimuth": np.array([float(scene.camera.azimuth[0]) for scene in scenes], np.float32),
+        "elevation": np.array([float(scene.camera.elevation[0]) for scene in scenes], np.float32),
         "caption": np.array([scene.caption for scene in scenes]),
         "category": np.full(len(scenes), [str(name) for name in SPECIES].index(category)),
         "view": np.array([VIEWS.index(scene.view) for scene in scenes]),

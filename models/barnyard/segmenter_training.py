@@ -1,7 +1,6 @@
 """Training of the embedded PointRend on barnyard photos."""
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from models.barnyard.pictures import Pictures
 from models.barnyard.species import SPECIES
 from models.config import Config
 from models.segmenters.pointrend import COARSE, PointNetwork, sample, uncertainty
+from models.weights import replaced
 
 
 class SegmenterTraining(Config):
@@ -46,11 +46,9 @@ def train_segmenter(
         return point_loss(config, network, image, label, generator)
 
     average = fit(network, loss, config.recipe, work / "pointrend.pt").eval()
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text(json.dumps({"labels": SPECIES, "width": config.width}))
-    partial = folder / f".model.{os.getpid()}"
-    save_file(average.state_dict(), partial)
-    partial.replace(folder / "model.safetensors")
+    with replaced(folder) as place:
+        (place / "config.json").write_text(json.dumps({"labels": SPECIES, "width": config.width}))
+        save_file(average.state_dict(), place / "model.safetensors")
 
 
 def pick(

@@ -28,6 +28,7 @@ from models.barnyard.fitting import Recipe, fit, quick
 from models.barnyard.pictures import Pictures
 from models.barnyard.vocabulary import LENGTH, write_vocabulary
 from models.config import Config
+from models.weights import replaced
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL, DDIMScheduler
@@ -170,13 +171,10 @@ def write_pipeline(network: nn.Module, vae: "AutoencoderKL", words: Path, folder
     pipeline = StableDiffusionPipeline(
         vae, network.text, tokenizer, network.unet, noise_schedule(), None, None, requires_safety_checker=False
     )
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    pipeline.to(dtype=torch.float16).save_pretrained(partial, safe_serialization=True)
-    for name in ("vocab.json", "merges.txt"):
-        shutil.copy(words / name, partial / "tokenizer" / name)
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
+    with replaced(folder) as place:
+        pipeline.to(dtype=torch.float16).save_pretrained(place, safe_serialization=True)
+        for name in ("vocab.json", "merges.txt"):
+            shutil.copy(words / name, place / "tokenizer" / name)
 
 
 def _encoded(vae: "AutoencoderKL", pictures: Pictures, path: Path) -> Tensor:

@@ -1,7 +1,10 @@
 """Feature maps of a data set: each crop's tokens in the directions that vary most over the category (facts 1.5)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
@@ -12,6 +15,18 @@ from models.features.vit import Pca, Vit
 FITTED = 500
 """Crops from which the directions are found, spread evenly; all tokens of 10,000 would not fit into memory."""
 TOGETHER = 16
+
+
+def described(
+    samples: Sequence[Any], vit: Vit, pixels: int, components: int, pca: Pca | None = None
+) -> tuple[list[Any], Pca]:
+    """The samples (dataclasses with `image`, `mask` and `features`) with their maps, and the directions of these."""
+    images, masks = (
+        torch.from_numpy(np.stack([getattr(each, name) for each in samples])) for name in ("image", "mask")
+    )
+    pca = pca or directions(vit, images, masks, pixels, components)
+    maps = dense(vit, images, pixels, pca).numpy()
+    return [replace(each, features=one) for each, one in zip(samples, maps, strict=True)], pca
 
 
 def directions(

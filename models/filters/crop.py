@@ -1,12 +1,40 @@
 """The square around an animal, as MagicPony cuts it: every animal covers a quarter of its crop (facts 1.2.4)."""
 
+from dataclasses import dataclass
+
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Float, UInt8
 from numpy import ndarray
 from PIL import Image
 
 Box = tuple[int, int, int, int]
 """x, y, width, height in pixels of the photo; may reach outside."""
+
+
+@dataclass(frozen=True)
+class Cropped:
+    """One animal cut out as training pictures are: a sample for `Crops`."""
+
+    image: UInt8[ndarray, "size size 3"]
+    mask: Bool[ndarray, "size size"]
+    valid: Bool[ndarray, "size size"]
+    """True inside the photo."""
+    box: Box
+    view: int = -1
+    """Index into `models.category.VIEWS`, -1 where unknown."""
+    features: Float[ndarray, "channels rows columns"] | None = None
+
+
+def cropped(
+    photo: UInt8[ndarray, "height width 3"], mask: Bool[ndarray, "height width"], size: int, view: int = -1
+) -> Cropped:
+    """The animal under the mask.
+
+    Raises ValueError if the mask is empty.
+    """
+    box = crop_box(mask)
+    image, inside, valid = (cut(each, box, size) for each in (photo, mask, np.ones_like(mask)))
+    return Cropped(image, inside, valid, box, view)
 
 
 def crop_box(mask: Bool[ndarray, "height width"]) -> Box:

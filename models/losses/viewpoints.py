@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from models.prediction import Alternatives, Batch
+from models.prediction import Alternatives, Batch, Camera
 
 SIZE = 48
 """Pixels of a silhouette that is only compared."""
@@ -43,3 +43,10 @@ def excess(
     error = mask * (drawn * valid - photo).square() + uncovered * (1 - drawn) * inside
     error = error.mean((-1, -2))
     return error - error.gather(1, taken[:, None])
+
+
+def camera(found: Camera, batch: Batch) -> Float[Tensor, ""]:
+    """One minus the cosine of the angle between the camera's direction and the known one."""
+    if batch.towards is None:
+        raise ValueError("batch.towards is None; only crops of procedural animals know their cameras")
+    return (1 - (found.T_camera_world[:, 2, :3] * batch.towards).sum(-1)).mean()

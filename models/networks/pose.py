@@ -77,17 +77,16 @@ class PoseNetwork(nn.Module):
     def forward(
         self,
         keys: Float[Tensor, "batch channels rows columns"],
-        view: Int[Tensor, " batch"],
+        allowed: Bool[Tensor, "batch 4"],
         progress: float,
         generator: torch.Generator | None,
     ) -> Pose:
-        """In training a hypothesis by the rules of facts 2.5, else the one with the best score."""
+        """In training one of the `allowed` hypotheses by the rules of facts 2.5, else the one with the best score."""
         raw = self.head(keys)
         scores, views = raw[:, :16].view(-1, 4, 4).split((1, 3), -1)
         scores = scores[..., 0]
         alternatives = None
         if self.training:
-            allowed = plausible(view)
             odds = probabilities(scores.detach(), allowed, self.config, progress)
             taken = choose(odds, allowed, self.config, progress, generator)
             ruled_out = self.config.view_trust * (~allowed).to(scores)
@@ -123,8 +122,15 @@ def facing(
     return normalize(torch.stack((sides[:, 0], torch.zeros_like(x), sides[:, 1]), -1), dim=-1)
 
 
-def plausible(view: Int[Tensor, " batch"]) -> Bool[Tensor, "batch 4"]:
-    """Quadrants that go with the prompt's view word; all for a side view or an unknown word."""
+def plausible(view: Int[Tensor, " batch"], towards: Float[Tensor, "batch 3"] | None = None) -> Bool[Tensor, "batch 4"]:
+    """The camera's own quadrant where it is known; else those that go with the prompt's view word.
+
+    A side view or an unknown word goes with all. `towards` is `Batch.towards`.
+    """
+    if towards is not None:
+        # The camera at +x of the animal sees its head on the left: the forward axis has the other sign there.
+        seen = torch.stack((-towards[:, 0], towards[:, 2]), -1) >= 0
+        return (seen[:, None] == (seen.new_tensor(SIGNS, dtype=torch.float) > 0)).all(-1)
     words = [FRONT_QUADRANTS.get(word, (True,) * 4) for word in VIEWS] + [(True,) * 4]
     return torch.tensor(words, device=view.device)[view]
 

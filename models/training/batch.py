@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 from torch.nn.functional import interpolate
@@ -46,8 +46,10 @@ class Samples(Protocol):
 class Crops:
     """A training set that lies in memory whole: 500 crops of 96 px take 40 MB, 10,000 of 256 px 6 GB."""
 
-    def __init__(self, samples: Samples, size: int, device: torch.device) -> None:
-        """Reads every sample once and brings it to `size` pixels."""
+    def __init__(
+        self, samples: Samples, size: int, device: torch.device, towards: Float[Tensor, "samples 3"] | None = None
+    ) -> None:
+        """Reads every sample once and brings it to `size` pixels; `towards` are the cameras' directions, if known."""
         if not len(samples):
             raise ValueError("the training set has 0 samples; make more images or loosen the filters")
         self.size, self.device = size, device
@@ -58,6 +60,7 @@ class Crops:
         self._inside = torch.stack([_inside(mask) for mask in self._mask])
         self._view = torch.tensor([crop.view for crop in crops])
         self._features = _features(crops)
+        self._towards = towards
 
     def __len__(self) -> int:
         """Number of crops."""
@@ -80,7 +83,14 @@ class Crops:
             view=self._view[rows].to(self.device),
             index=(2 * rows + flipped).to(self.device),
             inside=take(self._inside, 2),
+            towards=None if self._towards is None else self._direction(rows, flipped),
         )
+
+    def _direction(self, rows: Tensor, flipped: Tensor) -> Tensor:
+        """To the camera; the mirror plane of an animal is x = 0."""
+        assert self._towards is not None
+        signs = torch.where(flipped[:, None], torch.tensor((-1.0, 1.0, 1.0)), torch.ones(3))
+        return (self._towards[rows] * signs).to(self.device)
 
 
 def drawn(count: int, batch: int, step: int, seed: int) -> tuple[Int[Tensor, " batch"], Bool[Tensor, " batch"]]:

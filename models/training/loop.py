@@ -79,7 +79,7 @@ class Summary:
     """Means over the last report's steps."""
 
 
-def fit(  # noqa: PLR0913
+def fit(  # noqa: PLR0913 - what a run is made of, named at every call
     animal: Animal,
     method: Method,
     config: TrainingConfig,

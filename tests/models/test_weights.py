@@ -1,7 +1,7 @@
 import pytest
 
 from models.errors import MissingWeights
-from models.weights import REPOSITORY, digest, explained, locate
+from models.weights import REPOSITORY, digest, explained, locate, replaced
 
 
 def test_a_folder_is_found_from_here_and_from_the_repository(tmp_path, monkeypatch):
@@ -35,3 +35,18 @@ def test_what_a_loader_raises_is_explained_in_one_line():
     line = r"the model in here cannot be loaded \(no such file\)"
     with pytest.raises(MissingWeights, match=line), explained("here", "the model"):
         raise OSError("no such file\nand more")
+
+
+def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
+    folder = tmp_path / "deep" / "vit"
+    with replaced(folder) as place:
+        (place / "config.json").write_text("old")
+    with pytest.raises(OSError, match="no space"), replaced(folder) as place:
+        (place / "model.safetensors").write_text("half")
+        raise OSError("no space")
+    assert [file.name for file in folder.iterdir()] == ["config.json"]
+    with replaced(folder) as place:
+        assert not list(place.iterdir())
+        (place / "config.json").write_text("new")
+    assert (folder / "config.json").read_text() == "new"
+    assert [each.name for each in folder.parent.iterdir()] == ["vit"]

@@ -1,10 +1,11 @@
 from dataclasses import replace
+from math import pi
 
 import pytest
 import torch
 
 from models.geometry.camera import look_at
-from models.losses.viewpoints import excess, hypothesis
+from models.losses.viewpoints import camera, excess, hypothesis
 from models.prediction import Alternatives
 from tests.models.losses.test_reconstruction import SIZE, photo, square
 
@@ -45,3 +46,19 @@ def test_excess_is_measured_at_the_silhouettes_size_and_inside_the_picture() -> 
     unseen = replace(batch, valid=batch.mask)
     small = torch.ones(4, SIZE // 2, SIZE // 2)
     assert excess(small, torch.tensor([0]), unseen, 10.0, 100.0).abs().max() < 1e-5
+
+
+def test_a_camera_misses_by_its_angle_alone() -> None:
+    known = look_at(torch.tensor([0.5]), torch.tensor([0.2]))
+    batch = replace(photo(square(4, 8)), towards=known.T_camera_world[:, 2, :3])
+    further = look_at(torch.tensor([0.5]), torch.tensor([0.2]), 14.0, torch.tensor([[0.3, 0.1, 0.0]]))
+    behind = look_at(torch.tensor([0.5 + pi]), torch.tensor([-0.2]))
+    assert camera(known, batch).item() == camera(further, batch).item() == pytest.approx(0, abs=1e-6)
+    assert camera(behind, batch).item() == pytest.approx(2)
+    beside = look_at(torch.tensor([0.5]), torch.tensor([0.2 + pi / 3]))
+    assert camera(beside, batch).item() == pytest.approx(0.5)
+
+
+def test_photos_do_not_know_their_cameras() -> None:
+    with pytest.raises(ValueError, match=r"batch\.towards is None; only crops of procedural animals"):
+        camera(look_at(torch.zeros(1), torch.zeros(1)), photo(square(4, 8)))

@@ -4,14 +4,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.geometry.camera import view_word
+from models.geometry.camera import look_at, view_word
 from models.networks.encoder import EncoderConfig
 from models.networks.pose import PoseConfig, PoseNetwork, choose, facing, plausible, probabilities
 
 PAPER = PoseConfig(naive={2 / 140: 1.0, 4 / 140: 0.0}, best={6 / 140: 0.0, 8 / 140: 1.0 * 0.8}, view_trust=0.0)
 ALL = torch.ones(1, 4, dtype=torch.bool)
 KEYS = torch.randn(8, 6, 8, 8, generator=torch.Generator().manual_seed(0))
-UNKNOWN = torch.full((8,), -1)
 
 
 class Fixed(nn.Module):
@@ -46,7 +45,7 @@ def test_a_hypothesis_never_leaves_its_quadrant(hypothesis: int) -> None:
 @pytest.mark.parametrize(("hypothesis", "azimuth_deg"), ((0, -45), (1, 45), (2, 135), (3, -135)))
 def test_untrained_views_are_the_middles_of_the_quadrants(hypothesis: int, azimuth_deg: float) -> None:
     scores = tuple(0.0 if number == hypothesis else 1.0 for number in range(4))
-    camera = network(PoseConfig(), scores).eval()(KEYS, UNKNOWN, 1.0, None).camera
+    camera = network(PoseConfig(), scores).eval()(KEYS, ALL.expand(8, 4), 1.0, None).camera
     assert torch.allclose(camera.azimuth, torch.full((8,), radians(azimuth_deg)), atol=1e-5)
     assert camera.T_camera_world[0, :3, 3].tolist() == pytest.approx((0, 0, -10))
 
@@ -58,14 +57,14 @@ def test_extreme_raw_views_have_a_gradient() -> None:
 
 
 def test_shifts_stay_within_their_share_of_the_view() -> None:
-    camera = network(PoseConfig(shift=0.2, approach=0.5), shift=100.0).eval()(KEYS, UNKNOWN, 1.0, None).camera
+    camera = network(PoseConfig(shift=0.2, approach=0.5), shift=100.0).eval()(KEYS, ALL.expand(8, 4), 1.0, None).camera
     shift = camera.T_camera_world[0, :3, 3] + torch.tensor((0, 0, 10.0))
     assert shift.tolist() == pytest.approx((0.443, 0.443, 1.108), abs=1e-3)
 
 
 def test_elevation_comes_from_the_number_that_level_views_leave_unused() -> None:
-    flat = network(PoseConfig(elevation_deg=0), y=100.0).eval()(KEYS, UNKNOWN, 1.0, None).camera
-    high = network(PoseConfig(elevation_deg=30), y=100.0).eval()(KEYS, UNKNOWN, 1.0, None).camera
+    flat = network(PoseConfig(elevation_deg=0), y=100.0).eval()(KEYS, ALL.expand(8, 4), 1.0, None).camera
+    high = network(PoseConfig(elevation_deg=30), y=100.0).eval()(KEYS, ALL.expand(8, 4), 1.0, None).camera
     assert torch.allclose(flat.elevation, torch.zeros(8), atol=1e-6)
     assert torch.allclose(high.elevation, torch.full((8,), radians(30)), atol=1e-4)
     assert torch.allclose(high.azimuth, flat.azimuth, atol=1e-5)
@@ -104,11 +103,21 @@ def test_the_view_word_rules_out_quadrants() -> None:
     assert [view_word(0.9 * a) for a in middles[:2]] == ["front"] * 2
 
 
+def test_a_known_camera_leaves_its_own_quadrant() -> None:
+    azimuth = (torch.arange(24) + 0.5) / 24 * 2 * pi
+    camera = look_at(azimuth, torch.full((24,), 0.3))
+    allowed = plausible(torch.full((24,), -1), camera.T_camera_world[:, 2, :3])
+    assert (allowed.sum(-1) == 1).all() and (allowed.sum(0) == 6).all()
+    forward = camera.T_camera_world[:, :3, 2]
+    ours = facing(torch.zeros(24), torch.zeros(24), allowed.int().argmax(-1))
+    assert torch.equal(ours[:, (0, 2)].sign(), forward[:, (0, 2)].sign())
+
+
 @pytest.mark.parametrize("progress", (0.0, 0.2, 1.0))
 def test_training_never_tries_what_a_trusted_word_rules_out(progress: float) -> None:
     view = torch.tensor((0, 2)).repeat(4)
     for seed in range(10):
-        pose = network(PoseConfig()).train()(KEYS, view, progress, torch.Generator().manual_seed(seed))
+        pose = network(PoseConfig()).train()(KEYS, plausible(view), progress, torch.Generator().manual_seed(seed))
         assert (pose.hypothesis[view == 0] < 2).all() and (pose.hypothesis[view == 2] >= 2).all()
         assert (pose.probability >= 0).all()
 
@@ -138,13 +147,13 @@ def test_late_training_takes_the_best_four_times_out_of_five_and_more() -> None:
 
 
 def test_evaluation_takes_the_best_and_ignores_the_word() -> None:
-    pose = network(PoseConfig()).eval()(KEYS, torch.full((8,), 2), 0.0, None)
+    pose = network(PoseConfig()).eval()(KEYS, plausible(torch.full((8,), 2)), 0.0, None)
     assert (pose.hypothesis == 1).all() and (pose.score == 1).all()
 
 
 def test_a_real_head_learns_through_the_taken_hypothesis() -> None:
     built = PoseConfig().build(EncoderConfig(grid=8), 6).train()
-    pose = built(KEYS, UNKNOWN, 0.0, torch.Generator().manual_seed(0))
+    pose = built(KEYS, ALL.expand(8, 4), 0.0, torch.Generator().manual_seed(0))
     (pose.score.sum() + pose.camera.T_camera_world.sum()).backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in built.parameters())
     assert not pose.probability.requires_grad
@@ -152,15 +161,15 @@ def test_a_real_head_learns_through_the_taken_hypothesis() -> None:
 
 def test_training_says_what_the_word_rules_out_and_evaluation_ignores_it() -> None:
     view = torch.tensor([0, 1, 2, -1, 0, 1, 2, -1])
-    pose = network(PoseConfig(view_trust=0.8)).train()(KEYS, view, 0.5, torch.Generator().manual_seed(0))
+    pose = network(PoseConfig(view_trust=0.8)).train()(KEYS, plausible(view), 0.5, torch.Generator().manual_seed(0))
     assert torch.allclose(pose.alternatives.ruled_out[:4], 0.8 * (~plausible(view[:4])).float())
     assert pose.alternatives.score[0].tolist() == [3, 1, 2, 4]
-    assert network(PoseConfig()).eval()(KEYS, view, 0.5, None).alternatives is None
+    assert network(PoseConfig()).eval()(KEYS, plausible(view), 0.5, None).alternatives is None
 
 
 def test_the_taken_viewpoint_is_among_the_alternatives() -> None:
     view = torch.full((8,), -1)
-    pose = network(PoseConfig(), x=1.0, shift=0.5).train()(KEYS, view, 0.0, torch.Generator().manual_seed(0))
+    pose = network(PoseConfig(), x=1.0, shift=0.5).train()(KEYS, plausible(view), 0.0, torch.Generator().manual_seed(0))
     everywhere = pose.alternatives.camera.T_camera_world.view(8, 4, 4, 4)
     assert torch.equal(everywhere[torch.arange(8), pose.hypothesis], pose.camera.T_camera_world)
     assert (everywhere[:, 0] - everywhere[:, 2]).abs().amax((1, 2)).min() > 0.5

@@ -52,6 +52,14 @@ def test_mirroring_turns_every_map_and_gets_its_own_index() -> None:
     assert batch.index.tolist() == [2, 3]
 
 
+def test_a_mirrored_animal_is_seen_from_its_other_side() -> None:
+    towards = torch.tensor([[0.6, 0.0, 0.8], [0.0, 0.6, -0.8]])
+    crops = Crops([crop(0), crop(1)], 8, CPU, towards)
+    batch = crops.batch(torch.tensor([0, 0, 1]), torch.tensor([False, True, True]))
+    assert torch.equal(batch.towards, torch.tensor([[0.6, 0.0, 0.8], [-0.6, 0.0, 0.8], [0.0, 0.6, -0.8]]))
+    assert Crops([crop(0)], 8, CPU).batch(torch.tensor([0])).towards is None
+
+
 def test_inside_is_the_depth_in_the_mask() -> None:
     batch = Crops([crop(0)], 8, CPU).batch(torch.tensor([0]))
     assert batch.inside.max() == 2 / 8
