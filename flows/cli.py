@@ -24,8 +24,9 @@ Port = Annotated[int, typer.Option(help="port of the Prefect server on 127.0.0.1
 Category = Annotated[str, typer.Argument(help="a name in flows/categories: cow, horse, sheep")]
 Scale = Annotated[Literal["smoke", "laptop", "gpu", "paper"], typer.Option(help="how much of everything")]
 Photo = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="a picture of one whole animal")]
+Photos = Annotated[Path, typer.Argument(exists=True, help="a picture of one whole animal, or a folder of them")]
 Folder = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="photos; see tasks/foreign.py for the rest")]
-Output = Annotated[Path, typer.Option("--output", "-o", help="the file to write")]
+Output = Annotated[Path, typer.Option("--output", "-o", help="the file to write; for a folder of photos a folder")]
 Whose = Annotated[str, typer.Option("--category", help="whose newest model answers")]
 Size = Annotated[int, typer.Option(min=16, help="pixels along an edge")]
 Frames = Annotated[int, typer.Option(min=2)]
@@ -75,18 +76,42 @@ def run(category: Category, scale: Scale = "laptop", root: Root = "data", port: 
 
 @app.command()
 def reconstruct(
-    photo: Photo, output: Output, category: Whose = "cow", root: Root = "data", texture: Annotated[int, Texels] = 512
+    photo: Photos, output: Output, category: Whose = "cow", root: Root = "data", texture: Annotated[int, Texels] = 512
 ) -> None:
-    """A photo to a rigged, textured, animated animal: OUTPUT.glb, or OUTPUT.obj with its texture."""
+    """A photo to a rigged, textured, animated animal: OUTPUT.glb, or OUTPUT.obj with its texture.
+
+    A folder of photos to the folder OUTPUT: for each a mesh, a mask, a camera and more (see tasks/reconstruct.py).
+    """
     from storage.glb import glb
     from storage.meshes import obj
 
+    if photo.is_dir():
+        return _all_of(photo, output, category, root)
     _check(output, ".glb", ".obj")
     found = _answered(photo, category, root).asset(texture)
     written = {output.name: glb(found)} if output.suffix == ".glb" else obj(replace(found, name=output.stem))
     for name, data in written.items():
         files.put(str(output.with_name(name)), data)
         console.print(f"{output.with_name(name)}  {len(data) / 1024:.0f} KB")
+    return None
+
+
+def _all_of(folder: Path, output: Path, category: str, root: str) -> None:
+    from rich.progress import track
+
+    from tasks.photos import pictures
+    from tasks.reconstruct import reconstruct_folder
+
+    if output.suffix or output.is_file():
+        raise ValueError(f"{output}: {folder} is a folder; give the name of a folder to write to")
+    answers = reconstruct_folder(folder, output, category, root)
+    told = list(track(answers, "reconstructing", total=len(pictures(folder)), console=console))
+    skipped = [(name, reason) for name, reason in told if reason]
+    for name, reason in skipped:
+        console.print(f"skipped {name}: {reason}")
+    console.print(f"{output}  {len(told) - len(skipped)} animals, {len(skipped)} photos skipped")
+    if len(skipped) == len(told):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -119,7 +144,9 @@ def evaluate(folder: Folder, category: Whose = "cow", root: Root = "data") -> No
     from tasks.foreign import examined
 
     with console.status("looking at the photos"):
-        found = examined(folder, category, root)
+        found, skipped = examined(folder, category, root)
+    for reason in skipped:
+        console.print(f"skipped {reason}")
     for row in found.rows:
         for method, score in row.scores.items():
             console.print(f"{row.metric:28} {method:24} {score.mean:10.4g} {row.unit} ({score.count} values)")
@@ -154,11 +181,12 @@ def _film(kind: "Film", photo: Path, output: Path, category: str, root: str, siz
 
 
 def _answered(photo: Path, category: str, root: str) -> "Answer":
-    from tasks.answer import answer, opened
+    from tasks.answer import answer
+    from tasks.photos import known_mask, opened
 
-    pixels = opened(photo)
+    pixels, mask = opened(photo), known_mask(photo)
     with console.status("loading the model, looking at the photo"):
-        return answer(pixels, category, root)
+        return answer(pixels, category, root, mask=mask)
 
 
 def _check(output: Path, *suffixes: str) -> None:

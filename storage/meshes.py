@@ -91,6 +91,15 @@ def obj(asset: Asset) -> dict[str, bytes]:
     }
 
 
+def plain_obj(vertices: Array, faces: Array) -> bytes:
+    """Vertices and triangles alone, in their order."""
+    text = StringIO()
+    text.write("# farm3d, y up\n")
+    np.savetxt(text, vertices, "v %.6f %.6f %.6f")
+    np.savetxt(text, faces + 1, "f %d %d %d")
+    return text.getvalue().encode()
+
+
 def read_mesh(data: bytes, kind: str) -> tuple[Array, Array]:
     """Vertices and triangles of a foreign `obj`, `glb`, `ply` or `stl`; several parts become one."""
     import trimesh

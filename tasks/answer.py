@@ -1,12 +1,11 @@
 """What the newest model of a category makes of somebody's photo."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from models import film
 from models.asset import asset
@@ -55,15 +54,17 @@ class Newest:
     """Pixels along an edge of the crops that it was trained on."""
 
 
-def answer(photo: np.ndarray, category: str, root: str, device: Device = "auto") -> Answer:
-    """The animal in a photo (height, width, 3), by the model that was published last.
+def answer(
+    photo: np.ndarray, category: str, root: str, device: Device = "auto", mask: np.ndarray | None = None
+) -> Answer:
+    """The animal in a photo (height, width, 3), under the mask if there is one, by the model that was published last.
 
     Raises MissingModel if none was published, NothingKept if there is no such animal in the photo.
     """
     last = newest(category, root)
     with place(device) as where:
         ours = reconstructor(last.model, where)
-        samples: Any = [cropped(photo, last.recipe, where)]
+        samples: Any = [cropped(photo, last.recipe, where, mask)]
         batch = Crops(samples, last.size, torch_device(where)).batch(torch.tensor([0]))
         return Answer(category, ours, ours.predict(batch))
 
@@ -83,17 +84,6 @@ def newest(category: str, root: str) -> Newest:
     snapshot = snapshots.read(store.dataset(category, bundle.about["snapshot"]))
     model = store.model(category, release.run)
     return Newest(model, CropRecipe.model_validate(snapshot.config), recipe_of(model).training.size)
-
-
-def opened(path: Path) -> np.ndarray:
-    """A picture file as RGB.
-
-    Raises ValueError if it is none.
-    """
-    try:
-        return np.array(Image.open(path).convert("RGB"))
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise ValueError(f"{path}: cannot be read as a picture; give a JPEG, PNG or WebP file") from error
 
 
 def cropped(photo: np.ndarray, recipe: CropRecipe, where: str, mask: np.ndarray | None = None) -> Cropped:

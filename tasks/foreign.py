@@ -1,7 +1,7 @@
 """Somebody's own photos as an examination: a folder of pictures, beside each as much of the truth as is known.
 
 cow7.jpg (.jpeg .png .webp)   one whole animal
-cow7.mask.png                 white on the animal; else the segmenter looks for it
+cow7.mask.png                 white on the animal; else its transparency tells, or the segmenter looks
 cow7.obj (.glb .ply .stl)     the posed animal, y up, head at +z, any scale
 cow7.json                     {"keypoints": [[x, y], ...], "seen": [true, ...]} in pixels, the same order in every file
 """
@@ -14,16 +14,18 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from models.errors import Farm3dError
+from models.filters.crop import Cropped
 from models.geometry.mesh import Mesh
 from models.metrics import Evaluation, EvaluationConfig, evaluate
 from models.metrics.examples import Example
 from models.training.batch import Crops
 from storage.meshes import read_mesh
-from tasks.answer import Cropped, Newest, cropped, newest, opened
+from tasks.answer import Newest, cropped, newest
 from tasks.machine import Device, place
+from tasks.photos import known_mask, opened, pictures
 from tasks.trained import reconstructor
 
-PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 MESHES = (".obj", ".glb", ".ply", ".stl")
 
 
@@ -36,26 +38,28 @@ class Keypoints(BaseModel):
     seen: list[bool]
 
 
-def examined(folder: Path, category: str, root: str, device: Device = "auto") -> Evaluation:
-    """The newest model of a category on a folder of photos.
+def examined(folder: Path, category: str, root: str, device: Device = "auto") -> tuple[Evaluation, list[str]]:
+    """The newest model of a category on a folder of photos, and why some of them were skipped.
 
-    Raises ValueError if there is no picture in it, or for a file that cannot be read.
+    Raises ValueError if there is no picture in it, or none that can be used.
     """
-    last = newest(category, root)
-    photos = sorted(
-        path for path in folder.iterdir() if path.suffix.lower() in PICTURES and ".mask" not in path.suffixes
-    )
-    if not photos:
-        raise ValueError(f"{folder}: has no picture; give a folder with files that end in {', '.join(PICTURES)}")
+    last, photos = newest(category, root), pictures(folder)
+    examples: list[Example] = []
+    skipped: list[str] = []
     with place(device) as where:
-        examples = [_example(photo, number, last, where) for number, photo in enumerate(photos)]
-        return evaluate({last.model.run: reconstructor(last.model, where)}, examples, EvaluationConfig())
+        for photo in photos:
+            try:
+                examples.append(_example(photo, last, where))
+            except (ValueError, Farm3dError) as error:
+                skipped.append(f"{photo.name}: {error}")
+        if not examples:
+            raise ValueError(f"{folder}: no picture can be used; {'; '.join(skipped)}")
+        found = evaluate({last.model.run: reconstructor(last.model, where)}, examples, EvaluationConfig())
+    return found, skipped
 
 
-def _example(photo: Path, number: int, last: Newest, where: str) -> Example:
-    beside = photo.with_suffix(".mask.png")
-    mask = opened(beside).mean(-1) > 127 if beside.exists() else None
-    crop = cropped(opened(photo), last.recipe, where, mask)
+def _example(photo: Path, last: Newest, where: str) -> Example:
+    crop = cropped(opened(photo), last.recipe, where, known_mask(photo))
     samples: Any = [crop]
     batch = Crops(samples, last.size, torch.device("cpu")).batch(torch.tensor([0]))
     points, seen = _keypoints(photo.with_suffix(".json"), crop)

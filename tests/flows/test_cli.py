@@ -102,7 +102,7 @@ class Found:
 
 @pytest.fixture
 def photo(tmp_path, monkeypatch):
-    monkeypatch.setattr("tasks.answer.answer", lambda pixels, category, root: Found())
+    monkeypatch.setattr("tasks.answer.answer", lambda pixels, category, root, mask: Found())
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "photo.jpg")
     return tmp_path / "photo.jpg"
 
@@ -112,6 +112,22 @@ def test_a_photo_becomes_a_glb(photo, tmp_path, monkeypatch):
     code, output = said("reconstruct", str(photo), "-o", str(tmp_path / "cow.glb"), "--texture", "64")
     assert code == 0 and "cow.glb" in output
     assert (tmp_path / "cow.glb").read_bytes() == b"asset with 64 texels"
+
+
+def test_a_folder_of_photos_becomes_a_folder_of_animals(photo, tmp_path, monkeypatch):
+    told = {"photo": None, "torn.jpg": "cannot be read"}
+    monkeypatch.setattr("tasks.reconstruct.reconstruct_folder", lambda *_: iter(told.items()))
+    code, output = said("reconstruct", str(tmp_path), "-o", str(tmp_path / "animals"))
+    assert code == 0 and "skipped torn.jpg: cannot be read" in output and "1 animals, 1 photos skipped" in output
+    told["photo"] = "no cow was found"
+    assert said("reconstruct", str(tmp_path), "-o", str(tmp_path / "animals"))[0] == 1
+
+
+def test_a_folder_of_photos_does_not_fit_into_a_file(photo, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["farm3d", "reconstruct", str(tmp_path), "-o", str(tmp_path / "cow.glb")])
+    with pytest.raises(SystemExit):
+        main()
+    assert "is a folder; give the name of a folder to write to" in capsys.readouterr().out.replace("\n", "")
 
 
 @pytest.mark.parametrize("verb", ["turntable", "animate", "relight"])
@@ -144,6 +160,6 @@ def test_the_data_set_says_what_was_dropped(tmp_path, monkeypatch):
 def test_a_folder_is_examined(tmp_path, monkeypatch):
     score = SimpleNamespace(mean=71.25, count=3)
     row = SimpleNamespace(metric="mask IoU", unit="%", scores={"smoke-1": score})
-    monkeypatch.setattr("tasks.foreign.examined", lambda folder, category, root: SimpleNamespace(rows=[row]))
+    monkeypatch.setattr("tasks.foreign.examined", lambda *_: (SimpleNamespace(rows=[row]), ["b.jpg: torn"]))
     code, output = said("evaluate", str(tmp_path))
-    assert code == 0 and "mask IoU" in output and "71.25 % (3 values)" in output
+    assert code == 0 and "mask IoU" in output and "71.25 % (3 values)" in output and "skipped b.jpg: torn" in output

@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
-from PIL import Image
 
 from models.errors import MissingModel, NothingKept
 from storage.glb import glb
 from tasks import answer as module
-from tasks.answer import answer, cropped, opened
+from tasks.answer import answer, cropped
 from tests.tasks.material import CROPS, Drawn, Red
 
 
@@ -38,15 +37,3 @@ def test_a_photo_without_an_animal_is_refused(release):
 def test_without_a_model_it_says_how_to_get_one(tmp_path):
     with pytest.raises(MissingModel, match="no model of 'horse' was published; train one with `farm3d run horse`"):
         answer(large(1), "horse", str(tmp_path), "cpu")
-
-
-def test_any_picture_file_is_read_as_rgb(tmp_path):
-    Image.fromarray(np.full((4, 6), 7, np.uint8)).save(tmp_path / "grey.png")
-    assert opened(tmp_path / "grey.png").shape == (4, 6, 3)
-
-
-@pytest.mark.parametrize("data", [b"", b"not a picture", b"\xff\xd8\xff\xe0 torn"])
-def test_a_corrupt_picture_is_named_with_a_remedy(tmp_path, data):
-    (tmp_path / "photo.jpg").write_bytes(data)
-    with pytest.raises(ValueError, match=r"photo.jpg: cannot be read as a picture; give a JPEG, PNG or WebP file"):
-        opened(tmp_path / "photo.jpg")

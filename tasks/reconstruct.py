@@ -1,0 +1,144 @@
+"""A folder of photos to a folder of animals, as files that other programs read.
+
+NAME.obj             the posed mesh in the object frame: y up, head at +z
+NAME_mask.png        its silhouette in the photo
+NAME.json            camera, light, crop box, and the digest of the weights
+NAME_vertices.npz    `pixels` (vertices, 2): columns and rows in the photo; `visible` (vertices,)
+NAME_overlay.jpg     the silhouette over the photo
+NAME_views.jpg       the animal from its front, sides and back
+
+All animals of one model have the same vertices in the same order, so a point is carried from one photo to another by
+its vertex.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from math import degrees
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from models import film
+from models.errors import Farm3dError
+from models.filters.crop import Cropped
+from models.framing import Frame
+from models.geometry.mesh import Mesh
+from models.metrics.keypoints import visible_vertices
+from models.prediction import Prediction
+from models.reconstruction import AnimalReconstructor, picked
+from models.rendering.deferred import visible_faces
+from models.training.batch import Crops
+from storage import bundles, files, layout
+from storage.meshes import plain_obj
+from storage.pictures import jpeg, png
+from tasks.answer import Newest, cropped, newest
+from tasks.machine import Device, place, torch_device
+from tasks.photos import known_mask, opened, pictures
+from tasks.trained import reconstructor
+
+TOGETHER = 8
+VIEW_PX = 192
+AZIMUTHS = (0.4, 1.97, 3.54, 5.11)
+"""Of the novel views, in radians."""
+VISIBLE_PX = 256
+"""Pixels of the crop on which visibility is decided: a vertex is visible if one of its faces owns a pixel."""
+TINT = (60, 220, 90)
+CAMERA = "OpenGL axes: x right, y up, looks along -z; u = cx - fx x / z, v = cy + fy y / z"
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One picture and the animal cut out of it."""
+
+    name: str
+    pixels: np.ndarray
+    crop: Cropped
+
+
+def reconstruct_folder(
+    folder: Path, output: Path, category: str, root: str, device: Device = "auto"
+) -> Iterator[tuple[str, str | None]]:
+    """Write every photo's animal; yields file names with None, or with the reason why one was skipped.
+
+    Raises ValueError if there is no picture, MissingModel if no model was published.
+    """
+    last, photos = newest(category, root), pictures(folder)
+    with place(device) as where:
+        ours = reconstructor(last.model, where)
+        for start in range(0, len(photos), TOGETHER):
+            found: list[Photo] = []
+            for path in photos[start : start + TOGETHER]:
+                try:
+                    found.append(_photo(path, last, where))
+                except (ValueError, Farm3dError) as error:
+                    yield path.name, str(error)
+            if found:
+                _write(found, ours, last, output, torch_device(where))
+            yield from ((each.name, None) for each in found)
+
+
+def _photo(path: Path, last: Newest, where: str) -> Photo:
+    pixels = opened(path)
+    return Photo(path.stem, pixels, cropped(pixels, last.recipe, where, known_mask(path)))
+
+
+def _write(
+    photos: Sequence[Photo], ours: AnimalReconstructor, last: Newest, output: Path, device: torch.device
+) -> None:
+    samples: Any = [each.crop for each in photos]
+    batch = Crops(samples, last.size, device).batch(torch.arange(len(samples)))
+    prediction = ours.predict(batch)
+    clip, faces = prediction.camera.to_clip(prediction.mesh.vertices), prediction.mesh.faces
+    seen = visible_faces(ours.renderer.rasterize(clip, faces, VISIBLE_PX).face, len(faces)).cpu().numpy()
+    weights = bundles.committed(layout.model(last.model))
+    digest = weights.files["animal.safetensors"].sha256 if weights else ""
+    for row, photo in enumerate(photos):
+        contents = _files(photo, ours, picked(prediction, row), seen[row], {"model": last.model.run, "weights": digest})
+        for name, data in contents.items():
+            files.put(str(output / f"{photo.name}{name}"), data)
+
+
+def _files(
+    photo: Photo, ours: AnimalReconstructor, one: Prediction, seen: np.ndarray, about: dict[str, str]
+) -> dict[str, bytes]:
+    height, width = photo.pixels.shape[:2]
+    frame = Frame(width, height, photo.crop.box)
+    vertices, faces = one.mesh.vertices, one.mesh.faces
+    mask = frame.silhouette(ours.renderer, Mesh(vertices, faces), one.camera).cpu().numpy()
+    pixels = frame.pixels(one.camera.project(vertices)[0]).cpu().numpy().astype(np.float32)
+    visible = visible_vertices(faces.cpu().numpy(), seen, vertices.shape[1])
+    tinted = np.where(mask[..., None], (photo.pixels // 2 + np.array(TINT, np.uint8) // 2), photo.pixels)
+    points = BytesIO()
+    np.savez_compressed(points, pixels=pixels, visible=visible)
+    said = {
+        "T_camera_world": one.camera.T_camera_world[0].tolist(),
+        "intrinsics": {**frame.intrinsics(one.camera.fov), "width": width, "height": height},
+        "camera": CAMERA,
+        "azimuth_deg": degrees(one.camera.azimuth.item()),
+        "elevation_deg": degrees(one.camera.elevation.item()),
+        "light": {
+            "direction_camera": one.light.direction[0].tolist(),
+            "ambient": one.light.ambient.item(),
+            "diffuse": one.light.diffuse.item(),
+        },
+        "crop": dict(zip(("x", "y", "width", "height"), photo.crop.box, strict=True)),
+        **about,
+    }
+    return {
+        ".obj": plain_obj(vertices[0].cpu().numpy(), faces.cpu().numpy()),
+        "_mask.png": png(mask.astype(np.uint8) * 255),
+        ".json": json.dumps(said, indent=1).encode(),
+        "_vertices.npz": points.getvalue(),
+        "_overlay.jpg": jpeg(tinted.astype(np.uint8)),
+        "_views.jpg": jpeg(_views(ours, one)),
+    }
+
+
+def _views(ours: AnimalReconstructor, one: Prediction) -> np.ndarray:
+    many = picked(one, 0, len(AZIMUTHS))
+    shown = ours.render(many, VIEW_PX, film.framed(many, torch.tensor(AZIMUTHS)), film.studio(len(AZIMUTHS)))
+    return np.concatenate(list(film.on_white(shown)), 1)
