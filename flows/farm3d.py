@@ -3,7 +3,7 @@
 from prefect import flow
 
 from flows.dataset import dataset
-from flows.plan import PlanChanges, load_plan
+from flows.plan import Plan, PlanChanges, load_plan
 from flows.scales import Scale
 from storage.records import ReleaseRef
 from tasks.evaluate import evaluate
@@ -26,7 +26,11 @@ def farm3d(
         root: folder or address of all data, as data or s3://bucket/farm3d
         changes: what this run does otherwise than its scale, as {"training": {"steps": 5000}}
     """
-    plan = load_plan(category, scale, root, changes)
+    return story(load_plan(category, scale, root, changes))
+
+
+def story(plan: Plan) -> ReleaseRef:
+    """Data set, training, measurement, release."""
     crops = dataset(plan)
     model = train(plan.model(crops), crops, plan.model_recipe, plan.device)
     measured = evaluate([model], crops, plan.truth, plan.evaluation, plan.device)

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
 
 from models.category import Category, Skeleton
 from models.config import Config
@@ -21,6 +22,7 @@ from models.prediction import Batch, Camera, Light, Prediction, Rendering
 from models.rendering import Renderer, deferred
 from models.schedule import Share
 
+RGB = 3
 TREE_KEPT = 0.01
 """Legs hang on the same spine bones for this share of the run, as long as an epoch of the paper's."""
 
@@ -58,7 +60,7 @@ class Animal(nn.Module):
         self.config, self.skeleton = config, skeleton
         encoder, code = config.encoder, config.encoder.code
         self.tokens = encoder.build(vit)
-        self.out_code = encoder.head(vit.channels, code)
+        self.out_code = encoder.head(vit.channels + RGB, code)
         self.key_code = encoder.head(vit.channels, code)
         self.prior = config.prior.build()
         self.pose = config.pose.build(encoder, vit.channels)
@@ -74,7 +76,9 @@ class Animal(nn.Module):
         In training the grid is jittered and a viewpoint hypothesis drawn, all from `generator`.
         """
         out, keys = self.tokens(batch, self.training)
-        texture_code, key_code = self.out_code(out), self.key_code(keys)
+        # Tokens are trained to ignore colour; the texture needs to see it.
+        colours = 2 * adaptive_avg_pool2d(batch.image.movedim(-1, 1), self.config.encoder.grid) - 1
+        texture_code, key_code = self.out_code(torch.cat((out, colours), 1)), self.key_code(keys)
         prior = self.prior.mesh(progress, generator)
         pose = self.pose(keys, plausible(batch.view, batch.towards), progress, generator)
         deformation, vertices = None, prior.vertices
