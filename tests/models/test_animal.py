@@ -77,6 +77,17 @@ def test_a_photo_gives_the_same_animal_in_any_company(animal: Animal) -> None:
     assert torch.equal(every.hypothesis[order], some.hypothesis)
 
 
+def test_the_texture_sees_colours_that_the_tokens_do_not() -> None:
+    class Blind(PatchVit):
+        def tokens(self, images: Tensor) -> tuple[Tensor, Tensor]:
+            return super().tokens(torch.ones_like(images))
+
+    torch.manual_seed(0)
+    seen = CONFIG.build(CATEGORY, Blind()).eval()(photos(2), LATE)
+    assert (seen.texture_code[0] - seen.texture_code[1]).abs().max() > 1e-3
+    assert torch.equal(*seen.camera.T_camera_world)
+
+
 def test_training_draws_everything_from_its_generator(animal: Animal) -> None:
     first, again, other = (animal(photos(), 0.0, random(seed)) for seed in (0, 0, 1))
     assert torch.equal(first.mesh.vertices, again.mesh.vertices) and torch.equal(first.hypothesis, again.hypothesis)
