@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.console import Console
 
+from flows import cli_dataset
 from flows.launcher import PORT, Launcher
 from models.errors import Farm3dError
 from storage import files, layout
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tasks.answer import Answer, Film
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="From one word to a rigged 3D animal.")
+app.add_typer(cli_dataset.app, name="dataset")
 console = Console(highlight=False, soft_wrap=True)
 
 Port = Annotated[int, typer.Option(help="port of the Prefect server on 127.0.0.1")]
@@ -150,23 +152,6 @@ def evaluate(folder: Folder, category: Whose = "cow", root: Root = "data") -> No
     for row in found.rows:
         for method, score in row.scores.items():
             console.print(f"{row.metric:28} {method:24} {score.mean:10.4g} {row.unit} ({score.count} values)")
-
-
-@app.command()
-def dataset(category: Category, root: Root = "data") -> None:
-    """The newest snapshot of a category: how many pictures were made, and why some were dropped."""
-    from storage import snapshots
-
-    store = Store(root)
-    numbers = snapshots.numbers(store.root, category)
-    if not numbers:
-        raise ValueError(f"{store.root}: there is no data set of {category!r}; make one with `farm3d run {category}`")
-    found = snapshots.read(store.dataset(category, numbers[-1]))
-    console.print(
-        f"{category}, snapshot {found.id}: {found.kept} of {found.rows} photos kept in {len(found.shards)} shards"
-    )
-    for reason, count in sorted(found.reasons.items()):
-        console.print(f"  dropped: {reason}  {count}")
 
 
 def _film(kind: "Film", photo: Path, output: Path, category: str, root: str, size: int, frames: int) -> None:

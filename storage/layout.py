@@ -90,9 +90,14 @@ def latest(root: str, category: str) -> str:
     return f"{snapshots(root, category)}/LATEST"
 
 
+def recipes(root: str, category: str, stage: Stage) -> str:
+    """The folder of all recipes of one stage."""
+    return f"{root}/{category}/{stage}"
+
+
 def shards(root: str, category: str, stage: Stage, digest: str) -> str:
     """The folder of all shards of one recipe."""
-    return f"{root}/{category}/{stage}/{digest}"
+    return f"{recipes(root, category, stage)}/{digest}"
 
 
 def run(ref: ModelRef) -> str:

@@ -26,11 +26,15 @@ class Samples:
 
     def __getitem__(self, number: int) -> Sample:
         """The sample, read from the disk."""
-        row, tar = self.rows[number], self.tars[number]
-        with open(tar, "rb") as file:
-            parts = {name: os.pread(file.fileno(), size, offset) for name, offset, size in shards.stored(row)}
-        sample = decoded(row, parts, str(tar))
+        row = self.rows[number]
+        sample = decoded(row, self.members(number), str(self.tars[number]))
         return replace(sample, view=self.views.index(row.view) if row.view in self.views else -1)
+
+    def members(self, number: int) -> dict[str, bytes]:
+        """The sample's files by extension, as they are stored."""
+        with open(self.tars[number], "rb") as file:
+            stored = shards.stored(self.rows[number])
+            return {name: os.pread(file.fileno(), size, offset) for name, offset, size in stored}
 
     def __iter__(self) -> Iterator[Sample]:
         """All of them in order."""

@@ -149,14 +149,6 @@ def test_a_photo_that_is_not_there_is_a_usage_error(tmp_path):
     assert code == 2 and "does not exist" in output
 
 
-def test_the_data_set_says_what_was_dropped(tmp_path, monkeypatch):
-    snapshot = SimpleNamespace(id=4, kept=7, rows=9, shards=(1,), reasons={"border": 2})
-    monkeypatch.setattr("storage.snapshots.numbers", lambda root, category: [3, 4])
-    monkeypatch.setattr("storage.snapshots.read", lambda ref: snapshot)
-    code, output = said("dataset", "cow", "--root", str(tmp_path))
-    assert code == 0 and "snapshot 4: 7 of 9 photos kept" in output and "border  2" in output
-
-
 def test_a_folder_is_examined(tmp_path, monkeypatch):
     score = SimpleNamespace(mean=71.25, count=3)
     row = SimpleNamespace(metric="mask IoU", unit="%", scores={"smoke-1": score})

@@ -1,0 +1,61 @@
+import pytest
+from typer.testing import CliRunner
+
+from flows.cli import app
+from storage import layout, shards, snapshots
+from storage.layout import Store
+from storage.records import digest
+from tests.storage.material import RECIPE, flip, samples
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Two snapshots of cows."""
+    store = Store(str(tmp_path / "data"))
+    refs = [store.curated("cow", digest(RECIPE), index) for index in range(2)]
+    for index, ref in enumerate(refs):
+        shards.write(ref, samples(3, first=10 * index), RECIPE)
+        snapshots.commit([ref])
+    return store.root
+
+
+def said(*arguments):
+    answer = CliRunner().invoke(app, ["dataset", *arguments])
+    return answer.exit_code, answer.output
+
+
+def test_all_snapshots_are_listed(root):
+    code, output = said("list", "--root", root)
+    assert code == 0 and "cow 1: 2 of 3 photos kept" in output and "cow 2: 4 of 6 photos kept" in output
+
+
+def test_a_snapshot_says_what_is_in_it_and_what_was_dropped(root):
+    code, output = said("show", "cow", "--root", root)
+    assert code == 0 and "snapshot 2: 4 of 6 photos kept in 2 shards" in output and "dropped: too small  2" in output
+    assert "view: " in output and " %" in output
+    assert "snapshot 1: 2 of 3" in said("show", "cow", "--root", root, "--snapshot", "1")[1]
+
+
+def test_the_difference_of_two_snapshots_is_told(root):
+    code, output = said("diff", "cow", "1", "2", "--root", root)
+    assert code == 0 and "added: 3 samples, 2 of them kept" in output and "removed: 0" in output
+
+
+def test_a_flipped_byte_fails_and_is_repaired(root):
+    assert said("verify", "cow", "--root", root) == (0, "cow: every byte is what was committed\n")
+    flip(layout.tar(Store(root).curated("cow", digest(RECIPE), 1)), 700)
+    code, output = said("verify", "cow", "--root", root, "--repair")
+    assert code == 1 and "00001.tar" in output and "moved to quarantine" in output
+    assert len(shards.quarantined(root, "cow")) == 1
+
+
+def test_crops_are_exported(root, tmp_path):
+    code, output = said("export", "cow", str(tmp_path / "out"), "--root", root)
+    kept = [len(list((tmp_path / "out" / split).glob("*.jpg"))) for split in ("train", "validation")]
+    assert code == 0 and f"{kept[0]} train, {kept[1]} validation" in output and sum(kept) == 4
+
+
+def test_a_category_without_data_is_refused(root):
+    answer = CliRunner().invoke(app, ["dataset", "show", "horse", "--root", root])
+    assert isinstance(answer.exception, ValueError)
+    assert "no data set of 'horse'; make one with `farm3d run horse`" in str(answer.exception)
