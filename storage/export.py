@@ -1,7 +1,7 @@
 """A snapshot as plain files that other programs read.
 
 <folder>/<split>/<key>.jpg  <key>.mask.png     the kept crops, byte by byte as the shards hold them
-                 metadata.jsonl                columns for Hugging Face `datasets`, which reads the folder as an imagefolder
+                 metadata.jsonl                columns for Hugging Face `datasets` (an imagefolder)
                  coco.json                     the same crops and masks for COCO readers
 """
 
