@@ -1,0 +1,80 @@
+"""Any `transformers` model for universal segmentation: Mask2Former, MaskFormer, OneFormer; pip alone suffices.
+
+The class names are the model's own (`config.id2label`): COCO models know cow, horse and sheep.
+"""
+
+# The libraries' types are too loose to check against.
+# pyright: reportPrivateImportUsage=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
+
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from numpy import ndarray
+from pydantic import Field
+
+from models.config import Config
+from models.segmenters.pointrend import Instance
+from models.weights import digest, explained, locate, without_bars
+
+
+class TransformersConfig(Config):
+    """Which model, and from which score on an animal counts."""
+
+    kind: Literal["transformers"] = "transformers"
+    model: str = Field(
+        default="facebook/mask2former-swin-large-coco-instance", description="folder or hub id of a segmentation model"
+    )
+    revision: str | None = Field(default=None, description="commit or tag of a hub model")
+    score: float = Field(default=0.5, ge=0, le=1, description="instances below this score are not kept")
+
+    def digest(self) -> str:
+        """What the masks depend on besides this config."""
+        return digest(locate(self.model), self.revision)
+
+    def build(self, device: torch.device) -> "TransformersSegmenter":
+        """Raises MissingWeights where the model is absent or broken."""
+        from transformers import AutoImageProcessor, AutoModelForUniversalSegmentation
+
+        model = locate(self.model)
+        without_bars()
+        with explained(model, "the segmentation model"):
+            processor = AutoImageProcessor.from_pretrained(model, revision=self.revision)
+            network = AutoModelForUniversalSegmentation.from_pretrained(model, revision=self.revision)
+        return TransformersSegmenter(self, processor, network.to(device).eval())
+
+
+class TransformersSegmenter:
+    """A loaded model with its own preparation of pictures."""
+
+    def __init__(self, config: TransformersConfig, processor: Any, network: Any) -> None:  # noqa: ANN401  no types
+        """Both as `transformers` loads them."""
+        self.config, self.processor, self.network = config, processor, network
+        self.names: dict[int, str] = {int(number): name for number, name in network.config.id2label.items()}
+
+    @torch.no_grad()
+    def segment(self, images: UInt8[ndarray, "batch height width 3"], classes: tuple[str, ...]) -> list[list[Instance]]:
+        """The instances of these classes in every picture, likeliest first.
+
+        Raises ValueError for a class that the model does not know.
+        """
+        unknown = [name for name in classes if name not in self.names.values()]
+        if unknown:
+            known = ", ".join(sorted(set(self.names.values())))
+            raise ValueError(f"segment_as: {unknown[0]!r} is no class of {self.config.model}; they are {known}")
+        asked = self.processor(images=list(images), return_tensors="pt").to(self.network.device)
+        found = self.processor.post_process_instance_segmentation(
+            self.network(**asked), threshold=self.config.score, target_sizes=[images.shape[1:3]] * len(images)
+        )
+        return [self._instances(each, classes) for each in found]
+
+    def _instances(self, found: dict[str, Any], classes: tuple[str, ...]) -> list[Instance]:
+        places = np.asarray(found["segmentation"].cpu())
+        kept = [
+            Instance(places == each["id"], float(each["score"]), self.names[each["label_id"]])
+            for each in found["segments_info"]
+            if self.names[each["label_id"]] in classes
+        ]
+        return sorted((each for each in kept if each.mask.any()), key=lambda instance: -instance.score)
