@@ -37,11 +37,11 @@ QUADRUPED = Category(name="quadruped", segment_as=("quadruped",))
 class QuadrupedTraining(Config):
     """What it learns from, and how."""
 
-    crops: int = Field(default=6000, ge=1, description="animals cut out of the first photos")
-    animal: AnimalConfig = AnimalConfig(encoder=EncoderConfig(remembered=12000))
+    crops: int = Field(default=9000, ge=1, description="animals cut out of the first photos")
+    animal: AnimalConfig = AnimalConfig(encoder=EncoderConfig(remembered=18000))
     method: MagicPonyConfig = MagicPonyConfig(uncovered=Schedule(30.0))
     camera: Schedule = Field(default=Schedule(10.0), description="weight of the error of the camera's direction")
-    training: TrainingConfig = TrainingConfig(steps=6000)
+    training: TrainingConfig = TrainingConfig(steps=8000, batch=16)
 
 
 def train_quadruped(
