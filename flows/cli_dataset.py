@@ -89,4 +89,4 @@ def _mix(index: list[catalogue.SampleRow], name: str) -> str:
     """Shares of the kept samples by one of their words."""
     kept = [getattr(row, name) for row in index if row.kept]
     counts = {word: kept.count(word) for word in dict.fromkeys(kept)}
-    return ", ".join(f"{word} {100 * count // len(kept)} %" for word, count in sorted(counts.items()))
+    return ", ".join(f"{word} {round(100 * count / len(kept))} %" for word, count in sorted(counts.items()))
