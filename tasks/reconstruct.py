@@ -26,7 +26,6 @@ from models import film
 from models.errors import Farm3dError
 from models.filters.crop import Cropped
 from models.framing import Frame
-from models.geometry.mesh import Mesh
 from models.metrics.keypoints import visible_vertices
 from models.prediction import Prediction
 from models.reconstruction import AnimalReconstructor, picked
@@ -69,6 +68,8 @@ def reconstruct_folder(
     last, photos = newest(category, root), pictures(folder)
     with place(device) as where:
         ours = reconstructor(last.model, where)
+        bundle = bundles.committed(layout.model(last.model))
+        about = {"model": last.model.run, "weights": bundle.files["animal.safetensors"].sha256 if bundle else ""}
         for start in range(0, len(photos), TOGETHER):
             found: list[Photo] = []
             for path in photos[start : start + TOGETHER]:
@@ -77,7 +78,7 @@ def reconstruct_folder(
                 except (ValueError, Farm3dError) as error:
                     yield path.name, str(error)
             if found:
-                _write(found, ours, last, output, torch_device(where))
+                _write(found, ours, last.size, output, where, about)
             yield from ((each.name, None) for each in found)
 
 
@@ -87,17 +88,15 @@ def _photo(path: Path, last: Newest, where: str) -> Photo:
 
 
 def _write(
-    photos: Sequence[Photo], ours: AnimalReconstructor, last: Newest, output: Path, device: torch.device
+    photos: Sequence[Photo], ours: AnimalReconstructor, size: int, output: Path, where: str, about: dict[str, str]
 ) -> None:
     samples: Any = [each.crop for each in photos]
-    batch = Crops(samples, last.size, device).batch(torch.arange(len(samples)))
+    batch = Crops(samples, size, torch_device(where)).batch(torch.arange(len(samples)))
     prediction = ours.predict(batch)
     clip, faces = prediction.camera.to_clip(prediction.mesh.vertices), prediction.mesh.faces
     seen = visible_faces(ours.renderer.rasterize(clip, faces, VISIBLE_PX).face, len(faces)).cpu().numpy()
-    weights = bundles.committed(layout.model(last.model))
-    digest = weights.files["animal.safetensors"].sha256 if weights else ""
     for row, photo in enumerate(photos):
-        contents = _files(photo, ours, picked(prediction, row), seen[row], {"model": last.model.run, "weights": digest})
+        contents = _files(photo, ours, picked(prediction, row), seen[row], about)
         for name, data in contents.items():
             files.put(str(output / f"{photo.name}{name}"), data)
 
@@ -108,7 +107,7 @@ def _files(
     height, width = photo.pixels.shape[:2]
     frame = Frame(width, height, photo.crop.box)
     vertices, faces = one.mesh.vertices, one.mesh.faces
-    mask = frame.silhouette(ours.renderer, Mesh(vertices, faces), one.camera).cpu().numpy()
+    mask = frame.silhouette(ours.renderer, one.mesh, one.camera).cpu().numpy()
     pixels = frame.pixels(one.camera.project(vertices)[0]).cpu().numpy().astype(np.float32)
     visible = visible_vertices(faces.cpu().numpy(), seen, vertices.shape[1])
     tinted = np.where(mask[..., None], (photo.pixels // 2 + np.array(TINT, np.uint8) // 2), photo.pixels)
