@@ -167,9 +167,9 @@ def _film(kind: "Film", photo: Path, output: Path, category: str, root: str, siz
 
 def _answered(photo: Path, category: str, root: str) -> "Answer":
     from tasks.answer import answer
-    from tasks.photos import known_mask, opened
+    from tasks.photos import opened
 
-    pixels, mask = opened(photo), known_mask(photo)
+    pixels, mask = opened(photo)
     with console.status("loading the model, looking at the photo"):
         return answer(pixels, category, root, mask=mask)
 

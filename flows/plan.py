@@ -19,7 +19,7 @@ from models.generators import Generator
 from models.methods import Farm3DConfig, MethodConfig
 from models.metrics import EvaluationConfig
 from models.metrics.held_out import HeldOutConfig
-from models.recipes import CropRecipe, ModelRecipe, PhotoRecipe
+from models.recipes import CropRecipe, ModelRecipe, OwnPhotos, PhotoRecipe
 from models.rendering import RendererConfig
 from models.segmenters import Detectron2Config, PointRendConfig, SegmenterConfig
 from models.training.loop import TrainingConfig
@@ -44,6 +44,7 @@ class Plan(Config):
     photos: int = Field(ge=1, description="photos per shard")
     least_kept: float = Field(default=0.25, ge=0, le=1, description="share of photos that has to survive the filters")
     generator: Generator
+    own_photos: OwnPhotos | None = Field(default=None, description="photos to learn from instead of generated ones")
     image_rules: ImageRules = ImageRules()
     segmenter: SegmenterConfig
     mask_rules: MaskRules = MaskRules()
@@ -67,7 +68,10 @@ class Plan(Config):
     def photo_recipe(self) -> PhotoRecipe:
         """What names a raw shard."""
         return PhotoRecipe(
-            words=self.category.words, generator=self.generator, weights=weights(self.generator), photos=self.photos
+            words=self.category.words,
+            generator=self.own_photos or self.generator,
+            weights=weights(self.own_photos or self.generator),
+            photos=self.photos,
         )
 
     @property
@@ -170,12 +174,14 @@ def categories() -> list[str]:
     return sorted(file.stem for file in CATEGORIES.glob("*.yaml"))
 
 
-def weights(part: Generator | SegmenterConfig | VitConfig | WarmStart) -> str:
+def weights(part: Generator | OwnPhotos | SegmenterConfig | VitConfig | WarmStart) -> str:
     """Digest of the weights a part uses: their bytes where they are a folder, else the name of a hub model.
 
     Raises MissingWeights for a folder that is not there.
     """
     match part:
+        case OwnPhotos():
+            return models.weights.contents(Path(part.folder))
         case Detectron2Config():
             return f"{part.settings} {part.weights}"
         case PointRendConfig():

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from models.geometry.camera import Camera
 from models.geometry.mesh import Mesh
+from models.truth import Truth
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,10 @@ class Batch:
     """Row of the sample in the pinned snapshot: a key for caches of frozen features."""
     inside: Float[Tensor, "batch size size"] | None = None
     """Exact distance of animal pixels to the nearest other pixel over `size`, 0 off the animal; for training."""
-    towards: Float[Tensor, "batch 3"] | None = None
-    """Unit vector from the animal to the camera, object frame, where it is known: procedural animals only."""
+    seen: Float[Tensor, "batch size size 3"] | None = None
+    """What the encoder is shown instead of `image`, where a crop was spoilt on purpose."""
+    truth: Truth | None = None
+    """Known of procedural animals only."""
 
     def __len__(self) -> int:
         """Crops."""

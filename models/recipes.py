@@ -4,6 +4,8 @@ The digest of a recipe is the name of what was made by it, so equal recipes make
 that does not change its product: no device, no place, no count of what is wanted.
 """
 
+from typing import Annotated, Literal
+
 from pydantic import Field
 
 from models.animal import AnimalConfig
@@ -19,12 +21,20 @@ from models.training.loop import TrainingConfig
 from models.warm_start import WarmStart
 
 
+class OwnPhotos(Config):
+    """Somebody's own photos in the place of generated ones, with masks where they have them (tasks/photos.py)."""
+
+    kind: Literal["folder"] = "folder"
+    folder: str = Field(description="the folder's path on the machine of the worker")
+    size: int = Field(default=256, ge=32, description="pixels along the longer side to which they are brought")
+
+
 class PhotoRecipe(Config):
-    """A shard of generated photos."""
+    """A shard of photos."""
 
     words: Words
-    generator: Generator
-    weights: str = Field(description="digest of the generator's weights")
+    generator: Annotated[Generator | OwnPhotos, Field(discriminator="kind")]
+    weights: str = Field(description="digest of the generator's weights, or of the photos")
     photos: int = Field(ge=1, description="photos per shard")
 
 

@@ -29,9 +29,19 @@ def digest(model: str, revision: str | None) -> str:
     folder = Path(model)
     if not folder.is_dir():
         return f"{model}@{revision or 'main'}"
+    return contents(folder, ".safetensors", ".json", ".txt")
+
+
+def contents(folder: Path, *suffixes: str) -> str:
+    """Digest of the names and bytes of the files below a folder, of all or of those with these suffixes.
+
+    Raises ValueError if there is no such folder.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: is no folder; give the path of one")
     total = sha256()
     for path in sorted(folder.rglob("*")):
-        if path.suffix in {".safetensors", ".json", ".txt"}:
+        if path.is_file() and (not suffixes or path.suffix in suffixes):
             total.update(path.relative_to(folder).as_posix().encode() + sha256(path.read_bytes()).digest())
     return total.hexdigest()
 

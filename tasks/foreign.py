@@ -23,7 +23,7 @@ from models.training.batch import Crops
 from storage.meshes import read_mesh
 from tasks.answer import Newest, cropped, newest
 from tasks.machine import Device, place
-from tasks.photos import known_mask, opened, pictures
+from tasks.photos import opened, pictures
 from tasks.trained import reconstructor
 
 MESHES = (".obj", ".glb", ".ply", ".stl")
@@ -59,7 +59,8 @@ def examined(folder: Path, category: str, root: str, device: Device = "auto") ->
 
 
 def _example(photo: Path, last: Newest, where: str) -> Example:
-    crop = cropped(opened(photo), last.recipe, where, known_mask(photo))
+    pixels, mask = opened(photo)
+    crop = cropped(pixels, last.recipe, where, mask)
     samples: Any = [crop]
     batch = Crops(samples, last.size, torch.device("cpu")).batch(torch.tensor([0]))
     points, seen = _keypoints(photo.with_suffix(".json"), crop)

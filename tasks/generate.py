@@ -1,4 +1,4 @@
-"""Photos of one shard, from a text-to-image model."""
+"""Photos of one shard, from a text-to-image model or from somebody's folder."""
 
 from collections.abc import Iterator
 
@@ -6,13 +6,15 @@ import numpy as np
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from models.generators import Generator
 from models.prompts import Request, requests
-from models.recipes import PhotoRecipe
+from models.recipes import OwnPhotos, PhotoRecipe
 from storage import shards
 from storage.members import Sample
 from storage.records import SampleRow, ShardRef, content_key, split_of
 from tasks import artifacts
 from tasks.machine import Device, loaded, place
+from tasks.own_photos import brought
 from tasks.retries import DELAYS_SECONDS, passing
 from tasks.reuse import reused
 
@@ -32,24 +34,27 @@ def generate(photos: ShardRef, recipe: PhotoRecipe, device: Device = "auto") -> 
     with shards.working(photos):
         if found := shards.committed(photos):
             return reused(photos, f"{found.rows} photos are there")
+        if isinstance(recipe.generator, OwnPhotos):
+            shards.write(photos, brought(photos, recipe, recipe.generator), recipe)
+            return photos
         with place(device) as where:
-            shards.write(photos, _drawn(photos, recipe, where), recipe)
+            shards.write(photos, _drawn(photos, recipe, recipe.generator, where), recipe)
     return photos
 
 
-def _drawn(shard: ShardRef, recipe: PhotoRecipe, where: str) -> Iterator[Sample]:
-    generator = loaded(recipe.generator, where)
+def _drawn(shard: ShardRef, recipe: PhotoRecipe, config: Generator, where: str) -> Iterator[Sample]:
+    generator = loaded(config, where)
     asked = requests(recipe.words, shard.index * recipe.photos, recipe.photos)
     bar = artifacts.Progress(len(asked), f"photos of {shard.category} shard {shard.index}")
     sampler = type(generator.pipeline.scheduler).__name__
-    for start in range(0, len(asked), recipe.generator.batch):
-        some = asked[start : start + recipe.generator.batch]
+    for start in range(0, len(asked), config.batch):
+        some = asked[start : start + config.batch]
         images = generator.generate([each.prompt for each in some], [each.seed for each in some])
-        yield from (Sample(_row(recipe, sampler, *pair), pair[1]) for pair in zip(some, images, strict=True))
+        yield from (Sample(_row(recipe, config, sampler, *pair), pair[1]) for pair in zip(some, images, strict=True))
         bar.at(start + len(some))
 
 
-def _row(recipe: PhotoRecipe, sampler: str, request: Request, image: np.ndarray) -> SampleRow:
+def _row(recipe: PhotoRecipe, config: Generator, sampler: str, request: Request, image: np.ndarray) -> SampleRow:
     key = content_key(recipe.words.name, recipe.weights, request.prompt, request.seed)
     return SampleRow(
         key=key,
@@ -61,9 +66,9 @@ def _row(recipe: PhotoRecipe, sampler: str, request: Request, image: np.ndarray)
         place=request.place,
         seed=request.seed,
         sampler=sampler,
-        steps=recipe.generator.steps,
-        guidance=recipe.generator.guidance,
-        model=recipe.generator.model,
+        steps=config.steps,
+        guidance=config.guidance,
+        model=config.model,
         model_digest=recipe.weights,
         photo_width=image.shape[1],
         photo_height=image.shape[0],

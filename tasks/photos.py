@@ -24,44 +24,40 @@ def pictures(folder: Path) -> list[Path]:
     return found
 
 
-def opened(path: Path) -> np.ndarray:
-    """A picture as RGB (height, width, 3), upright; what is transparent becomes white.
+def opened(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """A picture as RGB (height, width, 3), upright, white where it is transparent; and its mask, true on the animal.
 
-    Raises ValueError if it is none.
+    The mask is NAME.mask.png, else where a picture is not transparent, else None.
+
+    Raises ValueError if the file is no picture, or its mask is empty or of another size.
     """
-    picture = _upright(path)
+    picture, mask = _upright(path), None
     if "A" in picture.getbands():
+        alpha = np.array(picture.getchannel("A")) > 127
+        mask = None if alpha.all() else alpha
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture.convert("RGBA"))
-    return np.array(picture.convert("RGB"))
-
-
-def known_mask(path: Path) -> np.ndarray | None:
-    """True on the animal: from NAME.mask.png, else where a picture is not transparent; None where nobody says.
-
-    Raises ValueError if it is empty or not as large as its picture.
-    """
-    beside, picture = path.with_name(path.stem + MASK), _upright(path)
+    beside = path.with_name(path.stem + MASK)
     if beside.exists():
-        mask, where = opened(beside).mean(-1) > 127, beside
-    elif "A" in picture.getbands():
-        mask, where = np.array(picture.getchannel("A")) > 127, path
-        if mask.all():
-            return None
-    else:
-        return None
+        mask = np.array(_upright(beside).convert("L")) > 127
+    if mask is not None:
+        _check(mask, picture, beside if beside.exists() else path)
+    return np.array(picture.convert("RGB")), mask
+
+
+def _check(mask: np.ndarray, picture: Image.Image, where: Path) -> None:
     if mask.shape != picture.size[::-1]:
         raise ValueError(
             f"{where}: is {mask.shape[1]} x {mask.shape[0]} px, its photo {picture.width} x {picture.height}; resize it"
         )
     if not mask.any():
         raise ValueError(f"{where}: the mask is empty; paint the animal white, or take the mask away")
-    return mask
 
 
 def _upright(path: Path) -> Image.Image:
     try:
-        picture = ImageOps.exif_transpose(Image.open(path))
-        picture.load()
+        with Image.open(path) as file:
+            picture = ImageOps.exif_transpose(file)
+            picture.load()
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise ValueError(f"{path}: cannot be read as a picture; give a JPEG, PNG or WebP file") from error
     except Image.DecompressionBombError as error:

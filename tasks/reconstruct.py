@@ -36,7 +36,7 @@ from storage.meshes import plain_obj
 from storage.pictures import jpeg, png
 from tasks.answer import Newest, cropped, newest
 from tasks.machine import Device, place, torch_device
-from tasks.photos import known_mask, opened, pictures
+from tasks.photos import opened, pictures
 from tasks.trained import reconstructor
 
 TOGETHER = 8
@@ -83,8 +83,8 @@ def reconstruct_folder(
 
 
 def _photo(path: Path, last: Newest, where: str) -> Photo:
-    pixels = opened(path)
-    return Photo(path.stem, pixels, cropped(pixels, last.recipe, where, known_mask(path)))
+    pixels, mask = opened(path)
+    return Photo(path.stem, pixels, cropped(pixels, last.recipe, where, mask))
 
 
 def _write(

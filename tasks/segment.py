@@ -1,6 +1,7 @@
 """Crops of one shard: each animal cut out of its photo, or the reason why it is dropped."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 
 import numpy as np
 from prefect import task
@@ -51,13 +52,23 @@ def segment(verdicts: Verdicts, recipe: CropRecipe, device: Device = "auto") -> 
 
 
 def _cut(photos: samples.Samples, verdicts: Verdicts, recipe: CropRecipe, where: str) -> Iterator[Sample]:
-    segmenter = loaded(recipe.segmenter, where)
     for start in range(0, len(photos), TOGETHER):
         some = [photos[number] for number in range(start, min(start + TOGETHER, len(photos)))]
         good = [each for each in some if each.row.key not in verdicts.dropped]
-        found = segmenter.segment(np.stack([pixels(each) for each in good]), recipe.segment_as) if good else []
-        instances = dict(zip((each.row.key for each in good), found, strict=True))
+        instances = _instances(good, recipe, where)
         yield from (_judged(each, instances.get(each.row.key, []), verdicts.dropped, recipe) for each in some)
+
+
+def _instances(photos: Sequence[Sample], recipe: CropRecipe, where: str) -> dict[str, list[Instance]]:
+    """The animals in each photo by its key: under the mask that came with it, else what the segmenter finds."""
+    known = [each for each in photos if each.mask is not None]
+    found = {each.row.key: [Instance(each.mask, 1.0, recipe.segment_as[0])] for each in known if each.mask is not None}
+    asked = [each for each in photos if each.mask is None]
+    for _, group in groupby(asked, lambda each: pixels(each).shape):
+        alike = list(group)
+        answers = loaded(recipe.segmenter, where).segment(np.stack([pixels(each) for each in alike]), recipe.segment_as)
+        found |= dict(zip((each.row.key for each in alike), answers, strict=True))
+    return found
 
 
 def _judged(photo: Sample, found: Sequence[Instance], dropped: Mapping[str, str], recipe: CropRecipe) -> Sample:

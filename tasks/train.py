@@ -10,9 +10,11 @@ from prefect.cache_policies import NO_CACHE
 from models.category import VIEWS
 from models.features.dense import described
 from models.recipes import ModelRecipe
+from models.training.augmentation import augmented
 from models.training.batch import Crops
 from models.training.loop import Summary, fit
-from storage import bundles, files, layout, samples
+from storage import bundles, files, layout
+from storage import samples as stored_samples
 from storage.checkpoints import Checkpoints, weights_bytes
 from storage.journal import Journal
 from storage.pictures import png
@@ -48,11 +50,12 @@ def _fit(model: ModelRef, crops: DatasetRef, recipe: ModelRecipe, where: str) ->
     if recipe.warm_start:
         recipe.warm_start.load(animal)
     teacher = loaded(recipe.teacher, where) if recipe.method.needs_teacher else None
+    samples, seen = _described(crops, recipe, where)
     summary = fit(
         animal,
         recipe.method.build(recipe.category, teacher),
         recipe.training,
-        Crops(_described(crops, recipe, where), recipe.training.size, device),
+        Crops(samples, recipe.training.size, device, seen),
         recipe.renderer.build(device),
         Checkpoints(layout.checkpoints(model)),
         _Report(model, recipe.training.steps),
@@ -63,13 +66,16 @@ def _fit(model: ModelRef, crops: DatasetRef, recipe: ModelRecipe, where: str) ->
     bundles.commit(layout.model(model), contents, _about(crops, summary))
 
 
-def _described(crops: DatasetRef, recipe: ModelRecipe, where: str) -> list[Any]:
-    """The training crops with their feature maps; the directions depend on the data set or on the warm start, so no
-    shard holds them.
+def _described(crops: DatasetRef, recipe: ModelRecipe, where: str) -> tuple[list[Any], list[np.ndarray]]:
+    """The training crops with their feature maps, and what the encoder sees of them.
+
+    The directions of the maps depend on the data set or on the warm start, so no shard holds them.
     """
-    stored, vit, animal = list(samples.of_dataset(crops, "train", VIEWS)), loaded(recipe.features, where), recipe.animal
+    stored, animal = list(stored_samples.of_dataset(crops, "train", VIEWS)), recipe.animal
+    vit = loaded(recipe.features, where)
+    shown = augmented(stored, recipe.training.augmentation, recipe.training.seed)
     pca = recipe.warm_start.pca() if recipe.warm_start else None
-    return described(stored, vit, animal.encoder.image, animal.prior.channels, pca)[0]
+    return described(shown.samples, vit, animal.encoder.image, animal.prior.channels, pca)[0], shown.seen
 
 
 def _about(crops: DatasetRef, summary: Summary) -> dict[str, object]:

@@ -18,7 +18,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, one_hot
 
-from models.barnyard.augmentation import augment
+from models.augmentation import augment
 from models.barnyard.fitting import Recipe, fit, quick
 from models.barnyard.pictures import Pictures, merged_parts
 from models.config import Config

@@ -30,6 +30,8 @@ class Pictures:
     """Of the camera, radians."""
     elevation: Float[ndarray, " count"]
     """Of the camera, radians."""
+    keypoints: Float[ndarray, "count keypoints 2"]
+    """`rig.KEYPOINTS` in normalised device coordinates, hidden ones too."""
     caption: ndarray
     category: ndarray
     """Index into `SPECIES`."""
@@ -79,6 +81,7 @@ def _render(category: str, seeds: range, size: int) -> dict[str, ndarray]:
         "part": np.stack([scene.part.astype(np.uint8) for scene in scenes]),
         "azimuth": np.array([float(scene.camera.azimuth[0]) for scene in scenes], np.float32),
         "elevation": np.array([float(scene.camera.elevation[0]) for scene in scenes], np.float32),
+        "keypoints": np.stack([scene.keypoints_ndc for scene in scenes]).astype(np.float32),
         "caption": np.array([scene.caption for scene in scenes]),
         "category": np.full(len(scenes), [str(name) for name in SPECIES].index(category)),
         "view": np.array([VIEWS.index(scene.view) for scene in scenes]),

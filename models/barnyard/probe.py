@@ -8,7 +8,7 @@ from numpy import ndarray
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, interpolate
 
-from models.barnyard.augmentation import augment
+from models.augmentation import augment
 from models.barnyard.fitting import Recipe, fit
 from models.barnyard.pictures import Pictures
 from models.barnyard.species import SPECIES

@@ -57,6 +57,11 @@ KEYPOINTS = (
     "left_hind_hoof",
     "right_hind_hoof",
 )
+_SIDES = {"left": "right", "right": "left"}
+OPPOSITE_KEYPOINT = tuple(
+    KEYPOINTS.index("_".join(_SIDES.get(word, word) for word in name.split("_"))) for name in KEYPOINTS
+)
+"""Keypoint on the other side of the mirror plane."""
 
 
 def rotations(angles: Float[ndarray, "bones 3"]) -> Float[ndarray, "bones 3 3"]:

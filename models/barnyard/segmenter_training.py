@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, cross_entropy, one_hot
 
-from models.barnyard.augmentation import augment
+from models.augmentation import augment
 from models.barnyard.fitting import Recipe, fit, quick
 from models.barnyard.pictures import Pictures
 from models.barnyard.species import SPECIES

@@ -53,5 +53,5 @@ def cut(
     left, top, width, height = box
     image = Image.fromarray(picture.astype(np.uint8) * 255 if picture.dtype == bool else picture)
     inside = image.crop((left, top, left + width, top + height))
-    resized = np.asarray(inside.resize((size, size), Image.Resampling.BILINEAR))
+    resized = np.array(inside.resize((size, size), Image.Resampling.BILINEAR))
     return resized > 127 if picture.dtype == bool else resized

@@ -47,6 +47,6 @@ def excess(
 
 def camera(found: Camera, batch: Batch) -> Float[Tensor, ""]:
     """One minus the cosine of the angle between the camera's direction and the known one."""
-    if batch.towards is None:
-        raise ValueError("batch.towards is None; only crops of procedural animals know their cameras")
-    return (1 - (found.T_camera_world[:, 2, :3] * batch.towards).sum(-1)).mean()
+    if batch.truth is None:
+        raise ValueError("batch.truth is None; only crops of procedural animals know their cameras")
+    return (1 - (found.T_camera_world[:, 2, :3] * batch.truth.towards).sum(-1)).mean()

@@ -21,7 +21,7 @@ STIFF_LEGS = 0.3
 class ArticulationConfig(Config):
     """Sizes and limits; the paper has 4 blocks of 256 with 8 heads."""
 
-    blocks: int = Field(default=2, ge=1, description="transformer blocks")
+    blocks: int = Field(default=4, ge=1, description="transformer blocks")
     width: int = Field(default=64, ge=1, description="channels of a bone")
     heads: int = Field(default=4, ge=1, description="attention heads")
     gain: float = Field(default=0.1, gt=0, description="factor on the outputs before tanh")

@@ -125,7 +125,7 @@ def facing(
 def plausible(view: Int[Tensor, " batch"], towards: Float[Tensor, "batch 3"] | None = None) -> Bool[Tensor, "batch 4"]:
     """The camera's own quadrant where it is known; else those that go with the prompt's view word.
 
-    A side view or an unknown word goes with all. `towards` is `Batch.towards`.
+    A side view or an unknown word goes with all. `towards` is `Truth.towards`.
     """
     if towards is not None:
         # The camera at +x of the animal sees its head on the left: the forward axis has the other sign there.

@@ -6,12 +6,13 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from models.prediction import Batch
+from models.truth import Truth
 
 
 @runtime_checkable
@@ -47,9 +48,14 @@ class Crops:
     """A training set that lies in memory whole: 500 crops of 96 px take 40 MB, 10,000 of 256 px 6 GB."""
 
     def __init__(
-        self, samples: Samples, size: int, device: torch.device, towards: Float[Tensor, "samples 3"] | None = None
+        self,
+        samples: Samples,
+        size: int,
+        device: torch.device,
+        seen: Sequence[np.ndarray] | None = None,
+        truth: Truth | None = None,
     ) -> None:
-        """Reads every sample once and brings it to `size` pixels; `towards` are the cameras' directions, if known."""
+        """Reads every sample once and brings it to `size` pixels; `seen` are the pictures that the encoder gets."""
         if not len(samples):
             raise ValueError("the training set has 0 samples; make more images or loosen the filters")
         self.size, self.device = size, device
@@ -60,7 +66,8 @@ class Crops:
         self._inside = torch.stack([_inside(mask) for mask in self._mask])
         self._view = torch.tensor([crop.view for crop in crops])
         self._features = _features(crops)
-        self._towards = towards
+        self._seen = None if seen is None else torch.stack([_resize(each, size) for each in seen])
+        self._truth = truth
 
     def __len__(self) -> int:
         """Number of crops."""
@@ -83,14 +90,9 @@ class Crops:
             view=self._view[rows].to(self.device),
             index=(2 * rows + flipped).to(self.device),
             inside=take(self._inside, 2),
-            towards=None if self._towards is None else self._direction(rows, flipped),
+            seen=None if self._seen is None else take(self._seen, 2) / 255,
+            truth=None if self._truth is None else self._truth.rows(rows, flipped).to(self.device),
         )
-
-    def _direction(self, rows: Tensor, flipped: Tensor) -> Tensor:
-        """To the camera; the mirror plane of an animal is x = 0."""
-        assert self._towards is not None
-        signs = torch.where(flipped[:, None], torch.tensor((-1.0, 1.0, 1.0)), torch.ones(3))
-        return (self._towards[rows] * signs).to(self.device)
 
 
 def drawn(count: int, batch: int, step: int, seed: int) -> tuple[Int[Tensor, " batch"], Bool[Tensor, " batch"]]:

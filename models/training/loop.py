@@ -21,6 +21,7 @@ from models.errors import TrainingDiverged
 from models.methods.terms import Method, Step
 from models.rendering import Renderer
 from models.schedule import Schedule
+from models.training.augmentation import Augmentation
 from models.training.batch import Crops, drawn, random
 from models.training.panels import ROWS, panel
 from models.training.progress import Meter, line
@@ -46,6 +47,7 @@ class TrainingConfig(Config):
     rate_rest: float = Field(default=7e-4, gt=0, description="learning rate of everything else")
     decay: Schedule = Field(default=Schedule({0.6: 1.0, 1.0: 0.1}), description="factor on all learning rates")
     clip: float = Field(default=1.0, gt=0, description="largest norm of the gradient of each of the three")
+    augmentation: Augmentation = Field(default=Augmentation(), description="how crops are spoilt for the encoder")
     report_every: int = Field(default=50, ge=1, description="steps between reports")
     panel_every: int = Field(default=500, ge=1, description="steps between panels of pictures")
     save_every: int = Field(default=500, ge=1, description="steps between checkpoints")

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.photos import known_mask, opened, pictures
+from tasks.photos import opened, pictures
 
 
 def test_a_grey_picture_is_read_as_rgb(tmp_path):
     Image.fromarray(np.full((4, 6), 7, np.uint8)).save(tmp_path / "grey.png")
-    assert opened(tmp_path / "grey.png").shape == (4, 6, 3)
+    assert opened(tmp_path / "grey.png")[0].shape == (4, 6, 3)
 
 
 @pytest.mark.parametrize("data", [b"", b"not a picture", b"\xff\xd8\xff\xe0 torn"])
@@ -28,50 +28,50 @@ PHOTO = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
 def test_a_picture_is_upright_as_its_camera_noted(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 90 degrees clockwise to see it
-    assert np.array_equal(opened(saved(tmp_path / "a.png", PHOTO, exif=exif)), np.rot90(PHOTO, -1))
+    assert np.array_equal(opened(saved(tmp_path / "a.png", PHOTO, exif=exif))[0], np.rot90(PHOTO, -1))
 
 
 def test_sixteen_bits_become_eight(tmp_path):
     deep = np.array([[0, 257 * 100, 65535]], np.uint16)
-    assert opened(saved(tmp_path / "a.png", deep))[0, :, 0].tolist() == [0, 100, 255]
+    assert opened(saved(tmp_path / "a.png", deep))[0][0, :, 0].tolist() == [0, 100, 255]
 
 
 def test_transparency_is_white_and_a_mask(tmp_path):
     alpha = np.zeros((4, 6, 1), np.uint8)
     alpha[1:3, 2:5] = 255
     path = saved(tmp_path / "a.png", np.concatenate([PHOTO, alpha], 2))
-    assert (opened(path)[0] == 255).all() and np.array_equal(opened(path)[1, 2], PHOTO[1, 2])
-    assert np.array_equal(known_mask(path), alpha[..., 0] > 0)
+    assert (opened(path)[0][0] == 255).all() and np.array_equal(opened(path)[0][1, 2], PHOTO[1, 2])
+    assert np.array_equal(opened(path)[1], alpha[..., 0] > 0)
 
 
 def test_full_opacity_says_nothing(tmp_path):
     path = saved(tmp_path / "a.png", np.concatenate([PHOTO, np.full((4, 6, 1), 255, np.uint8)], 2))
-    assert known_mask(path) is None and known_mask(saved(tmp_path / "b.png", PHOTO)) is None
+    assert opened(path)[1] is None and opened(saved(tmp_path / "b.png", PHOTO))[1] is None
 
 
 def test_a_palette_with_a_transparent_colour_is_read(tmp_path):
     picture = Image.fromarray(PHOTO).quantize(8)
     picture.save(tmp_path / "a.png", transparency=int(np.asarray(picture)[0, 0]))
-    assert opened(tmp_path / "a.png").shape == (4, 6, 3) and known_mask(tmp_path / "a.png") is not None
+    assert opened(tmp_path / "a.png")[0].shape == (4, 6, 3) and opened(tmp_path / "a.png")[1] is not None
 
 
 def test_a_mask_beside_the_photo_wins(tmp_path):
     path = saved(tmp_path / "a.png", np.concatenate([PHOTO, np.zeros((4, 6, 1), np.uint8)], 2))
     saved(tmp_path / "a.mask.png", np.eye(4, 6, dtype=np.uint8) * 255)
-    assert np.array_equal(known_mask(path), np.eye(4, 6, dtype=bool))
+    assert np.array_equal(opened(path)[1], np.eye(4, 6, dtype=bool))
     assert pictures(tmp_path) == [path]
 
 
 def test_a_mask_of_another_size_is_named(tmp_path):
     saved(tmp_path / "a.mask.png", np.eye(3, dtype=np.uint8) * 255)
     with pytest.raises(ValueError, match=r"a\.mask\.png: is 3 x 3 px, its photo 6 x 4"):
-        known_mask(saved(tmp_path / "a.jpg", PHOTO))
+        opened(saved(tmp_path / "a.jpg", PHOTO))
 
 
 def test_an_empty_mask_is_named(tmp_path):
     saved(tmp_path / "a.mask.png", np.zeros((4, 6), np.uint8))
     with pytest.raises(ValueError, match=r"a\.mask\.png: the mask is empty; paint the animal white"):
-        known_mask(saved(tmp_path / "a.jpg", PHOTO))
+        opened(saved(tmp_path / "a.jpg", PHOTO))
 
 
 def test_a_picture_that_is_too_large_is_named(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ import torch
 from models.features import Pca
 from models.schedule import Schedule
 from models.warm_start import WarmStart, write
-from storage import bundles, layout, snapshots
+from storage import bundles, layout, samples, snapshots
 from storage.checkpoints import Checkpoints, weights_from
 from storage.journal import read
 from storage.layout import Store
@@ -32,9 +32,9 @@ def test_a_finished_run_has_weights_recipe_numbers_and_pictures(model, crops, vi
 
 def test_it_learns_from_the_training_split_with_features(crops, vit):
     train_rows = [row for row in snapshots.read(crops).shards]
-    described = module._described(crops, tiny_model(vit), "cpu:0")
-    assert 0 < len(described) <= sum(shard.kept for shard in train_rows)
-    assert all(each.row.split == "train" and each.features.shape == (4, 4, 4) for each in described)
+    described, seen = module._described(crops, tiny_model(vit), "cpu:0")
+    assert 0 < len(described) == len(samples.of_dataset(crops, "train")) <= sum(shard.kept for shard in train_rows)
+    assert len(seen) == len(described) and all(each.features.shape == (4, 4, 4) for each in described)
 
 
 def test_a_finished_run_is_not_trained_again(model, crops, vit, monkeypatch):
@@ -76,5 +76,5 @@ def test_a_warm_start_gives_its_weights_and_its_directions(model, crops, vit, tm
     assert all(
         torch.allclose(ours[name].float(), given[name].float(), atol=1e-2) for name in ours if name != "tree_age"
     )
-    maps = module._described(crops, warm, "cpu:0")
-    assert not (maps[0].features == module._described(crops, recipe, "cpu:0")[0].features).all()
+    (maps, _), (others, _) = (module._described(crops, each, "cpu:0") for each in (warm, recipe))
+    assert not (maps[0].features == others[0].features).all()

@@ -7,6 +7,7 @@ import torch
 from models.geometry.camera import look_at
 from models.losses.viewpoints import camera, excess, hypothesis
 from models.prediction import Alternatives
+from models.truth import Truth
 from tests.models.losses.test_reconstruction import SIZE, photo, square
 
 FREE = torch.zeros(1, 4)
@@ -50,7 +51,8 @@ def test_excess_is_measured_at_the_silhouettes_size_and_inside_the_picture() -> 
 
 def test_a_camera_misses_by_its_angle_alone() -> None:
     known = look_at(torch.tensor([0.5]), torch.tensor([0.2]))
-    batch = replace(photo(square(4, 8)), towards=known.T_camera_world[:, 2, :3])
+    truth = Truth(known.T_camera_world[:, 2, :3], torch.zeros(1, 0, 2), torch.zeros(0).long())
+    batch = replace(photo(square(4, 8)), truth=truth)
     further = look_at(torch.tensor([0.5]), torch.tensor([0.2]), 14.0, torch.tensor([[0.3, 0.1, 0.0]]))
     behind = look_at(torch.tensor([0.5 + pi]), torch.tensor([-0.2]))
     assert camera(known, batch).item() == camera(further, batch).item() == pytest.approx(0, abs=1e-6)
@@ -60,5 +62,5 @@ def test_a_camera_misses_by_its_angle_alone() -> None:
 
 
 def test_photos_do_not_know_their_cameras() -> None:
-    with pytest.raises(ValueError, match=r"batch\.towards is None; only crops of procedural animals"):
+    with pytest.raises(ValueError, match=r"batch\.truth is None; only crops of procedural animals"):
         camera(look_at(torch.zeros(1), torch.zeros(1)), photo(square(4, 8)))

@@ -1,6 +1,6 @@
 import torch
 
-from models.barnyard.augmentation import augment, degrade, move, recolour
+from models.augmentation import augment, degrade, move, recolour
 
 
 def generator(seed=0):

@@ -1,0 +1,171 @@
+"""What each mechanism is worth: the same crops, learnt from without one of them at a time, over several seeds.
+
+    OMP_NUM_THREADS=1 python benchmarks/ablation.py data cow 800 0,1,2 results.jsonl
+
+Reads the newest snapshot of the category (make one with `farm3d run cow`), trains each row for so many steps of the
+`laptop` scale from nothing, measures it on held-out animals and adds a line to the results; rows that are there are
+not trained again. At the end it logs the table: means over the seeds, and the largest distance from them.
+"""
+
+import json
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from statistics import mean
+from time import monotonic
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from flows.plan import Plan, load_plan
+from models.animal import Animal
+from models.category import VIEWS
+from models.features import Vit
+from models.features.dense import described
+from models.generators import StableDiffusion
+from models.methods import Farm3DConfig
+from models.metrics import evaluate
+from models.metrics.held_out import held_out
+from models.networks import pose
+from models.reconstruction import AnimalReconstructor
+from models.schedule import Schedule
+from models.training.augmentation import augmented
+from models.training.batch import Crops
+from models.training.loop import fit
+from models.warm_start import WarmStart
+from storage import samples, snapshots
+from storage.records import DatasetRef
+
+log = logging.getLogger("ablation")
+CPU = torch.device("cpu")
+SHOWN = {
+    "mask IoU": "mask IoU",
+    "azimuth within 30 degrees": "az. within 30",
+    "azimuth quadrant": "quadrant",
+    "Chamfer distance": "Chamfer",
+    "keypoint transfer PCK": "PCK",
+    "novel view PSNR": "novel PSNR",
+    "novel view IoU": "novel IoU",
+}
+OFF = Schedule(0.0)
+
+
+def _animal(plan: Plan, **parts: object) -> Plan:
+    return plan.model_copy(update={"animal": plan.animal.model_copy(update=parts)})
+
+
+def _training(plan: Plan, **parts: object) -> Plan:
+    return plan.model_copy(update={"training": plan.training.model_copy(update=parts)})
+
+
+def _without_features(plan: Plan) -> Plan:
+    assert isinstance(plan.method, Farm3DConfig)
+    terms = plan.method.reconstruction.model_copy(update={"features": OFF, "judge_features": OFF})
+    return plan.model_copy(update={"method": plan.method.model_copy(update={"reconstruction": terms})})
+
+
+ROWS: dict[str, Callable[[Plan], Plan]] = {
+    "all of it": lambda plan: plan,
+    "no SDS": lambda plan: plan.without_sds,
+    "no view word": lambda plan: _animal(plan, pose=plan.animal.pose.model_copy(update={"view_trust": 0.0})),
+    "one hypothesis": lambda plan: plan,
+    "no feature loss": _without_features,
+    "no articulation": lambda plan: _animal(plan, articulated_from=1.0, attached_from=1.0),
+    "no deformation": lambda plan: _animal(plan, deformed_from=1.0),
+    "no augmentation": lambda plan: _training(
+        plan, augmentation=plan.training.augmentation.model_copy(update={"share": 0.0})
+    ),
+    "from the quadruped": lambda plan: plan.model_copy(update={"warm_start": WarmStart()}),
+}
+
+
+class OneHypothesis(pose.PoseNetwork):
+    """A viewpoint network with one answer, free to look from all around."""
+
+    def forward(self, keys: Tensor, allowed: Tensor, progress: float, generator: object) -> pose.Pose:
+        """The first hypothesis, with its direction as it is."""
+        raw = self.head(keys)
+        view = raw[:, 1:4]
+        ahead = torch.stack((view[:, 0], torch.zeros_like(view[:, 0]), view[:, 2]), -1)
+        # Untrained it looks at the animal's head; a small part keeps the direction away from zero.
+        forward = torch.nn.functional.normalize(ahead + ahead.new_tensor((0.0, 0.0, 0.05)), dim=-1)
+        shift = raw[:, 16:].tanh() * raw.new_tensor((self.config.shift, self.config.shift, self.config.approach))
+        camera = pose.from_pose(forward, shift * pose.HALF_VIEW)
+        none = torch.zeros(len(raw), dtype=torch.long)
+        return pose.Pose(camera, none, raw[:, 0], torch.full((len(raw),), 0.25), None)
+
+
+class Nowhere:
+    """Keeps no checkpoint."""
+
+    def save(self, step: int, state: dict[str, Any]) -> None:
+        """Nothing."""
+
+    def newest(self) -> None:
+        """Nothing."""
+
+
+def trained(
+    plan: Plan, crops: list[Any], teacher: StableDiffusion, vit: Vit, seed: int, one: bool
+) -> AnimalReconstructor:
+    """The animal of one row."""
+    training, warm = plan.training.model_copy(update={"seed": seed}), plan.warm_start
+    torch.manual_seed(seed)
+    animal: Animal = plan.animal.build(plan.category, vit)
+    if warm:
+        warm.load(animal)
+    if one:
+        animal.pose = OneHypothesis(animal.pose.config, animal.pose.head)
+    shown = augmented(crops, training.augmentation, seed)
+    pca = warm.pca() if warm else None
+    known, _ = described(shown.samples, vit, plan.animal.encoder.image, plan.animal.prior.channels, pca)
+    renderer, method = plan.renderer.build(CPU), plan.method.build(plan.category, teacher)
+    fit(
+        animal, method, training, Crops(known, training.size, CPU, shown.seen), renderer, Nowhere(),
+        lambda *_: None, warm.begin if warm else 0.0,
+    )  # fmt: skip
+    return AnimalReconstructor(animal.eval(), renderer)
+
+
+def main(root: str, category: str, steps: int, seeds: list[int], results: Path) -> None:
+    """Train and measure what is missing, then log the table."""
+    warm = load_plan(category, "laptop", root)
+    rates = {"steps": steps, "rate_shape": 1e-3, "rate_rest": 7e-4, "report_every": steps, "panel_every": steps}
+    cold = _training(warm.model_copy(update={"warm_start": None}), **rates)
+    number = snapshots.numbers(warm.store.root, category)[-1]
+    ref = DatasetRef(root=warm.store.root, category=category, snapshot=number)
+    crops = list(samples.of_dataset(ref, "train", VIEWS))
+    vit, teacher = warm.features.build(CPU), warm.generator.build(CPU)
+    examples = held_out(category, warm.truth)
+    done = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
+    for seed in seeds:
+        for row, change in ROWS.items():
+            if any(each["row"] == row and each["seed"] == seed for each in done):
+                continue
+            plan = change(warm if row == "from the quadruped" else cold)
+            begun = monotonic()
+            ours = trained(plan, crops, teacher, vit, seed, row == "one hypothesis")
+            found = evaluate({"ours": ours}, examples, warm.evaluation)
+            scores = {each.metric: each.scores["ours"].mean for each in found.rows if "ours" in each.scores}
+            done.append({"row": row, "seed": seed, "minutes": (monotonic() - begun) / 60, **scores})
+            with results.open("a") as file:
+                file.write(json.dumps(done[-1]) + "\n")
+            log.info("%s, seed %d: %s", row, seed, {short: round(scores[name], 4) for name, short in SHOWN.items()})
+    log.info("| | %s |", " | ".join(SHOWN.values()))
+    for row in ROWS:
+        cells = [_cell([each[name] for each in done if each["row"] == row]) for name in SHOWN]
+        log.info("| %s | %s |", row, " | ".join(cells))
+
+
+def _cell(values: list[float]) -> str:
+    digits = 4 if max(values) < 1 else 1
+    return f"{mean(values):.{digits}f} ± {max(abs(each - mean(values)) for each in values):.{digits}f}"
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    torch.set_num_threads(1)
+    data, animal, count, numbers, table = sys.argv[1:]
+    main(data, animal, int(count), [int(each) for each in numbers.split(",")], Path(table))

@@ -1,0 +1,31 @@
+"""What is known of a procedural animal beside its photo; of a generated or real one nothing of this is."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Of a batch of crops."""
+
+    towards: Float[Tensor, "batch 3"]
+    """Unit vector from the animal to the camera, object frame."""
+    keypoints: Float[Tensor, "batch keypoints 2"]
+    """Where they fall in the crop, normalised device coordinates, those that are hidden too."""
+    opposite: Int[Tensor, " keypoints"]
+    """The keypoint on the other side of the mirror plane."""
+
+    def rows(self, rows: Int[Tensor, " chosen"], flipped: Bool[Tensor, " chosen"]) -> "Truth":
+        """Of these crops, some of them mirrored left to right; the mirror plane of an animal is x = 0."""
+        signs = torch.where(flipped, -1.0, 1.0)[:, None]
+        towards = torch.cat((self.towards[rows, :1] * signs, self.towards[rows, 1:]), 1)
+        plain = self.keypoints[rows]
+        mirrored = plain[:, self.opposite] * plain.new_tensor((-1.0, 1.0))
+        return Truth(towards, torch.where(flipped[:, None, None], mirrored, plain), self.opposite)
+
+    def to(self, device: torch.device) -> "Truth":
+        """The same on another device."""
+        return Truth(self.towards.to(device), self.keypoints.to(device), self.opposite.to(device))

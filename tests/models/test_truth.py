@@ -1,0 +1,34 @@
+import torch
+
+from models.barnyard.rig import KEYPOINTS, OPPOSITE_KEYPOINT
+from models.truth import Truth
+
+TRUTH = Truth(
+    torch.tensor([[0.6, 0.0, 0.8], [0.0, 0.6, -0.8]]),
+    torch.tensor([[[0.1, 0.2], [0.5, -0.3]], [[0.0, 0.4], [-0.2, 0.9]]]),
+    torch.tensor([1, 0]),
+)
+BOTH = torch.tensor([0, 1])
+
+
+def test_a_mirrored_animal_is_seen_from_its_other_side():
+    found = TRUTH.rows(torch.tensor([0, 0, 1]), torch.tensor([False, True, True]))
+    assert torch.equal(found.towards, torch.tensor([[0.6, 0.0, 0.8], [-0.6, 0.0, 0.8], [0.0, 0.6, -0.8]]))
+
+
+def test_left_and_right_keypoints_change_places_in_the_mirror():
+    found = TRUTH.rows(BOTH, torch.tensor([True, False]))
+    assert torch.equal(found.keypoints[0], torch.tensor([[-0.5, -0.3], [-0.1, 0.2]]))
+    assert torch.equal(found.keypoints[1], TRUTH.keypoints[1])
+
+
+def test_mirroring_twice_changes_nothing():
+    always = torch.tensor([True, True])
+    twice = TRUTH.rows(BOTH, always).rows(BOTH, always)
+    assert torch.equal(twice.towards, TRUTH.towards) and torch.equal(twice.keypoints, TRUTH.keypoints)
+
+
+def test_opposite_keypoints_are_pairs_and_the_middle_is_its_own():
+    assert [OPPOSITE_KEYPOINT[other] for other in OPPOSITE_KEYPOINT] == list(range(len(KEYPOINTS)))
+    assert KEYPOINTS[OPPOSITE_KEYPOINT[KEYPOINTS.index("left_hind_hoof")]] == "right_hind_hoof"
+    assert OPPOSITE_KEYPOINT[KEYPOINTS.index("nose")] == KEYPOINTS.index("nose")
