@@ -154,6 +154,23 @@ def evaluate(folder: Folder, category: Whose = "cow", root: Root = "data") -> No
             console.print(f"{row.metric:28} {method:24} {score.mean:10.4g} {row.unit} ({score.count} values)")
 
 
+@app.command()
+def lineage(
+    released: Annotated[str, typer.Argument(help="a released file, such as a GLB; or a category: its newest release")],
+    root: Root = "data",
+    pictures: Annotated[bool, typer.Option(help="every picture with its prompt, seed and digest")] = False,
+) -> None:
+    """Where a release comes from: run, code, snapshot, shards, models, pictures."""
+    from storage.lineage import release_of, told
+
+    file = Path(released)
+    release = release_of(file, root) if file.is_file() else Store(root).newest_release(released)
+    if release is None:
+        raise ValueError(f"{released}: is no file, and {root} has no release of such a category; name one of the two")
+    for line in told(release, pictures):
+        console.print(line)
+
+
 def _film(kind: "Film", photo: Path, output: Path, category: str, root: str, size: int, frames: int) -> None:
     from storage.pictures import gif, webp
 

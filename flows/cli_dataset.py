@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from storage import catalogue, export, files, shards, snapshots
+from storage import catalogue, export, files, pruning, shards, snapshots
 from storage.layout import Store
 from storage.records import DatasetRef
 
@@ -75,6 +75,18 @@ def export_(category: Category, folder: Path, root: Root = "data", snapshot: Num
     """The kept crops as plain files, a COCO file and a Hugging Face imagefolder."""
     counts = export.export(_ref(category, root, snapshot), str(folder))
     console.print(f"{folder}  " + ", ".join(f"{count} {split}" for split, count in counts.items()))
+
+
+@app.command()
+def prune(category: Category, keep: int = 3, root: Root = "data", apply: bool = False) -> None:
+    """What only old snapshots list that no model was made from; --apply deletes it."""
+    found = list(pruning.waste(Store(root).root, category, keep))
+    for each in found:
+        console.print(f"{each.where}  {each.bytes} bytes")
+        if apply:
+            files.remove(each.where)
+    done = "deleted" if apply else "could go; --apply deletes them"
+    console.print(f"{category}: {len(found)} files, {sum(each.bytes for each in found) / 2**20:.1f} MiB {done}")
 
 
 def _ref(category: str, root: str, snapshot: int | None) -> DatasetRef:

@@ -20,6 +20,7 @@ from models.networks.prior import PriorConfig
 from models.rendering import NvdiffrastConfig, ReferenceConfig
 from models.schedule import Schedule
 from models.segmenters import Detectron2Config, PointRendConfig
+from models.training.augmentation import Augmentation
 from models.training.loop import TrainingConfig
 from models.warm_start import WarmStart
 from tasks.publish import ReleaseConfig
@@ -133,7 +134,14 @@ def _paper() -> Parts:
         ),
         "method": Farm3DConfig(reconstruction=MagicPonyConfig(rgb=Schedule(1), eikonal_points=5000)),
         "training": TrainingConfig(
-            steps=140_000, batch=10, size=256, decay=Schedule(1), report_every=100, panel_every=5000, save_every=2000
+            steps=140_000,
+            batch=10,
+            size=256,
+            decay=Schedule(1),
+            augmentation=Augmentation(share=0),
+            report_every=100,
+            panel_every=5000,
+            save_every=2000,
         ),
         "truth": HeldOutConfig(photo=512, size=256),
         "evaluation": PAPER,

@@ -100,9 +100,14 @@ def shards(root: str, category: str, stage: Stage, digest: str) -> str:
     return f"{recipes(root, category, stage)}/{digest}"
 
 
+def runs(root: str, category: str) -> str:
+    """The folder of all training runs of a category."""
+    return f"{root}/{category}/runs"
+
+
 def run(ref: ModelRef) -> str:
     """The folder of one training run."""
-    return f"{ref.root}/{ref.category}/runs/{ref.run}"
+    return f"{runs(ref.root, ref.category)}/{ref.run}"
 
 
 def run_config(ref: ModelRef) -> str:
@@ -145,14 +150,19 @@ def evaluation(ref: ModelRef) -> str:
     return f"{run(ref)}/evaluation"
 
 
+def releases(root: str, category: str) -> str:
+    """The folder of all releases of a category."""
+    return f"{root}/{category}/releases"
+
+
 def newest_release(root: str, category: str) -> str:
     """Holds the run that was published last."""
-    return f"{root}/{category}/releases/LATEST"
+    return f"{releases(root, category)}/LATEST"
 
 
 def release(ref: ReleaseRef) -> str:
     """The folder of what people take away."""
-    return f"{ref.root}/{ref.category}/releases/{ref.run}"
+    return f"{releases(ref.root, ref.category)}/{ref.run}"
 
 
 BUNDLE = "manifest.json"

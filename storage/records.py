@@ -103,6 +103,7 @@ class ShardManifest(Record):
     index: int
     config: dict[str, Any] = Field(description="the whole recipe, for whoever asks how it was made")
     made_from: str = Field(default="", description="sha256 of the raw shard's tar")
+    code: str = Field(default="", description="revision of the code that made it")
     rows: int = Field(description="samples attempted")
     stored: int = Field(description="samples in the tar")
     kept: int = Field(description="samples that go on")

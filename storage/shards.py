@@ -17,6 +17,7 @@ from storage import files, layout
 from storage.errors import CorruptArtifact, MissingArtifact, words
 from storage.members import FEATURES, IMAGE, JSON, MASK, Sample, encoded, packed, places
 from storage.records import Record, SampleRow, ShardManifest, ShardRef, digest
+from storage.revision import code
 from storage.tables import from_parquet, to_parquet
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ def write(
         index=ref.index,
         config=config.model_dump(mode="json") if isinstance(config, BaseModel) else json.loads(json.dumps(config)),
         made_from=made_from,
+        code=code(),
         rows=len(rows),
         stored=sum(row.image_size > 0 for row in rows),
         kept=sum(row.kept for row in rows),

@@ -24,6 +24,7 @@ from storage.meshes import Asset, obj
 from storage.pictures import jpeg, webp
 from storage.records import DatasetRef, ModelRef, ReleaseRef, digest
 from storage.report import Picture, Report, page
+from storage.revision import code
 from tasks import artifacts
 from tasks.cards import dataset_card, model_card
 from tasks.evaluate import ANIMALS, read
@@ -62,7 +63,9 @@ def publish(model: ModelRef, crops: DatasetRef, config: ReleaseConfig, device: D
     if bundles.committed(layout.release(release)) is None:
         with place(device) as where:
             shown = _shown(model, crops, config, where)
-        bundles.commit(layout.release(release), _contents(model, crops, shown), {"snapshot": crops.snapshot})
+        bundles.commit(
+            layout.release(release), _contents(model, crops, shown), {"snapshot": crops.snapshot, "code": code()}
+        )
     files.put(layout.newest_release(release.root, release.category), release.run.encode())
     artifacts.page(f"release-{model.category}", _overview(release))
     return release
@@ -100,7 +103,7 @@ def _contents(model: ModelRef, crops: DatasetRef, shown: Shown) -> dict[str, byt
     models = {each.name: glb(each) for each in shown.assets}
     report = Report(
         title=f"{model.category}, run {model.run}",
-        summary=f"{snapshot.kept} generated crops, {recipe.training.steps} steps, method {recipe.method.kind}",
+        summary=f"{snapshot.kept} crops, {recipe.training.steps} steps, method {recipe.method.kind}",
         films=[Picture(name, data, "webp") for name, data in shown.films.items()],
         table=scores,
         curves=_curves(model),

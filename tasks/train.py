@@ -19,6 +19,7 @@ from storage.checkpoints import Checkpoints, weights_bytes
 from storage.journal import Journal
 from storage.pictures import png
 from storage.records import DatasetRef, ModelRef
+from storage.revision import code
 from tasks import artifacts
 from tasks.machine import Device, loaded, place, torch_device
 
@@ -79,7 +80,13 @@ def _described(crops: DatasetRef, recipe: ModelRecipe, where: str) -> tuple[list
 
 
 def _about(crops: DatasetRef, summary: Summary) -> dict[str, object]:
-    return {"snapshot": crops.snapshot, "steps": summary.steps, "skipped": summary.skipped, "values": summary.values}
+    return {
+        "snapshot": crops.snapshot,
+        "code": code(),
+        "steps": summary.steps,
+        "skipped": summary.skipped,
+        "values": summary.values,
+    }
 
 
 class _Report:

@@ -59,3 +59,18 @@ def test_a_category_without_data_is_refused(root):
     answer = CliRunner().invoke(app, ["dataset", "show", "horse", "--root", root])
     assert isinstance(answer.exception, ValueError)
     assert "no data set of 'horse'; make one with `farm3d run horse`" in str(answer.exception)
+
+
+def test_pruning_shows_first_and_deletes_when_told(tmp_path):
+    recipes = [{"size": size, "photos": {"size": size}} for size in (1, 2)]
+    store = Store(str(tmp_path / "other"))
+    for number, recipe in enumerate(recipes):
+        ref = store.curated("cow", digest(recipe), 0)
+        shards.write(ref, samples(3, first=10 * number), recipe)
+        snapshots.commit([ref])
+    shown, output = said("prune", "cow", "--keep", "1", "--root", store.root)
+    assert shown == 0 and "4 files" in output and "could go" in output
+    assert snapshots.numbers(store.root, "cow") == [1, 2]
+    assert said("prune", "cow", "--keep", "1", "--root", store.root, "--apply")[0] == 0
+    assert snapshots.numbers(store.root, "cow") == [2]
+    assert said("verify", "cow", "--root", store.root)[0] == 0
