@@ -1,13 +1,35 @@
 """What is true of one kind of animal."""
 
-from typing import Literal
+from string import Formatter
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from models.config import Config
 
 View = Literal["front", "side", "back"]
 VIEWS: tuple[View, ...] = ("front", "side", "back")
+FIELDS = {"name", "view", "coat", "age", "action", "place"}
+"""What a prompt may be made of."""
+
+
+def fields(template: str) -> set[str]:
+    """The names between the braces of a prompt template.
+
+    Raises ValueError if its braces do not match.
+    """
+    return {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+
+
+def _equal(words: object) -> object:
+    """A list as words of equal weight; what comes twice counts once."""
+    return dict.fromkeys(words, 1.0) if isinstance(words, list | tuple) else words
+
+
+def _useful(words: dict[Any, float]) -> dict[Any, float]:
+    if not words or min(words.values()) < 0 or not sum(words.values()) > 0:
+        raise ValueError(f"is {words}; give at least one word, no weight below 0 and one above")
+    return words
 
 
 class Skeleton(Config):
@@ -29,19 +51,46 @@ class Skeleton(Config):
         return self.body_bones + 3 * self.legs
 
 
+Weighted = Annotated[dict[str, float], BeforeValidator(_equal), AfterValidator(_useful)]
+"""Words with how often each is wanted, relative to the others; a list gives all of them the same weight."""
+TEMPLATE = "a {age} {coat} {name}, {view} view, {action} on {place}"
+"""What the embedded teacher was trained on, where there is no age."""
+
+
 class Words(Config):
     """What a category's pictures are asked for with: all that a generated photo depends on."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="the word in every prompt")
-    coats: tuple[str, ...] = Field(default=("brown",), min_length=1, description="coat words for prompts")
-    actions: tuple[str, ...] = Field(
-        default=("standing", "walking"), min_length=1, description="action words for prompts"
+    templates: Weighted = Field(default={TEMPLATE: 1.0}, description="prompts with {name}, {view} and more")
+    views: dict[View, float] = Field(
+        default={"front": 1.0, "side": 2.0, "back": 1.0}, description="how often each view"
     )
-    places: tuple[str, ...] = Field(default=("grass", "sand", "snow"), min_length=1, description="grounds for prompts")
+    coats: Weighted = Field(default={"brown": 1.0}, description="coat words for prompts")
+    ages: Weighted = Field(default={"": 1.0}, description="age words for prompts; empty is none")
+    actions: Weighted = Field(default={"standing": 1.0, "walking": 1.0}, description="action words for prompts")
+    places: Weighted = Field(default={"grass": 1.0, "sand": 1.0, "snow": 1.0}, description="grounds for prompts")
 
-    def prompt(self, view: View, coat: str, action: str, place: str) -> str:
-        """The full caption: what the generator is asked for and the embedded teacher was trained on."""
-        return f"a {coat} {self.name}, {view} view, {action} on {place}"
+    @field_validator("templates")
+    @classmethod
+    def _whole(cls, templates: dict[str, float]) -> dict[str, float]:
+        for template in templates:
+            used = fields(template)
+            if not {"name", "view"} <= used <= FIELDS:
+                raise ValueError(
+                    f"is {template!r}; it has to hold {{name}} and {{view}}, and may hold "
+                    f"{', '.join(f'{{{name}}}' for name in sorted(FIELDS - {'name', 'view'}))}"
+                )
+        return templates
+
+    @field_validator("views")
+    @classmethod
+    def _seen(cls, views: dict[View, float]) -> dict[View, float]:
+        return _useful(views)
+
+    def prompt(self, view: View, template: str = TEMPLATE, **words: str) -> str:
+        """The full caption; words that are absent or empty leave no gap."""
+        filled = template.format(name=self.name, view=view, **{"age": "", **words})
+        return " ".join(filled.split())
 
     def view_prompt(self, view: View) -> str:
         """The short caption that SDS uses for a virtual view."""

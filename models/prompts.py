@@ -1,22 +1,32 @@
-"""What is asked of the generator: an endless, fixed sequence of prompts with seeds for every category."""
+"""What is asked of the generator: an endless, fixed sequence of prompts with seeds for every category.
 
+The words follow a Halton sequence, one prime base for each kind of word: any run of it, however short, has nearly the
+mix that the weights ask for, in every combination. It depends on the category's words alone, so a longer data set
+begins with a shorter one.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from random import Random
+from typing import TypeVar
 
-from models.category import View, Words
+from models.category import View, Words, fields
 
-ROUND: tuple[View, ...] = ("front", "side", "back", "side")
-"""Half of all azimuths are a side view (`models.geometry.camera.VIEW_HALF_ANGLE`), a quarter each front and back."""
+BASES = {"coat": 3, "action": 5, "place": 7, "age": 11, "template": 13}
+"""Views have base 2: with weights 1, 2, 1 any four in a row are a front, a back and two sides."""
+
+
+Word = TypeVar("Word", bound=str)
 
 
 @dataclass(frozen=True)
 class Request:
-    """One photo to make."""
+    """One photo to make. A word that its template does not use is empty."""
 
     prompt: str
     view: View
     coat: str
+    age: str
     action: str
     place: str
     seed: int
@@ -28,9 +38,43 @@ def requests(category: Words, first: int, count: int) -> list[Request]:
 
 
 def _request(category: Words, number: int) -> Request:
-    words = Random(f"{category.name} {number}")
-    view = ROUND[number % len(ROUND)]
-    coat, action, place = (words.choice(each) for each in (category.coats, category.actions, category.places))
+    kinds = {"coat": category.coats, "age": category.ages, "action": category.actions, "place": category.places}
+    template = _picked(category.templates, _place(category, "template", number))
+    used = fields(template)
+    words = {
+        kind: _picked(weights, _place(category, kind, number)) if kind in used else ""
+        for kind, weights in kinds.items()
+    }
+    view = _picked(category.views, _reversed(number, 2))
     # 31 bits, so that every generator takes it as a seed.
-    seed = int.from_bytes(sha256(f"{category.name} {number}".encode()).digest()[:4], "big") >> 1
-    return Request(category.prompt(view, coat, action, place), view, coat, action, place, seed)
+    seed = _hashed(f"{category.name} {number}") >> 1
+    return Request(category.prompt(view, template, **words), view, **words, seed=seed)
+
+
+def _picked(weights: Mapping[Word, float], place: float) -> Word:
+    """The word on whose stretch of the unit interval the place lies; stretches are as long as the weights."""
+    left = place * sum(weights.values())
+    for word, weight in weights.items():
+        left -= weight
+        if left < 0:
+            return word
+    return max(weights, key=lambda word: weights[word])
+
+
+def _place(category: Words, kind: str, number: int) -> float:
+    """A member of the sequence of this kind, shifted so that categories do not walk in step."""
+    return (_reversed(number, BASES[kind]) + _hashed(f"{category.name} {kind}") / 2**32) % 1
+
+
+def _reversed(number: int, base: int) -> float:
+    """The digits of the number behind the point, the last one first (van der Corput)."""
+    found, unit = 0.0, 1.0
+    while number:
+        number, digit = divmod(number, base)
+        unit /= base
+        found += digit * unit
+    return found
+
+
+def _hashed(text: str) -> int:
+    return int.from_bytes(sha256(text.encode()).digest()[:4], "big")

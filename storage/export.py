@@ -15,7 +15,20 @@ from storage.members import IMAGE, MASK
 from storage.records import DatasetRef, Split
 from storage.rotations import Array
 
-COLUMNS = ("key", "prompt", "view", "coat", "action", "place", "seed", "model", "model_digest", "guidance", "steps")
+COLUMNS = (
+    "key",
+    "prompt",
+    "view",
+    "coat",
+    "age",
+    "action",
+    "place",
+    "seed",
+    "model",
+    "model_digest",
+    "guidance",
+    "steps",
+)
 
 
 def export(ref: DatasetRef, folder: str) -> dict[str, int]:

@@ -65,6 +65,7 @@ class SampleRow(Record):
     prompt: str
     view: str = ""
     coat: str = ""
+    age: str = ""
     action: str = ""
     place: str = ""
     seed: int

@@ -23,6 +23,7 @@ SCHEMA = pa.schema(
         ("prompt", _TEXT),
         ("view", _TEXT),
         ("coat", _TEXT),
+        ("age", _TEXT),
         ("action", _TEXT),
         ("place", _TEXT),
         ("seed", _INT),
@@ -50,6 +51,9 @@ SCHEMA = pa.schema(
     ]
 )
 
+LATER = {"age"}
+"""Columns that indices of before have not."""
+
 
 def to_parquet(rows: Sequence[SampleRow]) -> bytes:
     """The rows as one Parquet file: the same rows, the same bytes."""
@@ -69,7 +73,8 @@ def from_parquet(data: bytes, where: str) -> list[SampleRow]:
         table = pq.read_table(io.BytesIO(data))
     except (pa.ArrowException, OSError) as error:
         raise CorruptArtifact(where, f"is no whole Parquet file ({words(error)})", remedy) from error
-    if not table.schema.equals(SCHEMA):
+    wanted = pa.schema([field for field in SCHEMA if field.name not in LATER - set(table.schema.names)])
+    if not table.schema.equals(wanted):
         odd = sorted(set(table.schema.names) ^ set(SCHEMA.names)) or "their types"
         raise CorruptArtifact(where, f"has other columns than a sample index: {odd}", remedy)
     try:

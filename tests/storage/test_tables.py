@@ -44,6 +44,13 @@ def test_other_columns_are_refused_by_name() -> None:
         from_parquet(buffer.getvalue(), "a.parquet")
 
 
+def test_an_index_of_before_a_column_was_added_is_read() -> None:
+    old = pq.read_table(io.BytesIO(to_parquet([row(0), row(1)]))).drop_columns(["age"])
+    buffer = io.BytesIO()
+    pq.write_table(old, buffer)
+    assert from_parquet(buffer.getvalue(), "a.parquet") == [row(0), row(1)]
+
+
 def test_a_row_that_is_no_sample_is_refused() -> None:
     buffer = io.BytesIO()
     bad = {**row(0).model_dump(), "scores": [], "key": "../cow"}

@@ -78,7 +78,7 @@ def test_a_view_word_bounds_the_azimuth(view):
 def test_captions_are_the_prompts_words(scenes):
     scene = scenes["cow", 1]
     category = Category(name="cow", segment_as=("cow",))
-    assert scene.caption == category.prompt(scene.view, scene.coat, scene.action, scene.place)
+    assert scene.caption == category.prompt(scene.view, coat=scene.coat, action=scene.action, place=scene.place)
 
 
 def test_other_cameras_see_the_same_animal_and_light_changes_only_colour():

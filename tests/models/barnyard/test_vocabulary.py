@@ -28,7 +28,7 @@ def test_every_caption_of_the_barnyard_is_made_of_known_words_and_fits(tokenizer
         for coat in COATS[name]:
             for action in ACTIONS:
                 for place in PLACES:
-                    tokens = tokenizer.tokenize(category.prompt(VIEWS[0], coat, action, place))
+                    tokens = tokenizer.tokenize(category.prompt(VIEWS[0], coat=coat, action=action, place=place))
                     assert all(token.endswith("</w>") for token in tokens) and len(tokens) + 2 <= LENGTH
 
 
