@@ -9,12 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from pydantic import Field
-from torch import nn
+from pydantic import Field, model_validator
 
-from models.animal import Animal, AnimalConfig
+from models.animal import AnimalConfig
 from models.barnyard.pictures import Pictures
-from models.barnyard.rig import KEYPOINTS, OPPOSITE_KEYPOINT
+from models.barnyard.rig import OPPOSITE_KEYPOINT
 from models.category import Category
 from models.config import Config
 from models.features import Vit
@@ -22,33 +21,21 @@ from models.features.dense import described
 from models.filters.crop import cropped
 from models.geometry.camera import look_at
 from models.losses import viewpoints
-from models.losses.keypoints import keypoints
 from models.methods import MagicPonyConfig
-from models.methods.terms import Step, Term
+from models.methods.terms import Term
 from models.networks.encoder import EncoderConfig
 from models.rendering import ReferenceConfig
 from models.schedule import Schedule
 from models.training.augmentation import augmented
 from models.training.batch import Crops
+from models.training.drill import DrillConfig, drill
 from models.training.loop import Checkpoints, TrainingConfig, fit
+from models.training.markers import Marked
 from models.truth import Truth
 from models.warm_start import write
 
 CPU = torch.device("cpu")
 QUADRUPED = Category(name="quadruped", segment_as=("quadruped",))
-MARKERS = {
-    "nose": (0.0, 0.4, 1.9),
-    "eye": (0.15, 0.6, 1.6),
-    "ear": (0.2, 0.8, 1.4),
-    "throat": (0.0, 0.3, 1.3),
-    "withers": (0.0, 0.7, 0.8),
-    "tail_base": (0.0, 0.6, -1.3),
-    "knee": (0.3, -0.7, 0.8),
-    "hock": (0.3, -0.7, -1.0),
-    "fore_hoof": (0.3, -1.4, 0.8),
-    "hind_hoof": (0.3, -1.4, -1.0),
-}
-"""About where the keypoints of the left side begin, object frame; training finds their places."""
 
 
 class QuadrupedTraining(Config):
@@ -60,20 +47,14 @@ class QuadrupedTraining(Config):
     camera: Schedule = Field(default=Schedule(10.0), description="weight of the error of the camera's direction")
     keypoints: Schedule = Field(default=Schedule(3.0), description="weight of the distance to known keypoints")
     training: TrainingConfig = TrainingConfig(steps=8000, batch=16, rate_pose=3e-4)
+    drill: DrillConfig = DrillConfig()
 
-
-class _Marked(Animal):
-    """An animal with places for keypoints, which are thrown away after the training."""
-
-    def __init__(self, animal: Animal) -> None:
-        super().__init__(animal.config, animal.skeleton, animal.tokens.vit)
-        self.load_state_dict(animal.state_dict())
-        self.markers = nn.Parameter(torch.tensor([_marker(name) for name in KEYPOINTS]))
-
-    def error(self, step: Step) -> torch.Tensor:
-        """How far the markers are from the known keypoints."""
-        found = step.prediction
-        return keypoints(self.markers, found.prior, found.mesh, found.camera, step.batch)
+    @model_validator(mode="after")
+    def _drilled_at_a_report(self) -> "QuadrupedTraining":
+        if self.drill.steps and self.drill.after % self.training.report_every:
+            every = self.training.report_every
+            raise ValueError(f"drill.after is {self.drill.after}; give a multiple of training.report_every, {every}")
+        return self
 
 
 def train_quadruped(
@@ -97,7 +78,14 @@ def train_quadruped(
     samples, pca = described(shown.samples, vit, animal.encoder.image, animal.prior.channels)
     torch.manual_seed(training.seed)
     taught = animal.build(QUADRUPED, vit)
-    learner = _Marked(taught)
+    learner = Marked(taught)
+    set_ = Crops(samples, training.size, CPU, shown.seen, truth)
+
+    def drilled(step: int, *_: object) -> None:
+        # A report comes before the checkpoint of its step, so a run that goes on from that one has had its drill.
+        if step == config.drill.after:
+            drill(learner, set_, config.drill, training.seed)
+
     method = config.method.build(QUADRUPED)
     known = (
         Term("camera", lambda step: viewpoints.camera(step.prediction.camera, step.batch), config.camera),
@@ -107,17 +95,9 @@ def train_quadruped(
         learner,
         replace(method, terms=(*method.terms, *known)),
         training,
-        Crops(samples, training.size, CPU, shown.seen, truth),
+        set_,
         ReferenceConfig().build(CPU),
         checkpoints,
-        lambda *_: None,
+        drilled,
     )
-    state = learner.state_dict()
-    taught.load_state_dict({name: state[name] for name in taught.state_dict()})
-    write(folder, taught, pca)
-
-
-def _marker(name: str) -> tuple[float, float, float]:
-    side, _, rest = name.partition("_")
-    x, y, z = MARKERS[rest if side in ("left", "right") else name]
-    return (-x if side == "right" else x), y, z
+    write(folder, learner.unmarked(taught), pca)

@@ -9,6 +9,7 @@ from models.features.vit import Vit
 from models.methods import MagicPonyConfig
 from models.networks.encoder import EncoderConfig
 from models.networks.prior import PriorConfig
+from models.training.drill import DrillConfig
 from models.training.loop import TrainingConfig
 from models.training.quadruped import QUADRUPED, QuadrupedTraining, train_quadruped
 from models.warm_start import WarmStart
@@ -21,7 +22,8 @@ TINY = QuadrupedTraining(
         encoder=EncoderConfig(image=32, grid=4, width=8, code=8),
     ),
     method=MagicPonyConfig(eikonal_points=20),
-    training=TrainingConfig(steps=2, batch=2, size=32, save_every=1),
+    training=TrainingConfig(steps=2, batch=2, size=32, save_every=1, report_every=1),
+    drill=DrillConfig(after=1, steps=2, batch=2),
 )
 
 
@@ -62,3 +64,19 @@ def test_it_moves_away_from_the_ellipsoid(pictures, tmp_path):
     fresh = TINY.animal.build(QUADRUPED, tiny_vit()).state_dict()
     found = learnt(pictures, tmp_path, Shelf())
     assert (found["prior.distance.last.weight"] != fresh["prior.distance.last.weight"]).any()
+
+
+def test_a_drill_that_no_report_would_start_is_refused():
+    with pytest.raises(ValueError, match=r"drill\.after is 70; give a multiple of training\.report_every, 50"):
+        QuadrupedTraining(drill=DrillConfig(after=70))
+
+
+def test_the_drill_takes_part(pictures, tmp_path):
+    without = TINY.model_copy(update={"drill": TINY.drill.model_copy(update={"steps": 0})})
+    states = []
+    for name, config in (("with", TINY), ("without", without)):
+        train_quadruped(config, pictures, tiny_vit(), tmp_path / name, Shelf())
+        animal = TINY.animal.build(QUADRUPED, tiny_vit())
+        WarmStart(model=str(tmp_path / name)).load(animal)
+        states.append(animal.state_dict())
+    assert not torch.equal(*(state["articulation.leave.weight"] for state in states))

@@ -1,0 +1,64 @@
+from copy import deepcopy
+
+import pytest
+import torch
+
+from models.training.batch import Crops
+from models.training.drill import DrillConfig, drill
+from models.training.markers import Marked
+from models.truth import Truth
+from tests.models.training.test_batch import crop
+from tests.models.training.test_quadruped import QUADRUPED, TINY, tiny_vit
+
+CONFIG = DrillConfig(steps=40, batch=4, rate=5e-3)
+
+
+@pytest.fixture(scope="module")
+def animal():
+    """An ellipsoid with markers."""
+    torch.manual_seed(0)
+    return Marked(TINY.animal.build(QUADRUPED, tiny_vit()))
+
+
+@pytest.fixture(scope="module")
+def crops():
+    """Four crops whose animals stand still, seen from four sides."""
+    towards = torch.tensor([[0.6, 0.0, 0.8], [-0.6, 0.0, 0.8], [0.6, 0.0, -0.8], [-0.8, 0.0, -0.6]])
+    keypoints = 0.6 * torch.rand(4, 16, 2, generator=torch.Generator().manual_seed(0)) - 0.3
+    truth = Truth(towards, keypoints, torch.arange(16))
+    return Crops([crop(seed, size=32) for seed in range(4)], 32, torch.device("cpu"), None, truth)
+
+
+def drilled(animal, crops, config=CONFIG):
+    learner = deepcopy(animal)
+    drill(learner, crops, config, seed=1)
+    return learner
+
+
+def misses(learner, crops):
+    """Distance of each camera's direction from the known one, and of the markers from the keypoints."""
+    batch = crops.batch(torch.arange(4))
+    learner.train()
+    with torch.no_grad():
+        found = learner(batch, 1.0, torch.Generator().manual_seed(0))
+        near = (-(learner.markers[:, None] - found.prior).square().sum(-1) / 0.02).softmax(-1)
+        points = found.camera.project(near @ found.mesh.vertices)
+    direction = (found.camera.T_camera_world[:, 2, :3] - batch.truth.towards).norm(dim=-1)
+    return direction.mean(), (points - batch.truth.keypoints).norm(dim=-1).mean()
+
+
+def test_keypoints_and_cameras_come_nearer_to_the_truth(animal, crops):
+    before, after = misses(animal, crops), misses(drilled(animal, crops), crops)
+    assert after[0] < 0.6 * before[0] and after[1] < 0.8 * before[1]
+
+
+def test_prior_colours_and_light_stay_bit_for_bit(animal, crops):
+    after, before = drilled(animal, crops).state_dict(), animal.state_dict()
+    for name in before:
+        if name.startswith(("prior.", "albedo.", "light.", "out_code.")):
+            assert torch.equal(before[name], after[name]), name
+
+
+def test_the_same_seed_gives_the_same_weights(animal, crops):
+    first, again = (drilled(animal, crops, CONFIG.model_copy(update={"steps": 3})).state_dict() for _ in "ab")
+    assert all(torch.equal(first[name], again[name]) for name in first)
