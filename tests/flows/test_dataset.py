@@ -42,3 +42,13 @@ def test_at_the_least_share_or_more_it_ends_with_enough(monkeypatch, share):
 
 def test_it_has_a_name_that_says_whose(monkeypatch):
     assert dataset.name == "dataset" and dataset.flow_run_name == "dataset-{plan.category.name}"
+
+
+def test_somebodys_own_photos_are_taken_all_at_once(tmp_path):
+    for name in "abcde":
+        (tmp_path / f"{name}.png").touch()
+    (tmp_path / "a.mask.png").touch()
+    plan = load_plan(
+        "cow", "smoke", changes=PlanChanges(photos=2, own_photos={"kind": "folder", "folder": str(tmp_path)})
+    )
+    assert [list(some) for some in _rounds(plan, [])] == [[0, 1, 2]]

@@ -92,3 +92,19 @@ class TestWhatNamesTheProducts:
     def test_a_device_names_nothing(self):
         cpu = load_plan("cow", changes=PlanChanges(device="cpu"))
         assert (cpu.crop_recipe, cpu.model_recipe) == (load_plan("cow").crop_recipe, load_plan("cow").model_recipe)
+
+
+def test_other_photos_in_the_own_folder_make_another_recipe(tmp_path):
+    changes = PlanChanges(own_photos={"kind": "folder", "folder": str(tmp_path)})
+    (tmp_path / "a.jpg").write_bytes(b"one")
+    before = load_plan("cow", changes=changes)
+    (tmp_path / "a.jpg").write_bytes(b"two")
+    after = load_plan("cow", changes=changes)
+    assert before.photo_recipe != after.photo_recipe
+    assert before.model_recipe == load_plan("cow").model_recipe
+
+
+def test_an_own_folder_that_is_not_there_is_named(tmp_path):
+    plan = load_plan("cow", changes=PlanChanges(own_photos={"kind": "folder", "folder": str(tmp_path / "gone")}))
+    with pytest.raises(ValueError, match="gone: is no folder; give the path of one"):
+        _ = plan.photo_recipe
