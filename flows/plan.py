@@ -181,7 +181,7 @@ def weights(part: Generator | OwnPhotos | SegmenterConfig | VitConfig | WarmStar
     """
     match part:
         case OwnPhotos():
-            return models.weights.contents(Path(part.folder))
+            return _contents(part.folder)
         case Detectron2Config():
             return f"{part.settings} {part.weights}"
         case PointRendConfig():
@@ -195,6 +195,12 @@ def weights(part: Generator | OwnPhotos | SegmenterConfig | VitConfig | WarmStar
 @cache
 def _digest(model: str, revision: str | None) -> str:
     return models.weights.digest(models.weights.locate(model), revision)
+
+
+@cache
+def _contents(folder: str) -> str:
+    """Read once in a process, so that a run keeps its name while somebody adds photos to the folder."""
+    return models.weights.contents(Path(folder))
 
 
 def _plain(part: object) -> object:
