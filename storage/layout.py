@@ -8,8 +8,11 @@
                   releases/<run>/
 """
 
-from storage.files import absolute, get, size
+from storage.files import absolute, get, names, size
 from storage.records import DatasetRef, ModelRef, ReleaseRef, ShardRef, Stage
+
+LATEST = "LATEST"
+"""The file that names the newest of its folder."""
 
 
 class Store:
@@ -39,6 +42,15 @@ class Store:
         """What was published last, if anything."""
         where = newest_release(self.root, category)
         return self.release(category, get(where).decode().strip()) if size(where) else None
+
+    def releases(self, category: str) -> list[ReleaseRef]:
+        """All that was published of a category."""
+        found = names(releases(self.root, category))
+        return [self.release(category, run) for run in found if run != LATEST]
+
+    def models(self, category: str) -> list[ModelRef]:
+        """All training runs of a category, finished or not."""
+        return [self.model(category, run) for run in names(runs(self.root, category))]
 
     def release(self, category: str, run: str) -> ReleaseRef:
         """What was published of one run."""
@@ -87,7 +99,7 @@ def snapshots(root: str, category: str) -> str:
 
 def latest(root: str, category: str) -> str:
     """Holds the number of the newest snapshot."""
-    return f"{snapshots(root, category)}/LATEST"
+    return f"{snapshots(root, category)}/{LATEST}"
 
 
 def recipes(root: str, category: str, stage: Stage) -> str:
@@ -157,7 +169,7 @@ def releases(root: str, category: str) -> str:
 
 def newest_release(root: str, category: str) -> str:
     """Holds the run that was published last."""
-    return f"{releases(root, category)}/LATEST"
+    return f"{releases(root, category)}/{LATEST}"
 
 
 def release(ref: ReleaseRef) -> str:

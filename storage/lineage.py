@@ -18,8 +18,7 @@ def release_of(file: Path, root: str) -> ReleaseRef:
     """
     wanted, store = sha256(file.read_bytes()).hexdigest(), Store(root)
     for category in files.names(store.root):
-        for run in files.names(layout.releases(store.root, category)):
-            release = store.release(category, run)
+        for release in store.releases(category):
             bundle = bundles.committed(layout.release(release))
             if bundle and any(entry.sha256 == wanted for entry in bundle.files.values()):
                 return release

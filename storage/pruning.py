@@ -45,10 +45,8 @@ def waste(root: str, category: str, keep: int) -> Iterator[Waste]:
 
 def _learnt_from(store: Store, category: str) -> set[int]:
     """Numbers of the snapshots that finished models and releases were made from."""
-    folders = [layout.model(store.model(category, run)) for run in files.names(layout.runs(store.root, category))]
-    folders += [
-        layout.release(store.release(category, run)) for run in files.names(layout.releases(store.root, category))
-    ]
+    folders = [layout.model(each) for each in store.models(category)]
+    folders += [layout.release(each) for each in store.releases(category)]
     found = (bundles.committed(folder) for folder in folders)
     return {each.about["snapshot"] for each in found if each}
 
