@@ -166,7 +166,7 @@ def _cell(values: list[float]) -> str:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
     torch.set_num_threads(1)
     pictures, animal, count, numbers, table = sys.argv[1:]
     main(Path(pictures), animal, int(count), [int(each) for each in numbers.split(",")], Path(table))

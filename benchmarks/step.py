@@ -98,6 +98,6 @@ def main(root: str, category: str) -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
     torch.set_num_threads(1)
     main(*sys.argv[1:])

@@ -41,7 +41,8 @@ def show(category: Category, root: Root = "data", snapshot: Number = None) -> No
     for reason, count in catalogue.reasons(index).items():
         console.print(f"  dropped: {reason}  {count}")
     for name in ("split", "view", "coat", "age", "action", "place"):
-        console.print(f"  {name}: {_mix(index, name)}")
+        if any(getattr(row, name) for row in index):
+            console.print(f"  {name}: {_mix(index, name)}")
     for each in shards.quarantined(ref.root, category):
         console.print(f"  in quarantine: {each.reason}")
 
