@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from numpy import ndarray
@@ -123,4 +122,4 @@ def _tensor(image: UInt8[ndarray, "size size 3"]) -> Float[Tensor, "1 3 size siz
 
 
 def _bytes(image: Float[Tensor, "1 3 size size"]) -> UInt8[ndarray, "size size 3"]:
-    return (image[0].permute(1, 2, 0) * 255).round().clamp(0, 255).to(torch.uint8).numpy().astype(np.uint8, copy=False)
+    return (image[0].permute(1, 2, 0) * 255).round().clamp(0, 255).byte().numpy()
