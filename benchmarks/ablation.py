@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from statistics import mean
+from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any
 
@@ -38,6 +39,7 @@ from models.schedule import Schedule
 from models.training.augmentation import Augmentation, augmented
 from models.training.batch import Crops
 from models.training.loop import fit
+from storage.checkpoints import Checkpoints
 
 log = logging.getLogger("ablation")
 CPU = torch.device("cpu")
@@ -94,16 +96,6 @@ class OneHypothesis(pose.PoseNetwork):
         return pose.Pose(camera, none, raw[:, 0], torch.full((len(raw),), 0.25), None)
 
 
-class Nowhere:
-    """Keeps no checkpoint."""
-
-    def save(self, step: int, state: dict[str, Any]) -> None:
-        """Nothing."""
-
-    def newest(self) -> None:
-        """Nothing."""
-
-
 def trained(
     plan: Plan, crops: list[Any], teacher: StableDiffusion, vit: Vit, seed: int, one: bool
 ) -> AnimalReconstructor:
@@ -116,10 +108,9 @@ def trained(
     shown = augmented(crops, training.augmentation, seed)
     known, _ = described(shown.samples, vit, plan.animal.encoder.image, plan.animal.prior.channels)
     renderer, method = plan.renderer.build(CPU), plan.method.build(plan.category, teacher)
-    fit(
-        animal, method, training, Crops(known, training.size, CPU, shown.seen), renderer, Nowhere(),
-        lambda *_: None,
-    )  # fmt: skip
+    seen = Crops(known, training.size, CPU, shown.seen)
+    with TemporaryDirectory() as folder:
+        fit(animal, method, training, seen, renderer, Checkpoints(folder), lambda *_: None)
     return AnimalReconstructor(animal.eval(), renderer)
 
 

@@ -11,8 +11,7 @@ import logging
 import pstats
 import resource
 import sys
-from statistics import median
-from time import monotonic
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -20,15 +19,17 @@ import torch
 from flows.plan import load_plan
 from models.category import VIEWS
 from models.features.dense import described
-from models.training import loop
 from models.training.augmentation import augmented
 from models.training.batch import Crops
+from models.training.loop import fit
 from storage import samples, snapshots
+from storage.checkpoints import Checkpoints
 from storage.records import DatasetRef
 
 log = logging.getLogger("step")
 CPU = torch.device("cpu")
-STEPS, FIRST = 60, 20
+FIRST, LAST = 20, 60
+"""Steps between which is measured; the one after them ends the run with a panel and a checkpoint."""
 PARTS = {
     "crops": ("batch.py", "batch"),
     "ViT tokens (remembered after the first epoch)": ("encoder.py", "__call__"),
@@ -48,16 +49,6 @@ PARTS = {
 }
 
 
-class Nowhere:
-    """Keeps no checkpoint."""
-
-    def save(self, step: int, state: dict[str, Any]) -> None:
-        """Nothing."""
-
-    def newest(self) -> None:
-        """Nothing."""
-
-
 def main(root: str, category: str) -> None:
     """Log the table."""
     plan = load_plan(category, "laptop", root)
@@ -67,7 +58,7 @@ def main(root: str, category: str) -> None:
         samples.of_dataset(DatasetRef(root=plan.store.root, category=category, snapshot=number), "train", VIEWS)
     )
     vit, teacher = plan.features.build(CPU), plan.generator.build(CPU)
-    training = plan.training.model_copy(update={"steps": STEPS, "report_every": STEPS, "panel_every": STEPS + 1})
+    training = plan.training.model_copy(update={"steps": LAST + 1, "report_every": FIRST, "panel_every": 2 * LAST})
     animal = plan.animal.build(plan.category, vit)
     plan.warm_start.load(animal)
     shown = augmented(crops, training.augmentation, training.seed)
@@ -75,20 +66,22 @@ def main(root: str, category: str) -> None:
         shown.samples, vit, plan.animal.encoder.image, plan.animal.prior.channels, plan.warm_start.pca()
     )
     method, set_ = plan.method.build(plan.category, teacher), Crops(known, training.size, CPU, shown.seen)
-    run = loop._Run(
-        animal, method, training, set_, plan.renderer.build(CPU), Nowhere(), lambda *_: None, plan.warm_start.begin
-    )  # pyright: ignore[reportPrivateUsage]
-    profile, times = cProfile.Profile(), []
-    for step in range(STEPS - 1):
-        begun = monotonic()
-        if step < FIRST:
-            run.advance()
-        else:
-            profile.runcall(run.advance)
-            times.append(monotonic() - begun)
+    profile = cProfile.Profile()
+
+    def measure(step: int, *_: object) -> None:
+        if step == FIRST:
+            profile.enable()
+        elif step == LAST:
+            profile.disable()
+
+    with TemporaryDirectory() as folder:
+        fit(
+            animal, method, training, set_, plan.renderer.build(CPU), Checkpoints(folder), measure,
+            plan.warm_start.begin,
+        )  # fmt: skip
     stats: Any = pstats.Stats(profile)
     total = stats.total_tt
-    log.info("median step %.3f s (odd and even steps differ by SDS), mean %.3f s", median(times), total / len(times))
+    log.info("mean step %.3f s", total / (LAST - FIRST))
     for part, (file, function) in PARTS.items():
         found = [
             row[3] for (path, _, name), row in stats.stats.items() if path.endswith(f"/{file}") and name == function

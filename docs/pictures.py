@@ -25,7 +25,8 @@ PX, PHOTOS, TINT = 144, (2, 7), torch.tensor((0.1, 0.8, 0.3))
 def rows(ours: AnimalReconstructor, category: str) -> list[np.ndarray]:
     """One strip per photo."""
     known = HeldOutConfig(scenes=max(PHOTOS) + 1, photo=256, size=PX, turns=())
-    return [_row(ours, held_out(category, known)[number].crop) for number in PHOTOS]
+    examples = held_out(category, known)
+    return [_row(ours, examples[number].crop) for number in PHOTOS]
 
 
 def _row(ours: AnimalReconstructor, crop: film.Batch) -> np.ndarray:

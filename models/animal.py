@@ -77,8 +77,7 @@ class Animal(nn.Module):
         """
         out, keys = self.tokens(batch, self.training)
         # Tokens are trained to ignore colour; the texture needs to see it.
-        seen = batch.image if batch.seen is None else batch.seen
-        colours = 2 * adaptive_avg_pool2d(seen.movedim(-1, 1), self.config.encoder.grid) - 1
+        colours = 2 * adaptive_avg_pool2d(batch.shown.movedim(-1, 1), self.config.encoder.grid) - 1
         texture_code, key_code = self.out_code(torch.cat((out, colours), 1)), self.key_code(keys)
         prior = self.prior.mesh(progress, generator)
         pose = self.pose(keys, plausible(batch.view, batch.truth and batch.truth.towards), progress, generator)

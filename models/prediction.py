@@ -33,6 +33,11 @@ class Batch:
     truth: Truth | None = None
     """Known of procedural animals only."""
 
+    @property
+    def shown(self) -> Float[Tensor, "batch size size 3"]:
+        """What the encoder is shown."""
+        return self.image if self.seen is None else self.seen
+
     def __len__(self) -> int:
         """Crops."""
         return len(self.image)

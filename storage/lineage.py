@@ -38,9 +38,9 @@ def told(release: ReleaseRef, pictures: bool) -> Iterator[str]:
     learnt = _bundle(layout.model(model))
     dataset = store.dataset(release.category, learnt.about["snapshot"])
     snapshot = snapshots.read(dataset)
-    yield f"release   {layout.release(release)}: {len(published.files)} files{_made(published.about)}"
-    weights = learnt.files["animal.safetensors"].sha256
-    yield f"run       {model.run}: {learnt.about['steps']} steps, weights sha256 {weights}{_made(learnt.about)}"
+    yield f"release   {layout.release(release)}: {len(published.files)} files{_by(published.about.get('code'))}"
+    weights, code = learnt.files["animal.safetensors"].sha256, learnt.about.get("code")
+    yield f"run       {model.run}: {learnt.about['steps']} steps, weights sha256 {weights}{_by(code)}"
     counts = f"{snapshot.kept} of {snapshot.rows} kept"
     yield f"snapshot  {release.category} {snapshot.id}: {counts}, recipe {snapshot.digest}"
     photos: dict[str, Any] = snapshot.config["photos"]
@@ -61,8 +61,7 @@ def _bundle(folder: str) -> bundles.Bundle:
 
 
 def _shard(dataset: DatasetRef, crops: ShardManifest, recipe: str) -> Iterator[str]:
-    made = f", code {crops.code}" if crops.code else ""
-    yield f"shard     {crops.index:05d}: {crops.kept} of {crops.rows} kept, sha256 {crops.tar_sha256}{made}"
+    yield f"shard     {crops.index:05d}: {crops.kept} of {crops.rows} kept, sha256 {crops.tar_sha256}{_by(crops.code)}"
     raw = ShardRef(root=dataset.root, category=dataset.category, stage="raw", digest=recipe, index=crops.index)
     drawn = shards.manifest(raw)
     same = "" if drawn.tar_sha256 == crops.made_from else "  (made again since)"
@@ -74,5 +73,6 @@ def _source(photos: dict[str, Any]) -> str:
     return f"{generator['kind']} {generator.get('model') or generator.get('folder')}"
 
 
-def _made(about: dict[str, Any]) -> str:
-    return f", code {about['code']}" if "code" in about else ""
+def _by(code: str | None) -> str:
+    """The revision, where it was written down."""
+    return f", code {code}" if code else ""

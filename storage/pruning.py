@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from storage import bundles, files, layout, snapshots
-from storage.catalogue import STAGES
 from storage.layout import Store
 from storage.records import DatasetRef, Snapshot, Stage, digest
 
@@ -53,10 +52,9 @@ def _learnt_from(store: Store, category: str) -> set[int]:
 
 def _places(snapshot: Snapshot) -> Iterator[tuple[Stage, str, int]]:
     """Crops and the photos that they were cut out of."""
-    curated, raw = STAGES[1], STAGES[0]
     for shard in snapshot.shards:
-        yield curated, shard.digest, shard.index
-        yield raw, digest(snapshot.config["photos"]), shard.index
+        yield "curated", shard.digest, shard.index
+        yield "raw", digest(snapshot.config["photos"]), shard.index
 
 
 def _file(where: str) -> Iterator[Waste]:

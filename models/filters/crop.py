@@ -12,17 +12,23 @@ Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
-class Cropped:
-    """One animal cut out as training pictures are: a sample for `Crops`."""
+class Framed:
+    """One animal in its crop: a sample for `Crops`."""
 
     image: UInt8[ndarray, "size size 3"]
     mask: Bool[ndarray, "size size"]
     valid: Bool[ndarray, "size size"]
     """True inside the photo."""
-    box: Box
     view: int = -1
     """Index into `models.category.VIEWS`, -1 where unknown."""
     features: Float[ndarray, "channels rows columns"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cropped(Framed):
+    """One animal cut out as training pictures are, and where from."""
+
+    box: Box
 
 
 def cropped(
@@ -34,7 +40,7 @@ def cropped(
     """
     box = crop_box(mask)
     image, inside, valid = (cut(each, box, size) for each in (photo, mask, np.ones_like(mask)))
-    return Cropped(image, inside, valid, box, view)
+    return Cropped(image, inside, valid, view, box=box)
 
 
 def crop_box(mask: Bool[ndarray, "height width"]) -> Box:

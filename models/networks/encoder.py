@@ -75,7 +75,7 @@ class Tokenizer:
         if training and self.config.remembered:
             maps = torch.stack([self._recall(batch, place) for place in range(len(batch))], 1)
             return maps[0].to(batch.image), maps[1].to(batch.image)
-        out, key = self._ask(_shown(batch))
+        out, key = self._ask(batch.shown)
         return out, key
 
     @torch.no_grad()
@@ -91,7 +91,7 @@ class Tokenizer:
 
     def _recall(self, batch: Batch, place: int) -> Tensor:
         """Both maps of one image in half precision. Asked one by one, so that company does not change the bits."""
-        index, image = int(batch.index[place]), _shown(batch)[place]
+        index, image = int(batch.index[place]), batch.shown[place]
         # Two data sets may use the same index: the picture's mean tells them apart.
         mark = image.mean().item()
         if index in self._kept and self._kept[index][0] == mark:
@@ -100,7 +100,3 @@ class Tokenizer:
         if index >= 0 and len(self._kept) < self.config.remembered:
             self._kept[index] = (mark, maps)
         return maps
-
-
-def _shown(batch: Batch) -> Float[Tensor, "batch size size 3"]:
-    return batch.image if batch.seen is None else batch.seen

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
 from pydantic import Field
 from torch import Tensor
@@ -18,7 +18,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 
 from models.augmentation import degrade, recolour
 from models.config import Config
-from models.filters.crop import cut
+from models.filters.crop import Framed, cut
 from models.schedule import Share
 from models.training.batch import Sample, random
 
@@ -32,17 +32,6 @@ class Augmentation(Config):
     background: Share = Field(default=0.5, description="share of the changed ones that get another background")
     shift: float = Field(default=0.05, ge=0, description="largest shift of the crop over its side")
     zoom: float = Field(default=0.1, ge=0, lt=1, description="largest growth or shrinkage of the crop over its side")
-
-
-@dataclass(frozen=True)
-class Framed:
-    """A crop as the losses see it."""
-
-    image: UInt8[ndarray, "size size 3"]
-    mask: Bool[ndarray, "size size"]
-    valid: Bool[ndarray, "size size"]
-    view: int
-    features: Float[ndarray, "channels rows columns"] | None = None
 
 
 @dataclass(frozen=True)
