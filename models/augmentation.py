@@ -9,6 +9,8 @@ Pictures = Float[Tensor, "batch 3 height width"]
 Labels = Int[Tensor, "batch height width"]
 Resized = Float[Tensor, "batch 3 {size} {size}"]
 ResizedLabels = Int[Tensor, "batch {size} {size}"]
+Motion = Float[Tensor, "batch 2 3"]
+"""Affine, from places of the new picture to places of the old one, normalised device coordinates."""
 
 
 def _uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
@@ -21,13 +23,12 @@ def _some(count: int, share: float, generator: torch.Generator) -> Tensor:
 
 def augment(image: Pictures, label: Labels, size: int, generator: torch.Generator) -> tuple[Resized, ResizedLabels]:
     """Moved, mirrored, recoloured, blurred, noisy pictures of `size` and their labels (0 outside the picture)."""
-    image, label = move(image, label, size, generator)
+    image, label = move(image, label, motion(len(image), generator), size, generator)
     return degrade(recolour(image, generator), generator), label
 
 
-def move(image: Pictures, label: Labels, size: int, generator: torch.Generator) -> tuple[Resized, ResizedLabels]:
-    """Zoomed by 0.7 to 1.4, turned a little, shifted, half of them mirrored; outside is black or the border's."""
-    count = len(image)
+def motion(count: int, generator: torch.Generator) -> Motion:
+    """Zoomed by 0.7 to 1.4, turned a little, shifted, half of them mirrored."""
     zoom, mirror = _uniform(count, -0.35, 0.35, generator).exp(), 1 - 2 * _some(count, 0.5, generator).float()
     turn, shift = _uniform(count, -0.12, 0.12, generator), _uniform(2 * count, -0.25, 0.25, generator)
     theta = torch.zeros(count, 2, 3)
@@ -35,11 +36,27 @@ def move(image: Pictures, label: Labels, size: int, generator: torch.Generator) 
     theta[:, 0, 0], theta[:, 0, 1] = zoom * mirror * turn.cos(), -zoom * turn.sin()
     theta[:, 1, 0], theta[:, 1, 1] = zoom * mirror * turn.sin(), zoom * turn.cos()
     theta[:, :, 2] = shift.view(count, 2)
-    grid = affine_grid(theta, [count, 3, size, size], align_corners=False)
+    return theta
+
+
+def move(
+    image: Pictures, label: Labels, motion: Motion, size: int, generator: torch.Generator
+) -> tuple[Resized, ResizedLabels]:
+    """Pictures of `size` whose places show what `motion` takes these to; outside is black or the border's."""
+    grid = affine_grid(motion, [len(image), 3, size, size], align_corners=False)
     padding = "zeros" if torch.rand((), generator=generator) < 0.5 else "border"
     moved = grid_sample(image, grid, padding_mode=padding, align_corners=False)
     labels = grid_sample(label[:, None].float(), grid, mode="nearest", align_corners=False)[:, 0]
     return moved, labels.long()
+
+
+def carried(
+    points: Float[Tensor, "batch points 2"], opposite: Int[Tensor, " points"], motion: Motion
+) -> Float[Tensor, "batch points 2"]:
+    """Where points, in normalised device coordinates, are in the moved picture; a mirrored one swaps its sides."""
+    matrix = motion[:, :, :2]
+    moved = (points - motion[:, None, :, 2]) @ matrix.inverse().mT
+    return torch.where((matrix.det() < 0)[:, None, None], moved[:, opposite], moved)
 
 
 def recolour(image: Pictures, generator: torch.Generator) -> Pictures:

@@ -13,8 +13,8 @@ class Truth:
 
     towards: Float[Tensor, "batch 3"]
     """Unit vector from the animal to the camera, object frame."""
-    keypoints: Float[Tensor, "batch keypoints 2"]
-    """Where they fall in the crop, normalised device coordinates, those that are hidden too."""
+    keypoints: Float[Tensor, "batch keypoints 3"]
+    """Where they fall in the crop, those that are hidden too, and `Camera.recession`: halves of the crop's width."""
     opposite: Int[Tensor, " keypoints"]
     """The keypoint on the other side of the mirror plane."""
 
@@ -23,7 +23,7 @@ class Truth:
         signs = torch.where(flipped, -1.0, 1.0)[:, None]
         towards = torch.cat((self.towards[rows, :1] * signs, self.towards[rows, 1:]), 1)
         plain = self.keypoints[rows]
-        mirrored = plain[:, self.opposite] * plain.new_tensor((-1.0, 1.0))
+        mirrored = plain[:, self.opposite] * plain.new_tensor((-1.0, 1.0, 1.0))
         return Truth(towards, torch.where(flipped[:, None, None], mirrored, plain), self.opposite)
 
     def to(self, device: torch.device) -> "Truth":

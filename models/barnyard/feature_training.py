@@ -1,7 +1,7 @@
-"""Training of the embedded ViT on barnyard photos: every patch tells what parts of the animal it shows.
+"""Training of the embedded ViT on barnyard photos: every patch tells what it shows, all together where keypoints are.
 
 Ten minutes of self-distillation on a laptop gives weak tokens; parts are known exactly here and give tokens that agree
-between individuals, as DINO's do. Left and right are one, as they are to DINO.
+between individuals, as DINO's do. Left and right parts are one, as they are to DINO; keypoints tell them apart.
 """
 
 # The libraries' types are too loose to check against.
@@ -18,9 +18,10 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, one_hot
 
-from models.augmentation import augment
+from models.augmentation import carried, degrade, motion, move, recolour
 from models.barnyard.fitting import Recipe, fit, quick
 from models.barnyard.pictures import Pictures, merged_parts
+from models.barnyard.rig import KEYPOINTS, OPPOSITE_KEYPOINT
 from models.config import Config
 from models.features.vit import embed
 from models.weights import replaced
@@ -36,11 +37,12 @@ class FeatureTraining(Config):
     sizes: tuple[int, ...] = Field(
         default=(64, 96, 64, 128), description="pixels of a picture, in turn; the last is the usual"
     )
+    keypoints: float = Field(default=4.0, ge=0, description="weight of the distance to keypoints beside the parts")
     recipe: Recipe = Recipe(steps=2500, batch=32, rate=1e-3, average=0.998, decay=0.03)
 
 
 class Labeller(nn.Module):
-    """The ViT, and linear readings of its final tokens and of its last keys."""
+    """The ViT, and linear readings of its final tokens and of its last keys: parts, and heat maps of keypoints."""
 
     def __init__(self, config: FeatureTraining, parts: int) -> None:
         """Random weights."""
@@ -53,12 +55,12 @@ class Labeller(nn.Module):
             # Plain attention has a backward pass several times faster than PyTorch's fused one on a CPU.
             attn_implementation="eager",
         ), add_pooling_layer=False)  # fmt: skip
-        self.from_out, self.from_key = nn.Linear(config.width, parts), nn.Linear(config.width, parts)
+        self.from_out, self.from_key = (nn.Linear(config.width, parts + len(KEYPOINTS)) for _ in range(2))
 
     def forward(
         self, images: Float[Tensor, "batch height width 3"]
-    ) -> tuple[Float[Tensor, "batch patches parts"], Float[Tensor, "batch patches parts"]]:
-        """Logits of the parts in every patch, from tokens and from keys."""
+    ) -> tuple[Float[Tensor, "batch patches readings"], Float[Tensor, "batch patches readings"]]:
+        """Logits of the parts and of the keypoints in every patch, from tokens and from keys."""
         hidden, _ = embed(self.vit, images, PATCH)
         *layers, last = self.vit.layers
         for layer in layers:
@@ -75,21 +77,40 @@ def train_features(
     torch.manual_seed(config.recipe.seed)
     names, table = merged_parts()
     weight = balance(table[pictures.part[::16]], len(names))
-    network = Labeller(config, len(names))
+    network, opposite = Labeller(config, len(names)), torch.tensor(OPPOSITE_KEYPOINT)
 
     def loss(step: int, generator: torch.Generator) -> Tensor:
         size = config.sizes[step % len(config.sizes)]
-        image, part = pick(pictures, table, extra, config.recipe.batch, generator)
-        image, part = augment(image, part, size, generator)
+        image, part, keypoints = pick(pictures, table, extra, config.recipe.batch, generator)
+        moves = motion(len(image), generator)
+        image, part = move(image, part, moves, size, generator)
+        image, keypoints = degrade(recolour(image, generator), generator), carried(keypoints, opposite, moves)
         shares = avg_pool2d(one_hot(part, len(names)).permute(0, 3, 1, 2).float(), PATCH).flatten(2).mT
+        told = weight * shares / (weight * shares).sum(-1).mean()
         with quick():
             readings = network(image.permute(0, 2, 3, 1))
-        told = weight * shares / (weight * shares).sum(-1).mean()
-        return -sum((told * logits.float().log_softmax(-1)).sum(-1).mean() for logits in readings)
+        total = torch.zeros(())
+        for logits in readings:
+            parts, heat = logits.float().split((len(names), len(KEYPOINTS)), -1)
+            total = total - (told * parts.log_softmax(-1)).sum(-1).mean()
+            total = total + config.keypoints * missed(heat, keypoints)
+        return total
 
     average = fit(network, loss, config.recipe, work / "vit.pt")
     with replaced(folder) as place:
         average.vit.half().save_pretrained(place, safe_serialization=True)
+
+
+def missed(
+    heat: Float[Tensor, "batch patches keypoints"], known: Float[Tensor, "batch keypoints 2"]
+) -> Float[Tensor, ""]:
+    """Mean distance, in normalised device coordinates, from the heat's centre to keypoints inside the picture."""
+    side = round(heat.shape[1] ** 0.5)
+    axis = (2 * torch.arange(side) + 1) / side - 1
+    places = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1).flatten(0, 1)
+    error = (heat.softmax(1).mT @ places - known).norm(dim=-1)
+    inside = known.abs().amax(-1) < 1
+    return (error * inside).sum() / inside.sum().clamp(min=1)
 
 
 def balance(parts: ndarray, count: int) -> Float[Tensor, " parts"]:
@@ -100,8 +121,8 @@ def balance(parts: ndarray, count: int) -> Float[Tensor, " parts"]:
 
 def pick(
     pictures: Pictures, table: ndarray, extra: ndarray | None, batch: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """Random pictures (batch, 3, size, size) in [0, 1], half of them from `extra`, and the part of every pixel."""
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Random pictures (batch, 3, size, size) in [0, 1], half of them from `extra`; every pixel's part; keypoints."""
     index = torch.randint(len(pictures), (batch,), generator=generator).numpy()
     image = pictures.image[index]
     if extra is not None:
@@ -109,4 +130,4 @@ def pick(
         index[: batch // 2] = other
         image = np.concatenate((extra[other], image[batch // 2 :]))
     part = torch.from_numpy(table[pictures.part[index]]).long()
-    return torch.from_numpy(image).permute(0, 3, 1, 2) / 255, part
+    return torch.from_numpy(image).permute(0, 3, 1, 2) / 255, part, torch.from_numpy(pictures.keypoints[index, :, :2])

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from jaxtyping import Float, UInt8
 from numpy import ndarray
 
 from models.barnyard.rig import PARTS
-from models.barnyard.scene import HELD_OUT, sample_scenes
+from models.barnyard.scene import HELD_OUT, Scene, sample_scenes
 from models.barnyard.species import SPECIES
 from models.category import VIEWS
 
@@ -30,8 +31,8 @@ class Pictures:
     """Of the camera, radians."""
     elevation: Float[ndarray, " count"]
     """Of the camera, radians."""
-    keypoints: Float[ndarray, "count keypoints 2"]
-    """`rig.KEYPOINTS` in normalised device coordinates, hidden ones too."""
+    keypoints: Float[ndarray, "count keypoints 3"]
+    """Where `rig.KEYPOINTS` fall, hidden ones too, and `Camera.recession`: halves of the photo's width."""
     caption: ndarray
     category: ndarray
     """Index into `SPECIES`."""
@@ -81,11 +82,16 @@ def _render(category: str, seeds: range, size: int) -> dict[str, ndarray]:
         "part": np.stack([scene.part.astype(np.uint8) for scene in scenes]),
         "azimuth": np.array([float(scene.camera.azimuth[0]) for scene in scenes], np.float32),
         "elevation": np.array([float(scene.camera.elevation[0]) for scene in scenes], np.float32),
-        "keypoints": np.stack([scene.keypoints_ndc for scene in scenes]).astype(np.float32),
+        "keypoints": np.stack([_keypoints(scene) for scene in scenes]).astype(np.float32),
         "caption": np.array([scene.caption for scene in scenes]),
         "category": np.full(len(scenes), [str(name) for name in SPECIES].index(category)),
         "view": np.array([VIEWS.index(scene.view) for scene in scenes]),
     }
+
+
+def _keypoints(scene: Scene) -> Float[ndarray, "keypoints 3"]:
+    recession = scene.camera.recession(torch.from_numpy(scene.keypoints_world)[None])[0].numpy()
+    return np.column_stack((scene.keypoints_ndc, recession))
 
 
 def _write(path: Path, arrays: dict[str, ndarray]) -> None:

@@ -39,6 +39,12 @@ class Camera:
         clip = self.to_clip(points_world)
         return clip[..., :2] / clip[..., 3:]
 
+    def recession(self, points_world: Float[Tensor, "batch points 3"]) -> Float[Tensor, "batch points"]:
+        """How far points lie beyond their mean, in halves of the image's width there: the unit of `project`."""
+        distance = -self.to_camera(points_world)[..., 2]
+        middle = distance.mean(-1, keepdim=True)
+        return (distance - middle) / (middle * tan(self.fov / 2))
+
     @property
     def position(self) -> Float[Tensor, "batch 3"]:
         """Camera centres in the world."""

@@ -1,4 +1,4 @@
-"""Where known keypoints fall: taught to the embedded quadruped only, whose animals are procedural."""
+"""Where known keypoints are: taught to the embedded quadruped only, whose animals are procedural."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -8,12 +8,14 @@ from models.prediction import Batch, Camera
 
 REACH = 0.1
 """Scene units around a marker in which vertices carry it."""
+DEPTH = 0.5
+"""What an error along the camera's axis counts beside one across it: a picture tells less of it."""
 
 
 def keypoints(
     markers: Float[Tensor, "keypoints 3"], prior: Float[Tensor, "vertices 3"], posed: Mesh, camera: Camera, batch: Batch
 ) -> Float[Tensor, ""]:
-    """Mean distance in normalised device coordinates between known keypoints and markers that ride on the surface.
+    """Mean distance, in halves of the image's width, between known keypoints and markers that ride on the surface.
 
     A marker is a point near the prior shape; the vertices around it carry it along into every pose. Markers outside
     the shape follow the nearest tip, so a hoof is pulled to where hooves end.
@@ -22,6 +24,7 @@ def keypoints(
         raise ValueError("batch.truth is None; only procedural animals know their keypoints")
     near = -(markers[:, None] - prior).square().sum(-1) / (2 * REACH**2)
     carried = near.softmax(-1) @ posed.vertices
-    miss = camera.project(carried) - batch.truth.keypoints
+    across, along = batch.truth.keypoints.split((2, 1), -1)
+    miss = (camera.project(carried) - across).square().sum(-1)
     # The root has no slope at zero; 1e-6 forgives misses of a thousandth.
-    return (miss.square().sum(-1) + 1e-6).sqrt().mean()
+    return (miss + 1e-6).sqrt().mean() + DEPTH * (camera.recession(carried) - along[..., 0]).abs().mean()

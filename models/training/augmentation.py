@@ -43,10 +43,18 @@ class Augmented:
     windows: Float[Tensor, "samples 3"]
     """Left, top and side of each new crop in shares of the old one's side."""
 
-    def moved(self, points: Float[Tensor, "samples points 2"]) -> Float[Tensor, "samples points 2"]:
-        """Normalised device coordinates in the old crops, brought to the new ones."""
-        corner, side = self.windows[:, None, :2], self.windows[:, None, 2:]
-        return ((points + 1) / 2 - corner) / side * 2 - 1
+    def moved(self, points: Float[Tensor, "samples points 3"]) -> Float[Tensor, "samples points 3"]:
+        """`Truth.keypoints` of the old crops, brought to the new ones."""
+        return within(points, self.windows)
+
+
+def within(
+    points: Float[Tensor, "pictures points 3"], windows: Float[Tensor, "pictures 3"]
+) -> Float[Tensor, "pictures points 3"]:
+    """`Truth.keypoints` of pictures, brought to windows of them: left, top and side in shares of the picture's side."""
+    corner, side = windows[:, None, :2], windows[:, None, 2:]
+    across = ((points[..., :2] + 1) / 2 - corner) / side * 2 - 1
+    return torch.cat((across, points[..., 2:] / side), -1)
 
 
 def augmented(samples: Sequence[Any], config: Augmentation, seed: int) -> Augmented:

@@ -1,4 +1,4 @@
-"""An animal that can be told where keypoints fall: markers ride on its surface while the embedded quadruped learns."""
+"""An animal that can be told where keypoints are: markers ride on its surface while the embedded quadruped learns."""
 
 import torch
 from torch import Tensor, nn

@@ -1,7 +1,7 @@
 """Training of the embedded quadruped: one animal model of all species, for categories to start from.
 
 It learns as a category does, by MagicPony's losses from crops and masks, but it is told where each camera stood and
-where keypoints such as hooves and nose fall: that is known of procedural animals, and it is what takes a category
+where keypoints such as hooves and nose are: that is known of procedural animals, and it is what takes a category
 longest to find out. No shape is told.
 """
 
@@ -26,7 +26,7 @@ from models.methods.terms import Term
 from models.networks.encoder import EncoderConfig
 from models.rendering import ReferenceConfig
 from models.schedule import Schedule
-from models.training.augmentation import augmented
+from models.training.augmentation import augmented, within
 from models.training.batch import Crops
 from models.training.drill import DrillConfig, drill
 from models.training.loop import Checkpoints, TrainingConfig, fit
@@ -67,12 +67,12 @@ def train_quadruped(
         for row in range(count)
     ]
     shown = augmented(crops, training.augmentation, training.seed)
-    boxes = torch.tensor([crop.box for crop in crops])
-    keypoints = torch.from_numpy(pictures.keypoints[:count] + 1) / 2 * pictures.image.shape[1]
+    windows = torch.tensor([crop.box[:3] for crop in crops]) / pictures.image.shape[1]
+    keypoints = torch.from_numpy(pictures.keypoints[:count])
     azimuth, elevation = (torch.from_numpy(each[:count]) for each in (pictures.azimuth, pictures.elevation))
     truth = Truth(
         look_at(azimuth, elevation).T_camera_world[:, 2, :3],
-        shown.moved((keypoints - boxes[:, None, :2]) / boxes[:, None, 2:] * 2 - 1),
+        shown.moved(within(keypoints, windows)),
         torch.tensor(OPPOSITE_KEYPOINT),
     )
     samples, pca = described(shown.samples, vit, animal.encoder.image, animal.prior.channels)

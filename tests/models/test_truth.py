@@ -5,7 +5,7 @@ from models.truth import Truth
 
 TRUTH = Truth(
     torch.tensor([[0.6, 0.0, 0.8], [0.0, 0.6, -0.8]]),
-    torch.tensor([[[0.1, 0.2], [0.5, -0.3]], [[0.0, 0.4], [-0.2, 0.9]]]),
+    torch.tensor([[[0.1, 0.2, 0.3], [0.5, -0.3, -0.3]], [[0.0, 0.4, 0.1], [-0.2, 0.9, -0.1]]]),
     torch.tensor([1, 0]),
 )
 BOTH = torch.tensor([0, 1])
@@ -18,7 +18,7 @@ def test_a_mirrored_animal_is_seen_from_its_other_side():
 
 def test_left_and_right_keypoints_change_places_in_the_mirror():
     found = TRUTH.rows(BOTH, torch.tensor([True, False]))
-    assert torch.equal(found.keypoints[0], torch.tensor([[-0.5, -0.3], [-0.1, 0.2]]))
+    assert torch.equal(found.keypoints[0], torch.tensor([[-0.5, -0.3, -0.3], [-0.1, 0.2, 0.3]]))
     assert torch.equal(found.keypoints[1], TRUTH.keypoints[1])
 
 

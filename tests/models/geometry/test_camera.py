@@ -109,3 +109,15 @@ def test_cameras_are_indexed_like_tensors(directions):
     assert isinstance(some, Camera)
     assert (len(camera), len(some), some.fov) == (50, 2, 0.5)
     assert torch.equal(some.T_camera_world[0], camera.T_camera_world[3])
+
+
+def test_recession_is_depth_in_the_unit_of_the_picture():
+    camera = look_at(torch.tensor([0.7]), torch.tensor([0.2]))
+    # A small cube about the target: as deep as wide.
+    points = torch.cartesian_prod(*3 * [torch.tensor([-0.01, 0.01])])
+    turned = (points @ camera.T_camera_world[0, :3, :3])[None]
+    width = camera.project(turned)[0, :, 0]
+    assert torch.allclose(camera.recession(turned)[0].max(), width.max(), atol=1e-5)
+    # Twice as far away and twice as large looks the same, and is as deep.
+    far = look_at(torch.tensor([0.7]), torch.tensor([0.2]), distance=20.0)
+    assert torch.allclose(far.recession(2 * turned), camera.recession(turned), atol=1e-5)

@@ -3,7 +3,7 @@ import torch
 
 from models.geometry.camera import look_at
 from models.geometry.mesh import Mesh
-from models.losses.keypoints import keypoints
+from models.losses.keypoints import DEPTH, keypoints
 from models.prediction import Batch
 from models.truth import Truth
 
@@ -28,36 +28,47 @@ def batch(points):
     )
 
 
+def known(points):
+    return torch.cat((CAMERA.project(points), CAMERA.recession(points)[..., None]), -1)
+
+
 def test_markers_on_their_keypoints_have_no_error():
     markers = VERTICES[[0, 3]]
-    true = CAMERA.project(markers[None])
+    true = known(markers[None])
     assert keypoints(markers, VERTICES, Mesh(VERTICES[None], FACES), CAMERA, batch(true)) < 2e-3
 
 
 def test_the_error_is_the_distance_in_the_picture():
     markers = VERTICES[[1]]
-    true = CAMERA.project(markers[None]) + torch.tensor([0.3, 0.4])
+    true = known(markers[None]) + torch.tensor([0.3, 0.4, 0.0])
     assert keypoints(markers, VERTICES, Mesh(VERTICES[None], FACES), CAMERA, batch(true)).item() == pytest.approx(
         0.5, abs=1e-3
     )
 
 
+def test_depth_counts_too():
+    markers = VERTICES[[0, 3]]
+    deeper = known(markers[None]) + torch.tensor([[0.0, 0.0, 0.2], [0.0, 0.0, -0.2]])
+    error = keypoints(markers, VERTICES, Mesh(VERTICES[None], FACES), CAMERA, batch(deeper))
+    assert error.item() == pytest.approx(DEPTH * 0.2, abs=2e-3)
+
+
 def test_a_marker_follows_its_vertices_into_the_pose():
     posed = VERTICES + torch.tensor([0.0, 0.2, -0.3])
-    true = CAMERA.project(posed[[2]][None])
+    true = known(posed[[2]][None])
     assert keypoints(VERTICES[[2]], VERTICES, Mesh(posed[None], FACES), CAMERA, batch(true)) < 2e-3
 
 
 def test_a_marker_beyond_a_tip_follows_the_tip():
     beyond = VERTICES[[3]] * 1.2
-    true = CAMERA.project(VERTICES[[3]][None])
+    true = known(VERTICES[[3]][None])
     assert keypoints(beyond, VERTICES, Mesh(VERTICES[None], FACES), CAMERA, batch(true)) < 2e-3
 
 
 def test_descent_brings_a_marker_to_its_keypoint():
     grid = torch.cartesian_prod(torch.zeros(1), torch.linspace(-1, 1, 40), torch.linspace(-1, 1, 40))
     marker = grid[410:411].clone().requires_grad_()
-    true = CAMERA.project(grid[1203][None, None])
+    true = known(grid[1203][None, None])
     optimizer = torch.optim.Adam([marker], 0.02)
     for _ in range(200):
         error = keypoints(marker, grid, Mesh(grid[None], FACES), CAMERA, batch(true))

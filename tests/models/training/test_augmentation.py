@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from models.training.augmentation import Augmentation, augmented
+from models.training.augmentation import Augmentation, augmented, within
 from tests.models.training.test_batch import crop
 
 CROPS = [crop(seed, size=32) for seed in range(20)]
@@ -18,7 +18,7 @@ def test_without_a_share_every_crop_stays_as_it_is():
     found = augmented(CROPS, Augmentation(share=0), 0)
     assert same(found.samples, CROPS)
     assert all(np.array_equal(seen, each.image) for seen, each in zip(found.seen, CROPS, strict=True))
-    points = torch.rand(20, 3, 2)
+    points = torch.rand(20, 3, 3)
     assert torch.allclose(found.moved(points), points, atol=1e-6)
 
 
@@ -54,7 +54,13 @@ def test_points_move_with_the_picture():
     dot.mask[:] = False
     dot.mask[40:42, 20:22] = True
     found = augmented([dot] * 6, Augmentation(share=1, shift=0.2, zoom=0.3), 3)
-    expected = found.moved(torch.tensor([[[21 / 32 - 1, 41 / 32 - 1]]]).expand(6, 1, 2))
+    expected = found.moved(torch.tensor([[[21 / 32 - 1, 41 / 32 - 1, 0.1]]]).expand(6, 1, 3))
     for sample, point in zip(found.samples, expected[:, 0], strict=True):
         row, column = (place.mean() + 0.5 for place in np.nonzero(sample.mask))
         assert abs((point[0].item() + 1) * 32 - column) < 1 and abs((point[1].item() + 1) * 32 - row) < 1
+
+
+def test_depth_grows_as_widths_do():
+    points = torch.tensor([[[-0.2, 0.0, -0.1], [0.2, 0.0, 0.1]]])
+    found = within(points, torch.tensor([[0.3, 0.3, 0.5]]))
+    assert torch.allclose(found[0, 1] - found[0, 0], 2 * (points[0, 1] - points[0, 0]), atol=1e-6)
