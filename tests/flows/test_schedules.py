@@ -1,6 +1,7 @@
 from types import SimpleNamespace
 
 import anyio
+import pytest
 from prefect.exceptions import ObjectNotFound
 
 from flows import schedules
@@ -20,6 +21,9 @@ class Server:
         if name not in self.known:
             raise ObjectNotFound(Exception())
         return SimpleNamespace(schedules=self.known[name])
+
+    async def read_automations_by_name(self, name):
+        return self.known[name]
 
 
 def asked(monkeypatch, known):
@@ -42,3 +46,10 @@ def test_what_an_operator_set_stays(monkeypatch):
 
 def test_another_schedule_says_nothing(monkeypatch):
     assert asked(monkeypatch, {"refresh/cow": [schedule("daily", True)]}) == {"active": False}
+
+
+@pytest.mark.parametrize(("known", "heeded"), [([], True), ([True], True), ([False], False)])
+def test_an_automation_is_heeded_until_an_operator_pauses_it(monkeypatch, known, heeded):
+    automations = {"learn cow again": [SimpleNamespace(enabled=each) for each in known], "other": []}
+    monkeypatch.setattr(schedules, "get_client", lambda: Server(automations))
+    assert anyio.run(schedules.heeded, "learn cow again") == {"enabled": heeded}
