@@ -42,7 +42,7 @@ def refresh(
         more: kept pictures to add
         minutes: no shard is begun when they are over
         due: growth since the newest model that makes a new one due, as a share of what that one learnt from
-        changes: what this run does otherwise than its scale; `least_kept` limits the photos: 0.25 is four for each wanted
+        changes: what this run does otherwise than its scale; `least_kept` limits the photos, 0.25 to four each
     """
     plan = load_plan(category, scale, root, changes).model_copy(update={"images": more})
     before = snapshots.newest(plan.store.root, category, digest(plan.crop_recipe))
@@ -63,5 +63,7 @@ def _told(plan: Plan, crops: list[ShardRef], found: Growth, minutes: float, anno
         limit = photos if len(crops) >= most(plan) else f"{minutes:g} minutes"
         yield f"stopped with {count} of {plan.images} after {limit}"
     if announced:
-        since = f"snapshot {found.learnt_from}, that a model learnt from" if found.learnt_from else "nothing"
-        yield f"grown by {found.share:.0%} since {since}: farm3d/{plan.category.name} is due"
+        since = "no model has learnt from it"
+        if found.share is not None:
+            since = f"grown by {found.share:.0%} since a model learnt from snapshot {found.learnt_from}"
+        yield f"{since}: farm3d/{plan.category.name} is due"

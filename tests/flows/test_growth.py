@@ -23,7 +23,9 @@ MUCH = Growth(snapshot=4, kept=130, added=20, learnt_from=1, share=0.3)
 
 def told(monkeypatch, found, busy=False):
     events = []
-    monkeypatch.setattr(module, "emit_event", lambda event, resource, payload: events.append((event, resource, payload)))
+    monkeypatch.setattr(
+        module, "emit_event", lambda event, resource, payload: events.append((event, resource, payload))
+    )
     monkeypatch.setattr(module, "under_way", lambda deployment: busy)
     announced = announce("cow", found, 0.2, {"scale": "smoke"})
     assert announced == (DUE in [event for event, *_ in events])
@@ -32,7 +34,9 @@ def told(monkeypatch, found, busy=False):
 
 
 def test_growth_is_told_with_its_numbers(monkeypatch):
-    assert told(monkeypatch, LITTLE) == {GROWN: {"snapshot": 3, "kept": 110, "added": 10, "learnt_from": 1, "share": 0.1}}
+    assert told(monkeypatch, LITTLE) == {
+        GROWN: {"snapshot": 3, "kept": 110, "added": 10, "learnt_from": 1, "share": 0.1}
+    }
 
 
 def test_enough_growth_makes_a_run_due_and_says_with_what_parameters(monkeypatch):

@@ -41,6 +41,8 @@ def test_an_unfinished_training_has_not_learnt(root):
     assert growth(first, None) == Growth(snapshot=1, kept=4, added=4, learnt_from=None, share=None)
 
 
-@pytest.mark.parametrize(("kept", "share", "due"), [(6, 0.2, True), (6, 0.19, False), (6, None, True), (0, None, False)])
+@pytest.mark.parametrize(
+    ("kept", "share", "due"), [(6, 0.2, True), (6, 0.19, False), (6, None, True), (0, None, False)]
+)
 def test_it_is_due_at_the_share_or_where_nothing_was_learnt(kept, share, due):
     assert Growth(snapshot=2, kept=kept, added=1, learnt_from=1, share=share).due(0.2) == due
