@@ -1,6 +1,6 @@
 """A data set: photos of one animal, filtered, cut out, cropped, in shards, and one snapshot that lists them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import ceil, inf
 from pathlib import Path
 from time import monotonic
@@ -38,7 +38,7 @@ def drawn(plan: Plan, first: int = 0, until: float = inf) -> list[ShardRef]:
     """
     crops: list[ShardRef] = []
     for indices in _rounds(plan, crops, first):
-        crops.extend(_cut(plan, indices if until == inf else indices[:AT_ONCE]))
+        crops.extend(cut(plan, indices if until == inf else indices[:AT_ONCE]))
         if monotonic() >= until:
             break
     return crops
@@ -51,13 +51,14 @@ def most(plan: Plan) -> int:
     return ceil(plan.images / max(1, plan.photos * plan.least_kept))
 
 
-def _cut(plan: Plan, indices: range) -> list[ShardRef]:
+def cut(plan: Plan, indices: Sequence[int]) -> list[ShardRef]:
+    """The crops of these shards."""
     photos: list[Any] = [generate.submit(plan.raw(index), plan.photo_recipe, plan.device) for index in indices]
     verdicts: list[Any] = [filter.submit(each, plan.crop_recipe) for each in photos]
-    cut: list[Any] = [segment.submit(each, plan.crop_recipe, plan.device) for each in verdicts]
+    crops: list[Any] = [segment.submit(each, plan.crop_recipe, plan.device) for each in verdicts]
     for each in (*photos, *verdicts):
         each.result()  # raises the cause; a later stage would only say that it was not ready
-    return [each.result() for each in cut]
+    return [each.result() for each in crops]
 
 
 def _rounds(plan: Plan, crops: list[ShardRef], first: int) -> Iterator[range]:

@@ -9,7 +9,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 from pydantic import Field
 
-from flows.dataset import RUNNER, drawn, most
+from flows.dataset import RUNNER, cut, drawn, most
 from flows.growth import announce
 from flows.plan import Plan, PlanChanges, load_plan
 from flows.scales import Scale
@@ -32,8 +32,9 @@ def refresh(
 ) -> State[DatasetRef]:
     """Add pictures to the newest data set of a category and commit a new snapshot; runs pinned to old ones keep them.
 
-    Where a limit is reached first, what there is by then is committed, and the run says so. Once the data set has
-    grown enough since a model learnt from it, the event `farm3d.dataset.due` starts farm3d/<category>.
+    Shards of it that are gone, as after `farm3d dataset verify --repair`, are made again. Where a limit is reached
+    first, what there is by then is committed, and the run says so. Once the data set has grown enough since a model
+    learnt from it, the event `farm3d.dataset.due` starts farm3d/<category>.
 
     Args:
         category: a name in `flows/categories`
@@ -46,8 +47,10 @@ def refresh(
     """
     plan = load_plan(category, scale, root, changes).model_copy(update={"images": more})
     before = snapshots.newest(plan.store.root, category, digest(plan.crop_recipe))
-    crops = drawn(plan, len(before.shards) if before else 0, monotonic() + 60 * minutes)
-    dataset = shard(crops, 0)
+    until = monotonic() + 60 * minutes
+    mended = cut(plan, snapshots.gaps(plan.store.dataset(category, before.id))) if before else []
+    crops = drawn(plan, len(before.shards) if before else 0, until)
+    dataset = shard([*mended, *crops], 0)
     found = growth(dataset, before)
     again = {"scale": scale, "root": plan.store.root, "changes": changes.model_dump(mode="json", exclude_unset=True)}
     announced = announce(category, found, due, again)

@@ -84,6 +84,19 @@ def vouched(ref: DatasetRef, pinned: SnapshotShard) -> ShardManifest:
     return found
 
 
+def gaps(ref: DatasetRef) -> list[int]:
+    """Indices of the shards that are not there any more as the snapshot pinned them, by their manifests and sizes."""
+    return [pinned.index for pinned in read(ref).shards if not _whole(ref, pinned)]
+
+
+def _whole(ref: DatasetRef, pinned: SnapshotShard) -> bool:
+    try:
+        vouched(ref, pinned)
+    except (MissingArtifact, CorruptArtifact):
+        return False
+    return True
+
+
 def _recipe(refs: Sequence[ShardRef]) -> tuple[str, str, str]:
     recipes = {(ref.root, ref.category, ref.stage, ref.digest) for ref in refs}
     if len(recipes) != 1 or refs[0].stage != "curated":

@@ -8,6 +8,7 @@ from flows.refresh import refresh
 from storage import bundles, catalogue, layout, shards, snapshots
 from storage.records import digest
 from tests.storage.deaths import ended, forked, killed_at
+from tests.storage.material import flip
 
 # Of every four drawn photos three are kept.
 SMALL = PlanChanges(photos=4)
@@ -91,6 +92,20 @@ def test_nothing_kept_is_no_failure_and_the_next_refresh_goes_on_behind_it(direc
         state = run(store, 2)
     assert state.is_completed() and "0 crops, 0 of them new; stopped with 0 of 2 after 8 photos" in state.message
     assert [each.index for each in snapshots.read(run(store, 2).data).shards] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("stage", ["raw", "curated"])
+def test_a_shard_that_was_put_in_quarantine_is_made_again(direct, told, store, stage):
+    first = run(store, 6)
+    before = snapshots.read(first.data)
+    refs = [snapshots.shard(first.data, before.shards[0]), load_plan("cow", "smoke", store.root, SMALL).raw(0)]
+    for ref in refs if stage == "raw" else refs[:1]:
+        flip(layout.tar(ref), 3000)
+    moved = [catalogue.repair(fault) for fault in catalogue.faults(store.root, "cow") if fault.shard]
+    assert any(moved) and snapshots.gaps(first.data) == [0]
+    second = run(store, 1)
+    assert list(catalogue.faults(store.root, "cow")) == []
+    assert snapshots.read(second.data).shards[:2] == before.shards
 
 
 def test_two_at_once_harm_nothing_and_draw_nothing_twice(direct, told, store, monkeypatch, tmp_path):
