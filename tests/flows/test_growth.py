@@ -95,7 +95,7 @@ def test_a_scheduled_refresh_grows_the_data_set_and_its_event_starts_the_animal(
         (run,) = wait_for(lambda: started_by_automation(client, "farm3d/cow"))
         client.set_flow_run_state(run.id, Cancelling())
         wait_for(lambda: client.read_flow_run(run.id).state.is_final())
-        (grown,), (due,) = events(client, GROWN), events(client, DUE)
+        (grown,), (due,) = (wait_for(lambda name=name: events(client, name)) for name in (GROWN, DUE))
     assert run.parameters == {"category": "cow", "scale": "smoke", "root": store.root, "changes": CHANGES}
     now = snapshots.read(store.dataset("cow", grown["payload"]["snapshot"]))
     assert now.parent == first.snapshot == grown["payload"]["learnt_from"] == due["payload"]["learnt_from"]
