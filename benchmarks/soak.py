@@ -6,8 +6,8 @@ Each refresh is the flow `refresh` as a schedule runs it, with the embedded teac
 process of its own that is forked once both are loaded. All report to one real Prefect server on a free port, which
 lives as long as the soak; there is no worker: the next refresh begins when the last has ended, every tenth together
 with another one, as if somebody had started it by hand. A kill is a SIGKILL after a part, drawn from seed 0, of the
-time that the refreshes so far took; where a process was faster, the next one is killed instead. Every process writes
-down what it draws before it draws it.
+time that the refreshes so far took; where a process was faster, the next one is killed instead, but never the last.
+Every process writes down what it draws before it draws it.
 
 At the end it logs what it did and every fault it found, and exits with 1 if there is any:
 
@@ -93,7 +93,7 @@ def _refreshes(plan: Plan, count: int, kills: int) -> tuple[set[int], list[str]]
         due += number in doomed
         since = time.monotonic()
         first, *others = [_begun(plan) for _ in range(1 if number % TOGETHER else 2)]
-        if due:
+        if due and number < count:
             first.join(chance.random() * mean(took))
             if first.is_alive():
                 first.kill()

@@ -104,7 +104,8 @@ def _of_folder(root: str, category: str, stage: Stage, recipe: str, held: dict[s
 
 def _unfinished(folder: str) -> Iterator[Fault]:
     for name in files.unfinished(folder):
-        yield Fault(where=layout.member(folder, name), what="is left of a killed writer; run the flow again")
+        remedy = "is left of a killed writer; delete it, or run the flow again"
+        yield Fault(where=layout.member(folder, name), what=remedy)
 
 
 def _twice(ref: ShardRef, index: list[SampleRow], held: dict[str, str]) -> Iterator[Fault]:
