@@ -21,6 +21,7 @@ import logging
 import multiprocessing
 import os
 import random
+import signal
 import socket
 import sys
 import time
@@ -97,11 +98,12 @@ def _refreshes(plan: Plan, count: int, kills: int) -> tuple[set[int], list[str]]
             first.join(chance.random() * mean(took))
             if first.is_alive():
                 first.kill()
-                killed.add(first.pid or 0)
                 due -= 1
         for process in (first, *others):
             process.join()
-            if process.exitcode and process.pid not in killed:
+            if process.exitcode == -signal.SIGKILL:
+                killed.add(process.pid or 0)
+            elif process.exitcode:
                 failed.append(f"refresh {number}: exit status {process.exitcode}")
         if first.exitcode == 0 and not others:
             took.append(time.monotonic() - since)
