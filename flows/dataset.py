@@ -1,8 +1,9 @@
 """A data set: photos of one animal, filtered, cut out, cropped, in shards, and one snapshot that lists them."""
 
-from collections.abc import Iterator
-from math import ceil
+from collections.abc import Iterator, Sequence
+from math import ceil, inf
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from prefect import flow
@@ -18,35 +19,57 @@ from tasks.shard import kept, shard
 
 FEWEST = 2
 """Crops that somebody's own photos have to give."""
-RUNNER: Any = ThreadPoolTaskRunner(max_workers=2)
+AT_ONCE = 2
+RUNNER: Any = ThreadPoolTaskRunner(max_workers=AT_ONCE)
 """Shards in the making at once: one may be cut out while another is drawn."""
 
 
 @flow(name="dataset", flow_run_name="dataset-{plan.category.name}", task_runner=RUNNER)
 def dataset(plan: Plan) -> DatasetRef:
     """Photos until enough crops are kept, or all of somebody's own; shards that exist are reused."""
+    return shard(drawn(plan), FEWEST if plan.own_photos else plan.images)
+
+
+def drawn(plan: Plan, first: int = 0, until: float = inf) -> list[ShardRef]:
+    """The crops of shard number `first` and of those after it, until there are enough or no more may be made.
+
+    With a moment `until` of the monotonic clock, two shards are made at a time, and none are begun after it but the
+    first two.
+    """
     crops: list[ShardRef] = []
-    for indices in _rounds(plan, crops):
-        photos: list[Any] = [generate.submit(plan.raw(index), plan.photo_recipe, plan.device) for index in indices]
-        verdicts: list[Any] = [filter.submit(each, plan.crop_recipe) for each in photos]
-        cut = [segment.submit(each, plan.crop_recipe, plan.device) for each in verdicts]
-        for each in (*photos, *verdicts):
-            each.result()  # raises the cause; a later stage would only say that it was not ready
-        crops.extend(each.result() for each in cut)
-    return shard(crops, FEWEST if plan.own_photos else plan.images)
+    for indices in _rounds(plan, crops, first):
+        crops.extend(cut(plan, indices if until == inf else indices[:AT_ONCE]))
+        if monotonic() >= until:
+            break
+    return crops
 
 
-def _rounds(plan: Plan, crops: list[ShardRef]) -> Iterator[range]:
+def most(plan: Plan) -> int:
+    """Shards that may be made: all of somebody's own photos, else what is needed where the least share is kept."""
+    if plan.own_photos:
+        return ceil(len(pictures(Path(plan.own_photos.folder))) / plan.photos)
+    return ceil(plan.images / max(1, plan.photos * plan.least_kept))
+
+
+def cut(plan: Plan, indices: Sequence[int]) -> list[ShardRef]:
+    """The crops of these shards."""
+    photos: list[Any] = [generate.submit(plan.raw(index), plan.photo_recipe, plan.device) for index in indices]
+    verdicts: list[Any] = [filter.submit(each, plan.crop_recipe) for each in photos]
+    crops: list[Any] = [segment.submit(each, plan.crop_recipe, plan.device) for each in verdicts]
+    for each in (*photos, *verdicts):
+        each.result()  # raises the cause; a later stage would only say that it was not ready
+    return [each.result() for each in crops]
+
+
+def _rounds(plan: Plan, crops: list[ShardRef], first: int) -> Iterator[range]:
     """Numbers of the shards to make next, by the share that was kept so far; at first all are taken to be kept.
 
-    Somebody's own photos are taken all at once. Else it ends when there are enough crops, or so many photos that
-    fewer than the plan's least share is kept.
+    Somebody's own photos are taken all at once, and always from the first on.
     """
-    if plan.own_photos:
-        yield range(ceil(len(pictures(Path(plan.own_photos.folder))) / plan.photos))
-        return
-    most = ceil(plan.images / max(1, plan.photos * plan.least_kept))
-    while (count := kept(crops)) < plan.images and len(crops) < most:
+    last = most(plan)
+    while plan.own_photos and len(crops) < last:
+        yield range(len(crops), last)
+    while not plan.own_photos and (count := kept(crops)) < plan.images and len(crops) < last:
         share = count / (len(crops) * plan.photos) if count else (1.0 if not crops else plan.least_kept)
         missing = ceil((plan.images - count) / max(1, plan.photos * share))
-        yield range(len(crops), min(most, len(crops) + missing))
+        yield range(first + len(crops), first + min(last, len(crops) + missing))

@@ -1,31 +1,72 @@
 """More pictures for a data set: what a schedule runs."""
 
+from collections.abc import Iterator
+from time import monotonic
+from typing import Annotated
+
 from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+from pydantic import Field
 
-from flows.dataset import dataset
-from flows.plan import PlanChanges, load_plan
+from flows.dataset import RUNNER, cut, drawn, most
+from flows.growth import announce
+from flows.plan import Plan, PlanChanges, load_plan
 from flows.scales import Scale
-from storage.records import DatasetRef
-from tasks.shard import in_newest
+from storage import snapshots
+from storage.growth import Growth, growth
+from storage.records import DatasetRef, ShardRef, digest
+from tasks import artifacts
+from tasks.shard import kept, shard
 
 
-@flow(name="refresh", flow_run_name="refresh-{category}-{scale}")
+@flow(name="refresh", flow_run_name="refresh-{category}-{scale}", task_runner=RUNNER)
 def refresh(
     category: str = "cow",
     scale: Scale = "laptop",
     root: str = "data",
-    more: int = 100,
+    more: Annotated[int, Field(ge=1)] = 100,
+    minutes: Annotated[float, Field(gt=0)] = 120,
+    due: Annotated[float, Field(gt=0)] = 0.2,
     changes: PlanChanges = PlanChanges(),  # noqa: B008 - frozen
-) -> DatasetRef:
+) -> State[DatasetRef]:
     """Add pictures to the newest data set of a category and commit a new snapshot; runs pinned to old ones keep them.
+
+    Shards of it that are gone, as after `farm3d dataset verify --repair`, are made again. Where a limit is reached
+    first, what there is by then is committed, and the run says so. Once the data set has grown enough since a model
+    learnt from it, the event `farm3d.dataset.due` starts farm3d/<category>.
 
     Args:
         category: a name in `flows/categories`
         scale: whose recipe of photos and crops is continued
         root: folder or address of all data
         more: kept pictures to add
-        changes: what this run does otherwise than its scale
+        minutes: no shard is begun when they are over
+        due: growth since the newest model that makes a new one due, as a share of what that one learnt from
+        changes: what this run does otherwise than its scale; `least_kept` limits the photos, 0.25 to four each
     """
-    plan = load_plan(category, scale, root, changes)
-    have = in_newest(plan.store.root, plan.category.name, plan.crop_recipe)
-    return dataset(plan.model_copy(update={"images": have + more}))
+    plan = load_plan(category, scale, root, changes).model_copy(update={"images": more})
+    before = snapshots.newest(plan.store.root, category, digest(plan.crop_recipe))
+    until = monotonic() + 60 * minutes
+    mended = cut(plan, snapshots.gaps(plan.store.dataset(category, before.id))) if before else []
+    crops = drawn(plan, len(before.shards) if before else 0, until)
+    dataset = shard([*mended, *crops], 0)
+    found = growth(dataset, before)
+    again = {"scale": scale, "root": plan.store.root, "changes": changes.model_dump(mode="json", exclude_unset=True)}
+    announced = announce(category, found, due, again)
+    message = "; ".join(_told(plan, crops, found, minutes, announced))
+    artifacts.table(f"refresh-{category}", [found.model_dump()], message)
+    return Completed(message=message, data=dataset)
+
+
+def _told(plan: Plan, crops: list[ShardRef], found: Growth, minutes: float, announced: bool) -> Iterator[str]:
+    yield f"snapshot {found.snapshot}: {found.kept} crops, {found.added} of them new"
+    if (count := kept(crops)) < plan.images:
+        photos = f"{len(crops) * plan.photos} photos, the most with least_kept {plan.least_kept:g}"
+        limit = photos if len(crops) >= most(plan) else f"{minutes:g} minutes"
+        yield f"stopped with {count} of {plan.images} after {limit}"
+    if announced:
+        since = "no model has learnt from it"
+        if found.share is not None:
+            since = f"grown by {found.share:.0%} since a model learnt from snapshot {found.learnt_from}"
+        yield f"{since}: farm3d/{plan.category.name} is due"

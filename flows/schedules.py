@@ -1,4 +1,4 @@
-"""A step for prefect.yaml: whether a schedule is to be active when its deployment is deployed again."""
+"""Steps for prefect.yaml: schedules and automations stay as an operator set them when they are deployed again."""
 
 from prefect.client.orchestration import get_client
 from prefect.exceptions import ObjectNotFound
@@ -15,3 +15,13 @@ async def stored(deployment: str, slug: str) -> dict[str, bool]:
         except ObjectNotFound:
             known = []
     return {"active": any(schedule.active for schedule in known if schedule.slug == slug)}
+
+
+async def heeded(automation: str) -> dict[str, bool]:
+    """What the server holds of this automation, as `enabled`: true the first time, later what an operator set.
+
+    A deploy deletes the automations of its deployment and makes them anew: `prefect automation pause` would be undone.
+    """
+    async with get_client() as client:
+        known = await client.read_automations_by_name(automation)
+    return {"enabled": all(each.enabled for each in known)}

@@ -62,13 +62,14 @@ def difference(older: DatasetRef, newer: DatasetRef) -> Difference:
 def faults(root: str, category: str) -> Iterator[Fault]:
     """Everything under a category's data that is not byte by byte what was committed; re-reads every file.
 
-    Flipped bytes, missing and foreign files, rows that do not fit their tar, a key that two shards hold, snapshots
-    that pin what is not there.
+    Flipped bytes, missing, foreign and unfinished files, rows that do not fit their tar, a key that two shards hold,
+    snapshots that pin what is not there.
     """
     held: dict[str, str] = {}
     for stage in STAGES:
         for recipe in files.names(layout.recipes(root, category, stage)):
             yield from _of_folder(root, category, stage, recipe, held)
+    yield from _unfinished(layout.snapshots(root, category))
     for number in snapshots.numbers(root, category):
         yield from _of_snapshot(DatasetRef(root=root, category=category, snapshot=number))
 
@@ -80,6 +81,7 @@ def repair(fault: Fault) -> bool:
 
 def _of_folder(root: str, category: str, stage: Stage, recipe: str, held: dict[str, str]) -> Iterator[Fault]:
     folder = layout.shards(root, category, stage, recipe)
+    yield from _unfinished(folder)
     found: dict[int, set[str]] = {}
     for name in files.names(folder):
         stem, _, kind = name.partition(".")
@@ -98,6 +100,12 @@ def _of_folder(root: str, category: str, stage: Stage, recipe: str, held: dict[s
             yield from _twice(ref, shards.rows(ref, entry), held)
         except StorageError as error:
             yield Fault(where=error.where, what=f"{error.value}; {error.remedy}", shard=ref)
+
+
+def _unfinished(folder: str) -> Iterator[Fault]:
+    for name in files.unfinished(folder):
+        remedy = "is left of a killed writer; delete it, or run the flow again"
+        yield Fault(where=layout.member(folder, name), what=remedy)
 
 
 def _twice(ref: ShardRef, index: list[SampleRow], held: dict[str, str]) -> Iterator[Fault]:

@@ -27,6 +27,8 @@ from storage.errors import CorruptArtifact, MissingArtifact, StorageFull
 logger = logging.getLogger(__name__)
 
 CHUNK = 1 << 20
+PART = ".part"
+"""Ends the name of a file that is being written."""
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 ABSENT = (FileNotFoundError, NotADirectoryError)
 
@@ -74,6 +76,14 @@ def names(folder: str) -> list[str]:
     except ABSENT:
         return []
     return sorted(name for name in found if not name.startswith("."))
+
+
+def unfinished(folder: str) -> list[str]:
+    """Names of what killed writers left in a local folder, sorted: unfinished files that nobody writes any more."""
+    files, path = _opened(folder)
+    if not isinstance(files, LocalFileSystem):
+        return []
+    return sorted(part.name for part in Path(path).glob(f".*{PART}") if _abandoned(part))
 
 
 def move(url: str, to: str) -> None:
@@ -156,7 +166,7 @@ def _cache() -> Path:
 
 def _replace(path: Path, data: bytes | memoryview) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
+    part = path.with_name(f".{path.name}{PART}")
     file = _claimed(part)
     try:
         os.ftruncate(file, 0)
@@ -176,6 +186,15 @@ def _replace(path: Path, data: bytes | memoryview) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _abandoned(part: Path) -> bool:
+    with part.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
 
 
 def _claimed(part: Path) -> int:

@@ -53,6 +53,14 @@ def told(release: ReleaseRef, pictures: bool) -> Iterator[str]:
         yield f"picture   {row.key}: {row.prompt!r}, seed {row.seed}, model {row.model_digest}, {outcome}"
 
 
+def learnt_from(store: Store, category: str) -> set[int]:
+    """Numbers of the snapshots that finished models and releases were made from."""
+    folders = [layout.model(each) for each in store.models(category)]
+    folders += [layout.release(each) for each in store.releases(category)]
+    found = (bundles.committed(folder) for folder in folders)
+    return {each.about["snapshot"] for each in found if each}
+
+
 def _bundle(folder: str) -> bundles.Bundle:
     found = bundles.committed(folder)
     if found is None:

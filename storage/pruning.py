@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from storage import bundles, files, layout, snapshots
+from storage import files, layout, snapshots
 from storage.layout import Store
+from storage.lineage import learnt_from
 from storage.records import DatasetRef, Snapshot, Stage, digest
 
 
@@ -28,7 +29,7 @@ def waste(root: str, category: str, keep: int) -> Iterator[Waste]:
     if keep < 1:
         raise ValueError(f"keep is {keep}; keep at least the newest snapshot")
     store, numbers = Store(root), snapshots.numbers(root, category)
-    needed = set(numbers[-keep:]) | _learnt_from(store, category)
+    needed = set(numbers[-keep:]) | learnt_from(store, category)
     known = {number: snapshots.read(store.dataset(category, number)) for number in numbers}
     going = [known[number] for number in numbers if number not in needed]
     for each in going:
@@ -40,14 +41,6 @@ def waste(root: str, category: str, keep: int) -> Iterator[Waste]:
         # The manifest first: without it the other two count as never written.
         for kind in ("json", "parquet", "tar"):
             yield from _file(layout.member(folder, f"{index:05d}.{kind}"))
-
-
-def _learnt_from(store: Store, category: str) -> set[int]:
-    """Numbers of the snapshots that finished models and releases were made from."""
-    folders = [layout.model(each) for each in store.models(category)]
-    folders += [layout.release(each) for each in store.releases(category)]
-    found = (bundles.committed(folder) for folder in folders)
-    return {each.about["snapshot"] for each in found if each}
 
 
 def _places(snapshot: Snapshot) -> Iterator[tuple[Stage, str, int]]:

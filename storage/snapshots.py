@@ -18,12 +18,11 @@ def commit(refs: Sequence[ShardRef]) -> DatasetRef:
     root, category, digest = _recipe(refs)
     manifests = [manifest(ref) for ref in refs]
     with files.locked(layout.latest(root, category)):
-        known = [read(DatasetRef(root=root, category=category, snapshot=number)) for number in numbers(root, category)]
-        parent = next((each for each in reversed(known) if each.digest == digest), None)
+        parent, known = newest(root, category, digest), numbers(root, category)
         merged = {shard.index: shard for shard in parent.shards} if parent else {}
         merged |= {entry.index: _pinned(entry) for entry in manifests}
         chosen = Snapshot(
-            id=known[-1].id + 1 if known else 1,
+            id=known[-1] + 1 if known else 1,
             category=category,
             parent=parent.id if parent else None,
             digest=digest,
@@ -55,6 +54,12 @@ def read(ref: DatasetRef) -> Snapshot:
         raise CorruptArtifact(where, f"is no snapshot ({words(error)})", remedy) from error
 
 
+def newest(root: str, category: str, digest: str) -> Snapshot | None:
+    """The newest snapshot of a recipe, if there is one."""
+    refs = (DatasetRef(root=root, category=category, snapshot=number) for number in reversed(numbers(root, category)))
+    return next((each for each in map(read, refs) if each.digest == digest), None)
+
+
 def numbers(root: str, category: str) -> list[int]:
     """All snapshots of a category, oldest first."""
     stems = (name.removesuffix(".json") for name in files.names(layout.snapshots(root, category)))
@@ -77,6 +82,19 @@ def vouched(ref: DatasetRef, pinned: SnapshotShard) -> ShardManifest:
         remedy = "take the newest snapshot, or bring the old shard back"
         raise CorruptArtifact(layout.tar(where), f"is not what snapshot {ref.snapshot} pinned", remedy)
     return found
+
+
+def gaps(ref: DatasetRef) -> list[int]:
+    """Indices of the shards that are not there any more as the snapshot pinned them, by their manifests and sizes."""
+    return [pinned.index for pinned in read(ref).shards if not _whole(ref, pinned)]
+
+
+def _whole(ref: DatasetRef, pinned: SnapshotShard) -> bool:
+    try:
+        vouched(ref, pinned)
+    except (MissingArtifact, CorruptArtifact):
+        return False
+    return True
 
 
 def _recipe(refs: Sequence[ShardRef]) -> tuple[str, str, str]:

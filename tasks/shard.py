@@ -7,9 +7,8 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from models.errors import NothingKept
-from models.recipes import CropRecipe
 from storage import shards, snapshots
-from storage.records import DatasetRef, ShardRef, digest
+from storage.records import DatasetRef, ShardRef
 from tasks import artifacts
 
 
@@ -38,11 +37,3 @@ def shard(crops: Sequence[ShardRef], wanted: int) -> DatasetRef:
 def kept(crops: Sequence[ShardRef]) -> int:
     """Crops in these shards."""
     return sum(shards.manifest(each).kept for each in crops)
-
-
-def in_newest(root: str, category: str, recipe: CropRecipe) -> int:
-    """Crops in the newest snapshot of a recipe; 0 if there is none."""
-    known = (
-        snapshots.read(DatasetRef(root=root, category=category, snapshot=n)) for n in snapshots.numbers(root, category)
-    )
-    return max((each.kept for each in known if each.digest == digest(recipe)), default=0)

@@ -12,6 +12,7 @@ import yaml
 from prefect import Flow
 from prefect.flows import load_flow_from_entrypoint
 
+from flows.growth import DUE
 from flows.plan import categories, load_category
 from models.category import Category
 from models.config import Config
@@ -70,6 +71,17 @@ def test_a_category_says_no_default_again(name):
 def test_every_animal_has_a_deployment():
     deployed = {each["name"] for each in DEPLOYMENTS if each["entrypoint"] == "flows.farm3d.farm3d"}
     assert deployed == set(categories())
+
+
+def test_every_animal_is_learnt_again_when_its_own_data_set_has_grown():
+    matched = {
+        (flow["name"], trigger["match"]["prefect.resource.id"], *trigger["expect"])
+        for flow in DEPLOYMENTS
+        for trigger in flow.get("triggers", ())
+    }
+    assert matched == {(name, f"farm3d.dataset.{name}", DUE) for name in categories()}
+    refreshed = {flow["name"] for flow in DEPLOYMENTS if flow["entrypoint"] == "flows.refresh.refresh"}
+    assert refreshed == set(categories())
 
 
 @cache

@@ -1,16 +1,18 @@
+from time import monotonic
+
 import pytest
 
 from flows import dataset as module
-from flows.dataset import _rounds, dataset
+from flows.dataset import _rounds, dataset, most
 from flows.plan import PlanChanges, load_plan
 
 
-def rounds(monkeypatch, images, share, photos=10, least=0.25):
-    """Shard numbers asked for in turn where this share of photos is kept."""
+def rounds(monkeypatch, images, share, photos=10, least=0.25, first=0):
+    """Shard numbers asked for in turn, from the first one on, where this share of photos is kept."""
     plan = load_plan("cow", "smoke", changes=PlanChanges(images=images, photos=photos, least_kept=least))
     crops, asked = [], []
     monkeypatch.setattr(module, "kept", lambda made: int(len(made) * photos * share))
-    for indices in _rounds(plan, crops):
+    for indices in _rounds(plan, crops, first):
         asked.append(list(indices))
         crops.extend(indices)
     return asked
@@ -22,6 +24,12 @@ def test_as_many_shards_as_photos_are_wanted_if_all_are_kept(monkeypatch):
 
 def test_what_was_dropped_is_made_up_for_at_the_rate_seen_so_far(monkeypatch):
     assert rounds(monkeypatch, images=40, share=0.5) == [[0, 1, 2, 3], [4, 5, 6, 7]]
+
+
+def test_a_longer_data_set_goes_on_behind_the_last_shard(monkeypatch):
+    plain = rounds(monkeypatch, images=40, share=0.5)
+    later = rounds(monkeypatch, images=40, share=0.5, first=7)
+    assert later == [[index + 7 for index in some] for some in plain]
 
 
 def test_no_shard_is_asked_for_twice(monkeypatch):
@@ -44,11 +52,18 @@ def test_it_has_a_name_that_says_whose(monkeypatch):
     assert dataset.name == "dataset" and dataset.flow_run_name == "dataset-{plan.category.name}"
 
 
-def test_somebodys_own_photos_are_taken_all_at_once(tmp_path):
+def test_somebodys_own_photos_are_all_taken_and_from_the_first_on(tmp_path):
     for name in "abcde":
         (tmp_path / f"{name}.png").touch()
     (tmp_path / "a.mask.png").touch()
-    plan = load_plan(
-        "cow", "smoke", changes=PlanChanges(photos=2, own_photos={"kind": "folder", "folder": str(tmp_path)})
-    )
-    assert [list(some) for some in _rounds(plan, [])] == [[0, 1, 2]]
+    own = {"kind": "folder", "folder": str(tmp_path)}
+    plan, crops = load_plan("cow", "smoke", changes=PlanChanges(photos=2, own_photos=own)), []
+    for indices in _rounds(plan, crops, 7):
+        crops.extend(indices[:2])
+    assert crops == [0, 1, 2] and most(plan) == 3
+
+
+def test_when_the_time_is_up_what_was_begun_is_finished_and_no_more_is_begun(direct, store):
+    plan = load_plan("cow", "smoke", store.root, PlanChanges(images=100, photos=4))
+    assert [each.index for each in module.drawn(plan, 3, until=monotonic())] == [3, 4]
+    assert direct.photos == 8

@@ -89,19 +89,3 @@ def test_the_ui_shows_every_stage(launcher, tmp_path):
         keys = {artifact.key for artifact in client.read_artifacts()}
     assert {"filter-cow-00000", "crops-cow-00000", "segment-cow-00000", "dataset-cow"} <= keys
     assert {"panel-cow", "losses-cow", "scores-cow-barnyard-animals", "release-cow"} <= keys
-
-
-def test_schedules_are_paused_at_first_and_stay_as_an_operator_sets_them(launcher):
-    def schedule():
-        with launcher.client() as client:
-            deployment = client.read_deployment_by_name("refresh/cow")
-            return deployment.id, client.read_deployment_schedules(deployment.id)[0]
-
-    deployment, before = schedule()
-    assert not before.active
-    with launcher.client() as client:
-        client.update_deployment_schedule(deployment, before.id, active=True)
-    launcher.up()
-    assert schedule()[1].active
-    with launcher.client() as client:
-        client.update_deployment_schedule(deployment, schedule()[1].id, active=False)

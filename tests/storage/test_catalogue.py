@@ -6,6 +6,7 @@ from storage import catalogue, files, layout, shards, snapshots
 from storage.layout import Store
 from storage.members import Sample
 from storage.records import digest
+from tests.storage.deaths import killed_at
 from tests.storage.material import RECIPE, flip, row, sample, samples
 
 
@@ -93,3 +94,12 @@ def test_another_recipe_is_told_entry_by_entry_and_another_verdict_sample_by_sam
     assert changed.recipe == ("size: 16 -> 32",)
     assert [(each.seed, each.reason) for each in changed.changed] == [(1, "border")]
     assert len(changed.removed) == 6
+
+
+def test_what_a_killed_writer_left_is_named(two):
+    ref = Store(two[0].root).curated("cow", digest(RECIPE), 7)
+    assert killed_at(1, lambda: shards.write(ref, samples(4), RECIPE))
+    (fault,) = found(two[0])
+    assert fault.where.endswith("/.00007.tar.part") and "killed writer" in fault.what
+    shards.write(ref, samples(4, first=70), RECIPE)
+    assert found(two[0]) == []

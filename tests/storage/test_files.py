@@ -1,3 +1,4 @@
+import fcntl
 import os
 import resource
 import signal
@@ -132,3 +133,15 @@ def test_a_remote_file_is_copied_once_and_only_if_it_is_the_right_one(root) -> N
         assert files.local(url, sha256(OLD).hexdigest()).read_bytes() == OLD
         with pytest.raises(CorruptArtifact, match=r"a\.bin: has other contents"):
             files.local(url, sha256(NEW).hexdigest())
+
+
+def test_what_a_killed_writer_left_is_unfinished_and_what_another_writes_is_not(folder) -> None:
+    files.put(f"{folder}/a.bin", OLD)
+    assert files.unfinished(folder) == [] == files.unfinished(f"{folder}/nowhere")
+    assert killed_at(2, lambda: files.put(f"{folder}/a.bin", NEW))
+    assert files.unfinished(folder) == [".a.bin.part"]
+    with open(f"{folder}/.a.bin.part", "rb") as writing:
+        fcntl.flock(writing, fcntl.LOCK_EX)
+        assert files.unfinished(folder) == []
+    files.put(f"{folder}/a.bin", NEW)
+    assert files.unfinished(folder) == []

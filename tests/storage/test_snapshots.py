@@ -105,3 +105,11 @@ def test_an_unknown_snapshot_is_answered_with_the_known_ones(folder) -> None:
     files.put(layout.snapshot(Store(folder).dataset("cow", 1)), b"{}")
     with pytest.raises(CorruptArtifact, match=r"000001\.json: is no snapshot \(id: Field required\)"):
         snapshots.read(Store(folder).dataset("cow", 1))
+
+
+def test_the_newest_is_that_of_its_recipe(root) -> None:
+    assert snapshots.newest(root, "cow", digest(RECIPE)) is None
+    snapshots.commit([shard(root, 0)])
+    second = snapshots.commit([shard(root, 1)])
+    snapshots.commit([shard(root, 0, OTHER)])
+    assert snapshots.newest(root, "cow", digest(RECIPE)) == snapshots.read(second)

@@ -2,15 +2,15 @@ import pytest
 
 from models.errors import NothingKept
 from storage import snapshots
-from tasks.shard import in_newest, kept, shard
-from tests.tasks.material import CROPS, made
+from tasks.shard import kept, shard
+from tests.tasks.material import made
 
 
 def test_a_snapshot_lists_the_shards_and_what_was_dropped(drawn, store):
     crops = made(store, 2)
     snapshot = snapshots.read(shard.fn(crops, 12))
     assert (snapshot.rows, snapshot.kept, snapshot.reasons) == (16, 12, {"blank": 4})
-    assert kept(crops) == 12 == in_newest(store.root, "cow", CROPS)
+    assert kept(crops) == 12
 
 
 def test_the_same_shards_are_the_same_snapshot(drawn, store):
@@ -28,7 +28,3 @@ def test_a_refresh_adds_and_an_older_snapshot_stays(drawn, store):
 def test_too_few_crops_are_told_with_reasons_and_remedy(drawn, store):
     with pytest.raises(NothingKept, match=r"cow: 6 of 8 photos survived .* 7 are wanted; dropped: blank 2; .*loosen"):
         shard.fn(made(store, 1), 7)
-
-
-def test_nothing_is_in_a_store_without_snapshots(store):
-    assert in_newest(store.root, "cow", CROPS) == 0
