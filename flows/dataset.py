@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.plan import Plan
 from storage.records import DatasetRef, ShardRef
@@ -18,11 +17,14 @@ from tasks.shard import kept, shard
 
 FEWEST = 2
 """Crops that somebody's own photos have to give."""
-RUNNER: Any = ThreadPoolTaskRunner(max_workers=2)
-"""Shards in the making at once: one may be cut out while another is drawn."""
 
 
-@flow(name="dataset", flow_run_name="dataset-{plan.category.name}", task_runner=RUNNER)
+def collected(plan: Plan) -> DatasetRef:
+    """The data set of a plan, its shards spread as the plan says."""
+    return dataset.with_options(task_runner=plan.runner.build())(plan)
+
+
+@flow(name="dataset", flow_run_name="dataset-{plan.category.name}")
 def dataset(plan: Plan) -> DatasetRef:
     """Photos until enough crops are kept, or all of somebody's own; shards that exist are reused."""
     crops: list[ShardRef] = []

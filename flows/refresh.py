@@ -2,7 +2,7 @@
 
 from prefect import flow
 
-from flows.dataset import dataset
+from flows.dataset import collected
 from flows.plan import PlanChanges, load_plan
 from flows.scales import Scale
 from storage.records import DatasetRef
@@ -28,4 +28,4 @@ def refresh(
     """
     plan = load_plan(category, scale, root, changes)
     have = in_newest(plan.store.root, plan.category.name, plan.crop_recipe)
-    return dataset(plan.model_copy(update={"images": have + more}))
+    return collected(plan.model_copy(update={"images": have + more}))
