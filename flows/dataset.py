@@ -6,8 +6,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from prefect import flow
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect import Flow, flow
 
 from flows.plan import Plan
 from storage.records import DatasetRef, ShardRef
@@ -19,26 +18,45 @@ from tasks.shard import kept, shard
 
 FEWEST = 2
 """Crops that somebody's own photos have to give."""
-AT_ONCE = 2
-RUNNER: Any = ThreadPoolTaskRunner(max_workers=AT_ONCE)
-"""Shards in the making at once: one may be cut out while another is drawn."""
 
 
-@flow(name="dataset", flow_run_name="dataset-{plan.category.name}", task_runner=RUNNER)
-def dataset(plan: Plan) -> DatasetRef:
-    """Photos until enough crops are kept, or all of somebody's own; shards that exist are reused."""
-    return shard(drawn(plan), FEWEST if plan.own_photos else plan.images)
+def collected(plan: Plan) -> DatasetRef:
+    """The data set of a plan."""
+    return spread(plan)(plan, FEWEST if plan.own_photos else plan.images)
+
+
+def spread(plan: Plan) -> Flow[..., DatasetRef]:
+    """The flow `dataset`, whose shards are made where the plan says."""
+    return dataset.with_options(task_runner=plan.runner.build())
+
+
+@flow(name="dataset", flow_run_name="dataset-{plan.category.name}")
+def dataset(
+    plan: Plan, wanted: int, first: int = 0, again: Sequence[int] = (), minutes: float | None = None
+) -> DatasetRef:
+    """Photos until enough crops are kept, or all of somebody's own; shards that exist are reused.
+
+    Args:
+        plan: what is made, and how
+        wanted: kept crops without which it fails
+        first: shard from which on photos are drawn
+        again: earlier shards that are made again
+        minutes: no shard is begun when they are over
+    """
+    mended = cut(plan, again)
+    crops = drawn(plan, first, inf if minutes is None else monotonic() + 60 * minutes)
+    return shard([*mended, *crops], wanted, plan.duplicate_recipe, plan.device)
 
 
 def drawn(plan: Plan, first: int = 0, until: float = inf) -> list[ShardRef]:
     """The crops of shard number `first` and of those after it, until there are enough or no more may be made.
 
-    With a moment `until` of the monotonic clock, two shards are made at a time, and none are begun after it but the
-    first two.
+    With a moment `until` of the monotonic clock, as many shards are made at a time as there are workers, and none are
+    begun after it but the first ones.
     """
     crops: list[ShardRef] = []
     for indices in _rounds(plan, crops, first):
-        crops.extend(cut(plan, indices if until == inf else indices[:AT_ONCE]))
+        crops.extend(cut(plan, indices if until == inf else indices[: plan.runner.workers]))
         if monotonic() >= until:
             break
     return crops
@@ -69,7 +87,11 @@ def _rounds(plan: Plan, crops: list[ShardRef], first: int) -> Iterator[range]:
     last = most(plan)
     while plan.own_photos and len(crops) < last:
         yield range(len(crops), last)
-    while not plan.own_photos and (count := kept(crops)) < plan.images and len(crops) < last:
+    while not plan.own_photos and (count := _kept(plan, crops)) < plan.images and len(crops) < last:
         share = count / (len(crops) * plan.photos) if count else (1.0 if not crops else plan.least_kept)
         missing = ceil((plan.images - count) / max(1, plan.photos * share))
         yield range(first + len(crops), first + min(last, len(crops) + missing))
+
+
+def _kept(plan: Plan, crops: list[ShardRef]) -> int:
+    return kept(crops, plan.duplicate_recipe, plan.device)

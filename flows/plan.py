@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 
 import models.weights
 from flows.changes import Changes, partial
+from flows.runners import Runner, ThreadsConfig
 from flows.scales import Scale, at_scale
 from models.animal import AnimalConfig
 from models.category import Category
@@ -40,6 +41,7 @@ class Plan(Config):
     scale: Scale
     root: str = Field(description="folder or address of the data, as s3://bucket/farm3d")
     device: Device = Field(default="auto", description="auto takes a GPU where there is one")
+    runner: Runner = ThreadsConfig()
     images: int = Field(ge=2, description="crops wanted in the data set")
     photos: int = Field(ge=1, description="photos per shard")
     least_kept: float = Field(default=0.25, ge=0, le=1, description="share of photos that has to survive the filters")

@@ -1,7 +1,6 @@
 """More pictures for a data set: what a schedule runs."""
 
 from collections.abc import Iterator
-from time import monotonic
 from typing import Annotated
 
 from prefect import flow
@@ -9,18 +8,17 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 from pydantic import Field
 
-from flows.dataset import RUNNER, cut, drawn, most
+from flows.dataset import most, spread
 from flows.growth import announce
 from flows.plan import Plan, PlanChanges, load_plan
 from flows.scales import Scale
 from storage import snapshots
 from storage.growth import Growth, growth
-from storage.records import DatasetRef, ShardRef, digest
+from storage.records import DatasetRef, digest
 from tasks import artifacts
-from tasks.shard import kept, shard
 
 
-@flow(name="refresh", flow_run_name="refresh-{category}-{scale}", task_runner=RUNNER)
+@flow(name="refresh", flow_run_name="refresh-{category}-{scale}")
 def refresh(
     category: str = "cow",
     scale: Scale = "laptop",
@@ -47,24 +45,25 @@ def refresh(
     """
     plan = load_plan(category, scale, root, changes).model_copy(update={"images": more})
     before = snapshots.newest(plan.store.root, category, digest(plan.crop_recipe))
-    until = monotonic() + 60 * minutes
-    mended = cut(plan, snapshots.gaps(plan.store.dataset(category, before.id))) if before else []
-    crops = drawn(plan, len(before.shards) if before else 0, until)
-    dataset = shard([*mended, *crops], 0)
+    have, again = 0, list[int]()
+    if before:
+        have, again = len(before.shards), snapshots.gaps(plan.store.dataset(category, before.id))
+    dataset = spread(plan)(plan, 0, have, again, minutes)
     found = growth(dataset, before)
-    again = {"scale": scale, "root": plan.store.root, "changes": changes.model_dump(mode="json", exclude_unset=True)}
-    announced = announce(category, found, due, again)
-    message = "; ".join(_told(plan, crops, found, minutes, announced))
+    parameters = {"scale": scale, "root": plan.store.root, "changes": changes.model_dump(mode="json", exclude_unset=True)}
+    announced = announce(category, found, due, parameters)
+    made = len(snapshots.read(dataset).shards) - have
+    message = "; ".join(_told(plan, made, found, minutes, announced))
     artifacts.table(f"refresh-{category}", [found.model_dump()], message)
     return Completed(message=message, data=dataset)
 
 
-def _told(plan: Plan, crops: list[ShardRef], found: Growth, minutes: float, announced: bool) -> Iterator[str]:
+def _told(plan: Plan, made: int, found: Growth, minutes: float, announced: bool) -> Iterator[str]:
     yield f"snapshot {found.snapshot}: {found.kept} crops, {found.added} of them new"
-    if (count := kept(crops)) < plan.images:
-        photos = f"{len(crops) * plan.photos} photos, the most with least_kept {plan.least_kept:g}"
-        limit = photos if len(crops) >= most(plan) else f"{minutes:g} minutes"
-        yield f"stopped with {count} of {plan.images} after {limit}"
+    if found.added < plan.images:
+        photos = f"{made * plan.photos} photos, the most with least_kept {plan.least_kept:g}"
+        limit = photos if made >= most(plan) else f"{minutes:g} minutes"
+        yield f"stopped with {found.added} of {plan.images} after {limit}"
     if announced:
         since = "no model has learnt from it"
         if found.share is not None:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from storage import files, layout
 from storage.errors import CorruptArtifact, MissingArtifact
+from storage.locks import locked
 from storage.records import Record, Sha256
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*", re.ASCII)
@@ -35,7 +36,7 @@ def commit(folder: str, contents: Mapping[str, bytes], about: Mapping[str, Any])
             raise ValueError(f"{folder}: {name!r} is no name for a file in a bundle; use letters, digits, . _ - and /")
     described = {name: BundleFile(bytes=len(data), sha256=sha256(data).hexdigest()) for name, data in contents.items()}
     bundle = Bundle(about=dict(about), files=described)
-    with files.locked(layout.bundle(folder)):
+    with locked(layout.bundle(folder)):
         earlier = committed(folder)
         files.remove(layout.bundle(folder))
         for name in set(earlier.files if earlier else ()) - set(contents):

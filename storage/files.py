@@ -1,8 +1,12 @@
-"""Whole files, in a local folder or an object store: written at once or not at all, read, moved, locked.
+"""Whole files, in a local folder or an object store: written at once or not at all, read, moved.
 
-A local file is written beside its final name, flushed to the disk and renamed. Object stores cannot rename, but show an
-object only when all of it is there, so it is put under its final name at once. Either way a reader never sees half a
-file, and a folder of files is committed by the one that is written last.
+A local file is written beside its final name, flushed to the disk and renamed. S3 cannot rename, but shows an object
+only when all of it has arrived, so it is put under its final name in one request (a large one in parts, which the last
+request joins). Either way a reader never sees half a file, and files that belong together are committed by the one that
+is written last: whoever dies or loses the store before it leaves files that nobody lists, and the rerun replaces them.
+
+Of many writers of one name, `create` lets one win: by a hard link in a folder, on S3 by a put with `If-None-Match: *`.
+Numbered snapshots need no more than that. What must not be done twice at once is kept apart by `storage.locks`.
 """
 
 # fsspec has no types.
@@ -11,70 +15,99 @@ file, and a folder of files is committed by the one that is written last.
 
 import errno
 import fcntl
-import logging
 import os
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
-from storage.errors import CorruptArtifact, MissingArtifact, StorageFull
-
-logger = logging.getLogger(__name__)
+from storage.errors import MissingArtifact, StorageFull, words
 
 CHUNK = 1 << 20
 PART = ".part"
 """Ends the name of a file that is being written."""
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 ABSENT = (FileNotFoundError, NotADirectoryError)
+BEATEN = ("PreconditionFailed", "ConditionalRequestConflict")
+"""What S3 answers to a conditional write that another writer was faster with."""
 
 
 def put(url: str, data: bytes | memoryview) -> None:
     """Write all of `data` under this name, or leave what was there before.
 
-    Raises StorageFull if there is no room for it.
+    Raises StorageFull if there is no room for it, ConnectionError if the store cannot be reached.
     """
-    files, path = _opened(url)
-    with _room_for(url, len(data)):
+    with _opened(url) as (files, path), room_for(url, len(data)):
         if isinstance(files, LocalFileSystem):
             _replace(Path(path), data)
         else:
             files.pipe_file(path, bytes(data))
 
 
+def create(url: str, data: bytes) -> bool:
+    """Write `data` under a name that nobody has taken; whether it is what lies there now."""
+    where = local(url)
+    if where is None:
+        return conditional(url, data, IfNoneMatch="*") is not None
+    with room_for(url, len(data)):
+        return _link(where, data) or get(url) == data
+
+
+def conditional(url: str, data: bytes, **condition: str) -> str | None:
+    """Put an object on a condition of S3, `IfNoneMatch="*"` or `IfMatch=tag`: its new tag, or None if it fails."""
+    with _opened(url) as (files, path):
+        try:
+            return files.pipe_file(path, data, **condition)["ETag"]
+        except OSError as error:
+            if not _beaten(error):
+                raise
+    # An earlier attempt of this very request may have arrived, and only its answer have been lost.
+    found = state(url)
+    return found[0] if found and get(url) == data else None
+
+
+def state(url: str) -> tuple[str, int] | None:
+    """The tag of an object of S3, which changes whenever it is written, and its bytes; None where there is none."""
+    with _opened(url) as (files, path):
+        try:
+            found = files.info(path)
+        except ABSENT:
+            return None
+    return found["ETag"], found["size"]
+
+
 def get(url: str) -> bytes:
     """All bytes of one file.
 
-    Raises MissingArtifact if it does not exist.
+    Raises MissingArtifact if it does not exist, ConnectionError if the store cannot be reached.
     """
-    files, path = _opened(url)
-    try:
-        return files.cat_file(path)
-    except ABSENT as error:
-        raise MissingArtifact(url, "does not exist", "run the stage that makes it") from error
+    with _opened(url) as (files, path):
+        try:
+            return files.cat_file(path)
+        except ABSENT as error:
+            raise MissingArtifact(url, "does not exist", "run the stage that makes it") from error
 
 
 def size(url: str) -> int | None:
     """Bytes of one file, or None where there is none."""
-    files, path = _opened(url)
-    try:
-        found = files.info(path)
-    except ABSENT:
-        return None
+    with _opened(url) as (files, path):
+        try:
+            found = files.info(path)
+        except ABSENT:
+            return None
     return found["size"] if found["type"] == "file" else None
 
 
 def names(folder: str) -> list[str]:
     """Names of the files and folders in a folder, sorted; none if it does not exist. Unfinished files are left out."""
-    files, path = _opened(folder)
-    try:
-        found = [str(entry).rstrip("/").rsplit("/", 1)[-1] for entry in files.ls(path, detail=False)]
-    except ABSENT:
-        return []
+    with _opened(folder) as (files, path):
+        try:
+            found = [str(entry).rstrip("/").rsplit("/", 1)[-1] for entry in files.ls(path, detail=False)]
+        except ABSENT:
+            return []
     return sorted(name for name in found if not name.startswith("."))
 
 
@@ -90,81 +123,78 @@ def move(url: str, to: str) -> None:
     """Give a file another name; where it does not exist, do nothing."""
     if size(url) is None:
         return
-    (files, path), (_, target) = _opened(url), _opened(to)
-    if isinstance(files, LocalFileSystem):
-        Path(target).parent.mkdir(parents=True, exist_ok=True)
-        os.replace(path, target)
-    else:
-        files.mv(path, target)
+    with _opened(url) as (files, path), _opened(to) as (_, target):
+        if isinstance(files, LocalFileSystem):
+            Path(target).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(path, target)
+        else:
+            files.mv(path, target)
 
 
 def remove(url: str) -> None:
     """Delete a file; where it does not exist, do nothing."""
-    files, path = _opened(url)
-    with suppress(*ABSENT):
+    with _opened(url) as (files, path), suppress(*ABSENT):
         files.rm_file(path)
 
 
-def local(url: str, digest: str) -> Path:
-    """A local file with these contents: the file itself, or a copy kept by its sha256 `digest` in the user's cache.
-
-    Raises CorruptArtifact if what was copied has another digest.
-    """
-    files, path = _opened(url)
-    if isinstance(files, LocalFileSystem):
-        return Path(path)
-    cache = _cache() / digest
-    if not cache.exists() or sha256(cache.read_bytes()).hexdigest() != digest:
-        data = get(url)
-        if sha256(data).hexdigest() != digest:
-            raise CorruptArtifact(url, f"has other contents than sha256 {digest[:16]}", "verify the data set")
-        put(str(cache), data)
-    return cache
+def local(url: str) -> Path | None:
+    """Where a file lies on this machine; None if it lies in an object store."""
+    with _opened(url) as (files, path):
+        return Path(path) if isinstance(files, LocalFileSystem) else None
 
 
 def absolute(root: str) -> str:
     """The same place from any working folder."""
-    files, path = _opened(root)
-    return path if isinstance(files, LocalFileSystem) else root.rstrip("/")
+    return str(local(root) or root.rstrip("/"))
 
 
 @contextmanager
-def locked(url: str) -> Generator[None]:
-    """Hold the lock of this name against every thread and process of the machine; the kernel frees it on any death.
+def _opened(url: str) -> Generator[tuple[Any, str]]:
+    """The file system, which must not answer from memory what other machines may have changed, and the path in it.
 
-    For an object store the lock lies in the user's cache: writers on several machines are kept apart by the
-    orchestrator's limits, not by this.
+    What its libraries say of a lost connection, each in its own words, becomes a ConnectionError.
     """
-    files, path = _opened(url)
-    if isinstance(files, LocalFileSystem):
-        lock = Path(path).with_name(f".{Path(path).name}.lock")
-    else:
-        lock = _cache() / f"{sha256(url.encode()).hexdigest()}.lock"
-    with _room_for(url, 0):
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            logger.info("%s: waiting for another writer", url)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(file)
-
-
-def _opened(url: str) -> tuple[Any, str]:
-    """The file system, which must not answer from memory what other machines may have changed, and the path in it."""
     files, path = url_to_fs(url, use_listings_cache=False)
-    return files, str(path)
+    try:
+        yield files, str(path)
+    except _disconnections(files) as error:
+        raise ConnectionError(f"{url}: the store cannot be reached ({words(error)}); run again when it can") from error
 
 
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "farm3d"
+def _disconnections(files: Any) -> tuple[type[Exception], ...]:  # noqa: ANN401 - fsspec has no types
+    if isinstance(files, LocalFileSystem):
+        return ()
+    from aiohttp import ClientError
+    from botocore.exceptions import ConnectionError as NoConnection
+    from botocore.exceptions import HTTPClientError
+
+    return NoConnection, HTTPClientError, ClientError, TimeoutError
+
+
+def _beaten(error: OSError) -> bool:
+    answer = getattr(error.__cause__, "response", {})
+    return answer.get("Error", {}).get("Code") in BEATEN
 
 
 def _replace(path: Path, data: bytes | memoryview) -> None:
+    with _unfinished(path, data) as part:
+        os.replace(part, path)
+
+
+def _link(path: Path, data: bytes) -> bool:
+    with _unfinished(path, data) as part:
+        try:
+            os.link(part, path)
+        except FileExistsError:
+            return False
+        finally:
+            part.unlink()
+    return True
+
+
+@contextmanager
+def _unfinished(path: Path, data: bytes | memoryview) -> Generator[Path]:
+    """A file with these contents, on the disk, which is to get its final name; it is gone if that fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}{PART}")
     file = _claimed(part)
@@ -174,7 +204,7 @@ def _replace(path: Path, data: bytes | memoryview) -> None:
         while rest:
             rest = rest[os.write(file, rest[:CHUNK]) :]
         os.fsync(file)
-        os.replace(part, path)
+        yield part
     except BaseException:
         with suppress(FileNotFoundError):
             part.unlink()
@@ -210,7 +240,7 @@ def _claimed(part: Path) -> int:
 
 
 @contextmanager
-def _room_for(url: str, count: int) -> Generator[None]:
+def room_for(url: str, count: int) -> Generator[None]:
     """Turns a full disk into a StorageFull that says how much was asked for."""
     try:
         yield

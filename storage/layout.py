@@ -190,6 +190,12 @@ def member(folder: str, name: str) -> str:
     return f"{folder}/{name}"
 
 
+def lock(url: str) -> str:
+    """What keeps the writers of a file or folder apart, beside it."""
+    folder, _, name = url.rpartition("/")
+    return member(folder, f".{name}.lock")
+
+
 def inside(folder: str, url: str) -> str:
     """A file of the same name in another folder."""
     return member(folder, url.rsplit("/", 1)[-1])

@@ -3,11 +3,18 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import NamedTuple
 
-from storage import files, layout, shards, snapshots
+from storage import cache, layout, shards, snapshots
 from storage.members import Sample, decoded
 from storage.records import DatasetRef, SampleRow, ShardManifest, ShardRef, Split
+
+
+class Tar(NamedTuple):
+    """Where a tar lies, and its contents."""
+
+    url: str
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -15,7 +22,7 @@ class Samples:
     """Stored samples by number. Reading one opens its tar at the offset in its row."""
 
     rows: tuple[SampleRow, ...]
-    tars: tuple[Path, ...]
+    tars: tuple[Tar, ...]
     """Of each row."""
     views: tuple[str, ...] = ()
     """View words, in the order that `Sample.view` counts them."""
@@ -27,12 +34,12 @@ class Samples:
     def __getitem__(self, number: int) -> Sample:
         """The sample, read from the disk."""
         row = self.rows[number]
-        sample = decoded(row, self.members(number), str(self.tars[number]))
+        sample = decoded(row, self.members(number), self.tars[number].url)
         return replace(sample, view=self.views.index(row.view) if row.view in self.views else -1)
 
     def members(self, number: int) -> dict[str, bytes]:
         """The sample's files by extension, as they are stored."""
-        with open(self.tars[number], "rb") as file:
+        with cache.opened(*self.tars[number]) as file:
             stored = shards.stored(self.rows[number])
             return {name: os.pread(file.fileno(), size, offset) for name, offset, size in stored}
 
@@ -54,7 +61,7 @@ def of_dataset(ref: DatasetRef, split: Split, views: Sequence[str] = ()) -> Samp
 
     Raises MissingArtifact or CorruptArtifact if a shard is not byte by byte what the snapshot pinned.
     """
-    parts: list[tuple[Path, list[SampleRow]]] = []
+    parts: list[tuple[Tar, list[SampleRow]]] = []
     for pinned in snapshots.read(ref).shards:
         shard = snapshots.shard(ref, pinned)
         tar, rows = _opened(shard, snapshots.vouched(ref, pinned))
@@ -62,12 +69,12 @@ def of_dataset(ref: DatasetRef, split: Split, views: Sequence[str] = ()) -> Samp
     return _joined(parts, views)
 
 
-def _opened(ref: ShardRef, manifest: ShardManifest) -> tuple[Path, list[SampleRow]]:
-    tar = files.local(layout.tar(ref), manifest.tar_sha256)
-    rows = shards.checked(ref, manifest, tar.read_bytes())
+def _opened(ref: ShardRef, manifest: ShardManifest) -> tuple[Tar, list[SampleRow]]:
+    tar = Tar(layout.tar(ref), manifest.tar_sha256)
+    rows = shards.checked(ref, manifest, cache.read(*tar))
     return tar, [row for row in rows if row.image_size]
 
 
-def _joined(parts: Sequence[tuple[Path, Sequence[SampleRow]]], views: Sequence[str]) -> Samples:
+def _joined(parts: Sequence[tuple[Tar, Sequence[SampleRow]]], views: Sequence[str]) -> Samples:
     rows = tuple(row for _, some in parts for row in some)
     return Samples(rows, tuple(tar for tar, some in parts for _ in some), tuple(views))

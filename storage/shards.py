@@ -13,8 +13,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from storage import files, layout
+from storage import cache, files, layout
 from storage.errors import CorruptArtifact, MissingArtifact, words
+from storage.locks import locked
 from storage.members import FEATURES, IMAGE, JSON, MASK, Sample, encoded, packed, places
 from storage.records import Record, SampleRow, ShardManifest, ShardRef, digest
 from storage.revision import code
@@ -61,7 +62,7 @@ def write(
         table_bytes=len(table),
         table_sha256=sha256(table).hexdigest(),
     )
-    with files.locked(layout.manifest(ref)):
+    with locked(layout.manifest(ref)):
         if (found := _sound(ref)) is not None:
             return found
         _commit(ref, tar, table, made)
@@ -78,7 +79,7 @@ def committed(ref: ShardRef) -> ShardManifest | None:
     except MissingArtifact:
         return None
     except CorruptArtifact:
-        with files.locked(layout.manifest(ref)):
+        with locked(layout.manifest(ref)):
             return _sound(ref)
 
 
@@ -156,7 +157,7 @@ def quarantined(root: str, category: str) -> list[Quarantined]:
 @contextmanager
 def working(ref: ShardRef) -> Generator[ShardManifest | None]:
     """Hold a shard while making it, so that nobody makes it twice at once; gives `committed(ref)`."""
-    with files.locked(layout.tar(ref)):
+    with locked(layout.tar(ref)):
         yield committed(ref)
 
 
@@ -235,7 +236,7 @@ def _read(ref: ShardRef) -> ShardManifest | None:
 def _intact(ref: ShardRef) -> ShardManifest:
     """The manifest of a shard that is byte by byte what was committed; of a remote tar, a local copy may answer."""
     found = manifest(ref)
-    _same(layout.tar(ref), files.local(layout.tar(ref), found.tar_sha256).read_bytes(), found.tar_sha256)
+    _same(layout.tar(ref), cache.read(layout.tar(ref), found.tar_sha256), found.tar_sha256)
     _same(layout.table(ref), files.get(layout.table(ref)), found.table_sha256)
     return found
 

@@ -1,4 +1,8 @@
-"""Snapshots: numbered, immutable lists of committed shards. A run pins one, so a growing data set changes no run."""
+"""Snapshots: numbered, immutable lists of committed shards. A run pins one, so a growing data set changes no run.
+
+One file is the whole commit, created under a number that is free. Of writers that want the same number, on however many
+machines, one gets it; the others read what it wrote, add to that, and take the next.
+"""
 
 from collections.abc import Sequence
 
@@ -17,7 +21,7 @@ def commit(refs: Sequence[ShardRef]) -> DatasetRef:
     """
     root, category, digest = _recipe(refs)
     manifests = [manifest(ref) for ref in refs]
-    with files.locked(layout.latest(root, category)):
+    while True:
         parent, known = newest(root, category, digest), numbers(root, category)
         merged = {shard.index: shard for shard in parent.shards} if parent else {}
         merged |= {entry.index: _pinned(entry) for entry in manifests}
@@ -32,10 +36,9 @@ def commit(refs: Sequence[ShardRef]) -> DatasetRef:
         if parent is not None and parent.shards == chosen.shards:
             chosen = parent
         ref = DatasetRef(root=root, category=category, snapshot=chosen.id)
-        if chosen is not parent:
-            _put(ref, chosen)
-        files.put(layout.latest(root, category), f"{max(numbers(root, category))}\n".encode())
-    return ref
+        if chosen is parent or files.create(layout.snapshot(ref), chosen.model_dump_json(indent=1).encode()):
+            _point(root, category)
+            return ref
 
 
 def read(ref: DatasetRef) -> Snapshot:
@@ -108,11 +111,9 @@ def _pinned(entry: ShardManifest) -> SnapshotShard:
     return SnapshotShard.model_validate({name: getattr(entry, name) for name in SnapshotShard.model_fields})
 
 
-def _put(ref: DatasetRef, snapshot: Snapshot) -> None:
-    """Write it, and read it again: an object store does not keep writers of other machines apart."""
-    data = snapshot.model_dump_json(indent=1).encode()
-    files.put(layout.snapshot(ref), data)
-    if files.get(layout.snapshot(ref)) != data:
-        raise CorruptArtifact(
-            layout.snapshot(ref), "was written by another machine too", "run one dataset flow at a time"
-        )
+def _point(root: str, category: str) -> None:
+    """Name the newest snapshot. Whoever writes last has seen all that were there when it wrote."""
+    named = 0
+    while named != (newest := numbers(root, category)[-1]):
+        files.put(layout.latest(root, category), f"{newest}\n".encode())
+        named = newest

@@ -17,8 +17,9 @@ from models.barnyard.teacher_training import TeacherTraining, train_teacher
 from models.config import Config
 from models.features import VitConfig
 from models.training.quadruped import QuadrupedTraining, train_quadruped
-from storage import files, layout
+from storage import layout
 from storage.checkpoints import Checkpoints
+from storage.locks import locked
 from tasks.machine import place
 
 Part = Literal["teacher", "pointrend", "vit", "quadruped"]
@@ -50,7 +51,7 @@ def draw(work: str, config: BarnyardConfig, worker: int, workers: int) -> str:
 def teach(part: Part, work: str, weights: str, config: BarnyardConfig) -> str:
     """One folder of weights, learnt from all photos in `work`; continues from its newest checkpoint there."""
     folder, scratch = Path(layout.member(weights, part)), Path(work)
-    with files.locked(str(folder)), place("cpu"):
+    with locked(str(folder)), place("cpu"):
         pictures = load_pictures(scratch, config.photos)
         match part:
             case "teacher":

@@ -17,6 +17,7 @@ from storage import bundles, files, layout
 from storage import samples as stored_samples
 from storage.checkpoints import Checkpoints, weights_bytes
 from storage.journal import Journal
+from storage.locks import locked
 from storage.pictures import png
 from storage.records import DatasetRef, ModelRef
 from storage.revision import code
@@ -35,7 +36,7 @@ def train(model: ModelRef, crops: DatasetRef, recipe: ModelRecipe, device: Devic
     Call it directly, never `.submit()` it: only then does a cancelled run get its signal and save where it stands.
     Raises TrainingDiverged if a term became non-finite, MissingWeights if the teacher or the ViT has none.
     """
-    with files.locked(layout.run(model)):
+    with locked(layout.run(model)):
         if bundles.committed(layout.model(model)) is None:
             files.put(layout.run_config(model), recipe.model_dump_json(indent=1).encode())
             with place(device) as where:

@@ -44,7 +44,7 @@ def killed_at(step: int, work: Callable[[], object]) -> bool:
 
         write = os.write
         files.CHUNK = 4096
-        for name in ("write", "fsync", "replace", "ftruncate", "unlink", "remove"):
+        for name in ("write", "fsync", "replace", "link", "ftruncate", "unlink", "remove"):
             setattr(os, name, mortal(getattr(os, name)))
         work()
 

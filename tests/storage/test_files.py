@@ -2,15 +2,13 @@ import fcntl
 import os
 import resource
 import signal
-import time
-from hashlib import sha256
 from pathlib import Path
-from threading import Thread
 
 import pytest
+from s3fs import S3FileSystem
 
 from storage import files
-from storage.errors import CorruptArtifact, MissingArtifact, StorageFull
+from storage.errors import MissingArtifact, StorageFull
 from tests.storage.deaths import ended, forked, killed_at
 
 OLD, NEW = b"old" * 5000, b"new" * 7000
@@ -84,55 +82,49 @@ def test_many_writers_of_one_name_leave_one_whole_file(folder) -> None:
     assert os.listdir(folder) == ["a.bin"]
 
 
-def test_a_lock_keeps_threads_and_processes_apart(root, tmp_path) -> None:
-    counter = tmp_path / "counter"
-    counter.write_text("0")
-
-    def count() -> None:
-        for _ in range(20):
-            with files.locked(f"{root}/a.bin"):
-                now = int(counter.read_text())
-                time.sleep(0.0002)
-                counter.write_text(str(now + 1))
-
-    children = [forked(count) for _ in range(2)]
-    threads = [Thread(target=count) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert [ended(child) for child in children] == [0, 0]
-    assert counter.read_text() == "80"
+def test_one_of_many_writers_creates_a_name_and_all_of_it(root) -> None:
+    url, choices = f"{root}/a.bin", [bytes([letter]) * 20_000 for letter in b"abcdef"]
+    children = [forked(lambda data=data: os._exit(not files.create(url, data))) for data in choices]
+    won = [data for data, child in zip(choices, children, strict=True) if ended(child) == 0]
+    assert [files.get(url)] == won
+    assert files.create(url, won[0])
+    assert not files.create(url, b"another")
+    assert files.names(root) == ["a.bin"]
 
 
-def test_the_lock_of_a_killed_process_is_free(folder) -> None:
-    url = f"{folder}/a.bin"
-    ready, tell = os.pipe()
-
-    def hold() -> None:
-        with files.locked(url):
-            os.write(tell, b"!")
-            time.sleep(60)
-
-    child = forked(hold)
-    os.read(ready, 1)
-    os.kill(child, signal.SIGKILL)
-    ended(child)
-    with files.locked(url):
-        pass
-
-
-def test_a_remote_file_is_copied_once_and_only_if_it_is_the_right_one(root) -> None:
-    url = f"{root}/a.bin"
+def test_a_name_is_created_whole_or_not_wherever_its_writer_is_killed(folder) -> None:
+    url, step, seen = f"{folder}/a.bin", 0, set()
+    while killed_at(step, lambda: files.create(url, NEW)):
+        seen.add(files.size(url))
+        files.remove(url)
+        step += 1
+    assert files.get(url) == NEW
+    assert seen == {None, len(NEW)}
     files.put(url, OLD)
-    copy = files.local(url, sha256(OLD).hexdigest())
-    assert copy.read_bytes() == OLD
-    if root.startswith("memory"):
-        assert copy == files.local(url, sha256(OLD).hexdigest())
-        copy.write_bytes(b"torn")
-        assert files.local(url, sha256(OLD).hexdigest()).read_bytes() == OLD
-        with pytest.raises(CorruptArtifact, match=r"a\.bin: has other contents"):
-            files.local(url, sha256(NEW).hexdigest())
+    assert os.listdir(folder) == ["a.bin"]
+
+
+@pytest.mark.parametrize(("when", "there"), [("half", False), ("after", True)])
+def test_a_lost_store_is_a_lost_connection_that_says_where_and_it_holds_all_or_nothing(mortal, when, there) -> None:
+    server, root = mortal
+    files.put(f"{root}/b.bin", OLD)
+    server.dies(0, when)
+    with pytest.raises(ConnectionError, match=r"a\.bin: the store cannot be reached \(.+\); run again"):
+        files.put(f"{root}/a.bin", NEW)
+    assert not server.lives()
+    assert files.names(root) == (["a.bin", "b.bin"] if there else ["b.bin"])
+    assert files.get(f"{root}/b.bin") == OLD
+
+
+@pytest.mark.parametrize("when", ["half", "after"])
+def test_a_name_is_created_although_the_store_dies_and_its_answer_is_lost(mortal, when, monkeypatch) -> None:
+    server, root = mortal
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "5")
+    S3FileSystem.clear_instance_cache()
+    server.dies(0, when, times=2)
+    assert files.create(f"{root}/a.bin", NEW)
+    assert not server.lives()
+    assert files.get(f"{root}/a.bin") == NEW
 
 
 def test_what_a_killed_writer_left_is_unfinished_and_what_another_writes_is_not(folder) -> None:

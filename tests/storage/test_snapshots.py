@@ -51,16 +51,15 @@ def test_every_recipe_has_its_own_line(root) -> None:
     assert snapshots.read(snapshots.commit([shard(root, 1)])).parent == small.snapshot
 
 
-def test_two_refreshes_at_once_lose_nothing(folder) -> None:
-    def refresh(index: int) -> None:
-        snapshots.commit([shard(folder, index)])
-
-    children = [forked(lambda index=index: refresh(index)) for index in range(5)]
+def test_refreshes_at_once_get_numbers_of_their_own_and_lose_nothing(root) -> None:
+    refs = [shard(root, index) for index in range(5)]
+    children = [forked(lambda ref=ref: snapshots.commit([ref])) for ref in refs]
     assert [ended(child) for child in children] == [0] * 5
-    store = Store(folder)
-    assert snapshots.numbers(folder, "cow") == [1, 2, 3, 4, 5]
+    store = Store(root)
+    assert snapshots.numbers(root, "cow") == [1, 2, 3, 4, 5]
     assert indices(store.dataset("cow", 5)) == [0, 1, 2, 3, 4]
     assert [snapshots.read(store.dataset("cow", number)).parent for number in range(1, 6)] == [None, 1, 2, 3, 4]
+    assert files.get(layout.latest(root, "cow")) == b"5\n"
 
 
 def test_a_commit_killed_anywhere_is_there_or_not_and_can_be_repeated(folder) -> None:
