@@ -33,7 +33,7 @@ def dataset(plan: Plan) -> DatasetRef:
         for each in (*photos, *verdicts):
             each.result()  # raises the cause; a later stage would only say that it was not ready
         crops.extend(each.result() for each in cut)
-    return shard(crops, FEWEST if plan.own_photos else plan.images)
+    return shard(crops, FEWEST if plan.own_photos else plan.images, plan.duplicate_recipe, plan.device)
 
 
 def _rounds(plan: Plan, crops: list[ShardRef]) -> Iterator[range]:
@@ -46,7 +46,7 @@ def _rounds(plan: Plan, crops: list[ShardRef]) -> Iterator[range]:
         yield range(ceil(len(pictures(Path(plan.own_photos.folder))) / plan.photos))
         return
     most = ceil(plan.images / max(1, plan.photos * plan.least_kept))
-    while (count := kept(crops)) < plan.images and len(crops) < most:
+    while (count := kept(crops, plan.duplicate_recipe, plan.device)) < plan.images and len(crops) < most:
         share = count / (len(crops) * plan.photos) if count else (1.0 if not crops else plan.least_kept)
         missing = ceil((plan.images - count) / max(1, plan.photos * share))
         yield range(len(crops), min(most, len(crops) + missing))

@@ -1,17 +1,22 @@
 """Snapshots: numbered, immutable lists of committed shards. A run pins one, so a growing data set changes no run."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pydantic import ValidationError
 
 from storage import files, layout
 from storage.errors import CorruptArtifact, MissingArtifact, words
-from storage.records import DatasetRef, ShardManifest, ShardRef, Snapshot, SnapshotShard
+from storage.records import DatasetRef, Duplicates, ShardManifest, ShardRef, Snapshot, SnapshotShard
 from storage.shards import manifest
 
+Judge = Callable[[Sequence[ShardRef]], Duplicates]
+"""Finds the near-duplicates in shards that are ordered by index."""
 
-def commit(refs: Sequence[ShardRef]) -> DatasetRef:
+
+def commit(refs: Sequence[ShardRef], judge: Judge | None = None) -> DatasetRef:
     """The snapshot with these curated shards and all earlier ones of their recipe; a new one only if that differs.
+
+    The judge sees all of them, whoever made them and when, so its verdict does not depend on who was ready first.
 
     Raises ValueError if the shards are not of one recipe, MissingArtifact if one is not committed.
     """
@@ -22,15 +27,17 @@ def commit(refs: Sequence[ShardRef]) -> DatasetRef:
         parent = next((each for each in reversed(known) if each.digest == digest), None)
         merged = {shard.index: shard for shard in parent.shards} if parent else {}
         merged |= {entry.index: _pinned(entry) for entry in manifests}
+        shards = tuple(merged[index] for index in sorted(merged))
         chosen = Snapshot(
             id=known[-1].id + 1 if known else 1,
             category=category,
             parent=parent.id if parent else None,
             digest=digest,
             config=manifests[0].config,
-            shards=tuple(merged[index] for index in sorted(merged)),
+            shards=shards,
+            duplicates=judge([_placed(root, category, each) for each in shards]) if judge else Duplicates(),
         )
-        if parent is not None and parent.shards == chosen.shards:
+        if parent and (parent.shards, parent.duplicates) == (chosen.shards, chosen.duplicates):
             chosen = parent
         ref = DatasetRef(root=root, category=category, snapshot=chosen.id)
         if chosen is not parent:
@@ -63,7 +70,7 @@ def numbers(root: str, category: str) -> list[int]:
 
 def shard(ref: DatasetRef, pinned: SnapshotShard) -> ShardRef:
     """Where a shard of a snapshot lies."""
-    return ShardRef(root=ref.root, category=ref.category, stage=pinned.stage, digest=pinned.digest, index=pinned.index)
+    return _placed(ref.root, ref.category, pinned)
 
 
 def vouched(ref: DatasetRef, pinned: SnapshotShard) -> ShardManifest:
@@ -84,6 +91,10 @@ def _recipe(refs: Sequence[ShardRef]) -> tuple[str, str, str]:
     if len(recipes) != 1 or refs[0].stage != "curated":
         raise ValueError(f"a snapshot lists curated shards of one recipe, not of {sorted(recipes)}")
     return refs[0].root, refs[0].category, refs[0].digest
+
+
+def _placed(root: str, category: str, pinned: SnapshotShard) -> ShardRef:
+    return ShardRef(root=root, category=category, stage=pinned.stage, digest=pinned.digest, index=pinned.index)
 
 
 def _pinned(entry: ShardManifest) -> SnapshotShard:

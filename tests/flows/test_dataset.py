@@ -9,7 +9,7 @@ def rounds(monkeypatch, images, share, photos=10, least=0.25):
     """Shard numbers asked for in turn where this share of photos is kept."""
     plan = load_plan("cow", "smoke", changes=PlanChanges(images=images, photos=photos, least_kept=least))
     crops, asked = [], []
-    monkeypatch.setattr(module, "kept", lambda made: int(len(made) * photos * share))
+    monkeypatch.setattr(module, "kept", lambda made, *_: int(len(made) * photos * share))
     for indices in _rounds(plan, crops):
         asked.append(list(indices))
         crops.extend(indices)

@@ -3,7 +3,7 @@ import pytest
 from storage import files, layout, shards, snapshots
 from storage.errors import CorruptArtifact, MissingArtifact
 from storage.layout import Store
-from storage.records import ShardRef, digest
+from storage.records import NEAR, Duplicates, ShardRef, digest
 from tests.storage.deaths import ended, forked, killed_at
 from tests.storage.material import RECIPE, samples
 
@@ -41,6 +41,22 @@ def test_nothing_new_is_no_new_snapshot(root) -> None:
     first = snapshots.commit([shard(root, 0), shard(root, 1)])
     assert snapshots.commit([shard(root, 1)]) == first
     assert snapshots.numbers(first.root, "cow") == [1]
+
+
+def test_the_judge_of_duplicates_sees_all_shards_in_their_order_and_what_it_finds_is_left_out(root) -> None:
+    seen = []
+
+    def judge(found) -> Duplicates:
+        seen.append([ref.index for ref in found])
+        return Duplicates(config={"bits": 4}, resembles={"cow-b": "cow-a"})
+
+    plain = snapshots.commit([shard(root, 2)])
+    judged = snapshots.commit([shard(root, 1), shard(root, 0)], judge)
+    assert seen == [[0, 1, 2]]
+    found = snapshots.read(judged)
+    assert (found.kept, found.reasons) == (5, {"too small": 3, NEAR: 1})
+    assert snapshots.read(snapshots.commit([shard(root, 0)])).kept == 6
+    assert snapshots.read(plain).kept == 2
 
 
 def test_every_recipe_has_its_own_line(root) -> None:
