@@ -1,5 +1,6 @@
 """Snapshots: numbered, immutable lists of committed shards. A run pins one, so a growing data set changes no run."""
 
+import re
 from collections.abc import Callable, Sequence
 
 from pydantic import ValidationError
@@ -64,8 +65,8 @@ def read(ref: DatasetRef) -> Snapshot:
 
 def numbers(root: str, category: str) -> list[int]:
     """All snapshots of a category, oldest first."""
-    stems = (name.removesuffix(".json") for name in files.names(layout.snapshots(root, category)))
-    return sorted(int(stem) for stem in stems if stem.isdecimal())
+    found = files.names(layout.snapshots(root, category))
+    return sorted(int(name[:6]) for name in found if re.fullmatch(r"[0-9]{6}\.json", name))
 
 
 def shard(ref: DatasetRef, pinned: SnapshotShard) -> ShardRef:
