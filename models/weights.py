@@ -33,6 +33,7 @@ def licence(model: str) -> str:
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.repocard import metadata_load
+    from yaml import YAMLError
 
     folder, cards = _folder(model), list[Path]()
     if folder:
@@ -42,7 +43,11 @@ def licence(model: str) -> str:
             fetched = try_to_load_from_cache(model, "README.md")
             cards = [Path(fetched)] if isinstance(fetched, str) else []
     for card in cards:
-        if card.is_file() and (stated := (metadata_load(card) or {}).get("license")):
+        try:
+            stated = (metadata_load(card) or {}).get("license") if card.is_file() else None
+        except (ValueError, YAMLError):
+            return f"{NOT_STATED} ({card} has no whole metadata)"
+        if stated:
             return str(stated)
     return NOT_STATED
 

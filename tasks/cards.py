@@ -5,8 +5,7 @@ from typing import Any
 
 from models.category import Words
 from models.prompts import wanted
-from models.recipes import CropRecipe, DuplicateRecipe, ModelRecipe, OwnPhotos, PhotoRecipe
-from models.segmenters import SegmenterConfig, TransformersConfig
+from models.recipes import DuplicateRecipe, ModelRecipe, OwnPhotos, PhotoRecipe
 from models.weights import licence
 from storage import catalogue, snapshots
 from storage.pictures import jpeg
@@ -29,16 +28,16 @@ def dataset_page(ref: DatasetRef) -> dict[str, bytes]:
 
 def dataset_card(snapshot: Snapshot, rows: Sequence[SampleRow], pictures: Collection[str] = ()) -> str:
     """How the pictures were made and chosen, how many of each kind there are, and on what terms."""
-    recipe = CropRecipe.model_validate(snapshot.config)
+    photos = PhotoRecipe.model_validate(snapshot.config["photos"])
     dropped = [(reason, str(count), _share(count, snapshot.rows)) for reason, count in sorted(snapshot.reasons.items())]
     parts = [
         f"# Data set of {snapshot.category}, snapshot {snapshot.id}",
-        f"{snapshot.kept} crops of {recipe.size} px, kept of {snapshot.rows} photos.{_origin(recipe.photos)}",
-        _made(snapshot, recipe),
+        f"{snapshot.kept} crops of {snapshot.config['size']} px, kept of {snapshot.rows} photos.{_origin(photos)}",
+        _made(snapshot, photos),
         _table(("dropped because", "photos", "of all"), dropped or [("none", "0", "")]),
     ]
-    if not isinstance(recipe.photos.generator, OwnPhotos):
-        parts += ["## Mix of the prompts", _table(("word", "wanted", "drawn", "kept"), _mix(recipe.photos.words, rows))]
+    if not isinstance(photos.generator, OwnPhotos):
+        parts += ["## Mix of the prompts", _table(("word", "wanted", "drawn", "kept"), _mix(photos.words, rows))]
     parts += [f"## {name.capitalize()}\n\n![{name}]({file})" for name, file in SHEETS.items() if file in pictures]
     return "\n\n".join(parts) + "\n"
 
@@ -47,16 +46,21 @@ def _origin(photos: PhotoRecipe) -> str:
     return "" if isinstance(photos.generator, OwnPhotos) else " No photo was taken, collected or labelled."
 
 
-def _made(snapshot: Snapshot, recipe: CropRecipe) -> str:
-    """What made it, the terms, and the line back to where it comes from."""
+def _made(snapshot: Snapshot, photos: PhotoRecipe) -> str:
+    """What made it, the terms, and the line back to where it comes from.
+
+    The rules of old snapshots may be unknown today, so the recipe of the crops is taken as it was written down.
+    """
+    crops = snapshot.config
+    segmenter: dict[str, Any] = crops["segmenter"]
     parent = f"adds to snapshot {snapshot.parent}" if snapshot.parent else "has no parent"
     lines = (
-        *_source(recipe.photos),
-        f"Masks: {recipe.segmenter.kind} (weights {recipe.weights}), classes {', '.join(recipe.segment_as)}",
-        f"Licence of the segmenter's weights: {licence(_weights(recipe.segmenter))}",
+        *_source(photos),
+        f"Masks: {segmenter['kind']} (weights {crops['weights']}), classes {', '.join(crops['segment_as'])}",
+        f"Licence of the segmenter's weights: {licence(segmenter.get('model') or segmenter['weights'])}",
         f"Near-duplicates: {_compared(snapshot.duplicates.config)}",
         f"Lineage: snapshot {snapshot.id} {parent}; {len(snapshot.shards)} shards of recipe {snapshot.digest}, "
-        f"cut out of photos of recipe {digest(recipe.photos)}",
+        f"cut out of photos of recipe {digest(crops['photos'])}; every picture: farm3d lineage FILE --pictures",
     )
     return "\n".join(f"- {line}" for line in lines)
 
@@ -82,10 +86,6 @@ def _compared(recipe: Mapping[str, Any]) -> str:
     found = DuplicateRecipe.model_validate(recipe)
     alike = f"at most {found.rules.bits} of 64 bits of their hashes and {found.rules.distance} between their features"
     return f"{alike} (`{found.features.model}`, weights {found.weights})"
-
-
-def _weights(segmenter: SegmenterConfig) -> str:
-    return segmenter.model if isinstance(segmenter, TransformersConfig) else segmenter.weights
 
 
 def _mix(words: Words, rows: Sequence[SampleRow]) -> Iterator[tuple[str, ...]]:

@@ -64,6 +64,12 @@ def test_the_licence_is_what_the_card_in_the_folder_or_above_states(tmp_path, pl
     assert licence(str(folder)) == "openrail++"
 
 
+@pytest.mark.parametrize("block", ["license: [", "- a list"])
+def test_a_card_with_torn_metadata_is_named(tmp_path, block):
+    (tmp_path / "README.md").write_text(f"---\n{block}\n---\n")
+    assert licence(str(tmp_path)) == f"{NOT_STATED} ({tmp_path / 'README.md'} has no whole metadata)"
+
+
 @pytest.mark.parametrize("model", ["nobody/has-fetched-this", "detectron2://not/a/hub/id.pkl", "/absent/folder"])
 def test_what_is_not_here_states_no_licence(model):
     assert licence(model) == NOT_STATED

@@ -75,3 +75,9 @@ def test_the_model_card_has_the_models_own_numbers_with_protocol_and_licence(cro
     scores = [row | {"method": "tiny"}, row | {"method": "unit sphere", "mean": 3.0}]
     card = model_card(model, tiny_model(vit), snapshots.read(crops), scores)
     assert "| mask IoU | 71.23 % | input view |" in card and "| 3 %" not in card and "CC0-1.0" in card
+
+
+def test_a_snapshot_of_older_rules_has_a_card(crops, rows):
+    found = snapshots.read(crops)
+    older = found.model_copy(update={"config": {**found.config, "image_rules": {"detail": 0.004}}})
+    assert "12 crops" in dataset_card(older, rows)
