@@ -9,6 +9,7 @@ from rich.console import Console
 from storage import catalogue, export, files, pruning, shards, snapshots
 from storage.layout import Store
 from storage.records import DatasetRef
+from tasks.cards import dataset_page
 
 app = typer.Typer(no_args_is_help=True, help="What was made and dropped, what changed, and is every byte there.")
 console = Console(highlight=False, soft_wrap=True)
@@ -40,6 +41,8 @@ def show(category: Category, root: Root = "data", snapshot: Number = None) -> No
     )
     for reason, count in catalogue.reasons(index).items():
         console.print(f"  dropped: {reason}  {count}")
+    for key, twin in list(found.duplicates.resembles.items())[:FEW]:
+        console.print(f"    {key} resembles {twin}")
     for name in ("split", "view", "coat", "age", "action", "place"):
         if any(getattr(row, name) for row in index):
             console.print(f"  {name}: {_mix(index, name)}")
@@ -76,6 +79,14 @@ def export_(category: Category, folder: Path, root: Root = "data", snapshot: Num
     """The kept crops as plain files, a COCO file and a Hugging Face imagefolder."""
     counts = export.export(_ref(category, root, snapshot), str(folder))
     console.print(f"{folder}  " + ", ".join(f"{count} {split}" for split, count in counts.items()))
+
+
+@app.command()
+def card(category: Category, folder: Path, root: Root = "data", snapshot: Number = None) -> None:
+    """Write the card of a data set into a folder: counts, mix, licences, and sheets of what was kept and dropped."""
+    for name, data in dataset_page(_ref(category, root, snapshot)).items():
+        files.put(str(folder / name), data)
+        console.print(str(folder / name))
 
 
 @app.command()

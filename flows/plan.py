@@ -15,12 +15,12 @@ from models.animal import AnimalConfig
 from models.category import Category
 from models.config import Config
 from models.features import VitConfig
-from models.filters import ImageRules, MaskRules
+from models.filters import DuplicateRules, ImageRules, MaskRules
 from models.generators import Generator
 from models.methods import Farm3DConfig, MethodConfig
 from models.metrics import EvaluationConfig
 from models.metrics.held_out import HeldOutConfig
-from models.recipes import CropRecipe, ModelRecipe, OwnPhotos, PhotoRecipe
+from models.recipes import CropRecipe, DuplicateRecipe, ModelRecipe, OwnPhotos, PhotoRecipe
 from models.rendering import RendererConfig
 from models.segmenters import Detectron2Config, PointRendConfig, SegmenterConfig
 from models.training.loop import TrainingConfig
@@ -50,6 +50,7 @@ class Plan(Config):
     image_rules: ImageRules = ImageRules()
     segmenter: SegmenterConfig
     mask_rules: MaskRules = MaskRules()
+    duplicates: DuplicateRules = DuplicateRules()
     crop: int = Field(ge=16, description="pixels along an edge of a crop")
     features: VitConfig
     renderer: RendererConfig
@@ -90,6 +91,11 @@ class Plan(Config):
         )
 
     @property
+    def duplicate_recipe(self) -> DuplicateRecipe:
+        """What a snapshot leaves out."""
+        return DuplicateRecipe(rules=self.duplicates, features=self.features, weights=weights(self.features))
+
+    @property
     def model_recipe(self) -> ModelRecipe:
         """What names a run, together with its snapshot."""
         return ModelRecipe(
@@ -116,7 +122,8 @@ class Plan(Config):
 
     def model(self, crops: DatasetRef) -> ModelRef:
         """The run that follows from this plan and these crops: the same run continues, another is another."""
-        pinned = [shard.tar_sha256 for shard in read(crops).shards]
+        snapshot = read(crops)
+        pinned = [*(shard.tar_sha256 for shard in snapshot.shards), *sorted(snapshot.duplicates.resembles)]
         return self.store.model(self.category.name, f"{self.scale}-{digest([self.model_recipe, pinned])}")
 
 

@@ -37,13 +37,32 @@ def requests(category: Words, first: int, count: int) -> list[Request]:
     return [_request(category, number) for number in range(first, first + count)]
 
 
+def wanted(category: Words) -> dict[str, dict[str, float]]:
+    """The share of every word of every kind that the weights ask for; what a template leaves out is an empty word."""
+    found: dict[str, dict[str, float]] = {"view": _shares(category.views)}
+    for kind, weights in _kinds(category).items():
+        shares = dict.fromkeys(weights, 0.0)
+        for template, part in _shares(category.templates).items():
+            for word, share in (_shares(weights) if kind in fields(template) else {"": 1.0}).items():
+                shares[word] = shares.get(word, 0.0) + part * share
+        found[kind] = shares
+    return found
+
+
+def _kinds(category: Words) -> dict[str, dict[str, float]]:
+    return {"coat": category.coats, "age": category.ages, "action": category.actions, "place": category.places}
+
+
+def _shares(weights: Mapping[Word, float]) -> dict[str, float]:
+    return {word: weight / sum(weights.values()) for word, weight in weights.items()}
+
+
 def _request(category: Words, number: int) -> Request:
-    kinds = {"coat": category.coats, "age": category.ages, "action": category.actions, "place": category.places}
     template = _picked(category.templates, _place(category, "template", number))
     used = fields(template)
     words = {
         kind: _picked(weights, _place(category, kind, number)) if kind in used else ""
-        for kind, weights in kinds.items()
+        for kind, weights in _kinds(category).items()
     }
     view = _picked(category.views, _reversed(number, 2))
     # 31 bits, so that every generator takes it as a seed.

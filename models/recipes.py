@@ -12,13 +12,14 @@ from models.animal import AnimalConfig
 from models.category import Category, Words
 from models.config import Config
 from models.features import VitConfig
-from models.filters import ImageRules, MaskRules
+from models.filters import DuplicateRules, ImageRules, MaskRules
 from models.generators import Generator
 from models.methods import MethodConfig
 from models.rendering import RendererConfig
 from models.segmenters import SegmenterConfig
 from models.training.loop import TrainingConfig
 from models.warm_start import WarmStart
+from models.weights import NOT_STATED
 
 
 class OwnPhotos(Config):
@@ -26,6 +27,7 @@ class OwnPhotos(Config):
 
     kind: Literal["folder"] = "folder"
     folder: str = Field(description="the folder's path on the machine of the worker")
+    license: str = Field(default=NOT_STATED, description="terms on which whoever took them lets them be used")
     size: int = Field(default=256, ge=32, description="pixels along the longer side to which they are brought")
 
 
@@ -48,6 +50,14 @@ class CropRecipe(Config):
     image_rules: ImageRules
     mask_rules: MaskRules
     size: int = Field(ge=16, description="pixels along an edge of a crop")
+
+
+class DuplicateRecipe(Config):
+    """What a snapshot leaves out of its shards because it shows nothing new."""
+
+    rules: DuplicateRules
+    features: VitConfig
+    weights: str = Field(description="digest of the weights of the features")
 
 
 class ModelRecipe(Config):

@@ -2,13 +2,15 @@
 
 import shutil
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 
 from models.errors import MissingWeights
 
 REPOSITORY = Path(__file__).parents[1]
+NOT_STATED = "not stated"
+"""The licence of what comes without one."""
 
 
 def locate(model: str) -> str:
@@ -16,12 +18,42 @@ def locate(model: str) -> str:
 
     Raises   MissingWeights: it is written as a path, and nothing is there.
     """
-    for folder in (Path(model), REPOSITORY / model):
-        if folder.is_dir():
-            return str(folder)
+    if folder := _folder(model):
+        return str(folder)
     if model.startswith((".", "/", "~", "weights/")) or model.count("/") > 1:
         raise MissingWeights(f"weights folder {model} does not exist; run the flow `barnyard` or give a hub id")
     return model
+
+
+def licence(model: str) -> str:
+    """What the README of the model's folder, or of the one above, or of the hub id as it was fetched, states.
+
+    That is the `license` of its metadata block, as model cards have it.
+    """
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.repocard import metadata_load
+    from yaml import YAMLError
+
+    folder, cards = _folder(model), list[Path]()
+    if folder:
+        cards = [folder / "README.md", folder.resolve().parent / "README.md"]
+    else:
+        with suppress(HFValidationError):
+            fetched = try_to_load_from_cache(model, "README.md")
+            cards = [Path(fetched)] if isinstance(fetched, str) else []
+    for card in cards:
+        try:
+            stated = (metadata_load(card) or {}).get("license") if card.is_file() else None
+        except (ValueError, YAMLError):
+            return f"{NOT_STATED} ({card} has no whole metadata)"
+        if stated:
+            return str(stated)
+    return NOT_STATED
+
+
+def _folder(model: str) -> Path | None:
+    return next((folder for folder in (Path(model), REPOSITORY / model) if folder.is_dir()), None)
 
 
 def digest(model: str, revision: str | None) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from storage import files, layout, shards, snapshots
 from storage.errors import CorruptArtifact, StorageError
-from storage.records import DatasetRef, Record, SampleRow, ShardRef, Stage
+from storage.records import NEAR, DatasetRef, Record, SampleRow, ShardRef, Snapshot, Stage
 
 STAGES: tuple[Stage, ...] = ("raw", "curated")
 KINDS = ("json", "parquet", "tar")
@@ -38,8 +38,14 @@ def rows(ref: DatasetRef) -> list[SampleRow]:
 
     Raises MissingArtifact or CorruptArtifact if an index is not what the snapshot pinned.
     """
-    pinned = [(snapshots.shard(ref, each), snapshots.vouched(ref, each)) for each in snapshots.read(ref).shards]
-    return [row for shard, manifest in pinned for row in shards.rows(shard, manifest)]
+    return [row for _, row in placed(ref)]
+
+
+def placed(ref: DatasetRef) -> list[tuple[ShardRef, SampleRow]]:
+    """The same, each with its shard."""
+    snapshot = snapshots.read(ref)
+    pinned = [(snapshots.shard(ref, each), snapshots.vouched(ref, each)) for each in snapshot.shards]
+    return [(shard, _told(row, snapshot)) for shard, manifest in pinned for row in shards.rows(shard, manifest)]
 
 
 def reasons(index: list[SampleRow]) -> dict[str, int]:
@@ -77,6 +83,12 @@ def faults(root: str, category: str) -> Iterator[Fault]:
 def repair(fault: Fault) -> bool:
     """Move a corrupt shard to quarantine, so that the next run makes it again; False where there is nothing to move."""
     return fault.shard is not None and shards.committed(fault.shard) is None
+
+
+def _told(row: SampleRow, snapshot: Snapshot) -> SampleRow:
+    """The row, dropped if the snapshot leaves out what its shard keeps."""
+    left_out = row.key in snapshot.duplicates.resembles
+    return row.model_copy(update={"kept": False, "reason": NEAR}) if left_out else row
 
 
 def _of_folder(root: str, category: str, stage: Stage, recipe: str, held: dict[str, str]) -> Iterator[Fault]:

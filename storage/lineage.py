@@ -49,7 +49,8 @@ def told(release: ReleaseRef, pictures: bool) -> Iterator[str]:
     for pinned in snapshot.shards:
         yield from _shard(dataset, snapshots.vouched(dataset, pinned), digest(photos))
     for row in catalogue.rows(dataset) if pictures else ():
-        outcome = f"sha256 {row.sha256}" if row.kept else f"dropped: {row.reason}"
+        twin = snapshot.duplicates.resembles.get(row.key)
+        outcome = f"sha256 {row.sha256}" if row.kept else f"dropped: {row.reason}{f' of {twin}' if twin else ''}"
         yield f"picture   {row.key}: {row.prompt!r}, seed {row.seed}, model {row.model_digest}, {outcome}"
 
 

@@ -15,6 +15,8 @@ Stage = Literal["raw", "curated"]
 Split = Literal["train", "validation"]
 
 VALIDATION_SHARE = 0.1
+NEAR = "near duplicate"
+"""The reason that a snapshot drops a sample for; its shard kept it."""
 
 
 class Record(BaseModel):
@@ -85,6 +87,7 @@ class SampleRow(Record):
     reason: str = Field(default="", description="why it was dropped, one to three words")
     split: Split = "train"
     sha256: str = Field(default="", description="of the stored image; empty where none is stored")
+    phash: str = Field(default="", description="perceptual hash of the stored crop, 16 hex letters")
     width: int = Field(default=0, description="pixels of the stored image")
     height: int = 0
     image_offset: int = Field(default=0, description="bytes from the start of the tar")
@@ -129,6 +132,13 @@ class SnapshotShard(Record):
     table_sha256: Sha256
 
 
+class Duplicates(Record):
+    """Samples that a snapshot leaves out of its shards."""
+
+    config: dict[str, Any] = Field(default={}, description="the recipe of the comparison")
+    resembles: dict[str, str] = Field(default={}, description="key of what is left out: key of what it resembles")
+
+
 class Snapshot(Record):
     """One immutable list of shards of one recipe, ordered by index. It holds every shard index of its parent."""
 
@@ -138,6 +148,7 @@ class Snapshot(Record):
     digest: Name = Field(description="digest of the recipe")
     config: dict[str, Any] = Field(description="the recipe")
     shards: tuple[SnapshotShard, ...]
+    duplicates: Duplicates = Duplicates()
 
     @property
     def rows(self) -> int:
@@ -147,12 +158,13 @@ class Snapshot(Record):
     @property
     def kept(self) -> int:
         """Samples to learn from."""
-        return sum(shard.kept for shard in self.shards)
+        return sum(shard.kept for shard in self.shards) - len(self.duplicates.resembles)
 
     @property
     def reasons(self) -> dict[str, int]:
         """Dropped samples by reason."""
-        return dict(sum((Counter(shard.reasons) for shard in self.shards), Counter[str]()))
+        near = Counter({NEAR: len(self.duplicates.resembles)})
+        return dict(sum((Counter(shard.reasons) for shard in self.shards), +near))
 
 
 def digest(value: object) -> str:

@@ -48,6 +48,23 @@ class Samples:
         return (self[number] for number in range(len(self)))
 
 
+class ByKey:
+    """Samples of many shards by their keys; a shard is verified when the first of its samples is asked for."""
+
+    def __init__(self) -> None:
+        """Nothing is open."""
+        self._opened: dict[str, tuple[Samples, dict[str, int]]] = {}
+
+    def sample(self, ref: ShardRef, key: str) -> Sample:
+        """The stored sample of a shard."""
+        where = layout.tar(ref)
+        if where not in self._opened:
+            found = of_shard(ref)
+            self._opened[where] = found, {row.key: number for number, row in enumerate(found.rows)}
+        found, numbers = self._opened[where]
+        return found[numbers[key]]
+
+
 def of_shard(ref: ShardRef, views: Sequence[str] = ()) -> Samples:
     """All stored samples of one shard.
 
@@ -62,10 +79,12 @@ def of_dataset(ref: DatasetRef, split: Split, views: Sequence[str] = ()) -> Samp
     Raises MissingArtifact or CorruptArtifact if a shard is not byte by byte what the snapshot pinned.
     """
     parts: list[tuple[Tar, list[SampleRow]]] = []
-    for pinned in snapshots.read(ref).shards:
+    snapshot = snapshots.read(ref)
+    left_out = snapshot.duplicates.resembles
+    for pinned in snapshot.shards:
         shard = snapshots.shard(ref, pinned)
         tar, rows = _opened(shard, snapshots.vouched(ref, pinned))
-        parts.append((tar, [row for row in rows if row.kept and row.split == split]))
+        parts.append((tar, [row for row in rows if row.kept and row.split == split and row.key not in left_out]))
     return _joined(parts, views)
 
 

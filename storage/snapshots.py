@@ -4,36 +4,46 @@ One file is the whole commit, created under a number that is free. Of writers th
 machines, one gets it; the others read what it wrote, add to that, and take the next.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 
 from pydantic import ValidationError
 
 from storage import files, layout
 from storage.errors import CorruptArtifact, MissingArtifact, words
-from storage.records import DatasetRef, ShardManifest, ShardRef, Snapshot, SnapshotShard
+from storage.records import DatasetRef, Duplicates, ShardManifest, ShardRef, Snapshot, SnapshotShard
 from storage.shards import manifest
 
+Judge = Callable[[Sequence[ShardRef]], Duplicates]
+"""Finds the near-duplicates in shards that are ordered by index."""
 
-def commit(refs: Sequence[ShardRef]) -> DatasetRef:
+
+def commit(refs: Sequence[ShardRef], judge: Judge | None = None) -> DatasetRef:
     """The snapshot with these curated shards and all earlier ones of their recipe; a new one only if that differs.
+
+    The judge sees all of them, whoever made them and when, so its verdict does not depend on who was ready first.
 
     Raises ValueError if the shards are not of one recipe, MissingArtifact if one is not committed.
     """
     root, category, digest = _recipe(refs)
     manifests = [manifest(ref) for ref in refs]
     while True:
-        parent, known = newest(root, category, digest), numbers(root, category)
+        # Numbers first: whoever commits between the two lines has the number that this one will ask for.
+        known = numbers(root, category)
+        parent = newest(root, category, digest)
         merged = {shard.index: shard for shard in parent.shards} if parent else {}
         merged |= {entry.index: _pinned(entry) for entry in manifests}
+        shards = tuple(merged[index] for index in sorted(merged))
         chosen = Snapshot(
             id=known[-1] + 1 if known else 1,
             category=category,
             parent=parent.id if parent else None,
             digest=digest,
             config=manifests[0].config,
-            shards=tuple(merged[index] for index in sorted(merged)),
+            shards=shards,
+            duplicates=judge([_placed(root, category, each) for each in shards]) if judge else Duplicates(),
         )
-        if parent is not None and parent.shards == chosen.shards:
+        if parent and (parent.shards, parent.duplicates) == (chosen.shards, chosen.duplicates):
             chosen = parent
         ref = DatasetRef(root=root, category=category, snapshot=chosen.id)
         if chosen is parent or files.create(layout.snapshot(ref), chosen.model_dump_json(indent=1).encode()):
@@ -65,13 +75,13 @@ def newest(root: str, category: str, digest: str) -> Snapshot | None:
 
 def numbers(root: str, category: str) -> list[int]:
     """All snapshots of a category, oldest first."""
-    stems = (name.removesuffix(".json") for name in files.names(layout.snapshots(root, category)))
-    return sorted(int(stem) for stem in stems if stem.isdecimal())
+    found = files.names(layout.snapshots(root, category))
+    return sorted(int(name[:6]) for name in found if re.fullmatch(r"[0-9]{6}\.json", name))
 
 
 def shard(ref: DatasetRef, pinned: SnapshotShard) -> ShardRef:
     """Where a shard of a snapshot lies."""
-    return ShardRef(root=ref.root, category=ref.category, stage=pinned.stage, digest=pinned.digest, index=pinned.index)
+    return _placed(ref.root, ref.category, pinned)
 
 
 def vouched(ref: DatasetRef, pinned: SnapshotShard) -> ShardManifest:
@@ -105,6 +115,10 @@ def _recipe(refs: Sequence[ShardRef]) -> tuple[str, str, str]:
     if len(recipes) != 1 or refs[0].stage != "curated":
         raise ValueError(f"a snapshot lists curated shards of one recipe, not of {sorted(recipes)}")
     return refs[0].root, refs[0].category, refs[0].digest
+
+
+def _placed(root: str, category: str, pinned: SnapshotShard) -> ShardRef:
+    return ShardRef(root=root, category=category, stage=pinned.stage, digest=pinned.digest, index=pinned.index)
 
 
 def _pinned(entry: ShardManifest) -> SnapshotShard:

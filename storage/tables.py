@@ -40,6 +40,7 @@ SCHEMA = pa.schema(
         ("reason", _TEXT),
         ("split", _TEXT),
         ("sha256", _TEXT),
+        ("phash", _TEXT),
         ("width", _INT),
         ("height", _INT),
         ("image_offset", _INT),
@@ -51,7 +52,7 @@ SCHEMA = pa.schema(
     ]
 )
 
-LATER = {"age"}
+LATER = {"age", "phash"}
 """Columns that indices of before have not."""
 
 

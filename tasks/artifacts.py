@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
+from PIL import Image, ImageOps
 from prefect.artifacts import (
     create_markdown_artifact,
     create_progress_artifact,
@@ -58,9 +59,16 @@ def page(key: str, text: str) -> None:
 
 
 def sheet(pictures: Sequence[tuple[np.ndarray, str]], columns: int = 8) -> np.ndarray | None:
-    """Pictures with captions as one, the first 48 where there are more; None where there are none."""
+    """Pictures with captions as one, the first 48 where there are more; None where there are none.
+
+    All are brought to the size of the first, white where they have other proportions.
+    """
     shown = pictures[:MOST_PICTURES]
-    return contact_sheet([each for each, _ in shown], [caption for _, caption in shown], columns) if shown else None
+    if not shown:
+        return None
+    height, width = shown[0][0].shape[:2]
+    alike = [np.asarray(ImageOps.pad(Image.fromarray(each), (width, height), color="white")) for each, _ in shown]
+    return contact_sheet(alike, [caption for _, caption in shown], columns)
 
 
 def inline(picture: np.ndarray | None) -> str:

@@ -1,5 +1,6 @@
 """A release: what people take away of a trained animal."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,6 @@ from models import film
 from models.asset import asset
 from models.config import Config
 from models.metrics.silhouette import iou
-from models.recipes import CropRecipe
 from models.reconstruction import AnimalReconstructor
 from models.training.batch import Crops
 from storage import bundles, files, layout, snapshots
@@ -22,14 +22,13 @@ from storage.journal import Journal
 from storage.layout import Store
 from storage.meshes import Asset, obj
 from storage.pictures import jpeg, webp
-from storage.records import DatasetRef, ModelRef, ReleaseRef, digest
+from storage.records import DatasetRef, ModelRef, ReleaseRef
 from storage.report import Picture, Report, page
 from storage.revision import code
 from tasks import artifacts
-from tasks.cards import dataset_card, model_card
+from tasks.cards import SHEETS, dataset_page, model_card
 from tasks.evaluate import ANIMALS, read
 from tasks.machine import Device, place
-from tasks.segment import sheets
 from tasks.trained import recipe_of, reconstructor, validation
 
 CANDIDATES = 40
@@ -100,21 +99,24 @@ def _best(ours: AnimalReconstructor, photos: Crops) -> Tensor:
 def _contents(model: ModelRef, crops: DatasetRef, shown: Shown) -> dict[str, bytes]:
     """Every file of the release by name."""
     recipe, snapshot, scores = recipe_of(model), snapshots.read(crops), read(model)[ANIMALS]
-    models = {each.name: glb(each) for each in shown.assets}
+    models, catalogue = {each.name: glb(each) for each in shown.assets}, dataset_page(crops)
     report = Report(
         title=f"{model.category}, run {model.run}",
         summary=f"{snapshot.kept} crops, {recipe.training.steps} steps, method {recipe.method.kind}",
         films=[Picture(name, data, "webp") for name, data in shown.films.items()],
         table=scores,
         curves=_curves(model),
-        sheets=[Picture("photo, reconstruction, shape, other views", shown.strip, "jpeg", wide=True), *_sheets(crops)],
+        sheets=[
+            Picture("photo, reconstruction, shape, other views", shown.strip, "jpeg", wide=True),
+            *_sheets(catalogue),
+        ],
         models=models,
         lineage=_lineage(model, crops),
     )
     return {
         "report.html": page(report).encode(),
         "MODEL_CARD.md": model_card(model, recipe, snapshot, scores).encode(),
-        "DATASET_CARD.md": dataset_card(snapshot).encode(),
+        **catalogue,
         "strip.jpg": shown.strip,
         **{f"{name}.glb": data for name, data in models.items()},
         **{f"{name}.webp": data for name, data in shown.films.items()},
@@ -127,14 +129,8 @@ def _curves(model: ModelRef) -> dict[str, list[tuple[float, float]]]:
     return {name: [(line["step"], line[name]) for line in lines if name in line] for name in CURVES}
 
 
-def _sheets(crops: DatasetRef) -> list[Picture]:
-    """Kept crops and dropped photos of the first shard."""
-    snapshot = snapshots.read(crops)
-    first = snapshots.shard(crops, snapshot.shards[0])
-    photo_recipe = CropRecipe.model_validate(snapshot.config).photos
-    photos = Store(crops.root).raw(crops.category, digest(photo_recipe), first.index)
-    named = zip(("kept", "dropped"), sheets(photos, first), strict=True)
-    return [Picture(name, jpeg(each), "jpeg", wide=True) for name, each in named if each is not None]
+def _sheets(catalogue: Mapping[str, bytes]) -> list[Picture]:
+    return [Picture(name, catalogue[file], "jpeg", wide=True) for name, file in SHEETS.items() if file in catalogue]
 
 
 def _lineage(model: ModelRef, crops: DatasetRef) -> dict[str, str]:

@@ -8,6 +8,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from models.filters import mask_rules
+from models.filters.duplicates import phash
 from models.recipes import CropRecipe
 from models.segmenters import Instance
 from storage import samples, shards
@@ -78,8 +79,9 @@ def _judged(photo: Sample, found: Sequence[Instance], dropped: Mapping[str, str]
         return Sample(photo.row.model_copy(update={"kept": False, "reason": reason}))
     best = found[0]
     box = mask_rules.crop_box(best.mask)
-    row = photo.row.model_copy(update={"box": box, "scores": {"mask": best.score}})
-    return Sample(row, mask_rules.cut(pixels(photo), box, recipe.size), mask_rules.cut(best.mask, box, recipe.size))
+    crop = mask_rules.cut(pixels(photo), box, recipe.size)
+    row = photo.row.model_copy(update={"box": box, "scores": {"mask": best.score}, "phash": f"{phash(crop):016x}"})
+    return Sample(row, crop, mask_rules.cut(best.mask, box, recipe.size))
 
 
 def sheets(photos: ShardRef, crops: ShardRef) -> tuple[np.ndarray | None, np.ndarray | None]:

@@ -35,12 +35,16 @@ class MaskRules(Config):
 
 
 def verdict(found: Sequence[Instance], rules: MaskRules) -> str | None:
-    """The first reason to drop a photo, given the animals in it, likeliest first."""
-    if not found or found[0].score < rules.score:
+    """The first reason to drop a photo, given the animals in it, likeliest first.
+
+    Doubt comes last: an animal that is cut off, hidden or far away has a low score because of it.
+    """
+    if not found or found[0].score < min(rules.score, rules.other_score):
         return "no instance"
     if any(_counts(other, found[0], rules) for other in found[1:]):
         return "multiple animals"
-    return next((reason for rule in RULES if (reason := rule(found[0].mask, rules))), None)
+    reason = next((reason for rule in RULES if (reason := rule(found[0].mask, rules))), None)
+    return reason or ("doubtful" if found[0].score < rules.score else None)
 
 
 def _counts(other: Instance, first: Instance, rules: MaskRules) -> bool:
@@ -74,6 +78,23 @@ def pieces(mask: Mask, rules: MaskRules) -> str | None:
     return "fragmented" if largest < (1 - rules.pieces) * mask.sum() else None
 
 
+def crowd(mask: Mask, rules: MaskRules) -> str | None:
+    """Two animals in one region: two bodies that something thinner joins.
+
+    An animal that covers the share a of what another covers is at least sqrt(a) times as thick, so bodies are where
+    the region is that thick, and every pixel belongs to the body next to it.
+    """
+    from scipy.ndimage import distance_transform_edt, label
+
+    depth = np.asarray(distance_transform_edt(np.pad(mask, 1)))[1:-1, 1:-1]
+    bodies, count = label(depth >= np.sqrt(rules.other_area) * depth.max())  # pyright: ignore[reportGeneralTypeIssues]
+    if count < 2:
+        return None
+    nearest = np.asarray(distance_transform_edt(bodies == 0, return_distances=False, return_indices=True))
+    second, first = np.sort(np.bincount(bodies[tuple(nearest)][mask])[1:])[-2:]
+    return "multiple animals" if second >= rules.other_area * first else None
+
+
 def solidity(mask: Mask, rules: MaskRules) -> str | None:
     """So ragged that something must stand in front."""
     from skimage.morphology import convex_hull_image
@@ -95,4 +116,4 @@ def _outline(mask: Mask) -> int:
     return int((mask & ~np.asarray(binary_erosion(mask), bool)).sum())
 
 
-RULES = (size, border, pieces, solidity, truncation)
+RULES = (size, border, pieces, crowd, solidity, truncation)

@@ -4,6 +4,7 @@ import socket
 
 import pytest
 
+from flows import dataset as dataset_module
 from flows import refresh as refresh_module
 from flows.launcher import HOST, Launcher
 from storage.layout import Store
@@ -39,7 +40,8 @@ def direct(monkeypatch):
     """Tasks that run at once and without a server, on drawn photos; gives what counts the photos."""
     for task in (generate, filter, segment):
         monkeypatch.setattr(task, "submit", lambda *arguments, task=task: Done(plain(task.fn(*map(result, arguments)))))
-    monkeypatch.setattr(refresh_module, "shard", shard.fn)
+    monkeypatch.setattr(dataset_module, "shard", shard.fn)
+    monkeypatch.setattr(refresh_module, "spread", lambda plan: dataset_module.dataset.fn)
     return in_place(monkeypatch)
 
 

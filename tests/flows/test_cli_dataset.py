@@ -4,8 +4,11 @@ from typer.testing import CliRunner
 from flows.cli import app
 from storage import layout, shards, snapshots
 from storage.layout import Store
-from storage.records import digest
+from storage.records import Duplicates, digest
+from tasks.shard import shard
 from tests.storage.material import RECIPE, flip, samples
+from tests.tasks.conftest import in_place
+from tests.tasks.material import ALIKE, made
 
 
 @pytest.fixture
@@ -34,6 +37,24 @@ def test_a_snapshot_says_what_is_in_it_and_what_was_dropped(root):
     assert code == 0 and "snapshot 2: 4 of 6 photos kept in 2 shards" in output and "dropped: too small  2" in output
     assert "view: " in output and " %" in output
     assert "snapshot 1: 2 of 3" in said("show", "cow", "--root", root, "--snapshot", "1")[1]
+
+
+def test_a_near_duplicate_names_the_picture_that_it_resembles(root):
+    ref = Store(root).curated("cow", digest(RECIPE), 0)
+    twins = {samples()[1].row.key: samples()[0].row.key}
+    snapshots.commit([ref], lambda found: Duplicates(resembles=twins))
+    code, output = said("show", "cow", "--root", root)
+    assert code == 0 and "3 of 6 photos kept" in output and "dropped: near duplicate  1" in output
+    assert all(f"{one} resembles {other}" in output for one, other in twins.items())
+
+
+def test_a_card_is_written_with_its_sheets(tmp_path, monkeypatch):
+    in_place(monkeypatch)
+    store = Store(str(tmp_path / "drawn"))
+    shard.fn(made(store, 1), 6, ALIKE, "cpu")
+    code, output = said("card", "cow", str(tmp_path / "card"), "--root", store.root)
+    assert code == 0 and output.count(str(tmp_path / "card")) == 3
+    assert sorted(each.name for each in (tmp_path / "card").iterdir()) == ["DATASET_CARD.md", "dropped.jpg", "kept.jpg"]
 
 
 def test_the_difference_of_two_snapshots_is_told(root):

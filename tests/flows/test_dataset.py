@@ -11,7 +11,7 @@ def rounds(monkeypatch, images, share, photos=10, least=0.25, first=0):
     """Shard numbers asked for in turn, from the first one on, where this share of photos is kept."""
     plan = load_plan("cow", "smoke", changes=PlanChanges(images=images, photos=photos, least_kept=least))
     crops, asked = [], []
-    monkeypatch.setattr(module, "kept", lambda made: int(len(made) * photos * share))
+    monkeypatch.setattr(module, "kept", lambda made, *_: int(len(made) * photos * share))
     for indices in _rounds(plan, crops, first):
         asked.append(list(indices))
         crops.extend(indices)

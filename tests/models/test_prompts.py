@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 
 from models.category import Category
-from models.prompts import requests
+from models.prompts import requests, wanted
 
 COW = Category(name="cow", segment_as=("cow",), coats=("black", "brown"))
 
@@ -60,3 +60,17 @@ def test_two_categories_have_other_seeds_and_other_words():
     sheep = COW.model_copy(update={"name": "sheep"})
     assert not {r.seed for r in requests(COW, 0, 50)} & {r.seed for r in requests(sheep, 0, 50)}
     assert [r.place for r in requests(COW, 0, 50)] != [r.place for r in requests(sheep, 0, 50)]
+
+
+def test_what_is_wanted_is_what_a_long_run_has():
+    herd = COW.model_copy(
+        update={
+            "templates": {"a {coat} {name}, {view} view": 1.0, "a {age} {name}, {view} view, {action}": 3.0},
+            "coats": {"black": 3.0, "brown": 1.0},
+            "ages": {"": 4.0, "young": 1.0},
+        }
+    )
+    found = requests(herd, 0, 3000)
+    for kind, shares in wanted(herd).items():
+        assert sum(shares.values()) == pytest.approx(1)
+        assert mix(kind, found) == pytest.approx({word: share for word, share in shares.items() if share}, abs=0.02)

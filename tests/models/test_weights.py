@@ -1,7 +1,7 @@
 import pytest
 
 from models.errors import MissingWeights
-from models.weights import REPOSITORY, digest, explained, locate, replaced
+from models.weights import NOT_STATED, REPOSITORY, digest, explained, licence, locate, replaced
 
 
 def test_a_folder_is_found_from_here_and_from_the_repository(tmp_path, monkeypatch):
@@ -50,3 +50,26 @@ def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
         (place / "config.json").write_text("new")
     assert (folder / "config.json").read_text() == "new"
     assert [each.name for each in folder.parent.iterdir()] == ["vit"]
+
+
+@pytest.mark.parametrize("place", ["model", "."])
+def test_the_licence_is_what_the_card_in_the_folder_or_above_states(tmp_path, place):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    assert licence(str(folder)) == NOT_STATED
+    card = tmp_path / place / "README.md"
+    card.write_text("# Weights without a metadata block")
+    assert licence(str(folder)) == NOT_STATED
+    card.write_text("---\nlicense: openrail++\ntags: [animals]\n---\n# Weights")
+    assert licence(str(folder)) == "openrail++"
+
+
+@pytest.mark.parametrize("block", ["license: [", "- a list"])
+def test_a_card_with_torn_metadata_is_named(tmp_path, block):
+    (tmp_path / "README.md").write_text(f"---\n{block}\n---\n")
+    assert licence(str(tmp_path)) == f"{NOT_STATED} ({tmp_path / 'README.md'} has no whole metadata)"
+
+
+@pytest.mark.parametrize("model", ["nobody/has-fetched-this", "detectron2://not/a/hub/id.pkl", "/absent/folder"])
+def test_what_is_not_here_states_no_licence(model):
+    assert licence(model) == NOT_STATED

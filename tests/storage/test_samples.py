@@ -68,3 +68,14 @@ def test_a_flipped_bit_is_refused(shard) -> None:
     flip(layout.tar(shard), 1500)
     with pytest.raises(CorruptArtifact, match=r"00000\.tar: has other contents"):
         reading.of_dataset(ref, "train")
+
+
+def test_samples_of_many_shards_are_found_by_key_and_each_shard_is_verified_once(dataset, monkeypatch) -> None:
+    refs = [snapshots.shard(dataset, each) for each in snapshots.read(dataset).shards]
+    opened, plain = [], reading.of_shard
+    monkeypatch.setattr(reading, "of_shard", lambda ref: opened.append(ref.index) or plain(ref))
+    stored = reading.ByKey()
+    for ref in (*refs, refs[0]):
+        for expected in plain(ref):
+            assert np.array_equal(stored.sample(ref, expected.row.key).mask, expected.mask)
+    assert opened == [0, 1]

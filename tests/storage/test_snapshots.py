@@ -1,9 +1,13 @@
+import errno
+import os
+from pathlib import Path
+
 import pytest
 
 from storage import files, layout, shards, snapshots
-from storage.errors import CorruptArtifact, MissingArtifact
+from storage.errors import CorruptArtifact, MissingArtifact, StorageFull
 from storage.layout import Store
-from storage.records import ShardRef, digest
+from storage.records import NEAR, Duplicates, ShardRef, digest
 from tests.storage.deaths import ended, forked, killed_at
 from tests.storage.material import RECIPE, samples
 
@@ -41,6 +45,64 @@ def test_nothing_new_is_no_new_snapshot(root) -> None:
     first = snapshots.commit([shard(root, 0), shard(root, 1)])
     assert snapshots.commit([shard(root, 1)]) == first
     assert snapshots.numbers(first.root, "cow") == [1]
+
+
+def test_a_clock_that_goes_backwards_between_two_commits_changes_nothing(folder) -> None:
+    first = snapshots.commit([shard(folder, 0)])
+    for path in (each for each in Path(folder).rglob("*") if each.is_file()):
+        os.utime(path, (2**32, 2**32))
+    second = snapshots.commit([shard(folder, 1)])
+    for path in (layout.snapshot(second), layout.latest(second.root, "cow")):
+        os.utime(path, (0, 0))
+    assert snapshots.numbers(folder, "cow")[-1] == second.snapshot == first.snapshot + 1
+    assert snapshots.read(second).parent == first.snapshot and indices(second) == [0, 1]
+    assert files.get(layout.latest(second.root, "cow")) == b"2\n"
+    assert snapshots.commit([shard(folder, 0)]) == second
+
+
+@pytest.mark.parametrize("touches", range(2))
+def test_a_full_disk_leaves_the_snapshots_that_were_there(folder, monkeypatch, touches) -> None:
+    first = snapshots.commit([shard(folder, 0)])
+    more = shard(folder, 1)
+    write, left = os.write, [touches]
+
+    def full(file: int, data: bytes) -> int:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(file, data)
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(StorageFull, match="there is no room for"):
+        snapshots.commit([more])
+    monkeypatch.undo()
+    assert indices(first) == [0]
+    assert indices(snapshots.commit([more])) == [0, 1]
+    assert files.get(layout.latest(first.root, "cow")) == b"2\n"
+
+
+def test_foreign_files_among_snapshots_are_none(folder) -> None:
+    ref = snapshots.commit([shard(folder, 0)])
+    for name in ("notes.txt", "000009.json.bak", "copy of 000001.json", "7"):
+        files.put(f"{layout.snapshots(folder, 'cow')}/{name}", b"foreign")
+    assert snapshots.numbers(folder, "cow") == [ref.snapshot]
+    assert snapshots.commit([shard(folder, 1)]).snapshot == ref.snapshot + 1
+
+
+def test_the_judge_of_duplicates_sees_all_shards_in_their_order_and_what_it_finds_is_left_out(root) -> None:
+    seen = []
+
+    def judge(found) -> Duplicates:
+        seen.append([ref.index for ref in found])
+        return Duplicates(config={"bits": 4}, resembles={"cow-b": "cow-a"})
+
+    plain = snapshots.commit([shard(root, 2)])
+    judged = snapshots.commit([shard(root, 1), shard(root, 0)], judge)
+    assert seen == [[0, 1, 2]]
+    found = snapshots.read(judged)
+    assert (found.kept, found.reasons) == (5, {"too small": 3, NEAR: 1})
+    assert snapshots.read(snapshots.commit([shard(root, 0)])).kept == 6
+    assert snapshots.read(plain).kept == 2
 
 
 def test_every_recipe_has_its_own_line(root) -> None:

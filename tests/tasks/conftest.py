@@ -10,7 +10,7 @@ from tasks.evaluate import evaluate
 from tasks.publish import ReleaseConfig, publish
 from tasks.shard import shard
 from tasks.train import train
-from tests.tasks.material import CONFIG, PHOTOS, TRUTH, Drawn, Red, made, tiny_model, tiny_vit
+from tests.tasks.material import ALIKE, CONFIG, PHOTOS, TRUTH, Drawn, Red, made, tiny_model, tiny_vit
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def crops(tmp_path_factory):
     store = Store(str(tmp_path_factory.mktemp("store")))
     with pytest.MonkeyPatch.context() as patch:
         in_place(patch)
-        return shard.fn(made(store, 2), 12)
+        return shard.fn(made(store, 2), 12, ALIKE, "cpu")
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from transformers import ViTModel
 from models.animal import AnimalConfig
 from models.category import Category
 from models.features import VitConfig
-from models.filters import ImageRules, MaskRules
+from models.filters import DuplicateRules, ImageRules, MaskRules
 from models.generators import StableDiffusionConfig
 from models.methods import MagicPonyConfig
 from models.metrics import EvaluationConfig
@@ -19,7 +19,7 @@ from models.metrics.chamfer import ChamferConfig
 from models.metrics.held_out import HeldOutConfig
 from models.networks.encoder import EncoderConfig
 from models.networks.prior import PriorConfig
-from models.recipes import CropRecipe, ModelRecipe, PhotoRecipe
+from models.recipes import CropRecipe, DuplicateRecipe, ModelRecipe, PhotoRecipe
 from models.rendering import ReferenceConfig
 from models.segmenters import Instance, PointRendConfig
 from models.training.loop import TrainingConfig
@@ -39,6 +39,7 @@ CROPS = CropRecipe(
     mask_rules=MaskRules(),
     size=32,
 )
+ALIKE = DuplicateRecipe(rules=DuplicateRules(), features=VitConfig(), weights="embedded")
 TRUTH = HeldOutConfig(scenes=2, photo=48, size=32)
 CONFIG = EvaluationConfig(chamfer=ChamferConfig(voxels=16, icp_points=60, icp_iterations=3, points=100))
 

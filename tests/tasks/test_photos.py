@@ -1,3 +1,6 @@
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -78,3 +81,64 @@ def test_a_picture_that_is_too_large_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     with pytest.raises(ValueError, match=r"a\.png: is too large .*; make it smaller than 10 px"):
         opened(saved(tmp_path / "a.png", PHOTO))
+
+
+def bomb(path, side=20_000):
+    """A PNG of few bytes that says that it has so many pixels along a side."""
+    header, nothing = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0), zlib.compress(b"")
+    chunks = ((b"IHDR", header), (b"IDAT", nothing), (b"IEND", b""))
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + b"".join(
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+            for name, data in chunks
+        )
+    )
+    return path
+
+
+def test_a_decompression_bomb_is_refused_by_its_header(tmp_path):
+    with pytest.raises(ValueError, match=r"bomb\.png: is too large .*400000000 pixels.*; make it smaller than"):
+        opened(bomb(tmp_path / "bomb.png"))
+
+
+def test_a_bomb_for_a_mask_is_named_and_not_its_photo(tmp_path):
+    bomb(tmp_path / "a.mask.png")
+    with pytest.raises(ValueError, match=r"a\.mask\.png: is too large"):
+        opened(saved(tmp_path / "a.jpg", PHOTO))
+
+
+@pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG"])
+def test_of_a_film_the_first_frame_is_the_picture(tmp_path, form):
+    colours = ("red", "blue", "green")
+    first, *others = (Image.new("RGB", (16, 8), colour) for colour in colours)
+    options = {"lossless": True} if form == "WEBP" else {}
+    first.save(tmp_path / "film.webp", form, save_all=True, append_images=others, duration=50, loop=0, **options)
+    with Image.open(tmp_path / "film.webp") as film:
+        assert film.n_frames == 3
+    image, mask = opened(tmp_path / "film.webp")
+    assert image.shape == (8, 16, 3) and mask is None
+    assert np.abs(image.astype(int) - (255, 0, 0)).max() <= 2
+
+
+def test_the_inks_of_a_printed_photo_become_its_colours(tmp_path):
+    colours = Image.new("RGB", (24, 8))
+    for place, colour in enumerate(("white", "red", "navy")):
+        colours.paste(colour, (8 * place, 0, 8 * place + 8, 8))
+    colours.convert("CMYK").save(tmp_path / "print.jpg", quality=95)
+    with Image.open(tmp_path / "print.jpg") as printed:
+        assert printed.mode == "CMYK"
+    image, _ = opened(tmp_path / "print.jpg")
+    assert np.abs(image.astype(int) - np.asarray(colours)).mean() < 6
+
+
+def test_what_is_no_picture_by_its_name_is_left_alone_and_what_only_has_the_name_is_named(tmp_path):
+    saved(tmp_path / "a.png", PHOTO)
+    for name in ("notes.txt", "Thumbs.db", ".DS_Store"):
+        (tmp_path / name).write_bytes(b"foreign")
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere")
+    assert [each.name for each in pictures(tmp_path)] == ["a.png", "folder.png", "gone.png"]
+    for name in ("folder.png", "gone.png"):
+        with pytest.raises(ValueError, match=f"{name}: cannot be read as a picture"):
+            opened(tmp_path / name)

@@ -16,7 +16,7 @@ def test_a_release_has_something_for_everyone(release):
     names = set(bundles.committed(layout.release(release)).files)
     assert names >= {
         "report.html", "cow-1.glb", "obj/cow-1.obj", "obj/cow-1.mtl", "turntable.webp", "walk.webp", "relit.webp",
-        "strip.jpg", "MODEL_CARD.md", "DATASET_CARD.md",
+        "strip.jpg", "MODEL_CARD.md", "DATASET_CARD.md", "kept.jpg", "dropped.jpg",
     }  # fmt: skip
 
 

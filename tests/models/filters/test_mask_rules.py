@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from models.filters import mask_rules
 from models.filters.mask_rules import MaskRules, verdict
 from models.segmenters.pointrend import Instance
 
@@ -16,13 +17,17 @@ def found(*masks, score=0.95):
     return [Instance(mask, score, "cow") for mask in masks]
 
 
-def spikes():
-    """Eight thin arms: little area in a wide hull, all in one piece and inside its crop."""
-    mask = disc(radius=12)
-    for turn in np.arange(8) * np.pi / 4:
-        for reach in np.linspace(0, 38, 80):
-            row, column = int(64 + reach * np.sin(turn)), int(64 + reach * np.cos(turn))
-            mask[row : row + 2, column : column + 2] = True
+def cross():
+    """Two diagonals of the crop's square: little area in a wide hull, all in one piece and inside its crop."""
+    row, column = np.mgrid[:128, :128] - 64
+    near = (np.abs(row - column) < 6) | (np.abs(row + column) < 6)
+    return near & (np.maximum(np.abs(row), np.abs(column)) < 37)
+
+
+def dumbbell():
+    """Two discs that a bar joins."""
+    mask = disc(column=38, radius=22) | disc(column=90, radius=22)
+    mask[60:68, 38:90] = True
     return mask
 
 
@@ -37,25 +42,49 @@ def test_a_whole_animal_in_the_middle_is_kept():
 
 
 @pytest.mark.parametrize(
+    ("mask", "reason"),
+    [
+        (disc(radius=8), "too small"),
+        (disc(radius=62), "too large"),
+        (disc(column=20), "border"),
+        (disc(radius=28, column=50) | disc(radius=9, column=100), "fragmented"),
+        (dumbbell(), "multiple animals"),
+        (cross(), "occluded"),
+        (bar(), "truncated crop"),
+    ],
+)
+def test_each_rule_is_tripped_by_a_mask_that_trips_no_other(mask, reason):
+    assert {told for rule in mask_rules.RULES if (told := rule(mask, RULES))} == {reason}
+    assert verdict(found(mask), RULES) == reason
+
+
+@pytest.mark.parametrize(
     ("instances", "reason"),
     [
         ([], "no instance"),
-        (found(disc(), score=0.6), "no instance"),
+        (found(disc(), score=0.4), "no instance"),
+        (found(disc(), score=0.6), "doubtful"),
         (found(disc(column=36, radius=26), disc(column=96, radius=26)), "multiple animals"),
-        (found(disc(radius=8)), "too small"),
-        (found(disc(radius=62)), "too large"),
-        (found(disc(column=20)), "border"),
-        (found(disc(radius=28, column=50) | disc(radius=9, column=100)), "fragmented"),
-        (found(bar()), "truncated crop"),
     ],
 )
-def test_one_fault_one_reason(instances, reason):
+def test_too_few_and_too_many(instances, reason):
     assert verdict(instances, RULES) == reason
 
 
-def test_something_in_front():
-    rules = RULES.model_copy(update={"lost": 1.0})
-    assert verdict(found(spikes()), rules) == "occluded"
+def test_a_doubtful_animal_is_dropped_for_what_makes_it_doubtful():
+    assert verdict(found(disc(column=20), score=0.6), RULES) == "border"
+
+
+def test_a_looser_score_keeps_what_it_lets_in():
+    assert verdict(found(disc(), score=0.4), RULES.model_copy(update={"score": 0.3})) is None
+
+
+@pytest.mark.parametrize(("radius", "reason"), [(22, "multiple animals"), (13, "multiple animals"), (8, None)])
+def test_the_joined_animal_counts_from_the_same_share_on_as_one_apart(radius, reason):
+    joined = disc(column=45, radius=26) | disc(column=45 + 26 + 8 + radius, radius=radius)
+    joined[61:67, 45 : 45 + 26 + 8 + radius] = True
+    loose = RULES.model_copy(update={"pieces": 1.0, "lost": 1.0})
+    assert verdict(found(joined), loose) == reason
 
 
 def test_the_same_animal_found_twice_and_small_or_doubtful_neighbours_do_not_count():

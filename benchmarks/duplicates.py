@@ -1,0 +1,135 @@
+"""How well near-duplicates are found, and how fast among 100,000.
+
+    OMP_NUM_THREADS=1 python benchmarks/duplicates.py 60
+
+Renders that many clean photos of other individuals and as many of few individuals in other coats, poses and places (no
+copies of each other), and makes an exact copy and one changed copy of each of the first: recompressed, darker, moved by
+two pixels, enlarged. All are segmented by the embedded PointRend and cropped as in production, and compared with the
+default rules and the embedded transformer. Logs the Markdown rows, and the times for random hashes and their indices.
+"""
+
+import logging
+import sys
+from collections.abc import Callable
+from io import BytesIO
+from time import process_time
+
+import numpy as np
+import torch
+from filters import HELD_OUT, SPECIES, cases, clean
+from numpy import ndarray
+from PIL import Image
+
+from models.barnyard.scene import sample_scenes
+from models.features import VitConfig
+from models.filters.crop import cropped
+from models.filters.duplicates import DuplicateRules, distance, phash, resembled
+from models.segmenters import PointRend, PointRendConfig
+from storage.records import SampleRow, content_key
+from storage.tables import from_parquet, to_parquet
+
+log = logging.getLogger("duplicates")
+MANY, SHARD, COPIES = 100_000, 500, 0.05
+
+
+def recompressed(photo: ndarray) -> ndarray:
+    """As a poor JPEG."""
+    buffer = BytesIO()
+    Image.fromarray(photo).save(buffer, "JPEG", quality=50)
+    return np.array(Image.open(buffer))
+
+
+def darker(photo: ndarray) -> ndarray:
+    """By a tenth."""
+    return (photo * 0.9).round().astype(np.uint8)
+
+
+def moved(photo: ndarray) -> ndarray:
+    """Two pixels to the right and down; the edge is repeated."""
+    return np.pad(photo, ((2, 0), (2, 0), (0, 0)), mode="edge")[:-2, :-2]
+
+
+def enlarged(photo: ndarray) -> ndarray:
+    """By four pixels of 128 on every side."""
+    image = Image.fromarray(photo)
+    return np.asarray(image.resize(image.size, Image.Resampling.BILINEAR, (2, 2, image.width - 2, image.height - 2)))
+
+
+CHANGES: tuple[Callable[[ndarray], ndarray], ...] = (recompressed, darker, moved, enlarged)
+
+
+def quality(number: int) -> None:
+    """Log a row for each kind of copy, and one for the precision of all."""
+    segmenter, vit = (each.build(torch.device("cpu")) for each in (PointRendConfig(), VitConfig()))
+    photos = [(species, case.photo) for species, case in cases(clean, number)]
+    alike = [
+        (species, (scene.image * 255).round().astype(np.uint8))
+        for species in SPECIES
+        for scene in sample_scenes(species, range(HELD_OUT + 5000, HELD_OUT + 5000 + number // len(SPECIES)), 128)
+    ]
+    copies = {"exact": photos}
+    copies |= {
+        change.__name__: [(species, change(photo)) for species, photo in photos[turn :: len(CHANGES)]]
+        for turn, change in enumerate(CHANGES)
+    }
+    originals = [*range(number)], *([*range(turn, number, len(CHANGES))] for turn in range(len(CHANGES)))
+    made = [(each, None, "") for each in (*photos, *alike)]
+    made += [
+        (each, original, name)
+        for (name, some), numbers in zip(copies.items(), originals, strict=True)
+        for each, original in zip(some, numbers, strict=True)
+    ]
+    crops = [_crop(segmenter, photo, species) for (species, photo), _, _ in made]
+    seen = [place for place, crop in enumerate(crops) if crop is not None]
+    pictures = [crop for crop in crops if crop is not None]
+    rules = DuplicateRules()
+    found = resembled(
+        np.array([phash(each) for each in pictures], np.uint64),
+        lambda one, other: distance(vit, pictures[one], pictures[other]) <= rules.distance,
+        rules,
+    )
+    named = {seen[one]: seen[other] for one, other in found.items()}
+    right = [made[one][1] == other for one, other in named.items()]
+    log.info("| near duplicate | scenes | precision | recall |\n|---|---|---|---|")
+    for name in copies:
+        numbers = [place for place in seen if made[place][2] == name and made[place][1] in seen]
+        hits = sum(named.get(place) == made[place][1] for place in numbers)
+        log.info("| %s copies | %d | | %.0f %% |", name, len(numbers), 100 * hits / len(numbers))
+    log.info("| all | %d | %.0f %% of %d | |", len(seen), 100 * np.mean(right), len(right))
+
+
+def _crop(segmenter: PointRend, photo: ndarray, species: str) -> ndarray | None:
+    found = segmenter.segment(photo[None], (species,))[0]
+    return cropped(photo, found[0].mask, 128).image if found else None
+
+
+def speed() -> None:
+    """Log the processor time of comparing 100,000 random hashes, a twentieth of them copies, and of reading them."""
+    random = np.random.default_rng(0)
+    hashes = random.integers(0, 2**64, MANY, dtype=np.uint64)
+    copies = random.choice(np.arange(1, MANY), round(MANY * COPIES), replace=False)
+    hashes[copies] = hashes[copies - 1] ^ np.uint64(1)
+    start = process_time()
+    found = resembled(hashes, lambda one, other: True, DuplicateRules())
+    log.info("%d hashes compared, %d near-duplicates: %.1f s", MANY, len(found), process_time() - start)
+    index = to_parquet([_row(number, int(value)) for number, value in enumerate(hashes[:SHARD])])
+    start = process_time()
+    for _ in range(MANY // SHARD):
+        from_parquet(index, "memory")
+    told = MANY // SHARD, SHARD, len(index) >> 10, process_time() - start
+    log.info("%d indices of %d rows, %d KB each, read: %.1f s", *told)
+
+
+def _row(number: int, value: int) -> SampleRow:
+    return SampleRow(
+        key=content_key("cow", "", "", number), category="cow", prompt="a brown cow, side view, standing on grass",
+        seed=number, model="weights/teacher", model_digest="0" * 64, photo_width=128, photo_height=128,
+        phash=f"{value:016x}", scores={"mask": 0.9}, box=(0, 0, 90, 90),
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    torch.set_num_threads(1)
+    speed()
+    quality(int(sys.argv[1]))
