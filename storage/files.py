@@ -113,10 +113,8 @@ def names(folder: str) -> list[str]:
 
 def unfinished(folder: str) -> list[str]:
     """Names of what killed writers left in a local folder, sorted: unfinished files that nobody writes any more."""
-    files, path = _opened(folder)
-    if not isinstance(files, LocalFileSystem):
-        return []
-    return sorted(part.name for part in Path(path).glob(f".*{PART}") if _abandoned(part))
+    path = local(folder)
+    return sorted(part.name for part in path.glob(f".*{PART}") if _abandoned(part)) if path else []
 
 
 def move(url: str, to: str) -> None:
