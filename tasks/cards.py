@@ -32,9 +32,10 @@ def _origin(photos: PhotoRecipe) -> str:
         return f"""
 - Photos: the folder `{source.folder}`, brought to {source.size} px; ask whoever took them for their licence
 - Digest of its files: {photos.weights}"""
+    against = f", away from {source.negative_prompt!r}" if source.negative_prompt else ""
     return f"""No photo was taken, collected or labelled.
 
-- Generator: `{source.model}`, {source.steps} steps, guidance {source.guidance}
+- Generator: `{source.model}`, {source.steps} steps, guidance {source.guidance}{against}
 - Its weights: {photos.weights}"""
 
 

@@ -14,9 +14,7 @@ Grey = Float[ndarray, "height width"]
 class ImageRules(Config):
     """Thresholds, for brightness in [0, 1]."""
 
-    blank: float = Field(
-        default=0.02, ge=0, description="least standard deviation; a safety checker's black picture has none"
-    )
+    blank: float = Field(default=0.02, ge=0, description="least standard deviation")
     dark: float = Field(default=0.06, ge=0, description="least mean")
     bright: float = Field(default=0.96, ge=0, description="largest mean")
     contrast: float = Field(default=0.15, ge=0, description="least distance from the 5th to the 95th percentile")
@@ -27,6 +25,11 @@ def verdict(photo: Photo, rules: ImageRules) -> str | None:
     """The first reason to drop a photo."""
     grey = photo.mean(-1) / 255
     return next((reason for rule in RULES if (reason := rule(grey, rules))), None)
+
+
+def black(grey: Grey, rules: ImageRules) -> str | None:
+    """Nothing at all: what a safety checker leaves of a picture it flags, and an overflow in half precision."""
+    return None if grey.any() else "black"
 
 
 def blank(grey: Grey, rules: ImageRules) -> str | None:
@@ -53,4 +56,4 @@ def detail(grey: Grey, rules: ImageRules) -> str | None:
     return "blurred" if change < rules.detail else None
 
 
-RULES = (blank, exposure, contrast, detail)
+RULES = (black, blank, exposure, contrast, detail)

@@ -20,7 +20,8 @@ def test_a_good_photo_is_kept():
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda image: np.zeros_like(image), "blank"),
+        (lambda image: np.zeros_like(image), "black"),
+        (lambda image: np.ones_like(image), "blank"),
         (lambda image: 250 + (image > 60) * 5, "blank"),
         (lambda image: image * 0.1, "too dark"),
         (lambda image: 110 + image * 0.13, "low contrast"),
