@@ -41,18 +41,21 @@ LARGE_PX = 512
 
 
 class StableDiffusionConfig(Config):
-    """Which model, and how it is sampled. What is left at `exclude_if` stays out of the digests of recipes."""
+    """Which model, and how it is sampled.
+
+    Fields of later carry `exclude_if`: at their defaults they stay out of recipes, whose digests are as before.
+    """
 
     kind: Literal["stable_diffusion"] = "stable_diffusion"
     model: str = Field(default="weights/teacher", description="folder or hub id of a diffusers text-to-image pipeline")
     revision: str | None = Field(default=None, description="commit or tag of a hub model")
-    variant: str | None = Field(
-        default=None, exclude_if=not_, description="which files of weights to take, such as fp16; off: the plain ones"
+    variant: str = Field(
+        default="", exclude_if=not_, description="which files of weights to take, such as fp16; empty: the plain ones"
     )
-    sampler: str | None = Field(
-        default=None,
+    sampler: str = Field(
+        default="",
         exclude_if=not_,
-        description="class of a diffusers scheduler, such as DPMSolverMultistepScheduler; off: the model's own",
+        description="class of a diffusers scheduler, such as DPMSolverMultistepScheduler; empty: the model's own",
     )
     steps: int = Field(default=25, gt=0, description="denoising steps per picture")
     guidance: float = Field(
@@ -97,7 +100,7 @@ class StableDiffusionConfig(Config):
             pipeline = AutoPipelineForText2Image.from_pretrained(
                 model,
                 revision=self.revision,
-                variant=self.variant,
+                variant=self.variant or None,
                 dtype=getattr(torch, self.dtype),
                 use_safetensors=True,
                 **without,
@@ -241,7 +244,7 @@ def _sampler(name: str, own: "SchedulerMixin") -> "SchedulerMixin":
     if name not in known:
         raise ValueError(
             f"generator.sampler {name!r} cannot take the place of {type(own).__name__}; "
-            f"leave it out, or choose {', '.join(sorted(known))}"
+            f"leave it empty, or choose {', '.join(sorted(known))}"
         )
     return known[name].from_config(own.config)
 
