@@ -3,8 +3,8 @@
     OMP_NUM_THREADS=1 python benchmarks/generator.py sd15 --size 256 --steps 1 --batch 1
 
 Speed depends on shapes alone, not on what the weights know. On a CPU seconds are those of the processor, so that other
-work on the machine hardly counts. Drawing is without a safety checker; an SDS step is that of
-training: encode a batch, ask the U-Net twice per picture, and bring the gradient back to the pixels.
+work on the machine hardly counts. Drawing is without a safety checker; an SDS step is that of training: encode a batch,
+ask the U-Net twice per picture, and bring the gradient back to the pixels.
 """
 
 import logging

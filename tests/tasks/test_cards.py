@@ -23,3 +23,11 @@ def test_the_data_card_of_somebodys_own_photos_names_their_folder(crops):
     )
     card = dataset_card(theirs)
     assert "the folder `shots/`, brought to 64 px" in card and "No photo was taken" not in card
+
+
+def test_the_data_card_says_what_photos_were_guided_away_from(crops):
+    found = snapshots.read(crops)
+    photos = found.config["photos"]
+    away = photos | {"generator": photos["generator"] | {"negative_prompt": "a toy"}}
+    card = dataset_card(found.model_copy(update={"config": found.config | {"photos": away}}))
+    assert "guidance 2.0, away from 'a toy'\n" in card and "away from" not in dataset_card(found)

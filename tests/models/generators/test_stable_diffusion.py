@@ -55,7 +55,9 @@ def test_the_velocity_is_turned_into_noise(teacher):
     latents, t = torch.randn(1, 4, 8, 8), torch.tensor([300])
     alpha = teacher.alphas_cumprod[300]
     noise = teacher.predict_noise(latents, t, ["a cow"], 1.0)
-    velocity = teacher.pipeline.unet(latents, t, teacher._words("a cow")[0]).sample
+    tokenizer, encoder = teacher.pipeline.tokenizer, teacher.pipeline.text_encoder
+    words = encoder(tokenizer("a cow", padding="max_length", return_tensors="pt").input_ids).last_hidden_state
+    velocity = teacher.pipeline.unet(latents, t, words).sample
     assert torch.allclose(
         (latents - (1 - alpha).sqrt() * noise) / alpha.sqrt(),
         alpha.sqrt() * latents - (1 - alpha).sqrt() * velocity,
