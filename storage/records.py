@@ -74,6 +74,7 @@ class SampleRow(Record):
     sampler: str = ""
     steps: int = 0
     guidance: float = 0.0
+    negative_prompt: str = Field(default="", description="what the photo was guided away from")
     model: str = Field(description="id of the generator's weights")
     model_digest: str = Field(description="revision or digest of the generator's weights")
     photo_width: int = Field(ge=1, description="pixels of the generated photo")

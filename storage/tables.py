@@ -30,6 +30,7 @@ SCHEMA = pa.schema(
         ("sampler", _TEXT),
         ("steps", _INT),
         ("guidance", _REAL),
+        ("negative_prompt", _TEXT),
         ("model", _TEXT),
         ("model_digest", _TEXT),
         ("photo_width", _INT),
@@ -52,7 +53,7 @@ SCHEMA = pa.schema(
     ]
 )
 
-LATER = {"age", "phash"}
+LATER = {"age", "phash", "negative_prompt"}
 """Columns that indices of before have not."""
 
 

@@ -73,8 +73,9 @@ def _source(photos: PhotoRecipe) -> tuple[str, str, str]:
             f"Digest of its files: {photos.weights}",
             f"Licence of the photos: {source.license}",
         )
+    against = f", away from {source.negative_prompt!r}" if source.negative_prompt else ""
     return (
-        f"Generator: `{source.model}`, {source.steps} steps, guidance {source.guidance}",
+        f"Generator: `{source.model}`, {source.steps} steps, guidance {source.guidance}{against}",
         f"Its weights: {photos.weights}",
         f"Licence of the generator's weights: {licence(source.model)}",
     )

@@ -17,7 +17,7 @@ SEEN, LEAST = 128, 16
 class ImageRules(Config):
     """Thresholds, for brightness in [0, 1]."""
 
-    dark: float = Field(default=0.06, ge=0, description="least mean; a safety checker's black picture has none")
+    dark: float = Field(default=0.06, ge=0, description="least mean")
     bright: float = Field(default=0.96, ge=0, description="largest mean")
     blank: float = Field(default=0.02, ge=0, description="least standard deviation")
     contrast: float = Field(default=0.15, ge=0, description="least distance from the 5th to the 95th percentile")
@@ -30,6 +30,11 @@ def verdict(photo: Photo, rules: ImageRules) -> str | None:
     """The first reason to drop a photo."""
     grey = photo.mean(-1) / 255
     return next((reason for rule in RULES if (reason := rule(grey, rules))), None)
+
+
+def black(grey: Grey, rules: ImageRules) -> str | None:
+    """Nothing at all: what a safety checker leaves of a picture it flags, and an overflow in half precision."""
+    return None if grey.any() else "black"
 
 
 def exposure(grey: Grey, rules: ImageRules) -> str | None:
@@ -65,4 +70,4 @@ def blur(grey: Grey, rules: ImageRules) -> str | None:
     return "blurred" if np.min(along) > rules.blur else None
 
 
-RULES = (exposure, blank, contrast, blur)
+RULES = (black, exposure, blank, contrast, blur)

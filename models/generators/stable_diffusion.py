@@ -1,19 +1,24 @@
 """Pictures from a frozen text-to-image model, and its opinion of others' pictures (Rombach et al. 2022).
 
-Any `diffusers` StableDiffusionPipeline does: a folder such as `weights/teacher`, or a hub id such as
-`stable-diffusion-v1-5/stable-diffusion-v1-5`. Both take exactly the same path.
+Any text-to-image pipeline of `diffusers` draws: a folder such as `weights/teacher`, or a hub id such as
+`stable-diffusion-v1-5/stable-diffusion-v1-5`. Both take exactly the same path; the kind is read from their
+`model_index.json`. Stable Diffusion 1, 2 and XL (Podell et al. 2023) also teach.
 """
 
 # The libraries' types are too loose to check against.
 # pyright: reportPrivateImportUsage=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportArgumentType=false
 # pyright: reportIndexIssue=false, reportOperatorIssue=false, reportReturnType=false
 
-from typing import TYPE_CHECKING, Literal
+import logging
+from copy import deepcopy
+from functools import cached_property
+from operator import not_
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -22,27 +27,57 @@ from models.errors import MissingPackage
 from models.weights import digest, explained, locate, without_bars
 
 if TYPE_CHECKING:
-    from diffusers import StableDiffusionPipeline
+    from diffusers import DiffusionPipeline, SchedulerMixin
+
+logger = logging.getLogger(__name__)
 
 Latents = Float[Tensor, "batch channels rows columns"]
+TEACHERS = ("StableDiffusionPipeline", "StableDiffusionXLPipeline")
 PREDICTIONS = ("epsilon", "v_prediction")
+UNSEEDED = {"DPMSolverSDEScheduler"}
+"""Samplers whose noise does not come from the seeds of the pictures."""
+LARGE_PX = 512
+"""Above it the autoencoder decodes one picture at a time: it, not the U-Net, would run out of memory first."""
 
 
 class StableDiffusionConfig(Config):
-    """Which model, and how it is sampled."""
+    """Which model, and how it is sampled.
+
+    Fields of later carry `exclude_if`: at their defaults they stay out of recipes, whose digests are as before.
+    """
 
     kind: Literal["stable_diffusion"] = "stable_diffusion"
-    model: str = Field(default="weights/teacher", description="folder or hub id of a diffusers StableDiffusionPipeline")
+    model: str = Field(default="weights/teacher", description="folder or hub id of a diffusers text-to-image pipeline")
     revision: str | None = Field(default=None, description="commit or tag of a hub model")
+    variant: str = Field(
+        default="", exclude_if=not_, description="which files of weights to take, such as fp16; empty: the plain ones"
+    )
+    sampler: str = Field(
+        default="",
+        exclude_if=not_,
+        description="class of a diffusers scheduler, such as DPMSolverMultistepScheduler; empty: the model's own",
+    )
     steps: int = Field(default=25, gt=0, description="denoising steps per picture")
     guidance: float = Field(
-        default=2.0, ge=1, description="classifier-free guidance; 1 is none, the full model likes 7.5"
+        default=2.0, ge=0, description="classifier-free guidance; 0 or 1 is none, as turbo models want; SD likes 7.5"
+    )
+    negative_prompt: str = Field(default="", exclude_if=not_, description="what pictures are guided away from")
+    unsafe: Literal["drop", "keep"] = Field(
+        default="drop",
+        exclude_if=lambda unsafe: unsafe == "drop",
+        description="pictures that the model's own safety checker flags; drop: they come black, for the image rules",
     )
     size: int = Field(default=128, ge=64, multiple_of=8, description="pixels along an edge; 512 for the full model")
-    batch: int = Field(default=16, ge=1, description="pictures made at once")
+    batch: int = Field(default=16, ge=1, description="pictures made at once, if the memory holds so many")
     dtype: Literal["float32", "bfloat16", "float16"] = Field(
         default="float32", description="number format of the weights"
     )
+
+    @model_validator(mode="after")
+    def _guided(self) -> "StableDiffusionConfig":
+        if self.negative_prompt and self.guidance <= 1:
+            raise ValueError(f"has a negative_prompt, which guidance {self.guidance} ignores; drop it, or guide by > 1")
+        return self
 
     def digest(self) -> str:
         """What the photos depend on besides this config: the bytes of a folder, or a hub id at a revision."""
@@ -51,43 +86,80 @@ class StableDiffusionConfig(Config):
     def build(self, device: torch.device) -> "StableDiffusion":
         """Raises MissingWeights where the model is absent or broken, MissingPackage without diffusers."""
         try:
-            from diffusers import StableDiffusionPipeline
+            from diffusers import AutoPipelineForText2Image
         except ImportError as error:
             raise MissingPackage("the generator needs diffusers: pip install diffusers transformers") from error
         model = locate(self.model)
         without_bars()
-        with explained(model, "the text-to-image model"):
-            pipeline = StableDiffusionPipeline.from_pretrained(
-                model, revision=self.revision, dtype=getattr(torch, self.dtype), use_safetensors=True
+        with explained(f"{model}@{self.revision}" if self.revision else model, "the text-to-image model"):
+            without: dict[str, Any] = {}
+            if self.unsafe == "keep":
+                index: Any = AutoPipelineForText2Image.load_config(model, revision=self.revision)
+                if "safety_checker" in index:
+                    without = {"safety_checker": None, "requires_safety_checker": False}
+            pipeline = AutoPipelineForText2Image.from_pretrained(
+                model,
+                revision=self.revision,
+                variant=self.variant or None,
+                dtype=getattr(torch, self.dtype),
+                use_safetensors=True,
+                **without,
             )
-            if pipeline.scheduler.config.prediction_type not in PREDICTIONS:
-                raise ValueError(f"prediction_type is {pipeline.scheduler.config.prediction_type}, not {PREDICTIONS}")
         return StableDiffusion(self, pipeline.to(device), self.digest())
 
 
 class StableDiffusion:
     """A loaded pipeline; makes photos, and teaches by score distillation."""
 
-    def __init__(self, config: StableDiffusionConfig, pipeline: "StableDiffusionPipeline", digest: str = "") -> None:
-        """The weights are frozen here."""
+    def __init__(self, config: StableDiffusionConfig, pipeline: "DiffusionPipeline", digest: str = "") -> None:
+        """The weights are frozen here. Raises ValueError if the sampler is not one for this model."""
         self.config, self.pipeline, self.digest = config, pipeline, digest
+        self.batch = config.batch
+        """Pictures made at once: as configured, until the memory did not hold them."""
+        self.schedule = pipeline.scheduler
+        """The model's own noise levels, whichever sampler walks through them."""
+        if config.sampler:
+            pipeline.scheduler = _sampler(config.sampler, pipeline.scheduler)
+        if config.size > LARGE_PX:
+            pipeline.vae.enable_slicing()
         pipeline.set_progress_bar_config(disable=True)
-        for part in (pipeline.vae, pipeline.unet, pipeline.text_encoder):
-            part.requires_grad_(False).eval()
-        self.alphas_cumprod: Float[Tensor, " times"] = pipeline.scheduler.alphas_cumprod.to(pipeline.device)
-        self._embeddings: dict[str, Tensor] = {}
+        for part in pipeline.components.values():
+            if isinstance(part, torch.nn.Module):
+                part.requires_grad_(False).eval()
+        self._encoded: dict[str, tuple[Tensor, ...]] = {}
 
     def generate(self, prompts: list[str], seeds: list[int]) -> UInt8[ndarray, "count size size 3"]:
         """One photo per prompt. Its noise depends on its own seed alone, not on the batch it is made in."""
         if len(prompts) != len(seeds) or not prompts:
             raise ValueError(f"{len(prompts)} prompts came with {len(seeds)} seeds; give one seed to each of 1 or more")
-        photos = [
-            self._batch(prompts[start : start + self.config.batch], seeds[start : start + self.config.batch])
-            for start in range(0, len(prompts), self.config.batch)
-        ]
-        return (torch.cat(photos) * 255).round().byte().numpy()
+        photos: list[Tensor] = []
+        while len(photos) < len(prompts):
+            some = slice(len(photos), len(photos) + self.batch)
+            photos.extend(self._fitting(prompts[some], seeds[some]))
+        return (torch.stack(photos) * 255).round().byte().numpy()
+
+    def _fitting(self, prompts: list[str], seeds: list[int]) -> Float[Tensor, "batch size size 3"]:
+        """The first of these photos, as many as the memory holds: half as many as before where it did not."""
+        try:
+            return self._batch(prompts, seeds)
+        except (RuntimeError, MemoryError) as error:
+            if not _exhausted(error):
+                raise
+            if len(prompts) == 1:
+                raise RuntimeError(
+                    f"one picture of generator.size {self.config.size} px in {self.config.dtype} runs out of memory "
+                    f"on {self.pipeline.device}; make it smaller, or choose dtype bfloat16"
+                ) from error
+        # Only here the error is gone, and with it the tensors that its traceback held.
+        torch.cuda.empty_cache()
+        # Where SDXL died while decoding, diffusers has left its autoencoder in float32.
+        self.pipeline.vae.to(getattr(torch, self.config.dtype))
+        self.batch = len(prompts) // 2
+        logger.warning("out of memory with %d pictures at once; going on with %d", len(prompts), self.batch)
+        return self._fitting(prompts[: self.batch], seeds[: self.batch])
 
     def _batch(self, prompts: list[str], seeds: list[int]) -> Float[Tensor, "batch size size 3"]:
+        against = self.config.negative_prompt
         made = self.pipeline(
             prompts,
             height=self.config.size,
@@ -97,12 +169,24 @@ class StableDiffusion:
             # On the CPU whatever the device, so that a seed means the same photo everywhere.
             generator=[torch.Generator().manual_seed(seed) for seed in seeds],
             output_type="np",
+            **({"negative_prompt": [against] * len(prompts)} if against else {}),
         )
         return torch.from_numpy(made.images)
 
+    @cached_property
+    def alphas_cumprod(self) -> Float[Tensor, " times"]:
+        """The share of signal at each noise level. Raises ValueError for a model that cannot teach."""
+        kind, predicts = type(self.pipeline).__name__, self.schedule.config.get("prediction_type")
+        if kind not in TEACHERS or predicts not in PREDICTIONS or not hasattr(self.schedule, "alphas_cumprod"):
+            raise ValueError(
+                f"generator.model {self.config.model} is a {kind} that predicts {predicts}; distillation needs "
+                f"{' or '.join(TEACHERS)} and {' or '.join(PREDICTIONS)}: choose another model, or method magicpony"
+            )
+        return self.schedule.alphas_cumprod.to(self.pipeline.device)
+
     def encode(self, images: Float[Tensor, "batch height width 3"]) -> Latents:
         """Scaled latents of pictures in [0, 1], with gradient to them; brought to the model's size first."""
-        vae, size = self.pipeline.vae, self.config.size
+        vae, size = self._autoencoder, self.config.size
         pictures = images.permute(0, 3, 1, 2)
         if pictures.shape[-2:] != (size, size):
             pictures = interpolate(pictures, (size, size), mode="bilinear", align_corners=False)
@@ -115,21 +199,57 @@ class StableDiffusion:
     def predict_noise(self, latents: Latents, t: Int[Tensor, " batch"], prompts: list[str], guidance: float) -> Latents:
         """Guided estimate of the noise in noisy latents, from one call on the doubled batch."""
         unet = self.pipeline.unet
-        words = torch.cat([self._embedding(""), *map(self._embedding, prompts)])
-        words = torch.cat((words[:1].expand(len(prompts), -1, -1), words[1:]))
-        answer = unet(latents.repeat(2, 1, 1, 1).to(unet.dtype), t.repeat(2), words).sample.to(latents)
-        plain, worded = answer.chunk(2)
+        words, more = self._conditions(prompts)
+        answer = unet(latents.repeat(2, 1, 1, 1).to(unet.dtype), t.repeat(2), words, added_cond_kwargs=more).sample
+        plain, worded = answer.to(latents).chunk(2)
         guided = plain + guidance * (worded - plain)
-        if self.pipeline.scheduler.config.prediction_type == "epsilon":
+        if self.schedule.config.prediction_type == "epsilon":
             return guided
         alpha = self.alphas_cumprod.to(latents)[t].view(-1, 1, 1, 1)
         return alpha.sqrt() * guided + (1 - alpha).sqrt() * latents
 
+    def _conditions(self, prompts: list[str]) -> tuple[Float[Tensor, "twice length width"], dict[str, Tensor] | None]:
+        """Of as many empty prompts, then of the prompts; the U-Net of XL is also told pooled words and sizes."""
+        worded, plain, *pooled = (torch.cat(each) for each in zip(*map(self._words, prompts), strict=True))
+        words = torch.cat((plain, worded))
+        if not pooled:
+            return words, None
+        size = (self.config.size, self.config.size)
+        width = self.pipeline.text_encoder_2.config.projection_dim
+        sizes = self.pipeline._get_add_time_ids(size, (0, 0), size, words.dtype, width).to(words.device)
+        return words, {"text_embeds": torch.cat(pooled[::-1]), "time_ids": sizes.repeat(len(words), 1)}
+
     @torch.no_grad()
-    def _embedding(self, prompt: str) -> Float[Tensor, "1 length width"]:
-        if prompt not in self._embeddings:
-            tokenizer, encoder = self.pipeline.tokenizer, self.pipeline.text_encoder
-            length = tokenizer.model_max_length
-            tokens = tokenizer(prompt, padding="max_length", max_length=length, truncation=True, return_tensors="pt")
-            self._embeddings[prompt] = encoder(tokens.input_ids.to(encoder.device)).last_hidden_state
-        return self._embeddings[prompt]
+    def _words(self, prompt: str) -> tuple[Tensor, ...]:
+        """Embeddings of the prompt and of the empty one; with two text encoders also both of them pooled."""
+        if prompt not in self._encoded:
+            self._encoded[prompt] = self.pipeline.encode_prompt(
+                prompt=prompt,
+                device=self.pipeline.device,
+                num_images_per_prompt=1,
+                do_classifier_free_guidance=True,
+            )
+        return self._encoded[prompt]
+
+    @cached_property
+    def _autoencoder(self) -> torch.nn.Module:
+        """The model's own; for SDXL in float16, where it overflows, a copy in float32."""
+        vae = self.pipeline.vae
+        overflows = type(self.pipeline).__name__ == TEACHERS[1] and vae.dtype == torch.float16
+        return deepcopy(vae).float() if overflows and vae.config.force_upcast else vae
+
+
+def _sampler(name: str, own: "SchedulerMixin") -> "SchedulerMixin":
+    known = {each.__name__: each for each in own.compatibles if each.__name__ not in UNSEEDED}
+    if name not in known:
+        raise ValueError(
+            f"generator.sampler {name!r} cannot take the place of {type(own).__name__}; "
+            f"leave it empty, or choose {', '.join(sorted(known))}"
+        )
+    return known[name].from_config(own.config)
+
+
+def _exhausted(error: Exception) -> bool:
+    """Whether the memory of the GPU or of the machine did not suffice."""
+    told = ("not enough memory", "can't allocate memory")
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(words in str(error) for words in told)

@@ -98,6 +98,8 @@ class Distillation:
     def __init__(self, config: DistillationConfig, teacher: Teacher, prompts: dict[View, str]) -> None:
         """The teacher must be on the device of the animals."""
         self.config, self.teacher, self.prompts = config, teacher, prompts
+        # Asked here, so that a model that cannot teach is refused before the training and not half-way.
+        self.times = tuple(round(share * len(teacher.alphas_cumprod)) for share in config.times)
 
     def __call__(
         self,
@@ -135,7 +137,7 @@ class Distillation:
         return Distilled(loss, pictures.detach(), captions, notes)
 
     def _noise(self, latents: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
-        low, high = (round(share * len(self.teacher.alphas_cumprod)) for share in self.config.times)
+        low, high = self.times
         t = torch.randint(low, high + 1, (len(latents),), generator=generator).to(latents.device)
         return t, torch.randn(latents.shape, generator=generator).to(latents)
 

@@ -2,6 +2,7 @@ import pytest
 
 from flows import plan as plans
 from flows.plan import PlanChanges, categories, load_category, load_plan, read_category
+from models.generators import StableDiffusionConfig
 from models.methods import Farm3DConfig
 from models.schedule import Schedule
 
@@ -54,6 +55,13 @@ def test_a_run_changes_one_knob_and_keeps_its_scale():
     plan = load_plan("cow", "smoke", changes=PlanChanges(method={"kind": "farm3d", "sds": 0.25}))
     assert isinstance(plan.method, Farm3DConfig) and plan.method.sds == Schedule(0.25)
     assert plan.method.distillation == load_plan("cow", "smoke").method.distillation
+
+
+def test_another_model_takes_the_place_of_the_scales_own():
+    turbo = {"model": "stabilityai/sdxl-turbo", "revision": "main", "steps": 2, "guidance": 0.0}
+    changes = PlanChanges(generator={"kind": "stable_diffusion", "sampler": "", "negative_prompt": "", **turbo})
+    generator = load_plan("cow", "gpu", changes=changes).generator
+    assert generator == StableDiffusionConfig(**turbo, size=512, dtype="bfloat16")
 
 
 def test_a_change_out_of_range_is_refused_with_its_place():

@@ -1,3 +1,6 @@
+import re
+
+import diffusers
 import pytest
 
 from flows.plan import Plan
@@ -17,6 +20,14 @@ def test_small_scales_need_no_gpu_and_no_network(scale):
     assert isinstance(parts["renderer"], ReferenceConfig)
     assert all(parts[name].model.startswith("weights/") for name in ("generator", "features"))
     assert parts["segmenter"].weights.startswith("weights/")
+
+
+@pytest.mark.parametrize("scale", ["gpu", "paper"])
+def test_large_scales_pin_their_weights_and_name_a_sampler_that_exists(scale):
+    generator = at_scale(scale)["generator"]
+    assert re.fullmatch("[0-9a-f]{40}", generator.revision)
+    assert generator.sampler in {each.__name__ for each in diffusers.PNDMScheduler().compatibles}
+    assert StableDiffusionConfig.model_validate(generator.model_dump()) == generator
 
 
 @pytest.mark.parametrize("scale", ["gpu", "paper"])

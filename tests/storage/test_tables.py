@@ -6,7 +6,7 @@ import pytest
 
 from storage.errors import CorruptArtifact
 from storage.records import SampleRow
-from storage.tables import SCHEMA, from_parquet, to_parquet
+from storage.tables import LATER, SCHEMA, from_parquet, to_parquet
 from tests.storage.material import row
 
 ROWS = [row(0), row(1, box=None, scores={}), row(2, kept=False, reason="too small")]
@@ -44,8 +44,9 @@ def test_other_columns_are_refused_by_name() -> None:
         from_parquet(buffer.getvalue(), "a.parquet")
 
 
-def test_an_index_of_before_a_column_was_added_is_read() -> None:
-    old = pq.read_table(io.BytesIO(to_parquet([row(0), row(1)]))).drop_columns(["age"])
+@pytest.mark.parametrize("added", [["negative_prompt"], sorted(LATER)])
+def test_an_index_of_before_columns_were_added_is_read(added) -> None:
+    old = pq.read_table(io.BytesIO(to_parquet([row(0), row(1)]))).drop_columns(added)
     buffer = io.BytesIO()
     pq.write_table(old, buffer)
     assert from_parquet(buffer.getvalue(), "a.parquet") == [row(0), row(1)]

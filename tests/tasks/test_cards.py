@@ -81,3 +81,11 @@ def test_a_snapshot_of_older_rules_has_a_card(crops, rows):
     found = snapshots.read(crops)
     older = found.model_copy(update={"config": {**found.config, "image_rules": {"detail": 0.004}}})
     assert "12 crops" in dataset_card(older, rows)
+
+
+def test_the_data_card_says_what_photos_were_guided_away_from(crops, rows):
+    found = snapshots.read(crops)
+    photos = found.config["photos"]
+    away = photos | {"generator": photos["generator"] | {"negative_prompt": "a toy"}}
+    card = dataset_card(found.model_copy(update={"config": found.config | {"photos": away}}), rows)
+    assert "guidance 2.0, away from 'a toy'\n" in card and "away from" not in dataset_card(found, rows)

@@ -25,6 +25,13 @@ def test_a_shard_holds_its_part_of_the_prompt_sequence(drawn, store):
     assert made[0].image.shape == (48, 48, 3)
 
 
+def test_a_row_says_how_its_photo_was_sampled(drawn, store):
+    generator = PHOTOS.generator.model_copy(update={"guidance": 7.5, "negative_prompt": "a toy"})
+    recipe = PHOTOS.model_copy(update={"generator": generator})
+    (row, *_) = samples.of_shard(make(store.raw("cow", digest(recipe), 0), recipe, "cpu")).rows
+    assert (row.sampler, row.steps, row.guidance, row.negative_prompt) == ("SimpleNamespace", 25, 7.5, "a toy")
+
+
 def test_no_photo_is_made_twice(drawn, photos):
     make(photos, PHOTOS, "cpu")
     before = layout.tar(photos), os.stat(layout.tar(photos)).st_mtime_ns

@@ -57,8 +57,9 @@ def test_one_colour_has_no_contrast_either_and_is_called_blank():
     assert tripped(image) == {"blank", "low contrast"} and verdict(image, RULES) == "blank"
 
 
-def test_a_black_and_a_white_picture_are_called_by_their_light():
-    assert verdict(np.zeros_like(photo()), RULES) == "too dark"
+def test_a_black_picture_is_called_black_and_an_almost_black_and_a_white_one_by_their_light():
+    assert verdict(np.zeros_like(photo()), RULES) == "black"
+    assert verdict(np.ones_like(photo()), RULES) == "too dark"
     assert verdict(np.full_like(photo(), 255), RULES) == "too bright"
 
 

@@ -1,33 +1,12 @@
 import numpy as np
 import pytest
 import torch
-from diffusers import AutoencoderKL
 
-from models.barnyard.teacher_training import WORDS, Denoiser, TeacherTraining, write_pipeline
-from models.barnyard.vocabulary import write_vocabulary
 from models.errors import MissingWeights
 from models.generators import StableDiffusionConfig
 
 CPU = torch.device("cpu")
 PROMPTS = ["a black cow, front view", "a white sheep, back view", "a horse"]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A genuine pipeline folder with random weights."""
-    from transformers import CLIPTokenizer
-
-    torch.manual_seed(0)
-    place = tmp_path_factory.mktemp("teacher")
-    write_vocabulary(WORDS.split(), place / "words")
-    tokens = len(CLIPTokenizer.from_pretrained(place / "words"))
-    vae = AutoencoderKL(
-        block_out_channels=(8, 8, 8, 8), norm_num_groups=4, latent_channels=4, layers_per_block=1, scaling_factor=0.5,
-        down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
-    )  # fmt: skip
-    network = Denoiser(TeacherTraining(text_width=32, text_layers=1, widths=(16, 32)), tokens)
-    write_pipeline(network, vae, place / "words", place / "pipeline")
-    return place / "pipeline"
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +55,9 @@ def test_the_velocity_is_turned_into_noise(teacher):
     latents, t = torch.randn(1, 4, 8, 8), torch.tensor([300])
     alpha = teacher.alphas_cumprod[300]
     noise = teacher.predict_noise(latents, t, ["a cow"], 1.0)
-    velocity = teacher.pipeline.unet(latents, t, teacher._embedding("a cow")).sample
+    tokenizer, encoder = teacher.pipeline.tokenizer, teacher.pipeline.text_encoder
+    words = encoder(tokenizer("a cow", padding="max_length", return_tensors="pt").input_ids).last_hidden_state
+    velocity = teacher.pipeline.unet(latents, t, words).sample
     assert torch.allclose(
         (latents - (1 - alpha).sqrt() * noise) / alpha.sqrt(),
         alpha.sqrt() * latents - (1 - alpha).sqrt() * velocity,
@@ -104,6 +85,11 @@ def test_absent_and_broken_weights_are_named(folder, tmp_path):
     (broken / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(b"half a file")
     with pytest.raises(MissingWeights, match="the text-to-image model in .* cannot be loaded"):
         StableDiffusionConfig(model=str(broken)).build(CPU)
+
+
+def test_words_that_guidance_would_ignore_are_refused():
+    with pytest.raises(ValueError, match="negative_prompt, which guidance 1.0 ignores; drop it"):
+        StableDiffusionConfig(negative_prompt="a toy", guidance=1.0)
 
 
 def test_a_typo_is_refused():
