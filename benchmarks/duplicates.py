@@ -11,6 +11,7 @@ default rules and the embedded transformer. Logs the Markdown rows, and the time
 import logging
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from io import BytesIO
 from time import process_time
 
@@ -50,7 +51,7 @@ def moved(photo: ndarray) -> ndarray:
 
 
 def enlarged(photo: ndarray) -> ndarray:
-    """By four pixels of 128 on every side."""
+    """Without two pixels on every side, at the same size."""
     image = Image.fromarray(photo)
     return np.asarray(image.resize(image.size, Image.Resampling.BILINEAR, (2, 2, image.width - 2, image.height - 2)))
 
@@ -58,49 +59,57 @@ def enlarged(photo: ndarray) -> ndarray:
 CHANGES: tuple[Callable[[ndarray], ndarray], ...] = (recompressed, darker, moved, enlarged)
 
 
+@dataclass(frozen=True)
+class Made:
+    """A photo, and the number of what it is a copy of."""
+
+    species: str
+    photo: ndarray
+    original: int | None = None
+    change: str = ""
+
+
+def photos(number: int) -> list[Made]:
+    """Clean photos of many individuals, of few individuals, and two copies of each of the first."""
+    many = [Made(species, case.photo) for species, case in cases(clean, number)]
+    seeds = range(HELD_OUT + 5000, HELD_OUT + 5000 + number // len(SPECIES))
+    few = [
+        Made(species, (scene.image * 255).round().astype(np.uint8))
+        for species in SPECIES
+        for scene in sample_scenes(species, seeds, 128)
+    ]
+    copies: list[Made] = []
+    for place, each in enumerate(many):
+        change = CHANGES[place % len(CHANGES)]
+        copies += [replace(each, original=place, change="exact")]
+        copies += [Made(each.species, change(each.photo), place, change.__name__)]
+    return many + few + copies
+
+
 def quality(number: int) -> None:
     """Log a row for each kind of copy, and one for the precision of all."""
     segmenter, vit = (each.build(torch.device("cpu")) for each in (PointRendConfig(), VitConfig()))
-    photos = [(species, case.photo) for species, case in cases(clean, number)]
-    alike = [
-        (species, (scene.image * 255).round().astype(np.uint8))
-        for species in SPECIES
-        for scene in sample_scenes(species, range(HELD_OUT + 5000, HELD_OUT + 5000 + number // len(SPECIES)), 128)
-    ]
-    copies = {"exact": photos}
-    copies |= {
-        change.__name__: [(species, change(photo)) for species, photo in photos[turn :: len(CHANGES)]]
-        for turn, change in enumerate(CHANGES)
-    }
-    originals = [*range(number)], *([*range(turn, number, len(CHANGES))] for turn in range(len(CHANGES)))
-    made = [(each, None, "") for each in (*photos, *alike)]
-    made += [
-        (each, original, name)
-        for (name, some), numbers in zip(copies.items(), originals, strict=True)
-        for each, original in zip(some, numbers, strict=True)
-    ]
-    crops = [_crop(segmenter, photo, species) for (species, photo), _, _ in made]
-    seen = [place for place, crop in enumerate(crops) if crop is not None]
-    pictures = [crop for crop in crops if crop is not None]
-    rules = DuplicateRules()
+    made, rules = photos(number), DuplicateRules()
+    crops = {place: crop for place, each in enumerate(made) if (crop := _crop(segmenter, each)) is not None}
+    seen, pictures = list(crops), list(crops.values())
     found = resembled(
         np.array([phash(each) for each in pictures], np.uint64),
         lambda one, other: distance(vit, pictures[one], pictures[other]) <= rules.distance,
         rules,
     )
     named = {seen[one]: seen[other] for one, other in found.items()}
-    right = [made[one][1] == other for one, other in named.items()]
     log.info("| near duplicate | scenes | precision | recall |\n|---|---|---|---|")
-    for name in copies:
-        numbers = [place for place in seen if made[place][2] == name and made[place][1] in seen]
-        hits = sum(named.get(place) == made[place][1] for place in numbers)
-        log.info("| %s copies | %d | | %.0f %% |", name, len(numbers), 100 * hits / len(numbers))
+    copies = [place for place in seen if made[place].original in crops]
+    for change in dict.fromkeys(made[place].change for place in copies):
+        hits = [named.get(place) == made[place].original for place in copies if made[place].change == change]
+        log.info("| %s copies | %d | | %.0f %% |", change, len(hits), 100 * np.mean(hits))
+    right = [made[one].original == other for one, other in named.items()]
     log.info("| all | %d | %.0f %% of %d | |", len(seen), 100 * np.mean(right), len(right))
 
 
-def _crop(segmenter: PointRend, photo: ndarray, species: str) -> ndarray | None:
-    found = segmenter.segment(photo[None], (species,))[0]
-    return cropped(photo, found[0].mask, 128).image if found else None
+def _crop(segmenter: PointRend, made: Made) -> ndarray | None:
+    found = segmenter.segment(made.photo[None].copy(), (made.species,))[0]
+    return cropped(made.photo, found[0].mask, 128).image if found else None
 
 
 def speed() -> None:
