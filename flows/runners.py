@@ -37,7 +37,7 @@ class DaskConfig(Config):
     def build(self) -> TaskRunner[Any]:
         """Raises MissingPackage without prefect-dask."""
         try:
-            from prefect_dask import DaskTaskRunner
+            from prefect_dask.task_runners import DaskTaskRunner
         except ImportError as error:
             raise MissingPackage("the runner needs prefect-dask: pip install -e '.[dask]'") from error
         if self.address:
