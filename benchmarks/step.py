@@ -52,7 +52,6 @@ PARTS = {
 def main(root: str, category: str) -> None:
     """Log the table."""
     plan = load_plan(category, "laptop", root)
-    assert plan.warm_start
     number = snapshots.numbers(plan.store.root, category)[-1]
     crops = list(
         samples.of_dataset(DatasetRef(root=plan.store.root, category=category, snapshot=number), "train", VIEWS)

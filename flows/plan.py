@@ -24,7 +24,7 @@ from models.recipes import CropRecipe, DuplicateRecipe, ModelRecipe, OwnPhotos, 
 from models.rendering import RendererConfig
 from models.segmenters import Detectron2Config, PointRendConfig, SegmenterConfig
 from models.training.loop import TrainingConfig
-from models.warm_start import WarmStart
+from models.warm_start import FromNothing, Start, WarmStart
 from storage.layout import Store
 from storage.records import DatasetRef, ModelRef, ShardRef, digest
 from storage.snapshots import read
@@ -57,7 +57,7 @@ class Plan(Config):
     animal: AnimalConfig
     method: MethodConfig
     training: TrainingConfig
-    warm_start: WarmStart | None = Field(default=None, description="a quadruped to go on from; off: from nothing")
+    warm_start: Start = FromNothing()
     truth: HeldOutConfig
     evaluation: EvaluationConfig
     release: ReleaseConfig = ReleaseConfig()
@@ -105,7 +105,7 @@ class Plan(Config):
             method=self.method,
             teacher=self.generator,
             warm_start=self.warm_start,
-            weights=tuple(weights(part) for part in (self.features, self.generator, self.warm_start) if part),
+            weights=tuple(weights(part) for part in (self.features, self.generator, self.warm_start)),
             renderer=self.renderer,
             training=self.training,
         )
@@ -183,7 +183,7 @@ def categories() -> list[str]:
     return sorted(file.stem for file in CATEGORIES.glob("*.yaml"))
 
 
-def weights(part: Generator | OwnPhotos | SegmenterConfig | VitConfig | WarmStart) -> str:
+def weights(part: Generator | OwnPhotos | SegmenterConfig | VitConfig | Start) -> str:
     """Digest of the weights a part uses: their bytes where they are a folder, else the name of a hub model.
 
     Raises MissingWeights for a folder that is not there.
@@ -195,6 +195,8 @@ def weights(part: Generator | OwnPhotos | SegmenterConfig | VitConfig | WarmStar
             return f"{part.settings} {part.weights}"
         case PointRendConfig():
             return _digest(part.weights, None)
+        case FromNothing():
+            return ""
         case WarmStart():
             return _digest(part.model, None)
         case _:

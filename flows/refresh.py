@@ -50,8 +50,8 @@ def refresh(
         have, again = len(before.shards), snapshots.gaps(plan.store.dataset(category, before.id))
     dataset = spread(plan)(plan, 0, have, again, minutes)
     found = growth(dataset, before)
-    parameters = {"scale": scale, "root": plan.store.root, "changes": changes.model_dump(mode="json", exclude_unset=True)}
-    announced = announce(category, found, due, parameters)
+    said = changes.model_dump(mode="json", exclude_unset=True)
+    announced = announce(category, found, due, {"scale": scale, "root": plan.store.root, "changes": said})
     made = len(snapshots.read(dataset).shards) - have
     message = "; ".join(_told(plan, made, found, minutes, announced))
     artifacts.table(f"refresh-{category}", [found.model_dump()], message)

@@ -18,7 +18,7 @@ from models.methods import MethodConfig
 from models.rendering import RendererConfig
 from models.segmenters import SegmenterConfig
 from models.training.loop import TrainingConfig
-from models.warm_start import WarmStart
+from models.warm_start import FromNothing, Start
 from models.weights import NOT_STATED
 
 
@@ -68,7 +68,7 @@ class ModelRecipe(Config):
     features: VitConfig
     method: MethodConfig
     teacher: Generator
-    warm_start: WarmStart | None = None
+    warm_start: Start = FromNothing()
     weights: tuple[str, ...] = Field(description="digests of the weights of features, teacher and warm start")
     renderer: RendererConfig
     training: TrainingConfig

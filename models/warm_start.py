@@ -1,6 +1,7 @@
 """A quadruped that was learnt before, for a category to go on from, as the papers make cows out of horses."""
 
 from pathlib import Path
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -11,9 +12,23 @@ from models.schedule import Share
 from models.weights import explained, locate, replaced
 
 
+class FromNothing(Config):
+    """Random weights, and directions of the data set's own features."""
+
+    kind: Literal["nothing"] = "nothing"
+    begin: Literal[0.0] = 0.0
+
+    def load(self, animal: Animal) -> None:
+        """Leave it as it is."""
+
+    def pca(self) -> None:
+        """There are none yet."""
+
+
 class WarmStart(Config):
     """Which quadruped, and how far it has come."""
 
+    kind: Literal["quadruped"] = "quadruped"
     model: str = Field(
         default="weights/quadruped", description="folder with animal.safetensors, pca.safetensors and config.json"
     )
@@ -38,7 +53,7 @@ class WarmStart(Config):
                 found = tuple(weights[name].shape) if name in weights else "absent"
                 raise ValueError(
                     f"{folder}: {name} is {found}, this animal needs {tuple(wanted.shape)}; "
-                    "leave the sizes of `animal` alone or set warm_start to null"
+                    'leave the sizes of `animal` alone or set warm_start to {"kind": "nothing"}'
                 )
         animal.load_state_dict({name: value.to(animal.state_dict()[name].dtype) for name, value in weights.items()})
 
@@ -49,6 +64,9 @@ class WarmStart(Config):
         folder = Path(locate(self.model))
         with explained(str(folder), "the quadruped"):
             return Pca(**load_file(folder / "pca.safetensors"))
+
+
+Start = Annotated[FromNothing | WarmStart, Field(discriminator="kind")]
 
 
 def write(folder: Path, animal: Animal, pca: Pca) -> None:

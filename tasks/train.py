@@ -49,8 +49,7 @@ def _fit(model: ModelRef, crops: DatasetRef, recipe: ModelRecipe, where: str) ->
     device = torch_device(where)
     torch.manual_seed(recipe.training.seed)
     animal = recipe.animal.build(recipe.category, loaded(recipe.features, where)).to(device)
-    if recipe.warm_start:
-        recipe.warm_start.load(animal)
+    recipe.warm_start.load(animal)
     teacher = loaded(recipe.teacher, where) if recipe.method.needs_teacher else None
     samples, seen = _described(crops, recipe, where)
     summary = fit(
@@ -61,7 +60,7 @@ def _fit(model: ModelRef, crops: DatasetRef, recipe: ModelRecipe, where: str) ->
         recipe.renderer.build(device),
         Checkpoints(layout.checkpoints(model)),
         _Report(model, recipe.training.steps),
-        recipe.warm_start.begin if recipe.warm_start else 0.0,
+        recipe.warm_start.begin,
     )
     weights = weights_bytes(animal.state_dict(), {"category": model.category, "run": model.run})
     contents = {"animal.safetensors": weights, "recipe.json": recipe.model_dump_json(indent=1).encode()}
@@ -76,7 +75,7 @@ def _described(crops: DatasetRef, recipe: ModelRecipe, where: str) -> tuple[list
     stored, animal = list(stored_samples.of_dataset(crops, "train", VIEWS)), recipe.animal
     vit = loaded(recipe.features, where)
     shown = augmented(stored, recipe.training.augmentation, recipe.training.seed)
-    pca = recipe.warm_start.pca() if recipe.warm_start else None
+    pca = recipe.warm_start.pca()
     return described(shown.samples, vit, animal.encoder.image, animal.prior.channels, pca)[0], shown.seen
 
 

@@ -5,6 +5,7 @@ from flows.plan import PlanChanges, categories, load_category, load_plan, read_c
 from models.generators import StableDiffusionConfig
 from models.methods import Farm3DConfig
 from models.schedule import Schedule
+from models.warm_start import FromNothing, WarmStart
 
 
 @pytest.mark.parametrize("name", categories())
@@ -62,6 +63,12 @@ def test_another_model_takes_the_place_of_the_scales_own():
     changes = PlanChanges(generator={"kind": "stable_diffusion", "sampler": "", "negative_prompt": "", **turbo})
     generator = load_plan("cow", "gpu", changes=changes).generator
     assert generator == StableDiffusionConfig(**turbo, size=512, dtype="bfloat16")
+
+
+def test_a_run_may_start_from_nothing():
+    plan = load_plan("cow", "laptop", changes=PlanChanges.model_validate({"warm_start": {"kind": "nothing"}}))
+    assert plan.warm_start == FromNothing() and plan.model_recipe.weights[-1] == ""
+    assert load_plan("cow", "laptop").warm_start == WarmStart()
 
 
 def test_a_change_out_of_range_is_refused_with_its_place():

@@ -6,7 +6,7 @@ from models.errors import MissingWeights
 from models.features import Pca
 from models.networks.encoder import EncoderConfig
 from models.networks.prior import PriorConfig
-from models.warm_start import WarmStart, write
+from models.warm_start import FromNothing, WarmStart, write
 from models.weights import digest
 from tests.models.test_animal import CATEGORY, CONFIG, PatchVit
 
@@ -58,3 +58,10 @@ def test_a_truncated_file_is_named(folder):
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     with pytest.raises(MissingWeights, match="weights folder /.*/nowhere does not exist"):
         WarmStart(model=str(tmp_path / "nowhere")).pca()
+
+
+def test_from_nothing_changes_no_weight():
+    fresh, started = animal(), animal()
+    FromNothing().load(started)
+    assert all(torch.equal(a, b) for a, b in zip(fresh.parameters(), started.parameters(), strict=True))
+    assert FromNothing().pca() is None and FromNothing().begin == 0
