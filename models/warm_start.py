@@ -1,7 +1,7 @@
 """A quadruped that was learnt before, for a category to go on from, as the papers make cows out of horses."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -16,7 +16,7 @@ class FromNothing(Config):
     """Random weights, and directions of the data set's own features."""
 
     kind: Literal["nothing"] = "nothing"
-    begin: Literal[0.0] = 0.0
+    begin: ClassVar[float] = 0.0
 
     def load(self, animal: Animal) -> None:
         """Leave it as it is."""
