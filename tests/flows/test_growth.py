@@ -7,11 +7,12 @@ import pytest
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterDeploymentId
 from prefect.client.schemas.schedules import IntervalSchedule
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Cancelling
+from prefect.states import Cancelled
 
 from flows import growth as module
 from flows.dataset import drawn
 from flows.growth import DUE, GROWN, announce, under_way
+from flows.launcher import POOL
 from flows.plan import PlanChanges, load_plan
 from storage import bundles, layout, snapshots
 from storage.growth import Growth
@@ -102,17 +103,22 @@ def test_a_scheduled_refresh_grows_the_data_set_and_its_event_starts_the_animal(
 
 @contextmanager
 def scheduled(client, name, parameters):
-    """A deployment with a schedule in compressed time; nothing of it runs on when this is over."""
+    """A deployment with a schedule in compressed time, from its first run on; nothing of it runs on afterwards."""
     deployment = client.read_deployment_by_name(name).id
     soon = IntervalSchedule(interval=EVERY, anchor_date=datetime.now(UTC) + EVERY / 5)
     (schedule,) = client.create_deployment_schedules(deployment, [(soon, True)], parameters=parameters)
+    queue = client.read_work_queue_by_name("default", work_pool_name=POOL).id
     try:
+        wait_for(lambda: [run for run in runs(client, name) if run.state.is_running()])
+        # What it starts is to wait, not to train.
+        client.update_work_queue(queue, is_paused=True)
         yield
     finally:
         client.delete_deployment_schedule(deployment, schedule.id)
+        wait_for(lambda: not [run for run in runs(client, name) if run.state.is_running()])
         for run in [*runs(client, name), *started_by_automation(client)]:
-            client.set_flow_run_state(run.id, Cancelling())
-            wait_for(lambda run=run: client.read_flow_run(run.id).state.is_final())
+            client.set_flow_run_state(run.id, Cancelled(), force=True)
+        client.update_work_queue(queue, is_paused=False)
 
 
 def runs(client, name):
