@@ -10,13 +10,12 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled
 
 from flows import growth as module
-from flows.dataset import drawn
+from flows.dataset import dataset
 from flows.growth import DUE, GROWN, announce, under_way
 from flows.launcher import POOL
 from flows.plan import PlanChanges, load_plan
 from storage import bundles, layout, snapshots
 from storage.growth import Growth
-from tasks.shard import shard
 
 LITTLE = Growth(snapshot=3, kept=110, added=10, learnt_from=1, share=0.1)
 MUCH = Growth(snapshot=4, kept=130, added=20, learnt_from=1, share=0.3)
@@ -89,7 +88,7 @@ EVERY, PATIENCE_SECONDS = timedelta(seconds=60), 150
 @pytest.mark.slow
 def test_a_scheduled_refresh_grows_the_data_set_and_its_event_starts_the_animal(launcher, direct, store):
     plan = load_plan("cow", "smoke", store.root, PlanChanges(**CHANGES))
-    first = shard.fn(drawn(plan.model_copy(update={"images": 3})), 3)
+    first = dataset.fn(plan.model_copy(update={"images": 3}), 3)
     bundles.commit(layout.model(store.model("cow", "old")), {"animal.safetensors": b""}, {"snapshot": first.snapshot})
     wanted = {"scale": "smoke", "root": store.root, "more": 1, "changes": CHANGES}
     with launcher.client() as client, scheduled(client, "refresh/cow", wanted):
