@@ -35,10 +35,10 @@ class FeatureTraining(Config):
     width: int = Field(default=192, ge=32, multiple_of=64, description="channels of a token; 64 to a head")
     layers: int = Field(default=5, ge=1, description="transformer blocks")
     sizes: tuple[int, ...] = Field(
-        default=(64, 96, 64, 128), description="pixels of a picture, in turn; the last is the usual"
+        default=(96, 128, 64, 128), description="pixels of a picture, in turn; the last is the usual"
     )
     keypoints: float = Field(default=4.0, ge=0, description="weight of the distance to keypoints beside the parts")
-    recipe: Recipe = Recipe(steps=2500, batch=32, rate=1e-3, average=0.998, decay=0.03)
+    recipe: Recipe = Recipe(steps=6000, batch=32, rate=1e-3, average=0.998, decay=0.03)
 
 
 class Labeller(nn.Module):

@@ -36,7 +36,7 @@ class DrillConfig(Config):
     """How long, and what counts how much beside the keypoints, which count 1."""
 
     after: int = Field(default=6000, ge=0, description="steps of the training that come before the drill")
-    steps: int = Field(default=1800, ge=0, description="optimiser steps; 0 for none")
+    steps: int = Field(default=2500, ge=0, description="optimiser steps; 0 for none")
     batch: int = Field(default=64, ge=1, description="crops per step")
     rate: float = Field(default=1.5e-3, gt=0, description="learning rate")
     decay: Schedule = Field(default=Schedule({0.0: 0.05, 0.05: 1.0, 0.6: 1.0, 1.0: 0.03}), description="factor on it")
