@@ -250,30 +250,31 @@ class TestWhereItLies:
             config(tmp_path).build(CPU)
 
 
-class TestSafetyChecker:
-    @pytest.fixture(scope="module")
-    def guarded(self, small, tmp_path_factory):
-        """A folder whose checker flags the second of the pictures."""
-        torch.manual_seed(0)
-        eye = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
-        checker = StableDiffusionSafetyChecker(
-            CLIPConfig(vision_config=eye | {"image_size": 64, "patch_size": 8}, projection_dim=8)
-        )
-        sight = CLIPImageProcessor(size={"shortest_edge": 64}, crop_size={"height": 64, "width": 64})
-        seen = sight(list(small.generate(PROMPTS, SEEDS)), return_tensors="pt").pixel_values
-        with torch.no_grad():
-            faces = torch.nn.functional.normalize(checker.visual_projection(checker.vision_model(seen)[1]))
-            concept = torch.nn.functional.normalize(faces[1] - faces.mean(0), dim=0)
-            second, most = faces[1] @ concept, (faces @ concept)[[0, 2]].max()
-            assert second - most > 0.005, "a checker rounds to a thousandth"
-            checker.concept_embeds[:] = concept
-            checker.concept_embeds_weights[:] = (second + most) / 2
-            checker.special_care_embeds_weights[:] = 2
-        folder = tmp_path_factory.mktemp("guarded")
-        parts = small.pipeline.components | {"safety_checker": checker, "feature_extractor": sight}
-        StableDiffusionPipeline(**parts).save_pretrained(folder)
-        return folder
+@pytest.fixture(scope="module")
+def guarded(small, tmp_path_factory):
+    """A folder whose checker flags the second of the pictures."""
+    torch.manual_seed(0)
+    eye = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
+    checker = StableDiffusionSafetyChecker(
+        CLIPConfig(vision_config=eye | {"image_size": 64, "patch_size": 8}, projection_dim=8)
+    )
+    sight = CLIPImageProcessor(size={"shortest_edge": 64}, crop_size={"height": 64, "width": 64})
+    seen = sight(list(small.generate(PROMPTS, SEEDS)), return_tensors="pt").pixel_values
+    with torch.no_grad():
+        faces = torch.nn.functional.normalize(checker.visual_projection(checker.vision_model(seen)[1]))
+        concept = torch.nn.functional.normalize(faces[1] - faces.mean(0), dim=0)
+        second, most = faces[1] @ concept, (faces @ concept)[[0, 2]].max()
+        assert second - most > 0.005, "a checker rounds to a thousandth"
+        checker.concept_embeds[:] = concept
+        checker.concept_embeds_weights[:] = (second + most) / 2
+        checker.special_care_embeds_weights[:] = 2
+    folder = tmp_path_factory.mktemp("guarded")
+    parts = small.pipeline.components | {"safety_checker": checker, "feature_extractor": sight}
+    StableDiffusionPipeline(**parts).save_pretrained(folder)
+    return folder
 
+
+class TestSafetyChecker:
     def test_a_flagged_picture_is_dropped_for_a_reason_of_its_own(self, guarded, small):
         drawn, free = config(guarded).build(CPU).generate(PROMPTS, SEEDS), small.generate(PROMPTS, SEEDS)
         assert [verdict(each, ImageRules()) == "black" for each in drawn] == [False, True, False]
