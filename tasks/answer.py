@@ -21,7 +21,7 @@ from storage.layout import Store
 from storage.meshes import Asset
 from storage.records import ModelRef
 from tasks.machine import Device, loaded, place, torch_device
-from tasks.trained import recipe_of, reconstructor
+from tasks.trained import recipe_of, reconstructor, understood
 
 FILMS = {"turntable": film.turntable, "walk": film.walking, "relit": film.relit}
 Film = Literal["turntable", "walk", "relit"]
@@ -81,9 +81,9 @@ def newest(category: str, root: str) -> Newest:
         raise MissingModel(
             f"{store.root}: no model of {category!r} was published; train one with `farm3d run {category}`"
         )
-    snapshot = snapshots.read(store.dataset(category, bundle.about["snapshot"]))
-    model = store.model(category, release.run)
-    return Newest(model, CropRecipe.model_validate(snapshot.config), recipe_of(model).training.size)
+    crops, model = store.dataset(category, bundle.about["snapshot"]), store.model(category, release.run)
+    recipe = understood(CropRecipe, snapshots.read(crops).config, layout.snapshot(crops))
+    return Newest(model, recipe, recipe_of(model).training.size)
 
 
 def cropped(photo: np.ndarray, recipe: CropRecipe, where: str, mask: np.ndarray | None = None) -> Cropped:

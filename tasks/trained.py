@@ -1,8 +1,10 @@
 """A finished model, loaded to answer photos."""
 
-from typing import Any
+import json
+from typing import Any, TypeVar
 
 import torch
+from pydantic import BaseModel, ValidationError
 
 from models.category import VIEWS
 from models.recipes import ModelRecipe
@@ -10,16 +12,29 @@ from models.reconstruction import AnimalReconstructor
 from models.training.batch import Crops
 from storage import bundles, layout, samples
 from storage.checkpoints import weights_from
+from storage.errors import CorruptArtifact, words
 from storage.records import DatasetRef, ModelRef
 from tasks.machine import loaded, torch_device
+
+Recipe = TypeVar("Recipe", bound=BaseModel)
 
 
 def recipe_of(model: ModelRef) -> ModelRecipe:
     """What the model was made by.
 
-    Raises MissingArtifact if its training is not finished.
+    Raises MissingArtifact if its training is not finished, CorruptArtifact if another version wrote it.
     """
-    return ModelRecipe.model_validate_json(bundles.read(layout.model(model), "recipe.json"))
+    said = json.loads(bundles.read(layout.model(model), "recipe.json"))
+    return understood(ModelRecipe, said, layout.model(model))
+
+
+def understood(kind: type[Recipe], said: object, where: str) -> Recipe:
+    """A recipe as it was written down. Raises CorruptArtifact if another version wrote it."""
+    try:
+        return kind.model_validate(said)
+    except ValidationError as error:
+        what = f"holds a recipe of another version ({words(error)})"
+        raise CorruptArtifact(where, what, "run its category again, or read it with the code that wrote it") from error
 
 
 def reconstructor(model: ModelRef, where: str) -> AnimalReconstructor:

@@ -1,8 +1,9 @@
 import pytest
 import torch
 
-from storage.errors import MissingArtifact
-from tasks.trained import recipe_of, reconstructor, validation
+from models.recipes import ModelRecipe
+from storage.errors import CorruptArtifact, MissingArtifact
+from tasks.trained import recipe_of, reconstructor, understood, validation
 from tests.tasks.material import tiny_model
 
 
@@ -19,6 +20,12 @@ def test_it_knows_its_recipe(model, vit):
 def test_a_run_without_a_finished_model_says_what_to_do(model):
     with pytest.raises(MissingArtifact, match="run the stage that makes it"):
         recipe_of(model.model_copy(update={"run": "nowhere"}))
+
+
+def test_a_recipe_of_another_version_is_named_with_its_place_and_what_is_strange_in_it(model, vit):
+    said = tiny_model(vit).model_dump(mode="json") | {"wings": 2}
+    with pytest.raises(CorruptArtifact, match=r"data/cow/runs/x: holds a recipe of another version \(wings: .*; run its"):
+        understood(ModelRecipe, said, "data/cow/runs/x")
 
 
 def test_never_more_than_asked_for(crops):
