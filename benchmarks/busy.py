@@ -106,7 +106,7 @@ def _functions(plan: Plan, photos: int) -> None:
         drawn = _plain(generate.fn(plan.raw(index), plan.photo_recipe, plan.device))
         verdicts = _plain(filter.fn(drawn, plan.crop_recipe))
         crops.append(_plain(segment.fn(verdicts, plan.crop_recipe, plan.device)))
-    shard.fn(crops, FEWEST)
+    shard.fn(crops, FEWEST, plan.duplicate_recipe, plan.device)
 
 
 def _plain(answer: Any) -> Any:  # noqa: ANN401 - a reference, or a state that holds one

@@ -59,17 +59,21 @@ def test_an_automation_is_heeded_until_an_operator_pauses_it(monkeypatch, known,
 def test_schedules_and_automations_stay_as_an_operator_sets_them(launcher):
     with launcher.client() as client:
         deployment = client.read_deployment_by_name("refresh/cow")
-        assert [schedule.active for schedule in deployment.schedules] == [False]
-        assert heeded(client) == {"learn cow again": True, "learn horse again": True, "learn sheep again": True}
+        assert_active(client, schedule=False, automation=True)
         client.update_deployment_schedule(deployment.id, deployment.schedules[0].id, active=True)
         client.pause_automation(client.read_automations_by_name("learn cow again")[0].id)
     launcher.up()
     with launcher.client() as client:
         deployment = client.read_deployment_by_name("refresh/cow")
-        assert [schedule.active for schedule in deployment.schedules] == [True]
-        assert heeded(client) == {"learn cow again": False, "learn horse again": True, "learn sheep again": True}
+        assert_active(client, schedule=True, automation=False)
         client.update_deployment_schedule(deployment.id, deployment.schedules[0].id, active=False)
         client.resume_automation(client.read_automations_by_name("learn cow again")[0].id)
+
+
+def assert_active(client, schedule, automation):
+    """Whether the schedule and the automation of cows are active; those of the others are as they came."""
+    assert [each.active for each in client.read_deployment_by_name("refresh/cow").schedules] == [schedule]
+    assert heeded(client) == {"learn cow again": automation, "learn horse again": True, "learn sheep again": True}
 
 
 def heeded(client):

@@ -1,5 +1,6 @@
-"""Processes that die, at every single step of a write if need be."""
+"""Processes that die, at every single step of a write if need be, and disks that fill up."""
 
+import errno
 import os
 import signal
 from collections.abc import Callable
@@ -51,3 +52,17 @@ def killed_at(step: int, work: Callable[[], object]) -> bool:
     code = ended(forked(dying))
     assert code in (0, -signal.SIGKILL)
     return code != 0
+
+
+def full_after(writes: int, monkeypatch) -> None:
+    """From now on the disk takes so many writes and no more."""
+    write, left = os.write, writes
+
+    def full(file: int, data: bytes) -> int:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(file, data)
+
+    monkeypatch.setattr(os, "write", full)

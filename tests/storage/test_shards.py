@@ -1,4 +1,3 @@
-import errno
 import logging
 import os
 from dataclasses import replace
@@ -11,7 +10,7 @@ from storage.errors import CorruptArtifact, MissingArtifact, StorageFull
 from storage.layout import Store
 from storage.members import Sample, encoded, packed
 from storage.records import ShardManifest, digest
-from tests.storage.deaths import ended, forked, killed_at
+from tests.storage.deaths import ended, forked, full_after, killed_at
 from tests.storage.material import RECIPE, contents, flip, row, sample, samples
 
 
@@ -64,15 +63,7 @@ def test_a_writer_killed_anywhere_leaves_nothing_or_a_whole_shard_and_the_redo_m
 
 @pytest.mark.parametrize("touches", range(3))
 def test_a_full_disk_leaves_nothing(shard, monkeypatch, touches) -> None:
-    write, left = os.write, [touches]
-
-    def full(file: int, data: bytes) -> int:
-        left[0] -= 1
-        if left[0] < 0:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return write(file, data)
-
-    monkeypatch.setattr(os, "write", full)
+    full_after(touches, monkeypatch)
     name = ("00000.tar", "00000.parquet", "00000.json")[touches]
     with pytest.raises(StorageFull, match=f"{name}: there is no room for [0-9]+ bytes; free some space"):
         shards.write(shard, samples(), RECIPE)

@@ -1,4 +1,3 @@
-import errno
 import os
 from pathlib import Path
 
@@ -8,7 +7,7 @@ from storage import files, layout, shards, snapshots
 from storage.errors import CorruptArtifact, MissingArtifact, StorageFull
 from storage.layout import Store
 from storage.records import NEAR, Duplicates, ShardRef, digest
-from tests.storage.deaths import ended, forked, killed_at
+from tests.storage.deaths import ended, forked, full_after, killed_at
 from tests.storage.material import RECIPE, samples
 
 OTHER = {"generator": "drawn", "size": 32}
@@ -64,15 +63,7 @@ def test_a_clock_that_goes_backwards_between_two_commits_changes_nothing(folder)
 def test_a_full_disk_leaves_the_snapshots_that_were_there(folder, monkeypatch, touches) -> None:
     first = snapshots.commit([shard(folder, 0)])
     more = shard(folder, 1)
-    write, left = os.write, [touches]
-
-    def full(file: int, data: bytes) -> int:
-        left[0] -= 1
-        if left[0] < 0:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return write(file, data)
-
-    monkeypatch.setattr(os, "write", full)
+    full_after(touches, monkeypatch)
     with pytest.raises(StorageFull, match="there is no room for"):
         snapshots.commit([more])
     monkeypatch.undo()
