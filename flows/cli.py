@@ -78,7 +78,12 @@ def run(category: Category, scale: Scale = "laptop", root: Root = "data", port: 
 
 @app.command()
 def reconstruct(
-    photo: Photos, output: Output, category: Whose = "cow", root: Root = "data", texture: Annotated[int, Texels] = 512
+    photo: Photos,
+    output: Output,
+    category: Whose = "cow",
+    root: Root = "data",
+    texture: Annotated[int, Texels] = 512,
+    refine: Annotated[bool, typer.Option(help="fit pose and camera to the animal's mask")] = True,
 ) -> None:
     """A photo to a rigged, textured, animated animal: OUTPUT.glb, or OUTPUT.obj with its texture.
 
@@ -88,9 +93,9 @@ def reconstruct(
     from storage.meshes import obj
 
     if photo.is_dir():
-        return _all_of(photo, output, category, root)
+        return _all_of(photo, output, category, root, refine)
     _check(output, ".glb", ".obj")
-    found = _answered(photo, category, root).asset(texture)
+    found = _answered(photo, category, root, refine).asset(texture)
     written = {output.name: glb(found)} if output.suffix == ".glb" else obj(replace(found, name=output.stem))
     for name, data in written.items():
         files.put(str(output.with_name(name)), data)
@@ -98,7 +103,7 @@ def reconstruct(
     return None
 
 
-def _all_of(folder: Path, output: Path, category: str, root: str) -> None:
+def _all_of(folder: Path, output: Path, category: str, root: str, refine: bool) -> None:
     from rich.progress import track
 
     from tasks.photos import pictures
@@ -106,7 +111,7 @@ def _all_of(folder: Path, output: Path, category: str, root: str) -> None:
 
     if output.suffix or output.is_file():
         raise ValueError(f"{output}: {folder} is a folder; give the name of a folder to write to")
-    answers = reconstruct_folder(folder, output, category, root)
+    answers = reconstruct_folder(folder, output, category, root, refine=refine)
     told = list(track(answers, "reconstructing", total=len(pictures(folder)), console=console))
     skipped = [(name, reason) for name, reason in told if reason]
     for name, reason in skipped:
@@ -182,13 +187,13 @@ def _film(kind: "Film", photo: Path, output: Path, category: str, root: str, siz
     console.print(f"{output}  {len(data) / 1024:.0f} KB")
 
 
-def _answered(photo: Path, category: str, root: str) -> "Answer":
+def _answered(photo: Path, category: str, root: str, refine: bool = True) -> "Answer":
     from tasks.answer import answer
     from tasks.photos import opened
 
     pixels, mask = opened(photo)
     with console.status("loading the model, looking at the photo"):
-        return answer(pixels, category, root, mask=mask)
+        return answer(pixels, category, root, mask=mask, refine=refine)
 
 
 def _check(output: Path, *suffixes: str) -> None:

@@ -15,6 +15,8 @@ class Truth:
     """Unit vector from the animal to the camera, object frame."""
     keypoints: Float[Tensor, "batch keypoints 3"]
     """Where they fall in the crop, those that are hidden too, and `Camera.recession`: halves of the crop's width."""
+    surface: Float[Tensor, "batch points 3"]
+    """Points on the animal, in the space of the keypoints and about their mean."""
     opposite: Int[Tensor, " keypoints"]
     """The keypoint on the other side of the mirror plane."""
 
@@ -22,10 +24,11 @@ class Truth:
         """Of these crops, some of them mirrored left to right; the mirror plane of an animal is x = 0."""
         signs = torch.where(flipped, -1.0, 1.0)[:, None]
         towards = torch.cat((self.towards[rows, :1] * signs, self.towards[rows, 1:]), 1)
-        plain = self.keypoints[rows]
-        mirrored = plain[:, self.opposite] * plain.new_tensor((-1.0, 1.0, 1.0))
-        return Truth(towards, torch.where(flipped[:, None, None], mirrored, plain), self.opposite)
+        mirror = signs[:, :, None] * signs.new_tensor((1.0, 0.0, 0.0)) + signs.new_tensor((0.0, 1.0, 1.0))
+        keypoints = torch.where(flipped[:, None, None], self.keypoints[rows][:, self.opposite], self.keypoints[rows])
+        return Truth(towards, keypoints * mirror, self.surface[rows] * mirror, self.opposite)
 
     def to(self, device: torch.device) -> "Truth":
         """The same on another device."""
-        return Truth(self.towards.to(device), self.keypoints.to(device), self.opposite.to(device))
+        parts = (self.towards, self.keypoints, self.surface, self.opposite)
+        return Truth(*(each.to(device) for each in parts))

@@ -55,15 +55,22 @@ class Newest:
 
 
 def answer(
-    photo: np.ndarray, category: str, root: str, device: Device = "auto", mask: np.ndarray | None = None
+    photo: np.ndarray,
+    category: str,
+    root: str,
+    device: Device = "auto",
+    mask: np.ndarray | None = None,
+    refine: bool = True,
 ) -> Answer:
     """The animal in a photo (height, width, 3), under the mask if there is one, by the model that was published last.
+
+    It is fitted to its mask, or left as predicted.
 
     Raises MissingModel if none was published, NothingKept if there is no such animal in the photo.
     """
     last = newest(category, root)
     with place(device) as where:
-        ours = reconstructor(last.model, where)
+        ours = reconstructor(last.model, where, refine)
         samples: Any = [cropped(photo, last.recipe, where, mask)]
         batch = Crops(samples, last.size, torch_device(where)).batch(torch.tensor([0]))
         return Answer(category, ours, ours.predict(batch))

@@ -1,7 +1,8 @@
 """Numbers: trained animals beside trivial answers, on animals whose every truth is known and on generated photos."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,15 +14,19 @@ from models.metrics import evaluate as measured
 from models.metrics.baselines import baselines
 from models.metrics.examples import Example, split
 from models.metrics.held_out import HeldOutConfig, held_out, training_shapes
-from storage import bundles, layout
+from models.recipes import CropRecipe
+from models.refinement import Refined
+from storage import bundles, layout, snapshots
 from storage.records import DatasetRef, ModelRef, digest
 from tasks import artifacts
-from tasks.machine import Device, place
-from tasks.trained import reconstructor, validation
+from tasks.machine import Device, loaded, place
+from tasks.trained import reconstructor, understood, validation
 
 SHAPES = 24
 """Barnyard animals that the baselines average."""
 ANIMALS, PHOTOS = "barnyard animals", "generated photos"
+REFINED = "refined"
+"""Fitted to the mask that the data set's segmenter finds in each photo."""
 
 
 @task(task_run_name="evaluate-{models[0].category}-{models[0].run}", cache_policy=NO_CACHE)
@@ -57,17 +62,29 @@ def read(model: ModelRef) -> dict[str, list[dict[str, Any]]]:
 def _tables(
     models: Sequence[ModelRef], crops: DatasetRef, truth: HeldOutConfig, config: EvaluationConfig, where: str
 ) -> dict[str, list[dict[str, Any]]]:
-    category = models[0].category
+    category, first = models[0].category, models[0].run
     trained = {model.run: reconstructor(model, where) for model in models}
-    renderer = trained[models[0].run].renderer
+    renderer = trained[first].renderer
     methods: dict[str, Reconstructor] = {**trained, **baselines(training_shapes(category, SHAPES), renderer)}
     photos = validation(crops, truth.size, truth.scenes)
     numbers = torch.arange(len(photos))
-    examples: Mapping[str, Sequence[Example]] = {
-        ANIMALS: held_out(category, truth),
-        PHOTOS: split(photos.batch(numbers), [f"photo-{number}" for number in numbers.tolist()]),
+    generated = split(photos.batch(numbers), [f"photo-{number}" for number in numbers.tolist()])
+    # Of a generated photo nothing is known but the mask itself, which it would be fitted to.
+    fitted = {f"{first} {REFINED}": Refined(trained[first].animal, renderer)}
+    animals = [_segmented(each, crops, where) for each in held_out(category, truth)]
+    return {
+        ANIMALS: measured({**methods, **fitted}, animals, config).table(),
+        PHOTOS: measured(methods, generated, config).table(),
     }
-    return {name: measured(methods, some, config).table() for name, some in examples.items()}
+
+
+def _segmented(example: Example, crops: DatasetRef, where: str) -> Example:
+    """With the mask that the data set's segmenter finds; an empty one where it finds none."""
+    recipe = understood(CropRecipe, snapshots.read(crops).config, layout.snapshot(crops))
+    image = (example.crop.image * 255).round().byte().numpy()
+    (instances,) = loaded(recipe.segmenter, where).segment(image, recipe.segment_as)
+    mask = torch.from_numpy(instances[0].mask)[None] if instances else torch.zeros_like(example.crop.mask)
+    return replace(example, found=mask.float())
 
 
 def _file(name: str) -> str:

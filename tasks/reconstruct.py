@@ -59,17 +59,20 @@ class Photo:
 
 
 def reconstruct_folder(
-    folder: Path, output: Path, category: str, root: str, device: Device = "auto"
+    folder: Path, output: Path, category: str, root: str, device: Device = "auto", refine: bool = True
 ) -> Iterator[tuple[str, str | None]]:
     """Write every photo's animal; yields file names with None, or with the reason why one was skipped.
+
+    Animals are fitted to their masks, or left as predicted.
 
     Raises ValueError if there is no picture, MissingModel if no model was published.
     """
     last, photos = newest(category, root), pictures(folder)
     with place(device) as where:
-        ours = reconstructor(last.model, where)
+        ours = reconstructor(last.model, where, refine)
         bundle = bundles.committed(layout.model(last.model))
-        about = {"model": last.model.run, "weights": bundle.files["animal.safetensors"].sha256 if bundle else ""}
+        weights = bundle.files["animal.safetensors"].sha256 if bundle else ""
+        about: dict[str, object] = {"model": last.model.run, "weights": weights, "refined": refine}
         for start in range(0, len(photos), TOGETHER):
             found: list[Photo] = []
             for path in photos[start : start + TOGETHER]:
@@ -88,7 +91,7 @@ def _photo(path: Path, last: Newest, where: str) -> Photo:
 
 
 def _write(
-    photos: Sequence[Photo], ours: AnimalReconstructor, size: int, output: Path, where: str, about: dict[str, str]
+    photos: Sequence[Photo], ours: AnimalReconstructor, size: int, output: Path, where: str, about: dict[str, object]
 ) -> None:
     samples: Any = [each.crop for each in photos]
     batch = Crops(samples, size, torch_device(where)).batch(torch.arange(len(samples)))
@@ -102,7 +105,7 @@ def _write(
 
 
 def _files(
-    photo: Photo, ours: AnimalReconstructor, one: Prediction, seen: np.ndarray, about: dict[str, str]
+    photo: Photo, ours: AnimalReconstructor, one: Prediction, seen: np.ndarray, about: dict[str, object]
 ) -> dict[str, bytes]:
     height, width = photo.pixels.shape[:2]
     frame = Frame(width, height, photo.crop.box)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from models.category import VIEWS
 from models.recipes import ModelRecipe
 from models.reconstruction import AnimalReconstructor
+from models.refinement import Refined
 from models.training.batch import Crops
 from storage import bundles, layout, samples
 from storage.checkpoints import weights_from
@@ -37,12 +38,13 @@ def understood(kind: type[Recipe], said: object, where: str) -> Recipe:
         raise CorruptArtifact(where, what, "run its category again, or read it with the code that wrote it") from error
 
 
-def reconstructor(model: ModelRef, where: str) -> AnimalReconstructor:
-    """The model at a place, with the renderer it was trained with."""
+def reconstructor(model: ModelRef, where: str, refine: bool = False) -> AnimalReconstructor:
+    """The model at a place, with the renderer it was trained with; it may fit its answers to their masks."""
     recipe, device = recipe_of(model), torch_device(where)
     animal = recipe.animal.build(recipe.category, loaded(recipe.features, where))
     animal.load_state_dict(weights_from(bundles.read(layout.model(model), "animal.safetensors")))
-    return AnimalReconstructor(animal.to(device).eval(), recipe.renderer.build(device))
+    kind = Refined if refine else AnimalReconstructor
+    return kind(animal.to(device).eval(), recipe.renderer.build(device))
 
 
 def validation(crops: DatasetRef, size: int, most: int) -> Crops:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import trimesh
 from jaxtyping import Float, UInt8
 from numpy import ndarray
+from trimesh.sample import sample_surface
 
 from models.barnyard.rig import PARTS
 from models.barnyard.scene import HELD_OUT, Scene, sample_scenes
@@ -18,6 +20,8 @@ from models.category import VIEWS
 log = logging.getLogger(__name__)
 CHUNK = 240
 """Pictures of one species in one file; a multiple of `scene.SHARE`, so that no body is modelled twice."""
+POINTS = 384
+"""Of each surface."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,8 @@ class Pictures:
     """Of the camera, radians."""
     keypoints: Float[ndarray, "count keypoints 3"]
     """Where `rig.KEYPOINTS` fall, hidden ones too, and `Camera.recession`: halves of the photo's width."""
+    surface: Float[ndarray, "count points 3"]
+    """Points on the animal, alike, about the mean of the keypoints."""
     caption: ndarray
     category: ndarray
     """Index into `SPECIES`."""
@@ -82,16 +88,24 @@ def _render(category: str, seeds: range, size: int) -> dict[str, ndarray]:
         "part": np.stack([scene.part.astype(np.uint8) for scene in scenes]),
         "azimuth": np.array([float(scene.camera.azimuth[0]) for scene in scenes], np.float32),
         "elevation": np.array([float(scene.camera.elevation[0]) for scene in scenes], np.float32),
-        "keypoints": np.stack([_keypoints(scene) for scene in scenes]).astype(np.float32),
+        "keypoints": np.stack([_placed(scene, scene.keypoints_world) for scene in scenes]),
+        "surface": np.stack([_placed(scene, _surface(scene)) for scene in scenes]),
         "caption": np.array([scene.caption for scene in scenes]),
         "category": np.full(len(scenes), [str(name) for name in SPECIES].index(category)),
         "view": np.array([VIEWS.index(scene.view) for scene in scenes]),
     }
 
 
-def _keypoints(scene: Scene) -> Float[ndarray, "keypoints 3"]:
-    recession = scene.camera.recession(torch.from_numpy(scene.keypoints_world)[None])[0].numpy()
-    return np.column_stack((scene.keypoints_ndc, recession))
+def _surface(scene: Scene) -> Float[ndarray, "points 3"]:
+    mesh = trimesh.Trimesh(scene.mesh.vertices[0].numpy(), scene.mesh.faces.numpy(), process=False)
+    return np.asarray(sample_surface(mesh, POINTS, seed=scene.seed)[0], np.float32)
+
+
+def _placed(scene: Scene, points: Float[ndarray, "points 3"]) -> Float[ndarray, "points 3"]:
+    """Where they fall in the picture, and how far behind the keypoints' mean."""
+    there, about = (torch.from_numpy(each)[None].float() for each in (points, scene.keypoints_world))
+    recession = scene.camera.recession(there, about)
+    return torch.cat((scene.camera.project(there), recession[..., None]), -1)[0].numpy()
 
 
 def _write(path: Path, arrays: dict[str, ndarray]) -> None:

@@ -39,10 +39,17 @@ class Camera:
         clip = self.to_clip(points_world)
         return clip[..., :2] / clip[..., 3:]
 
-    def recession(self, points_world: Float[Tensor, "batch points 3"]) -> Float[Tensor, "batch points"]:
-        """How far points lie beyond their mean, in halves of the image's width there: the unit of `project`."""
-        distance = -self.to_camera(points_world)[..., 2]
-        middle = distance.mean(-1, keepdim=True)
+    def recession(
+        self, points_world: Float[Tensor, "batch points 3"], about: Float[Tensor, "batch others 3"] | None = None
+    ) -> Float[Tensor, "batch points"]:
+        """How far points lie beyond the mean of `about`, or their own, in halves of the image's width there.
+
+        That is the unit of `project`.
+        """
+        distance, others = (
+            -self.to_camera(each)[..., 2] for each in (points_world, points_world if about is None else about)
+        )
+        middle = others.mean(-1, keepdim=True)
         return (distance - middle) / (middle * tan(self.fov / 2))
 
     @property

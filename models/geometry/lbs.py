@@ -1,5 +1,7 @@
 """Linear blend skinning with bones that carry each other (facts 2.9)."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -16,11 +18,12 @@ def skin_weights(
     temperature: float = TEMPERATURE,
 ) -> Float[Tensor, "batch vertices bones"]:
     """Share of each bone in each vertex: softmax of minus the distance to the bone over the temperature."""
-    start, along = ends[:, None, :, 0], ends[:, None, :, 1] - ends[:, None, :, 0]
-    reached = vertices.detach()[:, :, None] - start
-    share = (reached * along).sum(-1) / (along.square().sum(-1) + 1e-9)
-    nearest = share.clamp(0, 1)[..., None] * along
-    distance = ((reached - nearest).square().sum(-1) + 1e-6).sqrt()
+    # Axis by axis: sums over a last dimension of three are slow.
+    start, along = ends[:, None, :, 0].unbind(-1), (ends[:, None, :, 1] - ends[:, None, :, 0]).unbind(-1)
+    reached = [x[..., None] - x0 for x, x0 in zip(vertices.detach().unbind(-1), start, strict=True)]
+    share = (_dot(reached, along) / (_dot(along, along) + 1e-9)).clamp(0, 1)
+    off = [r - share * a for r, a in zip(reached, along, strict=True)]
+    distance = (_dot(off, off) + 1e-6).sqrt()
     return (-distance / temperature).softmax(-1)
 
 
@@ -73,6 +76,10 @@ def blend(
 def posed_ends(rig: Rig, motions: Float[Tensor, "batch bones 4 4"]) -> Float[Tensor, "batch bones 2 3"]:
     """Inner and outer joints after the motion."""
     return (motions[:, :, None, :3, :3] @ rig.ends[..., None])[..., 0] + motions[:, :, None, :3, 3]
+
+
+def _dot(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
 def _transform(rotation: Tensor, origin: Tensor) -> Tensor:

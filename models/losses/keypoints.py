@@ -22,9 +22,16 @@ def keypoints(
     """
     if batch.truth is None:
         raise ValueError("batch.truth is None; only procedural animals know their keypoints")
-    near = -(markers[:, None] - prior).square().sum(-1) / (2 * REACH**2)
-    carried = near.softmax(-1) @ posed.vertices
+    found = carried(markers, prior, posed)
     across, along = batch.truth.keypoints.split((2, 1), -1)
-    miss = (camera.project(carried) - across).square().sum(-1)
+    miss = (camera.project(found) - across).square().sum(-1)
     # The root has no slope at zero; 1e-6 forgives misses of a thousandth.
-    return (miss + 1e-6).sqrt().mean() + DEPTH * (camera.recession(carried) - along[..., 0]).abs().mean()
+    return (miss + 1e-6).sqrt().mean() + DEPTH * (camera.recession(found) - along[..., 0]).abs().mean()
+
+
+def carried(
+    markers: Float[Tensor, "keypoints 3"], prior: Float[Tensor, "vertices 3"], posed: Mesh
+) -> Float[Tensor, "batch keypoints 3"]:
+    """Where the pose takes the markers: with the vertices around them."""
+    near = -(markers[:, None] - prior).square().sum(-1) / (2 * REACH**2)
+    return near.softmax(-1) @ posed.vertices

@@ -6,8 +6,10 @@ authors' scaling rewards a viewpoint for overlapping little: measured on barnyar
 choose among viewpoints worse than chance (25 % and 43 % in the right half, silhouettes 82 %).
 """
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
+from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
@@ -30,6 +32,12 @@ def uncovered(rendering: Rendering, batch: Batch) -> Float[Tensor, " batch"]:
     if batch.inside is None:
         raise ValueError("batch.inside is None; the loss `uncovered` needs the distance inside the mask")
     return _mean((1 - rendering.mask) * batch.inside)
+
+
+def inside(mask: Bool[Tensor, "size size"]) -> Float[Tensor, "size size"]:
+    """Distance in pixels to the nearest pixel off the animal, over the picture's size; half precision."""
+    distance = np.asarray(distance_transform_edt(np.pad(mask.cpu().numpy(), 1)))
+    return torch.from_numpy(distance[1:-1, 1:-1] / len(mask)).half()
 
 
 def rgb(rendering: Rendering, batch: Batch) -> Float[Tensor, " batch"]:

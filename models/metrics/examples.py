@@ -47,14 +47,17 @@ class Example:
     seen: Bool[Tensor, " keypoints"] | None = None
     turned: tuple[Turned, ...] = ()
     relit: tuple[Relit, ...] = ()
+    found: Float[Tensor, "1 size size"] | None = None
+    """The mask that a method is shown: a segmenter's, where the crop has the true one."""
 
 
 def joined(examples: Sequence[Example]) -> Batch:
-    """The crops of several examples as one batch, without features."""
+    """The crops of several examples as one batch, without features, under the masks that a method is shown."""
     crops = [example.crop for example in examples]
-    image, mask, valid, view, index = (
-        torch.cat([getattr(crop, name) for crop in crops]) for name in ("image", "mask", "valid", "view", "index")
+    image, valid, view, index = (
+        torch.cat([getattr(crop, name) for crop in crops]) for name in ("image", "valid", "view", "index")
     )
+    mask = torch.cat([each.crop.mask if each.found is None else each.found for each in examples])
     return Batch(image=image, mask=mask, valid=valid, features=None, view=view, index=index)
 
 

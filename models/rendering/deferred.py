@@ -58,6 +58,14 @@ def render(  # noqa: PLR0913  one argument for each thing a picture depends on
     )
 
 
+def silhouette(renderer: Renderer, mesh: Mesh, camera: Camera, size: int) -> Float[Tensor, "batch size size"]:
+    """The mask of `render` alone."""
+    clip = camera.to_clip(mesh.vertices)
+    fragments = renderer.rasterize(clip, mesh.faces, size)
+    covered = (fragments.face >= 0).to(clip)[..., None]
+    return renderer.antialias(covered, fragments, clip, mesh.faces)[..., 0]
+
+
 def visible_faces(face: Int[Tensor, "batch size size"], faces: int) -> Bool[Tensor, "batch {faces}"]:
     """Faces with at least one pixel."""
     seen = torch.zeros(len(face), faces + 1, dtype=torch.bool, device=face.device)

@@ -7,10 +7,10 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import torch
 from jaxtyping import Bool, Int
-from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from models.losses.reconstruction import inside
 from models.prediction import Batch
 from models.truth import Truth
 
@@ -63,7 +63,7 @@ class Crops:
         self._image = torch.stack([_resize(crop.image, size) for crop in crops])
         self._mask = torch.stack([_resize(crop.mask[..., None], size)[..., 0] > 127 for crop in crops])
         self._valid = torch.stack([_resize(crop.valid[..., None], size)[..., 0] > 252 for crop in crops])
-        self._inside = torch.stack([_inside(mask) for mask in self._mask])
+        self._inside = torch.stack([inside(mask) for mask in self._mask])
         self._view = torch.tensor([crop.view for crop in crops])
         self._features = _features(crops)
         self._seen = None if seen is None else torch.stack([_resize(each, size) for each in seen])
@@ -120,12 +120,6 @@ def _resize(pixels: np.ndarray, size: int) -> Tensor:
     if image.shape[-2:] != (size, size):
         image = interpolate(image, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
     return image[0].permute(1, 2, 0).round().clamp(0, 255).byte()
-
-
-def _inside(mask: Tensor) -> Tensor:
-    """Distance in pixels to the nearest pixel off the animal, over the picture's size."""
-    distance = np.asarray(distance_transform_edt(np.pad(mask.numpy(), 1)))
-    return torch.from_numpy(distance[1:-1, 1:-1] / len(mask)).half()
 
 
 def _features(crops: Sequence[Sample]) -> Tensor | None:

@@ -68,23 +68,27 @@ def train_quadruped(
     ]
     shown = augmented(crops, training.augmentation, training.seed)
     windows = torch.tensor([crop.box[:3] for crop in crops]) / pictures.image.shape[1]
-    keypoints = torch.from_numpy(pictures.keypoints[:count])
-    azimuth, elevation = (torch.from_numpy(each[:count]) for each in (pictures.azimuth, pictures.elevation))
+    azimuth, elevation, keypoints, surface = (
+        torch.from_numpy(each[:count])
+        for each in (pictures.azimuth, pictures.elevation, pictures.keypoints, pictures.surface)
+    )
     truth = Truth(
         look_at(azimuth, elevation).T_camera_world[:, 2, :3],
         shown.moved(within(keypoints, windows)),
+        shown.moved(within(surface, windows)),
         torch.tensor(OPPOSITE_KEYPOINT),
     )
     samples, pca = described(shown.samples, vit, animal.encoder.image, animal.prior.channels)
     torch.manual_seed(training.seed)
     taught = animal.build(QUADRUPED, vit)
     learner = Marked(taught)
+    renderer = ReferenceConfig().build(CPU)
     set_ = Crops(samples, training.size, CPU, shown.seen, truth)
 
     def drilled(step: int, *_: object) -> None:
         # A report comes before the checkpoint of its step, so a run that goes on from that one has had its drill.
         if step == config.drill.after:
-            drill(learner, set_, config.drill, training.seed)
+            drill(learner, set_, renderer, config.drill, training.seed)
 
     method = config.method.build(QUADRUPED)
     known = (
@@ -96,7 +100,7 @@ def train_quadruped(
         replace(method, terms=(*method.terms, *known)),
         training,
         set_,
-        ReferenceConfig().build(CPU),
+        renderer,
         checkpoints,
         drilled,
     )

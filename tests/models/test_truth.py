@@ -6,6 +6,7 @@ from models.truth import Truth
 TRUTH = Truth(
     torch.tensor([[0.6, 0.0, 0.8], [0.0, 0.6, -0.8]]),
     torch.tensor([[[0.1, 0.2, 0.3], [0.5, -0.3, -0.3]], [[0.0, 0.4, 0.1], [-0.2, 0.9, -0.1]]]),
+    torch.tensor([[[0.7, 0.1, 0.2]], [[-0.3, 0.4, -0.6]]]),
     torch.tensor([1, 0]),
 )
 BOTH = torch.tensor([0, 1])
@@ -22,10 +23,16 @@ def test_left_and_right_keypoints_change_places_in_the_mirror():
     assert torch.equal(found.keypoints[1], TRUTH.keypoints[1])
 
 
+def test_a_mirrored_surface_stays_as_high_and_as_deep():
+    found = TRUTH.rows(BOTH, torch.tensor([True, False]))
+    assert torch.equal(found.surface, torch.tensor([[[-0.7, 0.1, 0.2]], [[-0.3, 0.4, -0.6]]]))
+
+
 def test_mirroring_twice_changes_nothing():
     always = torch.tensor([True, True])
     twice = TRUTH.rows(BOTH, always).rows(BOTH, always)
     assert torch.equal(twice.towards, TRUTH.towards) and torch.equal(twice.keypoints, TRUTH.keypoints)
+    assert torch.equal(twice.surface, TRUTH.surface)
 
 
 def test_opposite_keypoints_are_pairs_and_the_middle_is_its_own():

@@ -1,5 +1,9 @@
 import pytest
+import torch
 
+from models.metrics.examples import joined
+from models.metrics.held_out import held_out
+from models.metrics.silhouette import iou
 from tasks import evaluate as module
 from tasks.evaluate import ANIMALS, PHOTOS, evaluate, read
 from tests.tasks.material import CONFIG, TRUTH
@@ -10,6 +14,23 @@ def test_the_model_stands_first_and_beside_trivial_answers(measured):
     assert list(tables) == [ANIMALS, PHOTOS]
     methods = list(dict.fromkeys(row["method"] for row in tables[ANIMALS]))
     assert methods[:4] == ["tiny", "unit sphere", "mean ellipsoid", "mean mesh"]
+
+
+def test_refinement_is_measured_only_where_masks_are_true(measured):
+    tables = read(measured)
+    refined, plain = (
+        {row["metric"]: row["mean"] for row in tables[ANIMALS] if row["method"] == name}
+        for name in ("tiny refined", "tiny")
+    )
+    assert refined["mask IoU"] != plain["mask IoU"] and refined.keys() == plain.keys()
+    assert not any(row["method"] == "tiny refined" for row in tables[PHOTOS])
+
+
+def test_refinement_sees_the_segmenters_mask_and_is_judged_by_the_true_one(crops):
+    (example,) = held_out("cow", TRUTH.model_copy(update={"scenes": 1, "photo": 128, "size": 96}))
+    shown = module._segmented(example, crops, "cpu")
+    assert 0.8 < iou(shown.found[0].numpy() > 0.5, example.crop.mask[0].numpy() > 0.5) < 1
+    assert torch.equal(joined([shown]).mask, shown.found) and torch.equal(shown.crop.mask, example.crop.mask)
 
 
 def test_every_number_has_its_protocol(measured):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from models.metrics.silhouette import iou
 from storage.meshes import read_mesh
 from tasks import answer
 from tasks.reconstruct import reconstruct_folder
@@ -63,3 +64,17 @@ def test_vertices_keep_their_order_from_photo_to_photo(told):
     _, output = told
     meshes = [read_mesh((output / f"cow{seed}.obj").read_bytes(), "obj") for seed in (1, 2)]
     assert np.array_equal(meshes[0][1], meshes[1][1]) and not np.array_equal(meshes[0][0], meshes[1][0])
+
+
+def test_refined_silhouettes_lie_nearer_to_the_animals(told, tmp_path, release, monkeypatch):
+    _, output = told
+    monkeypatch.setattr(answer, "loaded", lambda config, where: Red())
+    photo = np.pad(Drawn().draw(1, blank=False), ((0, 0), (10, 6), (0, 0)))
+    Image.fromarray(photo).save(tmp_path / "cow1.png")
+    assert dict(reconstruct_folder(tmp_path, tmp_path / "plain", "cow", release.root, "cpu", False)) == {"cow1": None}
+    drawn = [np.asarray(Image.open(folder / "cow1_mask.png")) > 127 for folder in (tmp_path / "plain", output)]
+    (found,) = Red().segment(photo[None], ("cow",))[0]
+    plain, refined = (iou(each, found.mask) for each in drawn)
+    assert 1 - refined < 0.8 * (1 - plain)
+    said = [json.loads((folder / "cow1.json").read_text())["refined"] for folder in (tmp_path / "plain", output)]
+    assert said == [False, True]

@@ -22,6 +22,32 @@ def test_what_was_rendered_is_loaded(folder):
         assert 0.05 < (pictures.part[index] > 0).mean() < 0.8
 
 
+def test_points_of_the_surface_fall_on_the_animal_and_are_as_deep_as_wide(folder):
+    pictures = load_pictures(folder, 2)
+    side = pictures.part.shape[1]
+    for points, part in zip(pictures.surface, pictures.part, strict=True):
+        column, row = ((points[:, axis] + 1) / 2 * side for axis in (0, 1))
+        covered = np.pad(part > 0, 1)
+        # A point may lie on the pixel beside the last whose centre is covered.
+        near = np.any(
+            [
+                covered[1 + down : side + 1 + down, 1 + right : side + 1 + right]
+                for down in (-1, 0, 1)
+                for right in (-1, 0, 1)
+            ],
+            0,
+        )
+        assert near[row.astype(int), column.astype(int)].mean() > 0.99
+    # Over many turns a picture's width and its depth are alike.
+    assert 0.4 < np.ptp(pictures.surface[..., 2]) / np.ptp(pictures.surface[..., 0]) < 2.5
+
+
+def test_surface_and_keypoints_are_in_one_space(folder):
+    pictures = load_pictures(folder, 2)
+    apart = np.linalg.norm(pictures.keypoints[:, :, None] - pictures.surface[:, None], axis=-1).min(2)
+    assert np.median(apart) < 0.06
+
+
 def test_finished_chunks_are_kept_and_workers_share_the_rest(folder, tmp_path):
     before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     render_pictures(folder, 2, 32)

@@ -121,3 +121,11 @@ def test_recession_is_depth_in_the_unit_of_the_picture():
     # Twice as far away and twice as large looks the same, and is as deep.
     far = look_at(torch.tensor([0.7]), torch.tensor([0.2]), distance=20.0)
     assert torch.allclose(far.recession(2 * turned), camera.recession(turned), atol=1e-5)
+
+
+def test_recession_is_the_same_whatever_lies_beside_the_point_it_is_about():
+    camera = look_at(torch.tensor([0.7]), torch.tensor([0.2]))
+    points = torch.randn(1, 5, 3, generator=torch.Generator().manual_seed(0))
+    about = points[:, :2]
+    assert torch.equal(camera.recession(points, about)[:, 2:], camera.recession(points[:, 2:], about))
+    assert torch.equal(camera.recession(points, points), camera.recession(points))

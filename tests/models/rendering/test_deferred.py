@@ -6,7 +6,7 @@ from models.geometry.camera import Camera, look_at
 from models.geometry.mesh import Mesh
 from models.prediction import Light
 from models.rendering import Reference
-from models.rendering.deferred import render, visible_faces
+from models.rendering.deferred import render, silhouette, visible_faces
 
 SIZE = 48
 
@@ -135,3 +135,13 @@ def test_about_half_the_faces_of_a_ball_are_visible(mesh, views):
 def test_visible_faces_are_those_in_the_picture():
     face = torch.tensor([[[-1, 2], [2, 0]], [[-1, -1], [-1, -1]]])
     assert visible_faces(face, 4).tolist() == [[True, False, True, False], [False] * 4]
+
+
+def test_a_silhouette_is_the_mask_of_the_picture_with_its_gradient(mesh, views):
+    whole, alone = (Mesh(mesh.vertices.clone().requires_grad_(), mesh.faces) for _ in "ab")
+    weights = torch.rand(len(mesh), SIZE, SIZE, generator=torch.Generator().manual_seed(0))
+    mask, covered = picture(whole, views).mask, silhouette(Reference(), alone, views, SIZE)
+    assert torch.equal(mask, covered)
+    for pixels in (mask, covered):
+        (weights * pixels).sum().backward()
+    assert torch.allclose(whole.vertices.grad, alone.vertices.grad, atol=1e-6)

@@ -3,6 +3,7 @@ from copy import deepcopy
 import pytest
 import torch
 
+from models.rendering import ReferenceConfig
 from models.training.batch import Crops
 from models.training.drill import DrillConfig, drill
 from models.training.markers import Marked
@@ -11,6 +12,7 @@ from tests.models.training.test_batch import crop
 from tests.models.training.test_quadruped import QUADRUPED, TINY, tiny_vit
 
 CONFIG = DrillConfig(steps=40, batch=4, rate=5e-3)
+RENDERER = ReferenceConfig().build("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -25,13 +27,14 @@ def crops():
     """Four crops whose animals stand still, seen from four sides."""
     towards = torch.tensor([[0.6, 0.0, 0.8], [-0.6, 0.0, 0.8], [0.6, 0.0, -0.8], [-0.8, 0.0, -0.6]])
     keypoints = 0.6 * torch.rand(4, 16, 3, generator=torch.Generator().manual_seed(0)) - 0.3
-    truth = Truth(towards, keypoints, torch.arange(16))
+    surface = 0.5 * torch.randn(4, 60, 3, generator=torch.Generator().manual_seed(1)).clamp(-1, 1)
+    truth = Truth(towards, keypoints, surface, torch.arange(16))
     return Crops([crop(seed, size=32) for seed in range(4)], 32, torch.device("cpu"), None, truth)
 
 
 def drilled(animal, crops, config=CONFIG):
     learner = deepcopy(animal)
-    drill(learner, crops, config, seed=1)
+    drill(learner, crops, RENDERER, config, seed=1)
     return learner
 
 

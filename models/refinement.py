@@ -1,0 +1,109 @@
+"""Refinement at test time: the predicted pose and camera are fitted to the mask of the very photo.
+
+The networks answer at once for any photo and miss legs by a little; a few steps of descent on the silhouette close the
+gap, from a start that is nearly right. Only bone angles and the camera move, and not far: one silhouette says nothing
+of the unseen side, so shape and colours stay as predicted.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
+
+from models.config import Config
+from models.geometry.camera import Camera
+from models.geometry.lbs import blend, bone_motions, euler_xyz, skin_weights
+from models.geometry.mesh import Mesh
+from models.losses.reconstruction import inside
+from models.prediction import Batch, Prediction
+from models.reconstruction import AnimalReconstructor
+from models.rendering.deferred import silhouette
+
+
+class Refinement(Config):
+    """How many steps, and what counts how much."""
+
+    steps: int = Field(default=20, ge=1, description="steps of Adam")
+    rate: float = Field(default=0.03, gt=0, description="first step of each number, in radians or scene units")
+    size: int = Field(default=64, ge=16, description="pixels of the compared silhouettes")
+    mask: float = Field(default=10.0, ge=0, description="squared silhouette error")
+    uncovered: float = Field(default=10.0, ge=0, description="animal pixels without surface, by depth")
+    bones: float = Field(default=0.3, ge=0, description="squared change of the bone angles")
+    camera: float = Field(default=0.3, ge=0, description="squared turn of the camera; a shift counts a tenth of it")
+
+
+@dataclass(frozen=True)
+class Refined(AnimalReconstructor):
+    """Answers as the model does, then fits each answer to the mask of its crop."""
+
+    refinement: Refinement = Refinement()
+
+    def predict(self, batch: Batch) -> Prediction:
+        """One animal per crop; one whose mask is empty stays as predicted."""
+        return self._fitted(super().predict(batch), batch)
+
+    @torch.enable_grad()
+    def _fitted(self, found: Prediction, batch: Batch) -> Prediction:
+        if found.angles is None:
+            return found
+        config, known = self.refinement, batch.mask.to(found.angles.device)
+        pose = _Pose(self, found)
+        depth = torch.stack([inside(mask > 0.5) for mask in known]).to(known)
+        known, valid, depth = (adaptive_avg_pool2d(each, config.size) for each in (known, batch.valid.to(known), depth))
+        masked = known.amax((1, 2)) > 0
+        optimizer = torch.optim.Adam(pose.moving, betas=(0.8, 0.99))
+        for step in range(config.steps):
+            optimizer.param_groups[0]["lr"] = config.rate * (1 - step / config.steps)
+            mesh, camera = pose()
+            covered = silhouette(self.renderer, mesh, camera, config.size)
+            error = config.mask * (covered * valid - known).square() + config.uncovered * (1 - covered) * depth
+            # Sums over the batch: an animal is fitted alike in any company.
+            loss = (error.mean((1, 2)) * masked).sum() + config.bones * pose.bent + config.camera * pose.strayed
+            optimizer.zero_grad()
+            loss.backward()
+            for part in pose.moving:
+                assert part.grad is not None
+                # Slivers of triangles have no slope at times.
+                part.grad.nan_to_num_(0, 0, 0)
+            optimizer.step()
+        with torch.no_grad():
+            mesh, camera = pose()
+            return replace(found, mesh=mesh, camera=camera, angles=pose.angles)
+
+
+class _Pose:
+    """Bone angles and cameras near the predicted ones."""
+
+    def __init__(self, ours: AnimalReconstructor, found: Prediction) -> None:
+        assert found.angles is not None
+        self.found, self.freedom = found, ours.animal.articulation.freedom
+        self.rig = ours.animal.rig(found)
+        self.weights = skin_weights(found.rest.vertices, self.rig.ends)
+        self.bones = torch.zeros_like(found.angles, requires_grad=True)
+        self.turn, self.shift = (found.angles.new_zeros(len(found.angles), 3).requires_grad_() for _ in "ab")
+        self.moving = [self.bones, self.turn, self.shift]
+
+    @property
+    def angles(self) -> Float[Tensor, "batch bones 3"]:
+        """Legs bend sideways and twist as little as in the prediction."""
+        assert self.found.angles is not None
+        return self.found.angles + self.bones * self.freedom
+
+    @property
+    def bent(self) -> Float[Tensor, ""]:
+        return self.bones.square().mean((1, 2)).sum()
+
+    @property
+    def strayed(self) -> Float[Tensor, ""]:
+        return self.turn.square().sum() + 0.1 * self.shift.square().sum()
+
+    def __call__(self) -> tuple[Mesh, Camera]:
+        vertices = blend(self.found.rest.vertices, self.weights, bone_motions(self.rig, self.angles))
+        T = self.found.camera.T_camera_world
+        rotation, shift = euler_xyz(self.turn) @ T[:, :3, :3], T[:, :3, 3] + self.shift
+        top = torch.cat((rotation, shift[..., None]), -1)
+        camera = Camera(torch.cat((top, T[:, 3:]), 1), self.found.camera.fov)
+        return Mesh(vertices, self.found.mesh.faces), camera
