@@ -26,8 +26,8 @@ from models.rendering.deferred import silhouette
 class Refinement(Config):
     """How many steps, and what counts how much."""
 
-    steps: int = Field(default=20, ge=1, description="steps of Adam")
-    rate: float = Field(default=0.03, gt=0, description="first step of each number, in radians or scene units")
+    steps: int = Field(default=16, ge=1, description="steps of Adam")
+    rate: float = Field(default=0.015, gt=0, description="first step of each number, in radians or scene units")
     size: int = Field(default=64, ge=16, description="pixels of the compared silhouettes")
     mask: float = Field(default=10.0, ge=0, description="squared silhouette error")
     uncovered: float = Field(default=10.0, ge=0, description="animal pixels without surface, by depth")

@@ -4,8 +4,34 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from models.geometry.mesh import Mesh
+from models.losses.keypoints import carried
+from models.prediction import Batch, Camera
+
+COMPARED = 1000
+"""Vertices that are compared at a step."""
 SOFT = 0.01
 """Halves of the picture's width below which a miss hardly counts: known points lie about so far apart."""
+
+
+def surface(  # noqa: PLR0913 - as `keypoints`, and which vertices are compared
+    markers: Float[Tensor, "keypoints 3"],
+    prior: Float[Tensor, "vertices 3"],
+    posed: Mesh,
+    camera: Camera,
+    batch: Batch,
+    generator: torch.Generator,
+) -> Float[Tensor, ""]:
+    """`chamfer` between some of the vertices and the known surface, both as the crop's camera sees them.
+
+    The markers stand for the keypoints that the known points' depth is about.
+    """
+    if batch.truth is None:
+        raise ValueError("batch.truth is None; only procedural animals know their surfaces")
+    rows = torch.randperm(len(prior), generator=generator)[:COMPARED].to(prior.device)
+    chosen, about = posed.vertices[:, rows], carried(markers, prior, posed)
+    seen = torch.cat((camera.project(chosen), camera.recession(chosen, about)[..., None]), -1)
+    return chamfer(seen, batch.truth.surface)
 
 
 def chamfer(found: Float[Tensor, "batch vertices 3"], known: Float[Tensor, "batch points 3"]) -> Float[Tensor, ""]:

@@ -19,8 +19,8 @@ from models.geometry.lbs import blend, bone_motions, skin_weights
 from models.geometry.mesh import Mesh
 from models.geometry.skeleton import Rig, joints, parents
 from models.losses import viewpoints
-from models.losses.keypoints import carried, keypoints
-from models.losses.surface import chamfer
+from models.losses.keypoints import keypoints
+from models.losses.surface import surface
 from models.networks.pose import plausible
 from models.prediction import Batch
 from models.rendering import Renderer
@@ -32,8 +32,6 @@ from models.training.markers import Marked
 logger = logging.getLogger(__name__)
 SIZE = 64
 """Pixels of a silhouette."""
-COMPARED = 1000
-"""Vertices whose distance from the known surface is taken at a step."""
 
 
 class DrillConfig(Config):
@@ -102,14 +100,11 @@ class _Lesson:
         shift = animal.deformation(self.vertices, code)
         posed, angles = self._posed(self.vertices + shift, pose.camera, keys, code)
         mesh = Mesh(posed, self.faces)
-        about = carried(animal.markers, self.vertices, mesh)
-        chosen = posed[:, torch.randperm(len(self.vertices), generator=generator)[:COMPARED]]
-        found = torch.cat((pose.camera.project(chosen), pose.camera.recession(chosen, about)[..., None]), -1)
         covered = silhouette(self.renderer, mesh, pose.camera, SIZE)
         photo, valid, inside = (adaptive_avg_pool2d(each, SIZE) for each in (batch.mask, batch.valid, batch.inside))
         missed = {
             "keypoints": keypoints(animal.markers, self.vertices, mesh, pose.camera, batch),
-            "surface": chamfer(found, batch.truth.surface),
+            "surface": surface(animal.markers, self.vertices, mesh, pose.camera, batch, generator),
             "mask": (covered * valid - photo).square().mean(),
             "uncovered": ((1 - covered) * inside).mean(),
             "camera": viewpoints.camera(pose.camera, batch),

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from models.animal import Animal
 from models.barnyard.rig import KEYPOINTS
 from models.losses.keypoints import keypoints
+from models.losses.surface import surface
 from models.methods.terms import Step
 
 PLACES = {
@@ -36,6 +37,11 @@ class Marked(Animal):
         """How far the markers are from the known keypoints."""
         found = step.prediction
         return keypoints(self.markers, found.prior, found.mesh, found.camera, step.batch)
+
+    def distance(self, step: Step) -> Tensor:
+        """How far the surface is from the known one."""
+        found = step.prediction
+        return surface(self.markers, found.prior, found.mesh, found.camera, step.batch, step.generator)
 
     def unmarked(self, into: Animal) -> Animal:
         """Its weights in a plain animal."""

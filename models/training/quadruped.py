@@ -1,8 +1,8 @@
 """Training of the embedded quadruped: one animal model of all species, for categories to start from.
 
-It learns as a category does, by MagicPony's losses from crops and masks, but it is told where each camera stood and
-where keypoints such as hooves and nose are: that is known of procedural animals, and it is what takes a category
-longest to find out. No shape is told.
+It learns as a category does, by MagicPony's losses from crops and masks, but it is told what is known of procedural
+animals and takes a category longest to find out: where each camera stood, where keypoints such as hooves and nose are,
+and points on each animal's surface, those on its unseen side too.
 """
 
 from dataclasses import replace
@@ -46,6 +46,7 @@ class QuadrupedTraining(Config):
     method: MagicPonyConfig = MagicPonyConfig(uncovered=Schedule(30.0))
     camera: Schedule = Field(default=Schedule(10.0), description="weight of the error of the camera's direction")
     keypoints: Schedule = Field(default=Schedule(3.0), description="weight of the distance to known keypoints")
+    surface: Schedule = Field(default=Schedule(9.0), description="weight of the distance to the known surface")
     training: TrainingConfig = TrainingConfig(steps=8000, batch=16, rate_pose=3e-4)
     drill: DrillConfig = DrillConfig()
 
@@ -94,6 +95,7 @@ def train_quadruped(
     known = (
         Term("camera", lambda step: viewpoints.camera(step.prediction.camera, step.batch), config.camera),
         Term("keypoints", learner.error, config.keypoints),
+        Term("surface", learner.distance, config.surface),
     )
     fit(
         learner,

@@ -27,7 +27,7 @@ def bent(reconstructor: AnimalReconstructor, crops: Batch) -> Batch:
 
 @pytest.fixture(scope="module")
 def refined(reconstructor: AnimalReconstructor) -> Refined:
-    return Refined(reconstructor.animal, reconstructor.renderer, Refinement(steps=15))
+    return Refined(reconstructor.animal, reconstructor.renderer, Refinement(rate=0.03))
 
 
 def overlap(method: AnimalReconstructor, batch: Batch) -> float:

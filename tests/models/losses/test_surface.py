@@ -3,7 +3,9 @@ import pytest
 import torch
 from scipy.spatial import cKDTree
 
-from models.losses.surface import SOFT, chamfer
+from models.geometry.mesh import Mesh
+from models.losses.surface import SOFT, chamfer, surface
+from tests.models.losses.test_keypoints import CAMERA, FACES, batch
 
 
 def cloud(seed, count):
@@ -32,3 +34,22 @@ def test_descent_brings_one_surface_to_the_other_and_leaves_the_known_one():
         chamfer(found, known).backward()
         optimizer.step()
     assert chamfer(found, known).item() < 0.15 * before
+
+
+def seen(points, about):
+    return torch.cat((CAMERA.project(points), CAMERA.recession(points, about)[..., None]), -1)
+
+
+def test_a_surface_in_its_known_place_misses_nothing_and_one_moved_aside_does():
+    vertices = 0.3 * cloud(0, 30)[:1]
+    known = batch(seen(vertices, vertices[:, :4]))
+    there = (vertices[0, :4], vertices[0], Mesh(vertices, FACES), CAMERA, known, torch.Generator())
+    assert surface(*there).item() == pytest.approx(2 * SOFT, rel=0.5)
+    nearer = Mesh(vertices + torch.tensor([0.3, 0.0, 0.0]), FACES)
+    assert surface(there[0], there[1], nearer, *there[3:]) > 4 * surface(*there)
+
+
+def test_photos_without_truth_are_refused():
+    vertices = cloud(0, 30)[:1]
+    with pytest.raises(ValueError, match=r"batch\.truth is None"):
+        surface(vertices[0, :4], vertices[0], Mesh(vertices, FACES), CAMERA, batch(None), torch.Generator())

@@ -11,7 +11,7 @@ from models.truth import Truth
 from tests.models.training.test_batch import crop
 from tests.models.training.test_quadruped import QUADRUPED, TINY, tiny_vit
 
-CONFIG = DrillConfig(steps=40, batch=4, rate=5e-3)
+CONFIG = DrillConfig(steps=60, batch=4, rate=5e-3)
 RENDERER = ReferenceConfig().build("cpu")
 
 
