@@ -3,7 +3,7 @@
     python benchmarks/throughput.py [COUNT] [RUNS] [PYTHON]
 
 All get the same pixels and encode them alike. Ours checks every sample, digests image, tar and table, writes a Parquet
-index, flushes to the disk, takes the lock and reads its tar back for the places; the reader checks all of it again.
+index, flushes to the disk and takes the lock; the reader checks all of it again.
 PYTHON is the interpreter of an environment with img2dataset (it needs another webdataset than ours), if there is one.
 Contestants take turns; times are processor times, so that other programs count less, and wall times.
 """

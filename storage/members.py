@@ -6,7 +6,7 @@ Nothing is ever unpacked to disk or decoded by its name alone: a tar may come fr
 import io
 import re
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from tokenize import TokenError
 
@@ -21,6 +21,8 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]*\.(jpg|mask\.png|feat\.npy|json)")
 LARGEST = 64 << 20
 """Bytes of one member; the largest we write is a 512 px photo of 0.3 MB or a feature map of 2 MB."""
 PLACES = ("image_offset", "image_size", "mask_offset", "mask_size", "features_offset", "features_size")
+Places = dict[str, tuple[int, int]]
+"""Offset and size of every member, by its name."""
 REMEDY = "do not use this file; put the shard in quarantine and make it again"
 
 
@@ -65,28 +67,36 @@ def encoded(sample: Sample) -> dict[str, bytes]:
     return members
 
 
-def packed(samples: Iterable[tuple[str, dict[str, bytes]]]) -> bytes:
-    """Keys and their members as one tar that WebDataset reads: the same members, the same bytes."""
-    from webdataset.writer import TarWriter
+def packed(samples: Iterable[tuple[str, Mapping[str, bytes]]], where: str) -> tuple[bytes, Places]:
+    """Keys and their members as one tar that WebDataset reads, and their places: the same members, the same bytes.
 
-    buffer = io.BytesIO()
-    with TarWriter(buffer, encoder=False, mtime=0, user="farm3d", group="farm3d") as writer:
-        for key, members in samples:
-            writer.write({"__key__": key, **members})
-    return buffer.getvalue()
+    Raises ValueError at the first member that `places` would refuse to find.
+    """
+    buffer, found = io.BytesIO(), Places()
+    for key, members in samples:
+        for extension, data in sorted(members.items()):
+            member = _member(f"{key}.{extension}", len(data))
+            if wrong := _wrong(member, found):
+                raise ValueError(f"{where}: member {member.name!r} {wrong}; give a sample that can be read again")
+            buffer.write(member.tobuf(tarfile.USTAR_FORMAT))
+            found[member.name] = (buffer.tell(), len(data))
+            buffer.write(data)
+            buffer.write(bytes(-len(data) % tarfile.BLOCKSIZE))
+    buffer.write(bytes(2 * tarfile.BLOCKSIZE))
+    buffer.write(bytes(-buffer.tell() % tarfile.RECORDSIZE))
+    return buffer.getvalue(), found
 
 
-def places(data: bytes, where: str) -> dict[str, tuple[int, int]]:
+def places(data: bytes, where: str) -> Places:
     """Offset and size of every member of a tar.
 
     Raises CorruptArtifact at the first member that is no plain file of a sample.
     """
-    found: dict[str, tuple[int, int]] = {}
+    found = Places()
     try:
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
             for member in tar:
-                wrong = _wrong(member) or ("comes twice" if member.name in found else None)
-                if wrong:
+                if wrong := _wrong(member, found):
                     raise CorruptArtifact(where, f"member {member.name!r} {wrong}", REMEDY)
                 found[member.name] = (member.offset_data, member.size)
     except (tarfile.TarError, OSError) as error:
@@ -130,11 +140,18 @@ def _array(data: bytes) -> np.ndarray:
     return array
 
 
-def _wrong(member: tarfile.TarInfo) -> str | None:
+def _member(name: str, size: int) -> tarfile.TarInfo:
+    """A header that says nothing of who wrote it, and when."""
+    member = tarfile.TarInfo(name)
+    member.size, member.mode, member.uname, member.gname = size, 0o444, "farm3d", "farm3d"
+    return member
+
+
+def _wrong(member: tarfile.TarInfo, earlier: Places) -> str | None:
     if not member.isreg() or member.issparse():
         return "is a link, a folder or a device, not a plain file"
     if not NAME.fullmatch(member.name):
         return "has another name than <key>.{jpg, mask.png, feat.npy, json} without folders"
     if member.size > LARGEST:
         return f"has {member.size} bytes, more than {LARGEST}"
-    return None
+    return "comes twice" if member.name in earlier else None

@@ -167,7 +167,8 @@ def _packed(ref: ShardRef, samples: Iterable[Sample]) -> tuple[bytes, list[Sampl
 
     def members() -> Iterator[tuple[str, dict[str, bytes]]]:
         for sample in samples:
-            _check(ref, sample, rows)
+            if wrong := _wrong(ref, sample, rows):
+                raise ValueError(f"{layout.tar(ref)}: sample {sample.row.key} {wrong}")
             parts = encoded(sample)
             height, width = (0, 0) if sample.image is None else sample.image.shape[:2]
             image_sha256 = sha256(parts[IMAGE]).hexdigest() if parts else ""
@@ -176,8 +177,7 @@ def _packed(ref: ShardRef, samples: Iterable[Sample]) -> tuple[bytes, list[Sampl
             if parts:
                 yield sample.row.key, parts
 
-    tar = packed(members())
-    found = places(tar, layout.tar(ref))
+    tar, found = packed(members(), layout.tar(ref))
     return tar, [_placed(row, found) for row in rows.values()]
 
 
@@ -189,18 +189,20 @@ def _placed(row: SampleRow, found: Mapping[str, tuple[int, int]]) -> SampleRow:
     return row.model_copy(update=update)
 
 
-def _check(ref: ShardRef, sample: Sample, earlier: Mapping[str, SampleRow]) -> None:
-    row, where = sample.row, f"{layout.tar(ref)}: sample {sample.row.key}"
+def _wrong(ref: ShardRef, sample: Sample, earlier: Mapping[str, SampleRow]) -> str | None:
+    """How a sample contradicts itself, its shard or the samples before it, and what to do."""
+    row = sample.row
     if row.key in earlier:
-        raise ValueError(f"{where} comes twice; give every sample of a shard its own seed")
+        return "comes twice; give every sample of a shard its own seed"
     if row.category != ref.category:
-        raise ValueError(f"{where} is of category {row.category!r}; the shard is of {ref.category!r}")
+        return f"is of category {row.category!r}; the shard is of {ref.category!r}"
     if row.kept == bool(row.reason):
-        raise ValueError(f"{where} has kept {row.kept} and reason {row.reason!r}; give a reason where it is dropped")
+        return f"has kept {row.kept} and reason {row.reason!r}; give a reason where it is dropped"
     if row.kept and sample.image is None:
-        raise ValueError(f"{where} is kept and has no image; give the image or a reason to drop it")
+        return "is kept and has no image; give the image or a reason to drop it"
     if sample.mask is not None and (sample.image is None or sample.mask.shape != sample.image.shape[:2]):
-        raise ValueError(f"{where} has a mask of shape {sample.mask.shape}; give one of the image's size")
+        return f"has a mask of shape {sample.mask.shape}; give one of the image's size"
+    return None
 
 
 def _commit(ref: ShardRef, tar: bytes, table: bytes, made: ShardManifest) -> None:

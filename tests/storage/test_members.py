@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import webdataset
 from PIL import Image
+from webdataset.writer import TarWriter
 
 from storage.errors import CorruptArtifact
 from storage.members import LARGEST, decoded, encoded, packed, places
@@ -21,6 +22,10 @@ def read(tar: bytes, key: str) -> dict[str, bytes]:
     }
 
 
+def members(count: int) -> list[tuple[str, dict[str, bytes]]]:
+    return [(each.row.key, encoded(each)) for each in map(sample, range(count))]
+
+
 def stored(seed: int = 1):
     made = sample(seed)
     return replace(made, row=made.row.model_copy(update={"width": 16, "height": 16}))
@@ -28,7 +33,7 @@ def stored(seed: int = 1):
 
 def test_a_sample_comes_back() -> None:
     made = stored()
-    tar = packed([(made.row.key, encoded(made))])
+    tar, _ = packed([(made.row.key, encoded(made))], "a.tar")
     again = decoded(made.row, read(tar, made.row.key), "a.tar")
     assert np.array_equal(again.mask, made.mask)
     assert again.mask.dtype == bool
@@ -55,13 +60,38 @@ def test_the_image_keeps_all_its_colour_and_the_mask_takes_one_bit() -> None:
 
 
 def test_the_same_samples_are_the_same_bytes() -> None:
-    tars = {packed((each.row.key, encoded(each)) for each in map(sample, range(3))) for _ in range(2)}
+    tars = {packed(members(3), "a.tar")[0] for _ in range(2)}
     assert len(tars) == 1
+
+
+@pytest.mark.parametrize("count", [0, 1, 7])
+def test_it_is_the_tar_that_webdataset_writes_and_members_are_read_where_they_were_written(count) -> None:
+    written = io.BytesIO()
+    with TarWriter(written, encoder=False, mtime=0, user="farm3d", group="farm3d") as writer:
+        for key, parts in members(count):
+            writer.write({"__key__": key, **parts})
+    tar, found = packed(members(count), "a.tar")
+    assert tar == written.getvalue()
+    assert found == places(tar, "a.tar")
+    assert len(found) == 4 * count
+
+
+@pytest.mark.parametrize(
+    ("samples", "complaint"),
+    [
+        ([("cow-1", {"jpg": bytes(LARGEST + 1)})], f"'cow-1.jpg' has {LARGEST + 1} bytes, more than {LARGEST}"),
+        ([("../cow-1", {"jpg": b""})], "'../cow-1.jpg' has another name"),
+        ([("cow-1", {"jpg": b""}), ("cow-1", {"jpg": b""})], "'cow-1.jpg' comes twice"),
+    ],
+)
+def test_what_could_not_be_read_again_is_not_written(samples, complaint) -> None:
+    with pytest.raises(ValueError, match=f"a.tar: member {complaint}.*; give a sample that can be read again"):
+        packed(samples, "a.tar")
 
 
 def test_webdataset_reads_it(tmp_path) -> None:
     made = [sample(seed) for seed in range(3)]
-    (tmp_path / "a.tar").write_bytes(packed((each.row.key, encoded(each)) for each in made))
+    (tmp_path / "a.tar").write_bytes(packed(members(3), "a.tar")[0])
     found = list(webdataset.WebDataset(str(tmp_path / "a.tar"), shardshuffle=False))
     assert [each["__key__"] for each in found] == [each.row.key for each in made]
     assert {"jpg", "mask.png", "feat.npy", "json"} <= set(found[0])

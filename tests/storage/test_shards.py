@@ -143,11 +143,11 @@ def forge(ref, tar: bytes) -> None:
 
 
 def test_a_forged_tar_is_refused_although_its_digest_is_right(shard) -> None:
-    short = packed([(each.row.key, encoded(each)) for each in samples(2)])
+    short, _ = packed([(each.row.key, encoded(each)) for each in samples(2)], "a.tar")
     forge(shard, short)
     with pytest.raises(CorruptArtifact, match="is not where its row says"):
         shards.verify(shard)
-    more = packed([(each.row.key, encoded(each)) for each in [*samples(3), sample(9)]])
+    more, _ = packed([(each.row.key, encoded(each)) for each in [*samples(3), sample(9)]], "a.tar")
     forge(Store(shard.root).curated("cow", digest(RECIPE), 1), more)
     with pytest.raises(CorruptArtifact, match="4 members have no row"):
         shards.verify(Store(shard.root).curated("cow", digest(RECIPE), 1))
