@@ -70,10 +70,21 @@ def most(plan: Plan) -> int:
 
 
 def cut(plan: Plan, indices: Sequence[int]) -> list[ShardRef]:
-    """The crops of these shards."""
-    photos: list[Any] = [generate.submit(plan.raw(index), plan.photo_recipe, plan.device) for index in indices]
-    verdicts: list[Any] = [filter.submit(each, plan.crop_recipe) for each in photos]
-    crops: list[Any] = [segment.submit(each, plan.crop_recipe, plan.device) for each in verdicts]
+    """The crops of these shards.
+
+    Workers take tasks in this order and wait for what they need, so each shard is cut out behind as many later drawings
+    as there are workers: it finds its photos there, and others are drawn meanwhile.
+    """
+    photos: list[Any] = []
+    verdicts: list[Any] = []
+    crops: list[Any] = []
+    ahead = plan.runner.workers
+    for number in range(len(indices) + ahead):
+        if number < len(indices):
+            photos.append(generate.submit(plan.raw(indices[number]), plan.photo_recipe, plan.device))
+        if ahead <= number:
+            verdicts.append(filter.submit(photos[number - ahead], plan.crop_recipe))
+            crops.append(segment.submit(verdicts[-1], plan.crop_recipe, plan.device))
     for each in (*photos, *verdicts):
         each.result()  # raises the cause; a later stage would only say that it was not ready
     return [each.result() for each in crops]

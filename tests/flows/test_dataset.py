@@ -67,3 +67,19 @@ def test_when_the_time_is_up_what_was_begun_is_finished_and_no_more_is_begun(dir
     plan = load_plan("cow", "smoke", store.root, PlanChanges(images=100, photos=4))
     assert [each.index for each in module.drawn(plan, 3, until=monotonic())] == [3, 4]
     assert direct.photos == 8
+
+
+def test_a_shard_is_cut_out_once_the_workers_have_later_ones_to_draw(direct, store, monkeypatch):
+    plan, asked = load_plan("cow", "smoke", store.root, PlanChanges(photos=2)), []
+    for task in (module.generate, module.segment):
+        submit = task.submit
+
+        def noted(*arguments, task=task, submit=submit):
+            asked.append(task.name)
+            return submit(*arguments)
+
+        monkeypatch.setattr(task, "submit", noted)
+    assert [each.index for each in module.cut(plan, range(5, 9))] == [5, 6, 7, 8]
+    ahead = [asked[: at + 1].count("generate") - asked[: at + 1].count("segment") for at in range(len(asked))]
+    assert asked.count("generate") == asked.count("segment") == 4
+    assert max(ahead) == plan.runner.workers + 1 and ahead[-1] == 0
