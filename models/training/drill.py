@@ -38,10 +38,12 @@ class DrillConfig(Config):
     """How long, and what counts how much."""
 
     after: int = Field(default=6000, ge=0, description="steps of the training that come before the drill")
-    steps: int = Field(default=5000, ge=0, description="optimiser steps; 0 for none")
-    batch: int = Field(default=32, ge=1, description="crops per step")
-    rate: float = Field(default=7e-4, gt=0, description="learning rate")
+    steps: int = Field(default=3000, ge=0, description="optimiser steps; 0 for none")
+    batch: int = Field(default=48, ge=1, description="crops per step")
+    rate: float = Field(default=1e-3, gt=0, description="learning rate")
     decay: Schedule = Field(default=Schedule({0.0: 0.05, 0.05: 1.0, 0.5: 1.0, 1.0: 0.03}), description="factor on it")
+    shrink: float = Field(default=0.03, ge=0, description="weight decay of AdamW")
+    dropped: float = Field(default=0.1, ge=0, lt=1, description="share of the keys' numbers that a step does not see")
     keypoints: float = Field(default=1.0, ge=0, description="distance to the known keypoints")
     surface: float = Field(default=3.0, ge=0, description="distance to the known surface")
     mask: float = Field(default=3.3, ge=0, description="squared silhouette error")
@@ -57,7 +59,7 @@ def drill(animal: Marked, crops: Crops, renderer: Renderer, config: DrillConfig,
     lesson = _Lesson(animal, renderer)
     learning = [animal.pose, animal.key_code, animal.articulation, animal.deformation]
     parameters = [animal.markers, *(each for part in learning for each in part.parameters())]
-    optimizer = torch.optim.Adam(parameters)
+    optimizer = torch.optim.AdamW(parameters, weight_decay=config.shrink)
     for step in range(config.steps):
         for group in optimizer.param_groups:
             group["lr"] = config.rate * config.decay.at(step / config.steps)
@@ -93,6 +95,8 @@ class _Lesson:
         assert batch.truth is not None and batch.inside is not None
         animal = self.animal
         _, keys = animal.tokens(batch, True)
+        seen = torch.rand(keys.shape, generator=generator).to(keys) >= config.dropped
+        keys = keys * seen / (1 - config.dropped)
         allowed = plausible(batch.view, batch.truth.towards)
         pose = animal.pose(keys, allowed, 1.0, generator)
         assert pose.alternatives is not None

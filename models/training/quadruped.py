@@ -41,8 +41,8 @@ QUADRUPED = Category(name="quadruped", segment_as=("quadruped",))
 class QuadrupedTraining(Config):
     """What it learns from, and how."""
 
-    crops: int = Field(default=12_000, ge=1, description="animals cut out of the first photos")
-    animal: AnimalConfig = AnimalConfig(encoder=EncoderConfig(remembered=24_000))
+    crops: int = Field(default=18_000, ge=1, description="animals cut out of the first photos")
+    animal: AnimalConfig = AnimalConfig(encoder=EncoderConfig(remembered=36_000))
     method: MagicPonyConfig = MagicPonyConfig(uncovered=Schedule(30.0))
     camera: Schedule = Field(default=Schedule(10.0), description="weight of the error of the camera's direction")
     keypoints: Schedule = Field(default=Schedule(3.0), description="weight of the distance to known keypoints")
