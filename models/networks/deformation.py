@@ -12,7 +12,8 @@ class DeformationConfig(Config):
     """The network and how far it reaches."""
 
     mlp: CoordMlpConfig = Field(
-        default=CoordMlpConfig(), description="the paper has 5 layers of 256 with 10 frequencies"
+        default=CoordMlpConfig(frequencies=4),
+        description="the paper has 5 layers of 256 with 10 frequencies; a fifth octave is finer than our grids",
     )
     reach: float = Field(default=0.1, gt=0, description="scene units per unit of output")
 

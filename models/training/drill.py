@@ -32,6 +32,8 @@ from models.training.markers import Marked
 logger = logging.getLogger(__name__)
 SIZE = 64
 """Pixels of a silhouette."""
+SHORTEST = 0.05
+"""Scene units; marching tetrahedra give some edges next to no length."""
 
 
 class DrillConfig(Config):
@@ -52,6 +54,7 @@ class DrillConfig(Config):
     quadrant: float = Field(default=0.1, ge=0, description="cross entropy of the hypotheses' scores")
     bones: float = Field(default=0.03, ge=0, description="squared bone angles")
     shape: float = Field(default=1.0, ge=0, description="squared vertex shifts")
+    strain: float = Field(default=0.5, ge=0, description="squared difference of shifts along edges over their length")
 
 
 def drill(animal: Marked, crops: Crops, renderer: Renderer, config: DrillConfig, seed: int) -> None:
@@ -86,6 +89,8 @@ class _Lesson:
             prior = animal.prior.mesh(0.0, None)
         animal.train()
         self.vertices, self.faces = prior.vertices[0], prior.faces
+        sides = torch.cat([self.faces[:, pair] for pair in ((0, 1), (1, 2), (2, 0))])
+        self.edges = sides.sort(1).values.unique(dim=0)
         self.tree = parents(animal.skeleton, animal.attachment, True)
 
     def __call__(
@@ -114,10 +119,17 @@ class _Lesson:
             "camera": viewpoints.camera(pose.camera, batch),
             "quadrant": cross_entropy(-pose.alternatives.score, allowed.int().argmax(-1)),
             "bones": angles.square().mean(),
-            "shape": shift.square().sum(-1).mean(),
+            "shape": shift.square().mean(),
+            "strain": self._strain(shift),
         }
         loss = sum((getattr(config, name) * value for name, value in missed.items()), posed.new_zeros(()))
         return {name: value.item() for name, value in missed.items()}, loss
+
+    def _strain(self, shift: Float[Tensor, "batch vertices 3"]) -> Float[Tensor, ""]:
+        """Keeps the surface smooth: known points are few and pull it into ripples."""
+        one, other = self.edges.unbind(1)
+        length = (self.vertices[one] - self.vertices[other]).norm(dim=-1).clamp(min=SHORTEST)
+        return ((shift[:, one] - shift[:, other]).square().sum(-1) / length.square()).mean()
 
     def _posed(
         self, rest: Float[Tensor, "batch vertices 3"], camera: Camera, keys: Tensor, code: Tensor

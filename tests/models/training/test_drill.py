@@ -55,6 +55,17 @@ def test_keypoints_and_cameras_come_nearer_to_the_truth(animal, crops):
     assert after[0] < 0.6 * before[0] and after[1] < 0.8 * before[1]
 
 
+def test_what_pulls_a_surface_into_ripples_is_held_by_its_strain(animal, crops):
+    ripples = []
+    for strain in (0.0, 50.0):
+        learner = drilled(animal, crops, CONFIG.model_copy(update={"strain": strain, "surface": 30.0, "rate": 2e-2}))
+        with torch.no_grad():
+            points = torch.tensor([[0.0, 0.5, 0.05 * step] for step in range(-20, 21)])
+            shift = learner.deformation(points, learner.key_code(learner.tokens(crops.batch(torch.arange(4)), True)[1]))
+        ripples.append(shift.diff(dim=1).norm(dim=-1).mean())
+    assert ripples[1] < 0.7 * ripples[0]
+
+
 def test_prior_colours_and_light_stay_bit_for_bit(animal, crops):
     after, before = drilled(animal, crops).state_dict(), animal.state_dict()
     for name in before:
