@@ -93,8 +93,11 @@ def test_down_names_what_it_stopped(services):
 class Found:
     """An answer without a model."""
 
+    def __init__(self, refined):
+        self.refined = refined
+
     def asset(self, texture):
-        return f"asset with {texture} texels"
+        return f"{'refined' if self.refined else 'predicted'} asset with {texture} texels"
 
     def film(self, kind, size, frames):
         return np.zeros((frames, size, size, 3), np.uint8)
@@ -102,7 +105,7 @@ class Found:
 
 @pytest.fixture
 def photo(tmp_path, monkeypatch):
-    monkeypatch.setattr("tasks.answer.answer", lambda pixels, category, root, mask: Found())
+    monkeypatch.setattr("tasks.answer.answer", lambda pixels, category, root, mask, refine: Found(refine))
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "photo.jpg")
     return tmp_path / "photo.jpg"
 
@@ -111,12 +114,14 @@ def test_a_photo_becomes_a_glb(photo, tmp_path, monkeypatch):
     monkeypatch.setattr("storage.glb.glb", lambda asset: asset.encode())
     code, output = said("reconstruct", str(photo), "-o", str(tmp_path / "cow.glb"), "--texture", "64")
     assert code == 0 and "cow.glb" in output
-    assert (tmp_path / "cow.glb").read_bytes() == b"asset with 64 texels"
+    assert (tmp_path / "cow.glb").read_bytes() == b"refined asset with 64 texels"
+    said("reconstruct", str(photo), "-o", str(tmp_path / "cow.glb"), "--no-refine")
+    assert (tmp_path / "cow.glb").read_bytes() == b"predicted asset with 512 texels"
 
 
 def test_a_folder_of_photos_becomes_a_folder_of_animals(photo, tmp_path, monkeypatch):
     told = {"photo": None, "torn.jpg": "cannot be read"}
-    monkeypatch.setattr("tasks.reconstruct.reconstruct_folder", lambda *_: iter(told.items()))
+    monkeypatch.setattr("tasks.reconstruct.reconstruct_folder", lambda *_, refine: iter(told.items()))
     code, output = said("reconstruct", str(tmp_path), "-o", str(tmp_path / "animals"))
     assert code == 0 and "skipped torn.jpg: cannot be read" in output and "1 animals, 1 photos skipped" in output
     told["photo"] = "no cow was found"
