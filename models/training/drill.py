@@ -112,18 +112,18 @@ class _Lesson:
         covered = silhouette(self.renderer, mesh, pose.camera, SIZE)
         photo, valid, inside = (adaptive_avg_pool2d(each, SIZE) for each in (batch.mask, batch.valid, batch.inside))
         missed = {
-            "keypoints": keypoints(animal.markers, self.vertices, mesh, pose.camera, batch),
-            "surface": surface(animal.markers, self.vertices, mesh, pose.camera, batch, generator),
-            "mask": (covered * valid - photo).square().mean(),
-            "uncovered": ((1 - covered) * inside).mean(),
-            "camera": viewpoints.camera(pose.camera, batch),
-            "quadrant": cross_entropy(-pose.alternatives.score, allowed.int().argmax(-1)),
-            "bones": angles.square().mean(),
-            "shape": shift.square().mean(),
-            "strain": self._strain(shift),
+            "keypoints": (config.keypoints, keypoints(animal.markers, self.vertices, mesh, pose.camera, batch)),
+            "surface": (config.surface, surface(animal.markers, self.vertices, mesh, pose.camera, batch, generator)),
+            "mask": (config.mask, (covered * valid - photo).square().mean()),
+            "uncovered": (config.uncovered, ((1 - covered) * inside).mean()),
+            "camera": (config.camera, viewpoints.camera(pose.camera, batch)),
+            "quadrant": (config.quadrant, cross_entropy(-pose.alternatives.score, allowed.int().argmax(-1))),
+            "bones": (config.bones, angles.square().mean()),
+            "shape": (config.shape, shift.square().mean()),
+            "strain": (config.strain, self._strain(shift)),
         }
-        loss = sum((getattr(config, name) * value for name, value in missed.items()), posed.new_zeros(()))
-        return {name: value.item() for name, value in missed.items()}, loss
+        loss = sum((weight * value for weight, value in missed.values()), posed.new_zeros(()))
+        return {name: value.item() for name, (_, value) in missed.items()}, loss
 
     def _strain(self, shift: Float[Tensor, "batch vertices 3"]) -> Float[Tensor, ""]:
         """Keeps the surface smooth: known points are few and pull it into ripples."""

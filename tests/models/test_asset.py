@@ -19,7 +19,7 @@ def prediction(reconstructor: AnimalReconstructor, crops: Batch) -> Prediction:
 
 @pytest.fixture(scope="module")
 def made(reconstructor: AnimalReconstructor, prediction: Prediction) -> Asset:
-    return asset(reconstructor, prediction, 1, "cow", texture=128)
+    return asset(reconstructor, prediction, 1, "cow", texture=256)
 
 
 def test_skinning_the_file_gives_the_predicted_pose(made: Asset, prediction: Prediction) -> None:
@@ -33,7 +33,7 @@ def test_the_texture_is_the_albedo(made: Asset, prediction: Prediction, reconstr
     centres = prediction.prior[prediction.mesh.faces].mean(1)
     image = torch.zeros(len(centres), dtype=torch.int64)
     wanted = 255 * reconstructor.animal.albedo(centres, prediction.texture_code[1:2], image).detach().numpy()
-    column, row = np.minimum((made.uv[made.faces].mean(1) * 128).astype(int), 127).T
+    column, row = np.minimum((made.uv[made.faces].mean(1) * 256).astype(int), 255).T
     assert np.abs(made.texture[row, column] - wanted).mean() < 4
 
 
