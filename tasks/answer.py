@@ -16,12 +16,12 @@ from models.prediction import Prediction
 from models.recipes import CropRecipe
 from models.reconstruction import AnimalReconstructor
 from models.training.batch import Crops
-from storage import bundles, layout, snapshots
+from storage import bundles, layout
 from storage.layout import Store
 from storage.meshes import Asset
 from storage.records import ModelRef
 from tasks.machine import Device, loaded, place, torch_device
-from tasks.trained import recipe_of, reconstructor, understood
+from tasks.trained import crop_recipe, recipe_of, reconstructor
 
 FILMS = {"turntable": film.turntable, "walk": film.walking, "relit": film.relit}
 Film = Literal["turntable", "walk", "relit"]
@@ -89,8 +89,7 @@ def newest(category: str, root: str) -> Newest:
             f"{store.root}: no model of {category!r} was published; train one with `farm3d run {category}`"
         )
     crops, model = store.dataset(category, bundle.about["snapshot"]), store.model(category, release.run)
-    recipe = understood(CropRecipe, snapshots.read(crops).config, layout.snapshot(crops))
-    return Newest(model, recipe, recipe_of(model).training.size)
+    return Newest(model, crop_recipe(crops), recipe_of(model).training.size)
 
 
 def cropped(photo: np.ndarray, recipe: CropRecipe, where: str, mask: np.ndarray | None = None) -> Cropped:

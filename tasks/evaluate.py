@@ -16,11 +16,11 @@ from models.metrics.examples import Example, split
 from models.metrics.held_out import HeldOutConfig, held_out, training_shapes
 from models.recipes import CropRecipe
 from models.refinement import Refined
-from storage import bundles, layout, snapshots
+from storage import bundles, layout
 from storage.records import DatasetRef, ModelRef, digest
 from tasks import artifacts
 from tasks.machine import Device, loaded, place
-from tasks.trained import reconstructor, understood, validation
+from tasks.trained import crop_recipe, reconstructor, validation
 
 SHAPES = 24
 """Barnyard animals that the baselines average."""
@@ -71,16 +71,16 @@ def _tables(
     generated = split(photos.batch(numbers), [f"photo-{number}" for number in numbers.tolist()])
     # Of a generated photo nothing is known but the mask itself, which it would be fitted to.
     fitted = {f"{first} {REFINED}": Refined(trained[first].animal, renderer)}
-    animals = [_segmented(each, crops, where) for each in held_out(category, truth)]
+    recipe = crop_recipe(crops)
+    animals = [_segmented(each, recipe, where) for each in held_out(category, truth)]
     return {
         ANIMALS: measured({**methods, **fitted}, animals, config).table(),
         PHOTOS: measured(methods, generated, config).table(),
     }
 
 
-def _segmented(example: Example, crops: DatasetRef, where: str) -> Example:
+def _segmented(example: Example, recipe: CropRecipe, where: str) -> Example:
     """With the mask that the data set's segmenter finds; an empty one where it finds none."""
-    recipe = understood(CropRecipe, snapshots.read(crops).config, layout.snapshot(crops))
     image = (example.crop.image * 255).round().byte().numpy()
     (instances,) = loaded(recipe.segmenter, where).segment(image, recipe.segment_as)
     mask = torch.from_numpy(instances[0].mask)[None] if instances else torch.zeros_like(example.crop.mask)

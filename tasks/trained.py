@@ -7,11 +7,11 @@ import torch
 from pydantic import BaseModel, ValidationError
 
 from models.category import VIEWS
-from models.recipes import ModelRecipe
+from models.recipes import CropRecipe, ModelRecipe
 from models.reconstruction import AnimalReconstructor
 from models.refinement import Refined
 from models.training.batch import Crops
-from storage import bundles, layout, samples
+from storage import bundles, layout, samples, snapshots
 from storage.checkpoints import weights_from
 from storage.errors import CorruptArtifact, words
 from storage.records import DatasetRef, ModelRef
@@ -27,6 +27,14 @@ def recipe_of(model: ModelRef) -> ModelRecipe:
     """
     said = json.loads(bundles.read(layout.model(model), "recipe.json"))
     return understood(ModelRecipe, said, layout.model(model))
+
+
+def crop_recipe(crops: DatasetRef) -> CropRecipe:
+    """What the crops of a data set were made by.
+
+    Raises CorruptArtifact if another version wrote it.
+    """
+    return understood(CropRecipe, snapshots.read(crops).config, layout.snapshot(crops))
 
 
 def understood(kind: type[Recipe], said: object, where: str) -> Recipe:

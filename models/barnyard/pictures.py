@@ -104,8 +104,7 @@ def _surface(scene: Scene) -> Float[ndarray, "points 3"]:
 def _placed(scene: Scene, points: Float[ndarray, "points 3"]) -> Float[ndarray, "points 3"]:
     """Where they fall in the picture, and how far behind the keypoints' mean."""
     there, about = (torch.from_numpy(each)[None].float() for each in (points, scene.keypoints_world))
-    recession = scene.camera.recession(there, about)
-    return torch.cat((scene.camera.project(there), recession[..., None]), -1)[0].numpy()
+    return scene.camera.placed(there, about)[0].numpy()
 
 
 def _write(path: Path, arrays: dict[str, ndarray]) -> None:

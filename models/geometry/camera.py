@@ -52,6 +52,12 @@ class Camera:
         middle = others.mean(-1, keepdim=True)
         return (distance - middle) / (middle * tan(self.fov / 2))
 
+    def placed(
+        self, points_world: Float[Tensor, "batch points 3"], about: Float[Tensor, "batch others 3"]
+    ) -> Float[Tensor, "batch points 3"]:
+        """`project` and `recession` of points, beside each other."""
+        return torch.cat((self.project(points_world), self.recession(points_world, about)[..., None]), -1)
+
     @property
     def position(self) -> Float[Tensor, "batch 3"]:
         """Camera centres in the world."""
