@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -51,6 +52,11 @@ class Light:
     """Unit vector towards the light."""
     ambient: Float[Tensor, " batch"]
     diffuse: Float[Tensor, " batch"]
+
+    @property
+    def coefficients(self) -> Float[Tensor, "batch 4"]:
+        """Ambient, then diffuse times the direction: shading is linear in them where the light falls."""
+        return torch.cat((self.ambient[:, None], self.diffuse[:, None] * self.direction), 1)
 
 
 @dataclass(frozen=True)

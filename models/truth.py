@@ -17,6 +17,8 @@ class Truth:
     """Where they fall in the crop, those that are hidden too, and `Camera.recession`: halves of the crop's width."""
     surface: Float[Tensor, "batch points 3"]
     """Points on the animal, in the space of the keypoints and about their mean."""
+    light: Float[Tensor, "batch 4"]
+    """`Light.coefficients` of the lamp."""
     opposite: Int[Tensor, " keypoints"]
     """The keypoint on the other side of the mirror plane."""
 
@@ -26,9 +28,10 @@ class Truth:
         towards = torch.cat((self.towards[rows, :1] * signs, self.towards[rows, 1:]), 1)
         mirror = signs[:, :, None] * signs.new_tensor((1.0, 0.0, 0.0)) + signs.new_tensor((0.0, 1.0, 1.0))
         keypoints = torch.where(flipped[:, None, None], self.keypoints[rows][:, self.opposite], self.keypoints[rows])
-        return Truth(towards, keypoints * mirror, self.surface[rows] * mirror, self.opposite)
+        lamp = torch.cat((self.light[rows, :1], self.light[rows, 1:2] * signs, self.light[rows, 2:]), 1)
+        return Truth(towards, keypoints * mirror, self.surface[rows] * mirror, lamp, self.opposite)
 
     def to(self, device: torch.device) -> "Truth":
         """The same on another device."""
-        parts = (self.towards, self.keypoints, self.surface, self.opposite)
+        parts = (self.towards, self.keypoints, self.surface, self.light, self.opposite)
         return Truth(*(each.to(device) for each in parts))

@@ -39,6 +39,8 @@ class Pictures:
     """Where `rig.KEYPOINTS` fall, hidden ones too, and `Camera.recession`: halves of the photo's width."""
     surface: Float[ndarray, "count points 3"]
     """Points on the animal, alike, about the mean of the keypoints."""
+    light: Float[ndarray, "count 4"]
+    """`Light.coefficients` of the lamp."""
     caption: ndarray
     category: ndarray
     """Index into `SPECIES`."""
@@ -90,6 +92,7 @@ def _render(category: str, seeds: range, size: int) -> dict[str, ndarray]:
         "elevation": np.array([float(scene.camera.elevation[0]) for scene in scenes], np.float32),
         "keypoints": np.stack([_placed(scene, scene.keypoints_world) for scene in scenes]),
         "surface": np.stack([_placed(scene, _surface(scene)) for scene in scenes]),
+        "light": torch.cat([scene.light.coefficients for scene in scenes]).numpy(),
         "caption": np.array([scene.caption for scene in scenes]),
         "category": np.full(len(scenes), [str(name) for name in SPECIES].index(category)),
         "view": np.array([VIEWS.index(scene.view) for scene in scenes]),

@@ -1,8 +1,8 @@
 """Training of the embedded quadruped: one animal model of all species, for categories to start from.
 
 It learns as a category does, by MagicPony's losses from crops and masks, but it is told what is known of procedural
-animals and takes a category longest to find out: where each camera stood, where keypoints such as hooves and nose are,
-and points on each animal's surface, those on its unseen side too.
+animals and takes a category longest to find out: where each camera and each lamp stood, where keypoints such as hooves
+and nose are, and points on each animal's surface, those on its unseen side too.
 """
 
 from dataclasses import replace
@@ -21,6 +21,7 @@ from models.features.dense import described
 from models.filters.crop import cropped
 from models.geometry.camera import look_at
 from models.losses import viewpoints
+from models.losses.lighting import light
 from models.methods import MagicPonyConfig
 from models.methods.terms import Term
 from models.networks.encoder import EncoderConfig
@@ -47,6 +48,7 @@ class QuadrupedTraining(Config):
     camera: Schedule = Field(default=Schedule(10.0), description="weight of the error of the camera's direction")
     keypoints: Schedule = Field(default=Schedule(3.0), description="weight of the distance to known keypoints")
     surface: Schedule = Field(default=Schedule(9.0), description="weight of the distance to the known surface")
+    light: Schedule = Field(default=Schedule(1.0), description="weight of the error of the light's coefficients")
     training: TrainingConfig = TrainingConfig(steps=8000, batch=16, rate_pose=3e-4)
     drill: DrillConfig = DrillConfig()
 
@@ -69,14 +71,15 @@ def train_quadruped(
     ]
     shown = augmented(crops, training.augmentation, training.seed)
     windows = torch.tensor([crop.box[:3] for crop in crops]) / pictures.image.shape[1]
-    azimuth, elevation, keypoints, surface = (
+    azimuth, elevation, keypoints, surface, lamp = (
         torch.from_numpy(each[:count])
-        for each in (pictures.azimuth, pictures.elevation, pictures.keypoints, pictures.surface)
+        for each in (pictures.azimuth, pictures.elevation, pictures.keypoints, pictures.surface, pictures.light)
     )
     truth = Truth(
         look_at(azimuth, elevation).T_camera_world[:, 2, :3],
         shown.moved(within(keypoints, windows)),
         shown.moved(within(surface, windows)),
+        lamp,
         torch.tensor(OPPOSITE_KEYPOINT),
     )
     samples, pca = described(shown.samples, vit, animal.encoder.image, animal.prior.channels)
@@ -96,6 +99,7 @@ def train_quadruped(
         Term("camera", lambda step: viewpoints.camera(step.prediction.camera, step.batch), config.camera),
         Term("keypoints", learner.error, config.keypoints),
         Term("surface", learner.distance, config.surface),
+        Term("light", lambda step: light(step.prediction.light, step.batch), config.light),
     )
     fit(
         learner,

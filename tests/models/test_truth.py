@@ -7,6 +7,7 @@ TRUTH = Truth(
     torch.tensor([[0.6, 0.0, 0.8], [0.0, 0.6, -0.8]]),
     torch.tensor([[[0.1, 0.2, 0.3], [0.5, -0.3, -0.3]], [[0.0, 0.4, 0.1], [-0.2, 0.9, -0.1]]]),
     torch.tensor([[[0.7, 0.1, 0.2]], [[-0.3, 0.4, -0.6]]]),
+    torch.tensor([[0.5, 0.3, 0.2, -0.1], [0.4, -0.2, 0.3, 0.4]]),
     torch.tensor([1, 0]),
 )
 BOTH = torch.tensor([0, 1])
@@ -28,11 +29,18 @@ def test_a_mirrored_surface_stays_as_high_and_as_deep():
     assert torch.equal(found.surface, torch.tensor([[[-0.7, 0.1, 0.2]], [[-0.3, 0.4, -0.6]]]))
 
 
+def test_a_lamp_lights_the_mirrored_animal_as_the_mirror_shows_it():
+    normals = torch.nn.functional.normalize(torch.randn(50, 3, generator=torch.Generator().manual_seed(0)), dim=-1)
+    plain, mirrored = (TRUTH.rows(BOTH, torch.tensor([flipped, flipped])).light for flipped in (False, True))
+    lit, other = normals @ plain[:, 1:].T, normals * torch.tensor([-1.0, 1.0, 1.0]) @ mirrored[:, 1:].T
+    assert torch.allclose(lit, other) and torch.equal(plain[:, 0], mirrored[:, 0])
+
+
 def test_mirroring_twice_changes_nothing():
     always = torch.tensor([True, True])
     twice = TRUTH.rows(BOTH, always).rows(BOTH, always)
     assert torch.equal(twice.towards, TRUTH.towards) and torch.equal(twice.keypoints, TRUTH.keypoints)
-    assert torch.equal(twice.surface, TRUTH.surface)
+    assert torch.equal(twice.surface, TRUTH.surface) and torch.equal(twice.light, TRUTH.light)
 
 
 def test_opposite_keypoints_are_pairs_and_the_middle_is_its_own():

@@ -3,6 +3,7 @@ import pytest
 
 from models.barnyard import PARTS, SPECIES
 from models.barnyard.pictures import load_pictures, merged_parts, render_pictures
+from models.barnyard.scene import sample_light
 from models.category import VIEWS
 
 
@@ -46,6 +47,12 @@ def test_surface_and_keypoints_are_in_one_space(folder):
     pictures = load_pictures(folder, 2)
     apart = np.linalg.norm(pictures.keypoints[:, :, None] - pictures.surface[:, None], axis=-1).min(2)
     assert np.median(apart) < 0.06
+
+
+def test_the_lamps_are_those_that_the_scenes_were_lit_by(folder):
+    pictures = load_pictures(folder, 2)
+    lamps = [sample_light(category, seed).coefficients[0] for category in SPECIES for seed in range(2)]
+    assert np.allclose(pictures.light, np.stack(lamps))
 
 
 def test_finished_chunks_are_kept_and_workers_share_the_rest(folder, tmp_path):

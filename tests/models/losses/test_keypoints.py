@@ -14,7 +14,9 @@ FACES = torch.tensor([[0, 1, 2], [0, 2, 3]])
 
 def batch(points):
     pixels = torch.zeros(1, 4, 4)
-    truth = None if points is None else Truth(torch.zeros(1, 3), points, points, torch.arange(points.shape[1]))
+    truth = None
+    if points is not None:
+        truth = Truth(torch.zeros(1, 3), points, points, torch.zeros(1, 4), torch.arange(points.shape[1]))
     return Batch(
         pixels[..., None].expand(1, 4, 4, 3),
         pixels,

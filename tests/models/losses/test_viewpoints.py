@@ -51,7 +51,8 @@ def test_excess_is_measured_at_the_silhouettes_size_and_inside_the_picture() -> 
 
 def test_a_camera_misses_by_its_angle_alone() -> None:
     known = look_at(torch.tensor([0.5]), torch.tensor([0.2]))
-    truth = Truth(known.T_camera_world[:, 2, :3], torch.zeros(1, 0, 3), torch.zeros(1, 0, 3), torch.zeros(0).long())
+    none = torch.zeros(1, 0, 3)
+    truth = Truth(known.T_camera_world[:, 2, :3], none, none, torch.zeros(1, 4), torch.zeros(0).long())
     batch = replace(photo(square(4, 8)), truth=truth)
     further = look_at(torch.tensor([0.5]), torch.tensor([0.2]), 14.0, torch.tensor([[0.3, 0.1, 0.0]]))
     behind = look_at(torch.tensor([0.5 + pi]), torch.tensor([-0.2]))

@@ -54,9 +54,8 @@ def test_mirroring_turns_every_map_and_gets_its_own_index() -> None:
 
 
 def test_what_the_encoder_sees_and_what_is_true_are_mirrored_too() -> None:
-    truth = Truth(
-        torch.tensor([[0.6, 0.0, 0.8]]), torch.tensor([[[0.5, 0.1, 0.0]]]), torch.zeros(1, 0, 3), torch.tensor([0])
-    )
+    points, lamp = torch.tensor([[[0.5, 0.1, 0.0]]]), torch.zeros(1, 4)
+    truth = Truth(torch.tensor([[0.6, 0.0, 0.8]]), points, torch.zeros(1, 0, 3), lamp, torch.tensor([0]))
     crops = Crops([crop(0)], 8, CPU, [crop(1).image], truth)
     batch = crops.batch(torch.tensor([0, 0]), torch.tensor([False, True]))
     assert torch.equal((batch.seen[0] * 255).round().byte(), torch.from_numpy(crop(1).image))

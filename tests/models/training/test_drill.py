@@ -28,7 +28,7 @@ def crops():
     towards = torch.tensor([[0.6, 0.0, 0.8], [-0.6, 0.0, 0.8], [0.6, 0.0, -0.8], [-0.8, 0.0, -0.6]])
     keypoints = 0.6 * torch.rand(4, 16, 3, generator=torch.Generator().manual_seed(0)) - 0.3
     surface = 0.5 * torch.randn(4, 60, 3, generator=torch.Generator().manual_seed(1)).clamp(-1, 1)
-    truth = Truth(towards, keypoints, surface, torch.arange(16))
+    truth = Truth(towards, keypoints, surface, torch.zeros(4, 4), torch.arange(16))
     return Crops([crop(seed, size=32) for seed in range(4)], 32, torch.device("cpu"), None, truth)
 
 
