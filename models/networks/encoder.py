@@ -1,5 +1,6 @@
 """Token maps of a frozen ViT to image codes (MagicPony section 3.3; facts 2.4)."""
 
+from concurrent.futures import Executor, Future
 from math import log2
 from typing import Protocol, runtime_checkable
 
@@ -63,12 +64,16 @@ class EncoderConfig(Config):
 
 
 class Tokenizer:
-    """Asks the frozen ViT; remembers its answers for training crops by `Batch.index`."""
+    """Asks the frozen ViT; remembers its answers for training crops by `Batch.index` and the picture's mean.
+
+    Two data sets may use the same index: the mean tells them apart.
+    """
 
     def __init__(self, config: EncoderConfig, vit: Vit) -> None:
         """Nothing here is trained or saved."""
         self.config, self.vit = config, vit
-        self._kept: dict[int, tuple[float, Tensor]] = {}
+        self._kept: dict[tuple[int, float], Tensor] = {}
+        self._coming: dict[tuple[int, float], Future[Tensor]] = {}
 
     def __call__(self, batch: Batch, training: bool) -> Tokens:
         """Final tokens and keys, both `grid` rows high."""
@@ -77,6 +82,15 @@ class Tokenizer:
             return maps[0].to(batch.image), maps[1].to(batch.image)
         out, key = self._ask(batch.shown)
         return out, key
+
+    def ahead(self, batch: Batch, helper: Executor) -> None:
+        """Have a later step's crops asked about in the meantime, where that step would have to."""
+        if not self.config.remembered:
+            return
+        for place, image in enumerate(batch.shown):
+            key = _key(batch, place)
+            if key not in self._kept and key not in self._coming:
+                self._coming[key] = helper.submit(self._ask, image[None])
 
     @torch.no_grad()
     def _ask(self, image: Tensor) -> Tensor:
@@ -91,12 +105,16 @@ class Tokenizer:
 
     def _recall(self, batch: Batch, place: int) -> Tensor:
         """Both maps of one image in half precision. Asked one by one, so that company does not change the bits."""
-        index, image = int(batch.index[place]), batch.shown[place]
-        # Two data sets may use the same index: the picture's mean tells them apart.
-        mark = image.mean().item()
-        if index in self._kept and self._kept[index][0] == mark:
-            return self._kept[index][1]
-        maps = self._ask(image[None])[:, 0].half()
-        if index >= 0 and len(self._kept) < self.config.remembered:
-            self._kept[index] = (mark, maps)
+        key = _key(batch, place)
+        if key in self._kept:
+            return self._kept[key]
+        coming = self._coming.pop(key, None)
+        asked = self._ask(batch.shown[place : place + 1]) if coming is None else coming.result()
+        maps = asked[:, 0].half()
+        if key[0] >= 0 and len(self._kept) < self.config.remembered:
+            self._kept[key] = maps
         return maps
+
+
+def _key(batch: Batch, place: int) -> tuple[int, float]:
+    return int(batch.index[place]), batch.shown[place].mean().item()

@@ -6,6 +6,7 @@ was not (bit-exact on a CPU).
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -19,6 +20,7 @@ from models.animal import Animal
 from models.config import Config
 from models.errors import TrainingDiverged
 from models.methods.terms import Method, Step
+from models.prediction import Batch
 from models.rendering import Renderer
 from models.schedule import Schedule
 from models.training.augmentation import Augmentation
@@ -99,17 +101,18 @@ def fit(  # noqa: PLR0913 - what a run is made of, named at every call
 
     Raises TrainingDiverged if a term or too many gradients become non-finite.
     """
-    run = _Run(animal, method, config, crops, renderer, checkpoints, report, begin)
-    run.resume()
-    try:
-        while run.step < config.steps:
-            run.advance()
-    except BaseException as stopped:
-        # Signals (KeyboardInterrupt, Prefect's TerminationSignal) are no Exception; an error leaves no new checkpoint.
-        if not isinstance(stopped, Exception) and run.whole:
-            logger.info("stopped by %s; saving step %d", type(stopped).__name__, run.step)
-            run.save()
-        raise
+    with ThreadPoolExecutor(1) as helper:
+        run = _Run(animal, method, config, crops, renderer, checkpoints, report, begin, helper)
+        run.resume()
+        try:
+            while run.step < config.steps:
+                run.advance()
+        except BaseException as stopped:
+            # Signals (KeyboardInterrupt, Prefect's TerminationSignal) are no Exception; an error leaves no checkpoint.
+            if not isinstance(stopped, Exception) and run.whole:
+                logger.info("stopped by %s; saving step %d", type(stopped).__name__, run.step)
+                run.save()
+            raise
     return Summary(run.step, run.skipped, run.values)
 
 
@@ -123,6 +126,8 @@ class _Run:
     checkpoints: Checkpoints
     report: Report
     begin: float
+    helper: Executor
+    """Another thread, for the frozen ViT: its answers for the next step do not depend on this one."""
 
     def __post_init__(self) -> None:
         groups = self.animal.parameter_groups()
@@ -177,12 +182,17 @@ class _Run:
     def _forward(self) -> Step:
         config, progress = self.config, self.progress
         generator = random(config.seed, "step", self.step)
-        rows, flipped = drawn(len(self.crops), config.batch, self.step, config.seed)
-        batch = self.crops.batch(rows, flipped if config.mirror else None)
+        batch = self._batch(self.step)
+        if self.step + 1 < config.steps:
+            self.animal.tokens.ahead(self._batch(self.step + 1), self.helper)
         self.animal.train()
         prediction = self.animal(batch, progress, generator)
         rendering = self.animal.render(prediction, self.renderer, config.size)
         return Step(self.step, progress, self.animal, batch, prediction, rendering, self.renderer, generator)
+
+    def _batch(self, step: int) -> Batch:
+        rows, flipped = drawn(len(self.crops), self.config.batch, step, self.config.seed)
+        return self.crops.batch(rows, flipped if self.config.mirror else None)
 
     def _check(self, values: dict[str, Tensor]) -> None:
         finite = torch.stack(list(values.values())).isfinite()

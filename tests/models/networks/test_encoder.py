@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 from pydantic import ValidationError
@@ -75,6 +77,26 @@ def test_another_data_set_with_the_same_rows_is_not_confused_with_the_first() ->
     tokens(crops(3), training=True)
     other = tokens(crops(3, seed=1), training=True)[0]
     assert torch.allclose(other, tokens(crops(3, seed=1), training=False)[0], atol=1e-3)
+
+
+def test_what_is_asked_ahead_is_asked_once_and_answered_alike() -> None:
+    vit = CountingVit()
+    tokens = CONFIG.build(vit)
+    with ThreadPoolExecutor(1) as helper:
+        tokens.ahead(crops(3), helper)
+        tokens.ahead(crops(3), helper)
+        found = tokens(crops(3), training=True)
+        tokens.ahead(crops(3), helper)
+    assert vit.asked == 3
+    alone = CONFIG.build(CountingVit())(crops(3), training=True)
+    assert torch.equal(found[0], alone[0]) and torch.equal(found[1], alone[1])
+
+
+def test_nothing_is_asked_ahead_where_nothing_is_remembered() -> None:
+    vit = CountingVit()
+    with ThreadPoolExecutor(1) as helper:
+        CONFIG.model_copy(update={"remembered": 0}).build(vit).ahead(crops(3), helper)
+    assert vit.asked == 0
 
 
 def test_no_more_crops_are_kept_than_allowed() -> None:
