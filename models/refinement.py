@@ -1,8 +1,9 @@
-"""Refinement at test time: the predicted pose and camera are fitted to the mask of the very photo.
+"""Refinement at test time: what was predicted is fitted to the very photo and its mask.
 
 The networks answer at once for any photo and miss legs by a little; a few steps of descent on the silhouette close the
-gap, from a start that is nearly right. Only bone angles and the camera move, and not far: one silhouette says nothing
-of the unseen side, so shape and colours stay as predicted.
+gap, from a start that is nearly right. Bone angles and the camera move, and not far: one silhouette says nothing of the
+unseen side, so the shape stays as predicted. Then the texture code is fitted to the photo's colours. (MagicPony trains
+the texture network on the photo; a code leaves all photos one network, and the unseen side plausible.)
 """
 
 from dataclasses import dataclass, replace
@@ -11,16 +12,20 @@ import torch
 from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
-from torch.nn.functional import adaptive_avg_pool2d
+from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d
 
 from models.config import Config
 from models.geometry.camera import Camera
 from models.geometry.lbs import blend, bone_motions, euler_xyz, skin_weights
 from models.geometry.mesh import Mesh
 from models.losses.reconstruction import inside
-from models.prediction import Batch, Prediction
+from models.prediction import Batch, Light, Prediction
 from models.reconstruction import AnimalReconstructor
-from models.rendering.deferred import silhouette
+from models.rendering import deferred
+from models.rendering.shading import shade
+
+WHOLE = 0.99
+"""A pixel covered this far is covered."""
 
 
 class Refinement(Config):
@@ -33,6 +38,8 @@ class Refinement(Config):
     uncovered: float = Field(default=10.0, ge=0, description="animal pixels without surface, by depth")
     bones: float = Field(default=0.3, ge=0, description="squared change of the bone angles")
     camera: float = Field(default=0.3, ge=0, description="squared turn of the camera; a shift counts a tenth of it")
+    rate_colour: float = Field(default=0.3, gt=0, description="first step of each number of the texture code")
+    colour: float = Field(default=3e-4, ge=0, description="squared change of the texture code")
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,7 @@ class Refined(AnimalReconstructor):
 
     def predict(self, batch: Batch) -> Prediction:
         """One animal per crop; one whose mask is empty stays as predicted."""
-        return self._fitted(super().predict(batch), batch)
+        return self.coloured(self._fitted(super().predict(batch), batch), batch)
 
     @torch.enable_grad()
     def _fitted(self, found: Prediction, batch: Batch) -> Prediction:
@@ -58,7 +65,7 @@ class Refined(AnimalReconstructor):
         for step in range(config.steps):
             optimizer.param_groups[0]["lr"] = config.rate * (1 - step / config.steps)
             mesh, camera = pose()
-            covered = silhouette(self.renderer, mesh, camera, config.size)
+            covered = deferred.silhouette(self.renderer, mesh, camera, config.size)
             error = config.mask * (covered * valid - known).square() + config.uncovered * (1 - covered) * depth
             # Sums over the batch: an animal is fitted alike in any company.
             loss = (error.mean((1, 2)) * masked).sum() + config.bones * pose.bent + config.camera * pose.strayed
@@ -72,6 +79,37 @@ class Refined(AnimalReconstructor):
         with torch.no_grad():
             mesh, camera = pose()
             return replace(found, mesh=mesh, camera=camera, angles=pose.angles)
+
+    @torch.enable_grad()
+    def coloured(self, found: Prediction, batch: Batch) -> Prediction:
+        """The same animals with texture codes fitted to their photos."""
+        config, albedo = self.refinement, self.animal.albedo
+        points, shading, image, colour = self._seen(found, batch)
+        share = 1 / torch.bincount(image, minlength=len(batch)).clamp(min=1)[image]
+        change = torch.zeros_like(found.texture_code, requires_grad=True)
+        optimizer = torch.optim.Adam([change], betas=(0.8, 0.99))
+        for step in range(config.steps):
+            optimizer.param_groups[0]["lr"] = config.rate_colour * (1 - step / config.steps)
+            drawn = albedo(points, found.texture_code + change, image) * shading[:, None]
+            loss = ((drawn - colour).abs().mean(1) * share).sum() + config.colour * change.square().sum()
+            # Not `backward`, which would leave gradients in the network.
+            (change.grad,) = torch.autograd.grad(loss, change)
+            optimizer.step()
+        return replace(found, texture_code=(found.texture_code + change).detach())
+
+    @torch.no_grad()
+    def _seen(self, found: Prediction, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Canonical point, shading, image and photo's colour of each pixel well inside photo and animal."""
+        size, mesh, camera = self.refinement.size, found.mesh, found.camera
+        photo = adaptive_avg_pool2d(batch.image.to(mesh.vertices).movedim(-1, 1), size).movedim(1, -1)
+        fragments = self.renderer.rasterize(camera.to_clip(mesh.vertices), mesh.faces, size)
+        common = (fragments.face >= 0) & (adaptive_avg_pool2d(batch.mask.to(photo), size) > WHOLE)
+        inner = avg_pool2d(common[:, None].to(photo), 3, stride=1, padding=1) > WHOLE
+        covered = inner.flatten().nonzero()[:, 0]
+        image = torch.div(covered, size**2, rounding_mode="floor")
+        points, normal = deferred.surface(self.renderer, fragments, mesh, camera, found.prior[None], covered)
+        light = Light(found.light.direction[image], found.light.ambient[image], found.light.diffuse[image])
+        return points, shade(normal, light), image, photo.reshape(-1, 3)[covered]
 
 
 class _Pose:

@@ -39,7 +39,7 @@ def render(  # noqa: PLR0913  one argument for each thing a picture depends on
         empty = values.new_zeros(fragments.face.numel(), values.shape[-1])
         return empty.index_copy(0, covered, values).view(*fragments.face.shape, -1)
 
-    points, normal = _surface(renderer, fragments, mesh, camera, canonical, covered)
+    points, normal = surface(renderer, fragments, mesh, camera, canonical, covered)
     shading = shade(normal, Light(light.direction[image], light.ambient[image], light.diffuse[image]))[:, None]
     color = albedo(points, image)
     layers = [color * shading, torch.ones_like(shading), color, shading]
@@ -72,10 +72,10 @@ def visible_faces(face: Int[Tensor, "batch size size"], faces: int) -> Bool[Tens
     return seen.scatter_(1, face.flatten(1) + 1, True)[:, 1:]
 
 
-def _surface(
+def surface(
     renderer: Renderer, fragments: Fragments, mesh: Mesh, camera: Camera, canonical: Tensor, covered: Tensor
 ) -> tuple[Float[Tensor, "covered 3"], Float[Tensor, "covered 3"]]:
-    """Canonical points and camera-frame normals, turned to the viewer, at the covered pixels."""
+    """Canonical points and camera-frame normals, turned to the viewer, at the covered pixels (flat indices)."""
     R_world_camera = camera.T_camera_world[:, :3, :3].mT
     normals, positions = vertex_normals(mesh) @ R_world_camera, camera.to_camera(mesh.vertices)
     attributes = torch.cat((canonical.expand_as(positions), normals, positions), -1)
