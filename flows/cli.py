@@ -83,7 +83,7 @@ def reconstruct(
     category: Whose = "cow",
     root: Root = "data",
     texture: Annotated[int, Texels] = 512,
-    refine: Annotated[bool, typer.Option(help="fit pose and camera to the animal's mask")] = True,
+    refine: Annotated[bool, typer.Option(help="fit pose and colours to the photo and the animal's mask")] = True,
 ) -> None:
     """A photo to a rigged, textured, animated animal: OUTPUT.glb, or OUTPUT.obj with its texture.
 
