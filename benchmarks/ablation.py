@@ -144,7 +144,13 @@ def generated(root: str, category: str) -> list[Any]:
 
 def small(plan: Plan) -> Plan:
     """A plan that learns from nothing in minutes."""
-    rates = {"rate_shape": 1e-3, "rate_rest": 7e-4, "size": 64, "augmentation": Augmentation(share=0)}
+    rates = {
+        "rate_shape": 1e-3,
+        "rate_pose": 1e-4,
+        "rate_rest": 7e-4,
+        "size": 64,
+        "augmentation": Augmentation(share=0),
+    }
     plan = _animal(_training(plan, **rates), prior=plan.animal.prior.model_copy(update={"grid": 24, "fine_grid": 32}))
     return plan.without_sds.model_copy(update={"warm_start": FromNothing()})
 
