@@ -1,6 +1,7 @@
 """Where a task computes: a place on this machine that nobody else uses, and the models that are loaded there."""
 
 import fcntl
+import logging
 import os
 import tempfile
 import time
@@ -10,8 +11,12 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from tasks.turns import standing
+
 if TYPE_CHECKING:
     import torch
+
+logger = logging.getLogger(__name__)
 
 Device = Literal["auto", "cpu", "cuda"]
 POLL_SECONDS = 0.2
@@ -32,8 +37,8 @@ class Buildable(Protocol):
 def place(device: Device = "auto") -> Generator[str]:
     """A free GPU (`cuda:0`) or CPU core (`cpu:0`) of the machine, and one torch thread for a core.
 
-    The kernel gives it back on any death of its holder. Two busy OpenMP pools on two cores are many times slower than
-    one thread each.
+    Who asks first gets the first that is free, and whoever has to wait says so. The kernel gives a place back on any
+    death of its holder. Two busy OpenMP pools on two cores are many times slower than one thread each.
     """
     import torch
 
@@ -42,10 +47,9 @@ def place(device: Device = "auto") -> Generator[str]:
     if not count:
         raise ValueError("device is cuda and torch sees no GPU; choose cpu or auto")
     with ExitStack() as held:
-        while (found := next((n for n in range(count) if _locked(f"{kind}-{n}", held)), None)) is None:
-            time.sleep(POLL_SECONDS)
+        number = _entered(kind, count, held)
         torch.set_num_threads(1)
-        yield f"{kind}:{found}"
+        yield f"{kind}:{number}"
 
 
 def loaded(config: Buildable, where: str) -> Any:  # noqa: ANN401
@@ -64,14 +68,47 @@ def torch_device(where: str) -> "torch.device":
     return torch.device("cpu" if where.startswith("cpu") else where)
 
 
-def _locked(name: str, held: ExitStack) -> bool:
-    folder = Path(tempfile.gettempdir()) / f"farm3d-{os.getuid()}"
-    folder.mkdir(exist_ok=True)
-    file = (folder / name).open("ab")
+def _entered(kind: str, count: int, held: ExitStack) -> int:
+    """The number of a place that is free, once nobody waits who came earlier."""
+    folder = _folder()
+    with standing(folder / f"{kind}-line") as is_our_turn:
+        polls = 0
+        while True:
+            if is_our_turn():
+                for number in range(count):
+                    if _taken(folder / f"{kind}-{number}", held):
+                        return number
+            # The first time, whoever came at the same moment may just be taking one of several free places.
+            if polls == 1:
+                logger.warning(_told(folder, kind, count))
+            polls += 1
+            time.sleep(POLL_SECONDS)
+
+
+def _taken(place: Path, held: ExitStack) -> bool:
+    """Whether it was free and is ours now; the number of our process lies in it, for those who wait."""
+    file = place.open("a")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.close()
         return False
     held.enter_context(file)
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
     return True
+
+
+def _told(folder: Path, kind: str, count: int) -> str:
+    """What is waited for, who has it, and what to do."""
+    holders = sorted({process for place in folder.glob(f"{kind}-[0-9]*") if (process := place.read_text())})
+    taken = f"all {count} {'cores' if kind == 'cpu' else 'GPUs'} of this machine are taken"
+    by = f" by process {' and '.join(holders)}" if holders else ""
+    return f"{taken}{by}; waiting until one is free; `farm3d status` shows what runs, `farm3d down` stops it"
+
+
+def _folder() -> Path:
+    folder = Path(tempfile.gettempdir()) / f"farm3d-{os.getuid()}"
+    folder.mkdir(exist_ok=True)
+    return folder

@@ -36,6 +36,65 @@ def entered():
         return where
 
 
+def waiting(work):
+    """A thread that does it, once it stands in the line behind those who came before."""
+    before = len(standing())
+    thread = threading.Thread(target=work)
+    thread.start()
+    until(lambda: len(standing()) > before)
+    return thread
+
+
+def standing():
+    line = machine._folder() / "cpu-line"
+    return list(line.glob("[0-9]*")) if line.exists() else []
+
+
+def until(found):
+    deadline = time.monotonic() + 30
+    while not found():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_nobody_is_overtaken(monkeypatch):
+    monkeypatch.setattr(machine.os, "cpu_count", lambda: 1)
+    served = []
+
+    def short_tasks():
+        for number in range(20):
+            with place("cpu"):
+                served.append(number)
+
+    def one_photo():
+        with place("cpu"):
+            served.append("photo")
+
+    with place("cpu"):
+        flow = waiting(short_tasks)
+        photo = waiting(one_photo)
+        other = waiting(one_photo)
+    for thread in (flow, photo, other):
+        thread.join(30)
+    assert served == [0, "photo", "photo", *range(1, 20)]
+
+
+def test_whoever_waits_says_who_has_the_cores_and_what_to_do(caplog):
+    with place("cpu"), place("cpu"):
+        thread = waiting(entered)
+        until(lambda: caplog.messages)
+    thread.join(30)
+    (said,) = caplog.messages
+    assert said.startswith(f"all 2 cores of this machine are taken by process {os.getpid()}; waiting until one is free")
+    assert "`farm3d status` shows what runs" in said
+
+
+def test_whoever_finds_a_free_core_says_nothing(caplog):
+    with place("cpu"), place("cpu"):
+        pass
+    assert caplog.messages == []
+
+
 def test_a_killed_holder_gives_its_place_back(tmp_path):
     code = (
         "import tempfile, time; from tasks import machine; tempfile.tempdir = None\n"
