@@ -91,8 +91,11 @@ def card(category: Category, folder: Path, root: Root = "data", snapshot: Number
 
 @app.command()
 def prune(category: Category, keep: int = 3, root: Root = "data", apply: bool = False) -> None:
-    """What only old snapshots list that no model was made from; --apply deletes it."""
-    found = list(pruning.waste(Store(root).root, category, keep))
+    """What only old snapshots list that no run and no release needs; --apply deletes it."""
+    planned = pruning.planned(Store(root).root, category, keep)
+    for number, reasons in planned.needed.items():
+        console.print(f"{category} {number} stays: {'; '.join(reasons)}")
+    found = planned.waste
     for each in found:
         console.print(f"{each.where}  {each.bytes} bytes")
         if apply:

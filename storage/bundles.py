@@ -49,12 +49,19 @@ def commit(folder: str, contents: Mapping[str, bytes], about: Mapping[str, Any])
 
 def committed(folder: str) -> Bundle | None:
     """The bundle in a folder, or None if it has to be made: because it is missing, or a file has not its size."""
-    try:
-        bundle = Bundle.model_validate_json(files.get(layout.bundle(folder)))
-    except (MissingArtifact, ValidationError):
+    bundle = described(folder)
+    if bundle is None:
         return None
     whole = all(files.size(layout.member(folder, name)) == file.bytes for name, file in bundle.files.items())
     return bundle if whole else None
+
+
+def described(folder: str) -> Bundle | None:
+    """What was committed in a folder, whatever became of its files since; None where nothing was."""
+    try:
+        return Bundle.model_validate_json(files.get(layout.bundle(folder)))
+    except (MissingArtifact, ValidationError):
+        return None
 
 
 def read(folder: str, name: str) -> bytes:

@@ -123,7 +123,7 @@ def run(ref: ModelRef) -> str:
 
 
 def run_config(ref: ModelRef) -> str:
-    """Everything the run was started with."""
+    """What the run learns from, and how."""
     return f"{run(ref)}/config.json"
 
 

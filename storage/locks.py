@@ -38,6 +38,32 @@ def locked(url: str) -> Generator[None]:
         yield
 
 
+def held(url: str) -> bool:
+    """Whether somebody alive holds the lock of this name; of an S3 lease that takes up to `LAPSES_SECONDS` to see."""
+    lock = layout.lock(url)
+    where = files.local(lock)
+    return _renewed(lock) if where is None else where.exists() and not _free(where)
+
+
+def _free(lock: Path) -> bool:
+    with lock.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+def _renewed(lock: str) -> bool:
+    """Whether a lease is there, and is written again before it lapses."""
+    seen, lapse = files.state(lock), time.monotonic() + LAPSES_SECONDS
+    while seen and seen[1] and time.monotonic() < lapse:
+        time.sleep(POLL_SECONDS)
+        if (now := files.state(lock)) != seen:
+            return now is not None and now[1] > 0
+    return False
+
+
 @contextmanager
 def _flocked(lock: Path) -> Generator[None]:
     with files.room_for(str(lock), 0):

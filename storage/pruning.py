@@ -1,12 +1,13 @@
-"""What nobody needs any more: old snapshots that no model was made from, and the shards that only they list."""
+"""What nobody needs any more: old snapshots, and the shards that only they list."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from storage import files, layout, snapshots
+from storage import bundles, files, layout, runs, snapshots
+from storage.checkpoints import Checkpoints
 from storage.layout import Store
-from storage.lineage import learnt_from
-from storage.records import DatasetRef, Snapshot, Stage, digest
+from storage.locks import held
+from storage.records import DatasetRef, ModelRef, Snapshot, Stage, digest
 
 
 @dataclass(frozen=True)
@@ -17,8 +18,18 @@ class Waste:
     bytes: int
 
 
-def waste(root: str, category: str, keep: int) -> Iterator[Waste]:
-    """Files of snapshots older than the newest `keep` that no run has learnt from, in the order to delete them.
+@dataclass(frozen=True)
+class Pruning:
+    """What goes and what stays of the snapshots before the newest ones."""
+
+    waste: tuple[Waste, ...]
+    """In the order to delete them."""
+    needed: dict[int, list[str]]
+    """Snapshots that stay, and why."""
+
+
+def planned(root: str, category: str, keep: int) -> Pruning:
+    """Files of the snapshots before the newest `keep`, but for those that a run or a release needs.
 
     Snapshots go before their shards, so that whoever dies half-way leaves files that nobody lists, never a list of
     files that are gone. A shard goes if a snapshot that goes lists it and none that stays does; shards that no
@@ -29,15 +40,52 @@ def waste(root: str, category: str, keep: int) -> Iterator[Waste]:
     if keep < 1:
         raise ValueError(f"keep is {keep}; keep at least the newest snapshot")
     store, numbers = Store(root), snapshots.numbers(root, category)
-    needed = set(numbers[-keep:]) | learnt_from(store, category)
+    needed: dict[int, list[str]] = {}
+    for number, reason in _needs(store, category):
+        for each in numbers[:-keep]:
+            if number in (each, None):
+                needed.setdefault(each, []).append(reason)
+    staying = {*numbers[-keep:], *needed}
     known = {number: snapshots.read(store.dataset(category, number)) for number in numbers}
-    going = [known[number] for number in numbers if number not in needed]
+    return Pruning(tuple(_waste(store, category, known, staying)), dict(sorted(needed.items())))
+
+
+def _needs(store: Store, category: str) -> Iterator[tuple[int | None, str]]:
+    """Snapshots that must stay, with the reason; None stands for all of them."""
+    for release in store.releases(category):
+        # A release that lost a file is still somebody's.
+        if published := bundles.described(layout.release(release)):
+            yield published.about["snapshot"], f"release {release.run} was made from it"
+    for model in store.models(category):
+        if why := _unfinished(model):
+            started = runs.started(model)
+            yield (started.snapshot, why) if started else (None, f"{why}, and does not say from which snapshot")
+        elif learnt := bundles.described(layout.model(model)):
+            yield learnt.about["snapshot"], f"run {model.run} learnt from it"
+
+
+def _unfinished(model: ModelRef) -> str:
+    """How a run that may still learn stands; empty where it has ended, or died before there was anything to go on from.
+
+    Asked first, for a run commits its model before it gives its lock back.
+    """
+    if held(layout.run(model)):
+        return f"run {model.run} is learning"
+    steps = Checkpoints(layout.checkpoints(model)).steps()
+    if bundles.described(layout.model(model)) or not steps:
+        return ""
+    remedy = f"delete {layout.run(model)} if it never shall"
+    return f"run {model.run} stopped after step {steps[-1]} and can go on ({remedy})"
+
+
+def _waste(store: Store, category: str, known: dict[int, Snapshot], staying: set[int]) -> Iterator[Waste]:
+    going = [snapshot for number, snapshot in known.items() if number not in staying]
     for each in going:
-        yield from _file(layout.snapshot(DatasetRef(root=root, category=category, snapshot=each.id)))
-    listed = {place for number in needed & set(numbers) for place in _places(known[number])}
+        yield from _file(layout.snapshot(DatasetRef(root=store.root, category=category, snapshot=each.id)))
+    listed = {place for number in staying for place in _places(known[number])}
     unlisted = sorted({place for each in going for place in _places(each)} - listed)
     for stage, recipe, index in unlisted:
-        folder = layout.shards(root, category, stage, recipe)
+        folder = layout.shards(store.root, category, stage, recipe)
         # The manifest first: without it the other two count as never written.
         for kind in ("json", "parquet", "tar"):
             yield from _file(layout.member(folder, f"{index:05d}.{kind}"))

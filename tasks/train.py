@@ -13,7 +13,7 @@ from models.recipes import ModelRecipe
 from models.training.augmentation import augmented
 from models.training.batch import Crops
 from models.training.loop import Summary, fit
-from storage import bundles, files, layout
+from storage import bundles, files, layout, runs
 from storage import samples as stored_samples
 from storage.checkpoints import Checkpoints, weights_bytes
 from storage.journal import Journal
@@ -38,7 +38,7 @@ def train(model: ModelRef, crops: DatasetRef, recipe: ModelRecipe, device: Devic
     """
     with locked(layout.run(model)):
         if bundles.committed(layout.model(model)) is None:
-            files.put(layout.run_config(model), recipe.model_dump_json(indent=1).encode())
+            runs.start(model, crops, recipe)
             with place(device) as where:
                 _fit(model, crops, recipe, where)
     _show(model)

@@ -2,9 +2,10 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli import app
-from storage import layout, shards, snapshots
+from storage import layout, runs, shards, snapshots
 from storage.layout import Store
-from storage.records import Duplicates, digest
+from storage.locks import locked
+from storage.records import Duplicates, Record, digest
 from tasks.shard import shard
 from tests.storage.material import RECIPE, flip, samples
 from tests.tasks.conftest import in_place
@@ -92,6 +93,10 @@ def test_pruning_shows_first_and_deletes_when_told(tmp_path):
     shown, output = said("prune", "cow", "--keep", "1", "--root", store.root)
     assert shown == 0 and "4 files" in output and "could go" in output
     assert snapshots.numbers(store.root, "cow") == [1, 2]
+    with locked(layout.run(store.model("cow", "laptop-1"))):
+        runs.start(store.model("cow", "laptop-1"), store.dataset("cow", 1), Record())
+        output = said("prune", "cow", "--keep", "1", "--root", store.root, "--apply")[1]
+    assert "cow 1 stays: run laptop-1 is learning" in output and "0 files" in output
     assert said("prune", "cow", "--keep", "1", "--root", store.root, "--apply")[0] == 0
     assert snapshots.numbers(store.root, "cow") == [2]
     assert said("verify", "cow", "--root", store.root)[0] == 0

@@ -7,7 +7,7 @@ from threading import Event, Thread
 import pytest
 
 from storage import files, layout, locks
-from storage.locks import _Lease, locked
+from storage.locks import _Lease, held, locked
 from tests.storage.deaths import ended, forked
 
 ROUNDS = 8
@@ -50,6 +50,28 @@ def test_the_lock_of_a_killed_process_is_free(root, monkeypatch) -> None:
     ended(child)
     with locked(url):
         pass
+
+
+def test_a_lock_is_seen_to_be_held_by_the_living_only(root, monkeypatch) -> None:
+    url = f"{root}/a.bin"
+    monkeypatch.setattr(locks, "LAPSES_SECONDS", 1.0)
+    assert not held(url)
+    with locked(url):
+        assert held(url)
+    assert not held(url)
+    ready, tell = os.pipe()
+
+    def hold() -> None:
+        with locked(url):
+            os.write(tell, b"!")
+            time.sleep(60)
+
+    child = forked(hold)
+    os.read(ready, 1)
+    assert held(url)
+    os.kill(child, signal.SIGKILL)
+    ended(child)
+    assert not held(url)
 
 
 def test_a_lease_does_not_lapse_while_its_holder_lives(s3, monkeypatch) -> None:

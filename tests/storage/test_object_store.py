@@ -9,7 +9,7 @@ from storage.checkpoints import Checkpoints
 from storage.journal import Journal
 from storage.layout import Store
 from storage.lineage import release_of, told
-from storage.pruning import waste
+from storage.pruning import planned
 from storage.records import DatasetRef, digest
 from tests.storage.material import RECIPE, sample
 from tests.storage.material import samples as drawn
@@ -67,7 +67,7 @@ def test_an_object_store_holds_the_same_files_as_a_folder_and_serves_them(s3, fo
     (fault,) = catalogue.faults(s3, "cow")
     assert "00001.tar" in fault.where and catalogue.repair(fault)
     assert len(shards.quarantined(s3, "cow")) == 1
-    for each in waste(s3, "cow", 1):
+    for each in planned(s3, "cow", 1).waste:
         files.remove(each.where)
     assert snapshots.numbers(s3, "cow") == [2] and list(catalogue.faults(s3, "cow")) == []
 

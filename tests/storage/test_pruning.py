@@ -1,9 +1,17 @@
-import pytest
+import os
+import signal
+import time
 
-from storage import bundles, catalogue, files, layout, shards, snapshots
+import pytest
+import torch
+
+from storage import bundles, catalogue, files, layout, runs, shards, snapshots
+from storage.checkpoints import Checkpoints
 from storage.layout import Store
-from storage.pruning import waste
-from storage.records import digest
+from storage.locks import locked
+from storage.pruning import planned
+from storage.records import Record, digest
+from tests.storage.deaths import ended, forked
 from tests.storage.material import RECIPE, samples
 
 
@@ -30,10 +38,11 @@ def store(tmp_path):
 
 
 def pruned(store, keep):
-    found = list(waste(store.root, "cow", keep))
-    for each in found:
+    """Prune, and give the snapshots that stay for a reason."""
+    found = planned(store.root, "cow", keep)
+    for each in found.waste:
         files.remove(each.where)
-    return found
+    return found.needed
 
 
 def test_what_stays_is_whole(store):
@@ -53,11 +62,66 @@ def test_photos_stay_while_any_crops_of_them_stay(store):
 def test_what_a_model_learnt_from_stays(store):
     bundles.commit(layout.model(store.model("cow", "old")), {"animal.safetensors": b"w"}, {"snapshot": 1})
     files.put(layout.newest_release(store.root, "cow"), b"old")
-    pruned(store, 1)
+    assert pruned(store, 1) == {1: ["run old learnt from it"]}
     assert snapshots.numbers(store.root, "cow") == [1, 4]
     assert shards.committed(store.curated("cow", digest(recipe(10)), 0)) is not None
     assert shards.committed(store.curated("cow", digest(recipe(10)), 1)) is None
     assert list(catalogue.faults(store.root, "cow")) == []
+
+
+def begun(store, run, snapshot):
+    """A run that has written down what it is started with."""
+    model = store.model("cow", run)
+    runs.start(model, store.dataset("cow", snapshot), Record())
+    return model
+
+
+def test_what_a_living_process_learns_from_stays_until_it_dies(store):
+    ready, tell = os.pipe()
+
+    def learn():
+        with locked(layout.run(store.model("cow", "young"))):
+            begun(store, "young", 2)
+            os.write(tell, b"!")
+            time.sleep(60)
+
+    child = forked(learn)
+    os.read(ready, 1)
+    assert pruned(store, 1) == {2: ["run young is learning"]}
+    assert snapshots.numbers(store.root, "cow") == [2, 4]
+    assert list(catalogue.faults(store.root, "cow")) == []
+    os.kill(child, signal.SIGKILL)
+    ended(child)
+    assert pruned(store, 1) == {}
+    assert snapshots.numbers(store.root, "cow") == [4]
+
+
+def test_what_a_dead_run_can_go_on_from_stays_until_its_folder_is_deleted(store):
+    model = begun(store, "stopped", 3)
+    folder = layout.checkpoints(model)
+    Checkpoints(folder).save(20, {"weights": torch.zeros(2)})
+    (reason,) = pruned(store, 1)[3]
+    assert reason == f"run stopped stopped after step 20 and can go on (delete {layout.run(model)} if it never shall)"
+    assert snapshots.numbers(store.root, "cow") == [3, 4]
+    files.remove(layout.checkpoint_manifest(folder, 20))
+    assert pruned(store, 1) == {}
+
+
+def test_a_run_that_does_not_say_what_it_learns_from_keeps_everything(store):
+    model = store.model("cow", "older")
+    files.put(layout.run_config(model), b"{}")
+    with locked(layout.run(model)):
+        found = pruned(store, 1)
+    assert found.keys() == {1, 2, 3} and found[1] == ["run older is learning, and does not say from which snapshot"]
+    assert snapshots.numbers(store.root, "cow") == [1, 2, 3, 4]
+
+
+def test_a_release_that_lost_a_file_keeps_its_snapshot(store):
+    folder = layout.release(store.release("cow", "old"))
+    bundles.commit(folder, {"cow-1.glb": b"a cow", "walk.webp": b"it walks"}, {"snapshot": 1})
+    files.remove(layout.member(folder, "walk.webp"))
+    assert pruned(store, 1) == {1: ["release old was made from it"]}
+    assert snapshots.numbers(store.root, "cow") == [1, 4]
 
 
 def test_shards_that_no_snapshot_listed_yet_stay(store):
@@ -68,7 +132,7 @@ def test_shards_that_no_snapshot_listed_yet_stay(store):
 
 
 def test_dying_at_any_file_harms_nothing_that_stays(store):
-    for each in list(waste(store.root, "cow", 1)):
+    for each in planned(store.root, "cow", 1).waste:
         files.remove(each.where)
         faults = [fault for fault in catalogue.faults(store.root, "cow") if "never committed" not in fault.what]
         assert faults == []
@@ -81,4 +145,4 @@ def test_the_numbers_go_on_after_pruning(store):
 
 def test_the_newest_snapshot_cannot_go(store):
     with pytest.raises(ValueError, match="keep is 0; keep at least the newest"):
-        list(waste(store.root, "cow", 0))
+        planned(store.root, "cow", 0)

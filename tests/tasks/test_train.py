@@ -1,4 +1,5 @@
 import json
+from functools import partial
 
 import pytest
 import torch
@@ -6,7 +7,7 @@ import torch
 from models.features import Pca
 from models.schedule import Schedule
 from models.warm_start import WarmStart, write
-from storage import bundles, layout, samples, snapshots
+from storage import bundles, layout, pruning, samples, snapshots
 from storage.checkpoints import Checkpoints, weights_from
 from storage.journal import read
 from storage.layout import Store
@@ -44,10 +45,11 @@ def test_a_finished_run_is_not_trained_again(model, crops, vit, monkeypatch):
 
 def test_a_stopped_run_saves_where_it_stands_and_continues_to_the_same_weights(model, crops, vit, monkeypatch):
     other = Store(crops.root).model("cow", "stopped")
-    report = module._Report.__call__
+    report, needs = module._Report.__call__, partial(pruning._needs, Store(crops.root), "cow")
 
     def dies(self, step, values, panel):
         if step == 2:
+            assert (crops.snapshot, "run stopped is learning") in list(needs())
             raise Stopped
         report(self, step, values, panel)
 
@@ -57,6 +59,7 @@ def test_a_stopped_run_saves_where_it_stands_and_continues_to_the_same_weights(m
             train.fn(other, crops, tiny_model(vit), "cpu")
     assert Checkpoints(layout.checkpoints(other)).steps() == [2]
     assert bundles.committed(layout.model(other)) is None
+    assert any(number == crops.snapshot and "stopped after step 2 and can go on" in why for number, why in needs())
     train.fn(other, crops, tiny_model(vit), "cpu")
     straight, continued = weights(model), weights(other)
     assert all(torch.equal(straight[name], continued[name]) for name in straight)

@@ -1,0 +1,23 @@
+from storage import files, layout, runs
+from storage.layout import Store
+from storage.records import Record
+
+
+class Recipe(Record):
+    steps: int = 400
+    rates: tuple[float, ...] = (1e-3, 3e-5)
+
+
+def test_what_a_run_was_started_with_is_read_again(root) -> None:
+    store = Store(root)
+    model = store.model("cow", "laptop-1")
+    assert runs.started(model) is None
+    runs.start(model, store.dataset("cow", 7), Recipe())
+    found = runs.started(model)
+    assert found.snapshot == 7 and Recipe.model_validate(found.recipe) == Recipe()
+
+
+def test_a_run_of_a_version_that_did_not_say_its_snapshot_says_nothing(root) -> None:
+    model = Store(root).model("cow", "laptop-1")
+    files.put(layout.run_config(model), Recipe().model_dump_json().encode())
+    assert runs.started(model) is None
