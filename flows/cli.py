@@ -11,7 +11,7 @@ from rich.console import Console
 from flows import cli_dataset
 from flows.launcher import PORT, Launcher
 from models.errors import Farm3dError
-from storage import files, layout
+from storage import files, layout, releases
 from storage.errors import StorageError
 from storage.layout import Store
 
@@ -29,7 +29,7 @@ Photo = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="a pict
 Photos = Annotated[Path, typer.Argument(exists=True, help="a picture of one whole animal, or a folder of them")]
 Folder = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="photos; see tasks/foreign.py for the rest")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="the file to write; for a folder of photos a folder")]
-Whose = Annotated[str, typer.Option("--category", help="whose newest model answers")]
+Whose = Annotated[str, typer.Option("--category", help="whose best model answers; cow/RUN: that release of it")]
 Size = Annotated[int, typer.Option(min=16, help="pixels along an edge")]
 Frames = Annotated[int, typer.Option(min=2)]
 Texels = typer.Option(min=16, help="texels along an edge of the texture")
@@ -147,7 +147,7 @@ def relight(
 
 @app.command()
 def evaluate(folder: Folder, category: Whose = "cow", root: Root = "data") -> None:
-    """The newest model on a folder of your own photos, with masks, meshes and keypoints where you have them."""
+    """The best model on a folder of your own photos, with masks, meshes and keypoints where you have them."""
     from tasks.foreign import examined
 
     with console.status("looking at the photos"):
@@ -161,7 +161,7 @@ def evaluate(folder: Folder, category: Whose = "cow", root: Root = "data") -> No
 
 @app.command()
 def lineage(
-    released: Annotated[str, typer.Argument(help="a released file, such as a GLB; or a category: its newest release")],
+    released: Annotated[str, typer.Argument(help="a released file, such as a GLB; or a category: its best release")],
     root: Root = "data",
     pictures: Annotated[bool, typer.Option(help="every picture with its prompt, seed and digest")] = False,
 ) -> None:
@@ -169,7 +169,7 @@ def lineage(
     from storage.lineage import release_of, told
 
     file = Path(released)
-    release = release_of(file, root) if file.is_file() else Store(root).newest_release(released)
+    release = release_of(file, root) if file.is_file() else releases.wanted(Store(root), released)
     if release is None:
         raise ValueError(f"{released}: is no file, and {root} has no release of such a category; name one of the two")
     for line in told(release, pictures):
@@ -209,8 +209,7 @@ def _up(port: int) -> Launcher:
 
 
 def _say_where(store: Store, category: str) -> None:
-    release = store.newest_release(category)
-    if release:
+    for release in releases.published(store, category)[-1:]:
         folder = layout.release(release)
         console.print(f"report                  {layout.member(folder, 'report.html')}")
         console.print(f"rigged animals          {layout.member(folder, f'{category}-1.glb')}, ...")

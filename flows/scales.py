@@ -1,6 +1,6 @@
 """The one dial: what each scale sets of a plan. Everything else has its default beside its class."""
 
-from typing import Any, Literal
+from typing import Any
 
 from models.animal import AnimalConfig
 from models.features import VitConfig
@@ -23,9 +23,9 @@ from models.segmenters import Detectron2Config, PointRendConfig
 from models.training.augmentation import Augmentation
 from models.training.loop import TrainingConfig
 from models.warm_start import WarmStart
+from storage.records import Scale
 from tasks.publish import ReleaseConfig
 
-Scale = Literal["smoke", "laptop", "gpu", "paper"]
 Parts = dict[str, Any]
 
 

@@ -5,10 +5,10 @@
                   quarantine/<stage>-<recipe>-00000-1/        a corrupt shard and why
                   snapshots/000007.json, LATEST               which shards a run reads
                   runs/<run>/config.json journal.jsonl checkpoints/ panels/ model/ evaluation/
-                  releases/<run>/
+                  releases/<run>/, LATEST                     what people take away, in the order of its publishing
 """
 
-from storage.files import absolute, get, names, size
+from storage.files import absolute, names
 from storage.records import DatasetRef, ModelRef, ReleaseRef, ShardRef, Stage
 
 LATEST = "LATEST"
@@ -38,13 +38,8 @@ class Store:
         """One training run."""
         return ModelRef(root=self.root, category=category, run=run)
 
-    def newest_release(self, category: str) -> ReleaseRef | None:
-        """What was published last, if anything."""
-        where = newest_release(self.root, category)
-        return self.release(category, get(where).decode().strip()) if size(where) else None
-
     def releases(self, category: str) -> list[ReleaseRef]:
-        """All that was published of a category."""
+        """All releases of a category, finished or not."""
         found = names(releases(self.root, category))
         return [self.release(category, run) for run in found if run != LATEST]
 
@@ -167,8 +162,8 @@ def releases(root: str, category: str) -> str:
     return f"{root}/{category}/releases"
 
 
-def newest_release(root: str, category: str) -> str:
-    """Holds the run that was published last."""
+def published(root: str, category: str) -> str:
+    """Holds the runs that were published, the last one last."""
     return f"{releases(root, category)}/{LATEST}"
 
 

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,6 +13,8 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=80)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Stage = Literal["raw", "curated"]
 Split = Literal["train", "validation"]
+Scale = Literal["smoke", "laptop", "gpu", "paper"]
+"""From little of everything to much; the name of a run begins with it."""
 
 VALIDATION_SHARE = 0.1
 NEAR = "near duplicate"
@@ -57,6 +59,12 @@ class ReleaseRef(Record):
     root: str
     category: Name
     run: Name
+
+    @property
+    def scale(self) -> int:
+        """The place of its run's scale among all; -1 if its name begins with none."""
+        scale, scales = self.run.partition("-")[0], get_args(Scale)
+        return scales.index(scale) if scale in scales else -1
 
 
 class SampleRow(Record):

@@ -1,4 +1,4 @@
-"""What the newest model of a category makes of somebody's photo."""
+"""What the model of a category makes of somebody's photo."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -16,7 +16,7 @@ from models.prediction import Prediction
 from models.recipes import CropRecipe
 from models.reconstruction import AnimalReconstructor
 from models.training.batch import Crops
-from storage import bundles, layout
+from storage import bundles, layout, releases
 from storage.layout import Store
 from storage.meshes import Asset
 from storage.records import ModelRef
@@ -46,7 +46,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Newest:
-    """The model of a category that was published last, and how its photos were cut out."""
+    """The model that answers for a category, and how its photos were cut out."""
 
     model: ModelRef
     recipe: CropRecipe
@@ -62,9 +62,9 @@ def answer(
     mask: np.ndarray | None = None,
     refine: bool = True,
 ) -> Answer:
-    """The animal in a photo (height, width, 3), under the mask if there is one, by the model that was published last.
+    """The animal in a photo (height, width, 3), under the mask if there is one, by the category's best model.
 
-    It is fitted to its mask, or left as predicted.
+    The category may name a release of it, as `cow/laptop-0123`. The animal is fitted to its mask, or left as predicted.
 
     Raises MissingModel if none was published, NothingKept if there is no such animal in the photo.
     """
@@ -73,22 +73,24 @@ def answer(
         ours = reconstructor(last.model, where, refine)
         samples: Any = [cropped(photo, last.recipe, where, mask)]
         batch = Crops(samples, last.size, torch_device(where)).batch(torch.tensor([0]))
-        return Answer(category, ours, ours.predict(batch))
+        return Answer(last.model.category, ours, ours.predict(batch))
 
 
 def newest(category: str, root: str) -> Newest:
-    """The model of a category that was published last.
+    """The model of the newest release of the largest scale, or of the release that is named as `cow/laptop-0123`.
 
     Raises MissingModel if there is none.
     """
     store = Store(root)
-    release = store.newest_release(category)
+    release = releases.wanted(store, category)
     bundle = bundles.committed(layout.release(release)) if release else None
     if release is None or bundle is None:
-        raise MissingModel(
-            f"{store.root}: no model of {category!r} was published; train one with `farm3d run {category}`"
-        )
-    crops, model = store.dataset(category, bundle.about["snapshot"]), store.model(category, release.run)
+        animal = category.partition("/")[0]
+        others = ", ".join(each.run for each in releases.published(store, animal))
+        remedy = f"choose among {others}" if others else f"train one with `farm3d run {animal}`"
+        raise MissingModel(f"{store.root}: no model of {category!r} was published; {remedy}")
+    crops = store.dataset(release.category, bundle.about["snapshot"])
+    model = store.model(release.category, release.run)
     return Newest(model, crop_recipe(crops), recipe_of(model).training.size)
 
 

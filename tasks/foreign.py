@@ -39,7 +39,7 @@ class Keypoints(BaseModel):
 
 
 def examined(folder: Path, category: str, root: str, device: Device = "auto") -> tuple[Evaluation, list[str]]:
-    """The newest model of a category on a folder of photos, and why some of them were skipped.
+    """The best model of a category on a folder of photos, and why some of them were skipped.
 
     Raises ValueError if there is no picture in it, or none that can be used.
     """

@@ -16,7 +16,7 @@ from models.config import Config
 from models.metrics.silhouette import iou
 from models.reconstruction import AnimalReconstructor
 from models.training.batch import Crops
-from storage import bundles, files, layout, snapshots
+from storage import bundles, layout, releases, snapshots
 from storage.glb import glb
 from storage.journal import Journal
 from storage.layout import Store
@@ -65,7 +65,7 @@ def publish(model: ModelRef, crops: DatasetRef, config: ReleaseConfig, device: D
         bundles.commit(
             layout.release(release), _contents(model, crops, shown), {"snapshot": crops.snapshot, "code": code()}
         )
-    files.put(layout.newest_release(release.root, release.category), release.run.encode())
+    releases.announce(release)
     artifacts.page(f"release-{model.category}", _overview(release))
     return release
 

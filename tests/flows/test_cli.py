@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from flows import cli
 from flows.cli import app, main
 from flows.launcher import ServerDown
-from storage import files, layout
+from storage import bundles, layout
 from storage.layout import Store
 
 
@@ -50,7 +50,7 @@ def test_without_a_verb_it_lists_them():
 
 def test_a_run_is_watched_and_its_results_are_told(services, tmp_path):
     release = Store(str(tmp_path)).release("cow", "smoke-1")
-    files.put(layout.newest_release(str(tmp_path), "cow"), b"smoke-1")
+    bundles.commit(layout.release(release), {"report.html": b"<html>"}, {})
     code, output = said("run", "cow", "--scale", "smoke", "--root", str(tmp_path))
     (ran,) = services.last.ran
     assert code == 0 and ran[:3] == ("deployment", "run", "farm3d/cow") and ran[-1] == "--watch"

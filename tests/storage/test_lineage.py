@@ -31,7 +31,7 @@ def release(tmp_path):
     about = {"snapshot": 1, "code": code()}
     bundles.commit(layout.model(model), {"animal.safetensors": b"weights"}, about | {"steps": 400})
     bundles.commit(layout.release(store.release("cow", "laptop-1")), {"cow-1.glb": b"a cow"}, about)
-    files.put(layout.newest_release(store.root, "cow"), b"laptop-1")
+    files.put(layout.published(store.root, "cow"), b"laptop-1")
     return store.release("cow", "laptop-1")
 
 

@@ -36,7 +36,7 @@ def story(root: str) -> DatasetRef:
             journal.add(step, {"loss": 1 / step})
         bundles.commit(layout.model(model), {"animal.safetensors": b"w"}, {"snapshot": 2, "steps": 3})
     bundles.commit(layout.release(release), {"cow-1.glb": b"a cow"}, {"snapshot": 2})
-    files.put(layout.newest_release(store.root, "cow"), b"run-1")
+    files.put(layout.published(store.root, "cow"), b"run-1")
     return dataset
 
 

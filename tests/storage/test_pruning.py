@@ -61,7 +61,7 @@ def test_photos_stay_while_any_crops_of_them_stay(store):
 
 def test_what_a_model_learnt_from_stays(store):
     bundles.commit(layout.model(store.model("cow", "old")), {"animal.safetensors": b"w"}, {"snapshot": 1})
-    files.put(layout.newest_release(store.root, "cow"), b"old")
+    files.put(layout.published(store.root, "cow"), b"old")
     assert pruned(store, 1) == {1: ["run old learnt from it"]}
     assert snapshots.numbers(store.root, "cow") == [1, 4]
     assert shards.committed(store.curated("cow", digest(recipe(10)), 0)) is not None

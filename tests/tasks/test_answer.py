@@ -4,7 +4,7 @@ import pytest
 from models.errors import MissingModel, NothingKept
 from storage.glb import glb
 from tasks import answer as module
-from tasks.answer import answer, cropped
+from tasks.answer import answer, cropped, newest
 from tests.tasks.material import CROPS, Drawn, Red
 
 
@@ -37,3 +37,9 @@ def test_a_photo_without_an_animal_is_refused(release):
 def test_without_a_model_it_says_how_to_get_one(tmp_path):
     with pytest.raises(MissingModel, match="no model of 'horse' was published; train one with `farm3d run horse`"):
         answer(large(1), "horse", str(tmp_path), "cpu")
+
+
+def test_a_release_is_asked_by_its_name(release):
+    assert newest("cow/tiny", release.root) == newest("cow", release.root)
+    with pytest.raises(MissingModel, match="no model of 'cow/large' was published; choose among tiny"):
+        newest("cow/large", release.root)

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from storage import bundles, layout
+from storage import bundles, layout, releases
 from storage.layout import Store
 from tasks import publish
 from tasks.publish import ReleaseConfig
@@ -32,9 +32,10 @@ def test_the_report_needs_no_network(release):
     assert 'src="http' not in page and 'href="http' not in page
 
 
-def test_the_newest_release_is_found_again(release):
-    assert Store(release.root).newest_release("cow") == release
-    assert Store(release.root).newest_release("horse") is None
+def test_the_release_is_found_again(release):
+    assert releases.published(Store(release.root), "cow") == [release]
+    assert releases.wanted(Store(release.root), "cow") == release
+    assert releases.wanted(Store(release.root), "horse") is None
 
 
 def test_a_release_is_made_once(release, model, crops, monkeypatch):
