@@ -85,8 +85,8 @@ class SampleRow(Record):
     negative_prompt: str = Field(default="", description="what the photo was guided away from")
     model: str = Field(description="id of the generator's weights")
     model_digest: str = Field(description="revision or digest of the generator's weights")
-    photo_width: int = Field(ge=1, description="pixels of the generated photo")
-    photo_height: int = Field(ge=1)
+    photo_width: int = Field(ge=0, description="pixels of the photo; 0 where there is none to see")
+    photo_height: int = Field(ge=0)
     box: tuple[int, int, int, int] | None = Field(
         default=None,
         description="crop in photo pixels as x, y, width, height; may reach outside; None is the whole photo",

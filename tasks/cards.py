@@ -29,12 +29,13 @@ def dataset_page(ref: DatasetRef) -> dict[str, bytes]:
 def dataset_card(snapshot: Snapshot, rows: Sequence[SampleRow], pictures: Collection[str] = ()) -> str:
     """How the pictures were made and chosen, how many of each kind there are, and on what terms."""
     photos = PhotoRecipe.model_validate(snapshot.config["photos"])
+    things = "files" if isinstance(photos.generator, OwnPhotos) else "photos"
     dropped = [(reason, str(count), _share(count, snapshot.rows)) for reason, count in sorted(snapshot.reasons.items())]
     parts = [
         f"# Data set of {snapshot.category}, snapshot {snapshot.id}",
-        f"{snapshot.kept} crops of {snapshot.config['size']} px, kept of {snapshot.rows} photos.{_origin(photos)}",
+        f"{snapshot.kept} crops of {snapshot.config['size']} px, kept of {snapshot.rows} {things}.{_origin(photos)}",
         _made(snapshot, photos),
-        _table(("dropped because", "photos", "of all"), dropped or [("none", "0", "")]),
+        _table(("dropped because", things, "of all"), dropped or [("none", "0", "")]),
     ]
     if not isinstance(photos.generator, OwnPhotos):
         parts += ["## Mix of the prompts", _table(("word", "wanted", "drawn", "kept"), _mix(photos.words, rows))]

@@ -33,7 +33,7 @@ def generate(photos: ShardRef, recipe: PhotoRecipe, device: Device = "auto") -> 
     """
     with shards.working(photos):
         if found := shards.committed(photos):
-            return reused(photos, f"{found.rows} photos are there")
+            return reused(photos, f"{found.kept} photos are there")
         if isinstance(recipe.generator, OwnPhotos):
             shards.write(photos, brought(photos, recipe, recipe.generator), recipe)
             return photos

@@ -1,6 +1,7 @@
 """Somebody's own photos as the raw material of a data set, in the place of generated ones."""
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,18 @@ from models.recipes import OwnPhotos, PhotoRecipe
 from storage.members import Sample
 from storage.records import SampleRow, ShardRef, content_key, split_of
 from tasks import artifacts
-from tasks.photos import opened, pictures
+from tasks.photos import PICTURES, opened, others, pictures
+
+logger = logging.getLogger(__name__)
+
+NO_PICTURE, UNUSABLE = "no picture", "unusable"
+"""Why a file of the folder gives no photo."""
 
 
 def brought(shard: ShardRef, recipe: PhotoRecipe, own: OwnPhotos) -> Iterator[Sample]:
-    """The shard's part of the folder, with the masks that are known; what cannot be used is listed in the UI.
+    """The shard's part of the folder, with the masks that are known, and a row for each file that cannot be used.
+
+    The first shard has the rows of the files that are no pictures by their names.
 
     Raises ValueError if no photo of the shard can be used.
     """
@@ -25,9 +33,10 @@ def brought(shard: ShardRef, recipe: PhotoRecipe, own: OwnPhotos) -> Iterator[Sa
             image, mask = opened(file)
         except ValueError as error:
             skipped[file.name] = str(error)
+            yield Sample(_row(file.name, recipe, own, reason=UNUSABLE))
             continue
         image, mask = _fitted(image, own.size), None if mask is None else _fitted(mask, own.size)
-        yield Sample(_row(file.name, image, recipe, own), image, mask)
+        yield Sample(_row(file.name, recipe, own, image.shape), image, mask)
     if skipped:
         rows = [{"photo": name, "reason": reason} for name, reason in skipped.items()]
         artifacts.table(
@@ -35,6 +44,15 @@ def brought(shard: ShardRef, recipe: PhotoRecipe, own: OwnPhotos) -> Iterator[Sa
         )
     if len(skipped) == len(files):
         raise ValueError(f"{own.folder}: no photo of shard {shard.index} can be used; {'; '.join(skipped.values())}")
+    if shard.index == 0 and (left_out := others(Path(own.folder))):
+        logger.warning(_told(own.folder, left_out))
+        yield from (Sample(_row(file.name, recipe, own, reason=NO_PICTURE)) for file in left_out)
+
+
+def _told(folder: str, left_out: Sequence[Path]) -> str:
+    endings = ", ".join(sorted({file.suffix.lower() or "no ending" for file in left_out}))
+    count, one, kinds = len(left_out), left_out[0].name, ", ".join(PICTURES)
+    return f"{folder}: left out as no pictures: {count} ({endings}; one is {one}); give {kinds}"
 
 
 def _fitted(pixels: np.ndarray, longest: int) -> np.ndarray:
@@ -47,7 +65,9 @@ def _fitted(pixels: np.ndarray, longest: int) -> np.ndarray:
     return resized > 127 if pixels.dtype == bool else resized
 
 
-def _row(name: str, image: np.ndarray, recipe: PhotoRecipe, own: OwnPhotos) -> SampleRow:
+def _row(
+    name: str, recipe: PhotoRecipe, own: OwnPhotos, shape: tuple[int, ...] = (0, 0), reason: str = ""
+) -> SampleRow:
     key = content_key(recipe.words.name, recipe.weights, name, 0)
     return SampleRow(
         key=key,
@@ -56,7 +76,9 @@ def _row(name: str, image: np.ndarray, recipe: PhotoRecipe, own: OwnPhotos) -> S
         seed=0,
         model=own.folder,
         model_digest=recipe.weights,
-        photo_width=image.shape[1],
-        photo_height=image.shape[0],
+        photo_width=shape[1],
+        photo_height=shape[0],
+        kept=not reason,
+        reason=reason,
         split=split_of(key),
     )

@@ -16,12 +16,15 @@ def pictures(folder: Path) -> list[Path]:
 
     Raises ValueError if there is none.
     """
-    found = sorted(
-        path for path in folder.iterdir() if path.suffix.lower() in PICTURES and not path.name.endswith(MASK)
-    )
+    found = [path for path in _shown(folder) if path.suffix.lower() in PICTURES]
     if not found:
         raise ValueError(f"{folder}: has no picture; give a folder with files that end in {', '.join(PICTURES)}")
     return found
+
+
+def others(folder: Path) -> list[Path]:
+    """The files in a folder that are neither pictures nor masks, by name."""
+    return [path for path in _shown(folder) if path.is_file() and path.suffix.lower() not in PICTURES]
 
 
 def opened(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
@@ -42,6 +45,10 @@ def opened(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     if mask is not None:
         _check(mask, picture, beside if beside.exists() else path)
     return np.array(picture.convert("RGB")), mask
+
+
+def _shown(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not path.name.startswith(".") and not path.name.endswith(MASK))
 
 
 def _check(mask: np.ndarray, picture: Image.Image, where: Path) -> None:

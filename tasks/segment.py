@@ -58,6 +58,8 @@ def _cut(photos: samples.Samples, verdicts: Verdicts, recipe: CropRecipe, where:
         good = [each for each in some if each.row.key not in verdicts.dropped]
         instances = _instances(good, recipe, where)
         yield from (_judged(each, instances.get(each.row.key, []), verdicts.dropped, recipe) for each in some)
+    attempted = shards.rows(verdicts.photos, shards.manifest(verdicts.photos))
+    yield from (Sample(row) for row in attempted if not row.kept)
 
 
 def _instances(photos: Sequence[Sample], recipe: CropRecipe, where: str) -> dict[str, list[Instance]]:

@@ -32,12 +32,14 @@ def sheets(ref: DatasetRef, index: Sequence[Placed]) -> tuple[np.ndarray | None,
         return thumbnail(pixels(stored.sample(place, row.key)))
 
     kept = spread([each for each in index if each[1].kept], artifacts.MOST_PICTURES)
-    reasons = sorted({row.reason for _, row in index if not row.kept})
+    # Of somebody's own files some are no photos.
+    seen = [each for each in index if not each[1].kept and each[1].photo_width]
+    reasons = sorted({row.reason for _, row in seen})
     dropped = [
         each
         for reason in reasons
         for each in spread(
-            [each for each in index if each[1].reason == reason], max(1, artifacts.MOST_PICTURES // len(reasons))
+            [each for each in seen if each[1].reason == reason], max(1, artifacts.MOST_PICTURES // len(reasons))
         )
     ]
     return (

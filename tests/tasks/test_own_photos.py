@@ -3,8 +3,9 @@ import pytest
 from PIL import Image
 
 from models.recipes import OwnPhotos
-from storage import samples, shards
+from storage import samples, shards, snapshots
 from storage.records import digest
+from tasks.cards import dataset_page
 from tasks.filter import filter
 from tasks.generate import generate
 from tasks.own_photos import brought
@@ -53,14 +54,14 @@ def test_a_known_mask_is_used_and_the_others_are_looked_for(store, folder, drawn
     made = plain(generate.fn(shard(store, photos), photos, "cpu"))
     cut = plain(segment.fn(plain(filter.fn(made, crops)), crops, "cpu"))
     rows = {row.prompt: row for row in shards.rows(cut, shards.manifest(cut))}
-    assert all(row.kept for row in rows.values())
+    assert [name for name, row in rows.items() if not row.kept] == ["cow3.png"]
     assert rows["cow1.png"].scores == {"mask": 1.0} and rows["cow0.png"].scores["mask"] == pytest.approx(0.9)
 
 
 def test_the_same_photo_has_the_same_key_and_other_photos_another(store, folder):
     first, again = (list(brought(shard(store, recipe(folder)), recipe(folder), recipe(folder).generator)) for _ in "ab")
     assert [each.row.key for each in first] == [each.row.key for each in again]
-    assert len({each.row.key for each in first}) == 4
+    assert len({each.row.key for each in first}) == 5
     assert all(each.row.view == "" and each.row.model == str(folder) for each in first)
 
 
@@ -76,4 +77,35 @@ def test_a_folder_of_nothing_but_torn_photos_is_an_error(store, folder):
 def test_a_second_shard_has_the_photos_after_the_first(store, folder):
     photos = recipe(folder).model_copy(update={"photos": 2})
     second = shard(store, photos).model_copy(update={"index": 1})
-    assert [each.row.prompt for each in brought(second, photos, photos.generator)] == ["cow2.png"]
+    found = [(each.row.prompt, each.row.reason) for each in brought(second, photos, photos.generator)]
+    assert found == [("cow2.png", ""), ("cow3.png", "unusable")]
+
+
+@pytest.fixture
+def more(folder):
+    """Files beside the photos that are none."""
+    for name in ("bess.gif", "daisy.HEIC", "notes.txt", "README", ".DS_Store"):
+        (folder / name).write_bytes(b"no picture that is read")
+    return folder
+
+
+def test_files_that_are_no_pictures_are_counted_in_one_line(store, more, caplog):
+    for index in range(2):
+        photos = recipe(more).model_copy(update={"photos": 2})
+        list(brought(shard(store, photos).model_copy(update={"index": index}), photos, photos.generator))
+    (said,) = caplog.messages
+    assert said.startswith(
+        f"{more}: left out as no pictures: 4 (.gif, .heic, .txt, no ending; one is README); give .jpg"
+    )
+
+
+def test_the_card_has_every_file_that_gave_no_photo(store, more, drawn):
+    photos = recipe(more)
+    crops = CROPS.model_copy(update={"photos": photos})
+    made = plain(generate.fn(shard(store, photos), photos, "cpu"))
+    cut = plain(segment.fn(plain(filter.fn(made, crops)), crops, "cpu"))
+    attempted = {path.name for path in more.iterdir() if path.name[0] != "." and not path.name.endswith(".mask.png")}
+    assert {row.prompt for row in shards.rows(cut, shards.manifest(cut))} == attempted
+    card = dataset_page(snapshots.commit([cut]))["DATASET_CARD.md"].decode()
+    assert "4 crops of 32 px, kept of 9 files." in card
+    assert "| no picture | 4 | 44.4% |" in card and "| unusable | 1 | 11.1% |" in card
