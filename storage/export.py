@@ -1,7 +1,7 @@
 """A snapshot as plain files that other programs read.
 
 <folder>/<split>/<key>.jpg  <key>.mask.png     the kept crops, byte by byte as the shards hold them
-                 metadata.jsonl                columns for Hugging Face `datasets` (an imagefolder)
+                 metadata.jsonl                their rows: columns for Hugging Face `datasets` (an imagefolder)
                  coco.json                     the same crops and masks for COCO readers
 """
 
@@ -11,24 +11,12 @@ from typing import Any, get_args
 import numpy as np
 
 from storage import files, layout, samples, snapshots
-from storage.members import IMAGE, MASK
+from storage.members import IMAGE, MASK, PLACES
 from storage.records import DatasetRef, Split
 from storage.rotations import Array
 
-COLUMNS = (
-    "key",
-    "prompt",
-    "view",
-    "coat",
-    "age",
-    "action",
-    "place",
-    "seed",
-    "model",
-    "model_digest",
-    "guidance",
-    "steps",
-)
+LEFT_OUT = {*PLACES, "kept", "reason", "split"}
+"""Of a sample's row: where its shard has it, and what is the same of every crop in a folder."""
 
 
 def export(ref: DatasetRef, folder: str) -> dict[str, int]:
@@ -51,7 +39,7 @@ def _split(ref: DatasetRef, split: Split, folder: str) -> int:
         for extension in {IMAGE, MASK} & members.keys():
             files.put(layout.member(folder, f"{each.row.key}.{extension}"), members[extension])
         photo = f"{each.row.key}.{IMAGE}"
-        row = each.row.model_dump(mode="json", include=set(COLUMNS))
+        row = each.row.model_dump(mode="json", exclude=LEFT_OUT)
         lines.append(json.dumps({"file_name": photo, **row}))
         images.append({"id": number, "file_name": photo, "width": each.row.width, "height": each.row.height})
         if each.mask is not None:

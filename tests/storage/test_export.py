@@ -1,4 +1,5 @@
 import json
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -7,8 +8,9 @@ from PIL import Image
 from storage import export, samples, shards, snapshots
 from storage.export import _region
 from storage.layout import Store
-from storage.records import digest
-from tests.storage.material import RECIPE
+from storage.members import PLACES
+from storage.records import SampleRow, digest
+from tests.storage.material import RECIPE, sample
 from tests.storage.material import samples as drawn
 
 
@@ -31,14 +33,23 @@ def test_every_kept_crop_is_a_file_with_the_bytes_of_its_shard(ref, tmp_path):
                 assert file.read_bytes() == stored.members(number)[extension]
 
 
-def test_each_picture_has_a_line_with_its_origin(ref, tmp_path):
+def test_each_picture_has_a_line_with_all_that_was_recorded_of_it(folder, tmp_path):
+    told = {"sampler": "DDIMScheduler", "steps": 20, "guidance": 7.5, "negative_prompt": "a toy", "coat": "brown"}
+    shard = Store(folder).curated("cow", digest(RECIPE), 0)
+    shards.write(shard, [sample(seed, **told) for seed in range(8)], RECIPE)
+    ref = snapshots.commit([shard])
     export.export(ref, str(tmp_path / "out"))
     lines = [json.loads(line) for line in (tmp_path / "out/train/metadata.jsonl").read_text().splitlines()]
     rows = {row.key: row for row in samples.of_dataset(ref, "train").rows}
-    assert len(lines) == len(rows)
+    assert len(lines) == len(rows) > 0
     for line in lines:
         row = rows[line["key"]]
-        assert line["file_name"] == f"{row.key}.jpg" and (line["prompt"], line["seed"]) == (row.prompt, row.seed)
+        assert line["file_name"] == f"{row.key}.jpg" and told.items() <= line.items()
+        image = (tmp_path / "out/train" / line["file_name"]).read_bytes()
+        assert line["sha256"] == sha256(image).hexdigest()
+        places = {name: getattr(row, name) for name in PLACES}
+        line.pop("file_name")
+        assert SampleRow.model_validate(line | places) == row
 
 
 def test_coco_masks_unfold_to_the_masks(ref, tmp_path):
