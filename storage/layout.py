@@ -3,7 +3,7 @@
 <root>/<category>/raw/<recipe>/00000.tar .parquet .json       generated photos, one row per attempt
                   curated/<recipe>/00000.tar .parquet .json   kept crops, a row for the dropped too
                   quarantine/<stage>-<recipe>-00000-1/        a corrupt shard and why
-                  snapshots/000007.json, LATEST               which shards a run reads
+                  snapshots/000007.json                       which shards a run reads
                   runs/<run>/config.json journal.jsonl checkpoints/ panels/ model/ evaluation/
                   releases/<run>/, LATEST                     what people take away, in the order of its publishing
 """
@@ -12,7 +12,7 @@ from storage.files import absolute, names
 from storage.records import DatasetRef, ModelRef, ReleaseRef, ShardRef, Stage
 
 LATEST = "LATEST"
-"""The file that names the newest of its folder."""
+"""The file among the releases that names them."""
 
 
 class Store:
@@ -90,11 +90,6 @@ def snapshot(ref: DatasetRef) -> str:
 def snapshots(root: str, category: str) -> str:
     """The folder of all snapshots of a category."""
     return f"{root}/{category}/snapshots"
-
-
-def latest(root: str, category: str) -> str:
-    """Holds the number of the newest snapshot."""
-    return f"{snapshots(root, category)}/{LATEST}"
 
 
 def recipes(root: str, category: str, stage: Stage) -> str:

@@ -47,7 +47,6 @@ def commit(refs: Sequence[ShardRef], judge: Judge | None = None) -> DatasetRef:
             chosen = parent
         ref = DatasetRef(root=root, category=category, snapshot=chosen.id)
         if chosen is parent or files.create(layout.snapshot(ref), chosen.model_dump_json(indent=1).encode()):
-            _point(root, category)
             return ref
 
 
@@ -123,11 +122,3 @@ def _placed(root: str, category: str, pinned: SnapshotShard) -> ShardRef:
 
 def _pinned(entry: ShardManifest) -> SnapshotShard:
     return SnapshotShard.model_validate({name: getattr(entry, name) for name in SnapshotShard.model_fields})
-
-
-def _point(root: str, category: str) -> None:
-    """Name the newest snapshot. Whoever writes last has seen all that were there when it wrote."""
-    named = 0
-    while named != (newest := numbers(root, category)[-1]):
-        files.put(layout.latest(root, category), f"{newest}\n".encode())
-        named = newest

@@ -73,7 +73,7 @@ def test_an_object_store_holds_the_same_files_as_a_folder_and_serves_them(s3, fo
 
 
 TABLE, MANIFEST, SNAPSHOT = 2, 3, 5
-"""Places in the sequence of writes: lease, tar, table, manifest, lease, snapshot, LATEST."""
+"""Places in the sequence of writes: lease, tar, table, manifest, lease, snapshot."""
 DEATHS = [(TABLE, "half"), (MANIFEST, "half"), (MANIFEST, "after"), (SNAPSHOT, "after")]
 
 
