@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from storage import files, layout, shards, snapshots
 from storage.errors import CorruptArtifact, StorageError
-from storage.records import NEAR, DatasetRef, Record, SampleRow, ShardRef, Snapshot, Stage
+from storage.records import NEAR, DatasetRef, Record, SampleRow, ShardRef, Snapshot, SnapshotShard, Stage
 
 STAGES: tuple[Stage, ...] = ("raw", "curated")
 KINDS = ("json", "parquet", "tar")
@@ -76,8 +76,9 @@ def faults(root: str, category: str) -> Iterator[Fault]:
         for recipe in files.names(layout.recipes(root, category, stage)):
             yield from _of_folder(root, category, stage, recipe, held)
     yield from _unfinished(layout.snapshots(root, category))
+    vouched: dict[str, SnapshotShard] = {}
     for number in snapshots.numbers(root, category):
-        yield from _of_snapshot(DatasetRef(root=root, category=category, snapshot=number))
+        yield from _of_snapshot(DatasetRef(root=root, category=category, snapshot=number), vouched)
 
 
 def repair(fault: Fault) -> bool:
@@ -108,8 +109,7 @@ def _of_folder(root: str, category: str, stage: Stage, recipe: str, held: dict[s
             yield Fault(where=layout.tar(ref) if "tar" in kinds else layout.table(ref), what=remedy)
             continue
         try:
-            entry = shards.verify(ref)
-            yield from _twice(ref, shards.rows(ref, entry), held)
+            yield from _twice(ref, shards.verify(ref), held)
         except StorageError as error:
             yield Fault(where=error.where, what=f"{error.value}; {error.remedy}", shard=ref)
 
@@ -129,15 +129,20 @@ def _twice(ref: ShardRef, index: list[SampleRow], held: dict[str, str]) -> Itera
         held[place] = layout.tar(ref)
 
 
-def _of_snapshot(ref: DatasetRef) -> Iterator[Fault]:
+def _of_snapshot(ref: DatasetRef, vouched: dict[str, SnapshotShard]) -> Iterator[Fault]:
+    """What a snapshot pins and is not there; a shard that was `vouched` for to another snapshot is not read again."""
     try:
         pinned = snapshots.read(ref).shards
     except CorruptArtifact as error:
         yield Fault(where=error.where, what=f"{error.value}; {error.remedy}")
         return
     for each in pinned:
+        where = layout.manifest(snapshots.shard(ref, each))
+        if vouched.get(where) == each:
+            continue
         try:
             snapshots.vouched(ref, each)
+            vouched[where] = each
         except StorageError as error:
             yield Fault(where=layout.snapshot(ref), what=f"pins {error.where}, which {error.value}; {error.remedy}")
 

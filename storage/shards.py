@@ -97,14 +97,12 @@ def manifest(ref: ShardRef) -> ShardManifest:
     return found
 
 
-def verify(ref: ShardRef) -> ShardManifest:
-    """The manifest of a shard that is byte by byte what was committed, and whose rows fit its tar.
+def verify(ref: ShardRef) -> list[SampleRow]:
+    """The rows of a shard that is byte by byte what was committed, and whose rows fit its tar.
 
     Raises MissingArtifact if it is not committed, CorruptArtifact if it is not what was committed.
     """
-    found = manifest(ref)
-    checked(ref, found, files.get(layout.tar(ref)))
-    return found
+    return checked(ref, manifest(ref), files.get(layout.tar(ref)))
 
 
 def checked(ref: ShardRef, entry: ShardManifest, tar: bytes) -> list[SampleRow]:

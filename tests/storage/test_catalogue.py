@@ -1,4 +1,5 @@
 import os
+from collections import Counter
 
 import pytest
 
@@ -46,6 +47,32 @@ def test_a_missing_file_is_found_in_its_folder_and_in_its_snapshots(two):
     by_shard, *by_snapshot = found(two[1])
     assert by_shard.where == layout.tar(shard) and by_shard.shard == shard and "is gone" in by_shard.what
     assert [fault.where for fault in by_snapshot] == [layout.snapshot(ref) for ref in two]
+
+
+def test_every_file_is_read_as_often_however_many_snapshots_list_it(two, monkeypatch):
+    read, get = Counter(), files.get
+    monkeypatch.setattr(files, "get", lambda url: read.update([url]) or get(url))
+    found(two[0])
+    few = read.copy()
+    monkeypatch.undo()
+    for index in (7, 8, 9):
+        ref = Store(two[0].root).curated("cow", digest(RECIPE), index)
+        shards.write(ref, samples(2, first=100 * index), RECIPE)
+        snapshots.commit([ref])
+    monkeypatch.setattr(files, "get", lambda url: read.update([url]) or get(url))
+    read.clear()
+    assert found(two[0]) == []
+    assert {url: read[url] for url in few} == few
+    assert {count for url, count in read.items() if url.endswith((".tar", ".parquet"))} == {1}
+
+
+def test_a_shard_that_was_made_anew_is_a_fault_of_the_snapshots_before(two):
+    shard = snapshots.shard(two[0], snapshots.read(two[0]).shards[0])
+    files.remove(layout.manifest(shard))
+    shards.write(shard, samples(2), RECIPE)
+    later = snapshots.commit([shard])
+    assert later.snapshot == 3
+    assert [fault.where for fault in found(two[0])] == [layout.snapshot(ref) for ref in two]
 
 
 def test_what_was_never_committed_and_what_is_foreign_is_named(two):

@@ -18,10 +18,10 @@ def test_a_shard_is_made_once_and_says_what_is_in_it(root) -> None:
     ref = Store(root).curated("cow", digest(RECIPE), 3)
     assert shards.committed(ref) is None
     made = shards.write(ref, samples(5), RECIPE, made_from="ab" * 32)
-    assert shards.committed(ref) == shards.manifest(ref) == shards.verify(ref) == made
+    assert shards.committed(ref) == shards.manifest(ref) == made
     assert (made.rows, made.stored, made.kept, made.reasons) == (5, 4, 4, {"too small": 1})
     assert (made.config, made.made_from, made.index) == (RECIPE, "ab" * 32, 3)
-    assert [each.seed for each in shards.rows(ref, made)] == list(range(5))
+    assert [each.seed for each in shards.verify(ref)] == list(range(5)) and shards.verify(ref) == shards.rows(ref, made)
 
 
 def test_the_same_samples_are_the_same_bytes_wherever_they_are_written(tmp_path) -> None:
@@ -55,7 +55,7 @@ def test_a_writer_killed_anywhere_leaves_nothing_or_a_whole_shard_and_the_redo_m
         if not died:
             break
         step += 1
-    assert all(answer in (None, shards.verify(whole)) for answer in answers)
+    assert all(answer in (None, shards.manifest(whole)) for answer in answers)
     assert None in answers
     assert answers[-2] is not None
     assert step > 15
@@ -69,7 +69,7 @@ def test_a_full_disk_leaves_nothing(shard, monkeypatch, touches) -> None:
         shards.write(shard, samples(), RECIPE)
     monkeypatch.undo()
     assert [name for _, _, names in os.walk(shard.root) for name in names] == [".00000.json.lock"]
-    assert shards.write(shard, samples(), RECIPE) == shards.verify(shard)
+    assert shards.write(shard, samples(), RECIPE).rows == len(shards.verify(shard))
 
 
 def damage_tar(ref) -> None:
@@ -173,7 +173,7 @@ def test_writers_who_do_not_ask_first_end_with_one_whole_shard(shard) -> None:
     choices = [samples(3), samples(4), samples(5)]
     children = [forked(lambda some=some: shards.write(shard, some, RECIPE)) for some in choices]
     assert [ended(child) for child in children] == [0] * 3
-    assert shards.verify(shard).rows in (3, 4, 5)
+    assert len(shards.verify(shard)) in (3, 4, 5)
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_what_is_not_committed_cannot_be_verified(shard) -> None:
 def test_a_shard_may_lose_all_its_samples(shard) -> None:
     made = shards.write(shard, [Sample(row(seed, kept=False, reason="border")) for seed in range(3)], RECIPE)
     assert (made.stored, made.kept, made.reasons) == (0, 0, {"border": 3})
-    assert shards.verify(shard) == made
+    assert len(shards.verify(shard)) == made.rows
 
 
 def test_a_corrupt_object_is_moved_away_from_a_store_without_renames(root) -> None:
