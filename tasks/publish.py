@@ -57,7 +57,7 @@ class Shown:
 
 @task(task_run_name="publish-{model.category}-{model.run}", cache_policy=NO_CACHE)
 def publish(model: ModelRef, crops: DatasetRef, config: ReleaseConfig, device: Device = "auto") -> ReleaseRef:
-    """GLB and OBJ of the best reconstructed photos, films, cards and the report of a measured model."""
+    """GLB and OBJ of well reconstructed photos, films, cards and the report of a measured model."""
     release = Store(model.root).release(model.category, model.run)
     if bundles.committed(layout.release(release)) is None:
         with place(device) as where:
@@ -71,9 +71,9 @@ def publish(model: ModelRef, crops: DatasetRef, config: ReleaseConfig, device: D
 
 
 def _shown(model: ModelRef, crops: DatasetRef, config: ReleaseConfig, where: str) -> Shown:
-    ours = reconstructor(model, where)
+    ours = reconstructor(model, where, refine=True)
     photos = validation(crops, recipe_of(model).training.size, CANDIDATES)
-    batch = photos.batch(_best(ours, photos)[: config.assets])
+    batch = photos.batch(_chosen(ours, photos, config.assets))
     prediction = ours.predict(batch)
     films = {
         "turntable": film.turntable(ours, prediction, config.film, config.frames),
@@ -88,12 +88,17 @@ def _shown(model: ModelRef, crops: DatasetRef, config: ReleaseConfig, where: str
     )
 
 
-def _best(ours: AnimalReconstructor, photos: Crops) -> Tensor:
-    """Rows of the photos, the best explained silhouette first."""
+def _chosen(ours: AnimalReconstructor, photos: Crops, count: int) -> Tensor:
+    """Rows of the photos with the best explained silhouette and, of the better half, the most different coats."""
     batch = photos.batch(torch.arange(len(photos)))
     drawn = ours.render(ours.predict(batch), photos.size).mask.cpu().numpy() > 0.5
     overlap = [iou(*pair) for pair in zip(drawn, batch.mask.numpy() > 0.5, strict=True)]
-    return torch.tensor(overlap).argsort(descending=True)
+    best, *left = torch.tensor(overlap).argsort(descending=True)[: max(count, len(photos) // 2)].tolist()
+    coats, chosen = (batch.image * batch.mask[..., None]).sum((1, 2)) / batch.mask.sum((1, 2))[:, None], [best]
+    while left and len(chosen) < count:
+        unlike = torch.cdist(coats[left], coats[chosen]).amin(1)
+        chosen.append(left.pop(int(unlike.argmax())))
+    return torch.tensor(chosen)
 
 
 def _contents(model: ModelRef, crops: DatasetRef, shown: Shown) -> dict[str, bytes]:

@@ -1,7 +1,12 @@
 import json
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import torch
 
+from models.filters.crop import Framed
+from models.training.batch import Crops
 from storage import bundles, layout, releases
 from storage.layout import Store
 from tasks import publish
@@ -36,6 +41,30 @@ def test_the_release_is_found_again(release):
     assert releases.published(Store(release.root), "cow") == [release]
     assert releases.wanted(Store(release.root), "cow") == release
     assert releases.wanted(Store(release.root), "horse") is None
+
+
+def test_the_best_explained_photo_is_shown_and_then_other_coats():
+    white, dark, darker = (0.9, 0.9, 0.9), (0.12, 0.1, 0.1), (0.1, 0.1, 0.1)
+    brown, red = (0.6, 0.4, 0.2), (1.0, 0.0, 0.0)
+    whole = torch.zeros(16, 16, dtype=torch.bool)
+    whole[4:12, 4:12] = True
+    shorter = whole.clone()
+    shorter[11] = False
+    drawn = torch.stack([whole, shorter, shorter, shorter, *[whole.roll(6, 0)] * 4]).float()
+    crops = [
+        Framed((255 * torch.tensor(coat)).byte().expand(16, 16, 3).numpy(), whole.numpy(), np.ones((16, 16), bool), 0)
+        for coat in (white, dark, darker, brown, red, red, red, red)
+    ]
+
+    class Ours:
+        def predict(self, batch):
+            return batch
+
+        def render(self, found, size):
+            return SimpleNamespace(mask=drawn)
+
+    chosen = publish._chosen(Ours(), Crops(crops, 16, torch.device("cpu")), 3)
+    assert chosen.tolist() == [0, 2, 3]
 
 
 def test_a_release_is_made_once(release, model, crops, monkeypatch):
