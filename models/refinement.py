@@ -44,7 +44,7 @@ class Refinement(Config):
 
 @dataclass(frozen=True)
 class Refined(AnimalReconstructor):
-    """Answers as the model does, then fits each answer to the mask of its crop."""
+    """Answers as the model does, then fits each answer to its crop and the mask."""
 
     refinement: Refinement = Refinement()
 
