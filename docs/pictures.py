@@ -1,4 +1,4 @@
-"""The README's pictures of what was learnt: one row per held-out animal, by the newest model of each category.
+"""The README's pictures of what was learnt: one row per held-out animal, by the best model of each category.
 
     python docs/pictures.py data docs/animals.jpg cow horse sheep
 
