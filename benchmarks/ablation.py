@@ -155,7 +155,7 @@ def small(plan: Plan) -> Plan:
     return plan.without_sds.model_copy(update={"warm_start": FromNothing()})
 
 
-def main(start: str, folder: str, category: str, steps: int, seeds: list[int], results: Path) -> None:  # noqa: PLR0913
+def main(start: str, folder: str, category: str, steps: int, seeds: list[int], results: Path) -> None:  # noqa: PLR0913 - command line
     """Train and measure what is missing, then log the table."""
     plan = load_plan(category)
     crops = photos(Path(folder), category) if start == "nothing" else generated(folder, category)

@@ -58,6 +58,10 @@ class Light:
         """Ambient, then diffuse times the direction: shading is linear in them where the light falls."""
         return torch.cat((self.ambient[:, None], self.diffuse[:, None] * self.direction), 1)
 
+    def rows(self, rows: Int[Tensor, " chosen"]) -> "Light":
+        """The lights of these images, as often as they are named."""
+        return Light(self.direction[rows], self.ambient[rows], self.diffuse[rows])
+
 
 @dataclass(frozen=True)
 class Alternatives:

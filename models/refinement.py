@@ -19,7 +19,7 @@ from models.geometry.camera import Camera
 from models.geometry.lbs import blend, bone_motions, euler_xyz, skin_weights
 from models.geometry.mesh import Mesh
 from models.losses.reconstruction import inside
-from models.prediction import Batch, Light, Prediction
+from models.prediction import Batch, Prediction
 from models.reconstruction import AnimalReconstructor
 from models.rendering import deferred
 from models.rendering.shading import shade
@@ -108,8 +108,7 @@ class Refined(AnimalReconstructor):
         covered = inner.flatten().nonzero()[:, 0]
         image = torch.div(covered, size**2, rounding_mode="floor")
         points, normal = deferred.surface(self.renderer, fragments, mesh, camera, found.prior[None], covered)
-        light = Light(found.light.direction[image], found.light.ambient[image], found.light.diffuse[image])
-        return points, shade(normal, light), image, photo.reshape(-1, 3)[covered]
+        return points, shade(normal, found.light.rows(image)), image, photo.reshape(-1, 3)[covered]
 
 
 class _Pose:

@@ -114,7 +114,7 @@ def names(folder: str) -> list[str]:
 def unfinished(folder: str) -> list[str]:
     """Names of what killed writers left in a local folder, sorted: unfinished files that nobody writes any more."""
     path = local(folder)
-    return sorted(part.name for part in path.glob(f".*{PART}") if _abandoned(part)) if path else []
+    return sorted(part.name for part in path.glob(f".*{PART}") if unlocked(part)) if path else []
 
 
 def move(url: str, to: str) -> None:
@@ -216,10 +216,11 @@ def _unfinished(path: Path, data: bytes | memoryview) -> Generator[Path]:
         os.close(folder)
 
 
-def _abandoned(part: Path) -> bool:
-    with part.open("rb") as file:
+def unlocked(path: Path) -> bool:
+    """Whether nobody alive holds a file of this machine; whoever asks is in nobody's way."""
+    with path.open("rb") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
     return True

@@ -42,16 +42,7 @@ def held(url: str) -> bool:
     """Whether somebody alive holds the lock of this name; of an S3 lease that takes up to `LAPSES_SECONDS` to see."""
     lock = layout.lock(url)
     where = files.local(lock)
-    return _renewed(lock) if where is None else where.exists() and not _free(where)
-
-
-def _free(lock: Path) -> bool:
-    with lock.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-    return True
+    return _renewed(lock) if where is None else where.exists() and not files.unlocked(where)
 
 
 def _renewed(lock: str) -> bool:

@@ -83,7 +83,7 @@ def newest(category: str, root: str) -> Newest:
     """
     store = Store(root)
     release = releases.wanted(store, category)
-    bundle = bundles.committed(layout.release(release)) if release else None
+    bundle = bundles.described(layout.release(release)) if release else None
     if release is None or bundle is None:
         animal = category.partition("/")[0]
         others = ", ".join(each.run for each in releases.published(store, animal))

@@ -40,7 +40,7 @@ def render(  # noqa: PLR0913  one argument for each thing a picture depends on
         return empty.index_copy(0, covered, values).view(*fragments.face.shape, -1)
 
     points, normal = surface(renderer, fragments, mesh, camera, canonical, covered)
-    shading = shade(normal, Light(light.direction[image], light.ambient[image], light.diffuse[image]))[:, None]
+    shading = shade(normal, light.rows(image))[:, None]
     color = albedo(points, image)
     layers = [color * shading, torch.ones_like(shading), color, shading]
     if features is not None:

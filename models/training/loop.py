@@ -140,6 +140,8 @@ class _Run:
         self.values: dict[str, float] = {}
         self.virtual: list[tuple[str, Tensor]] = []
         """Captions and pictures of the newest views shown to a teacher."""
+        self.coming: Batch | None = None
+        """The crops of the next step."""
         self.meter = Meter()
 
     @property
@@ -182,9 +184,12 @@ class _Run:
     def _forward(self) -> Step:
         config, progress = self.config, self.progress
         generator = random(config.seed, "step", self.step)
-        batch = self._batch(self.step)
+        batch, self.coming = self.coming, None
+        if batch is None:
+            batch = self._batch(self.step)
         if self.step + 1 < config.steps:
-            self.animal.tokens.ahead(self._batch(self.step + 1), self.helper)
+            self.coming = self._batch(self.step + 1)
+            self.animal.tokens.ahead(self.coming, self.helper)
         self.animal.train()
         prediction = self.animal(batch, progress, generator)
         rendering = self.animal.render(prediction, self.renderer, config.size)

@@ -10,6 +10,7 @@ import torch
 
 from tasks import machine
 from tasks.machine import loaded, place, torch_device
+from tests.tasks.test_turns import until
 
 
 @pytest.fixture(autouse=True)
@@ -48,13 +49,6 @@ def waiting(work):
 def standing():
     line = machine._folder() / "cpu-line"
     return list(line.glob("[0-9]*")) if line.exists() else []
-
-
-def until(found):
-    deadline = time.monotonic() + 30
-    while not found():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_nobody_is_overtaken(monkeypatch):

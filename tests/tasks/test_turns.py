@@ -27,10 +27,10 @@ def other(tmp_path):
     process.wait()
 
 
-def becomes(is_our_turn):
-    """Wait until it is."""
+def until(found):
+    """Wait for it."""
     deadline = time.monotonic() + 30
-    while not is_our_turn():
+    while not found():
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
@@ -52,7 +52,7 @@ def test_a_killed_process_is_passed_over_and_leaves_nothing(other, tmp_path):
     with standing(tmp_path) as is_our_turn:
         assert not is_our_turn()
         other.kill()
-        becomes(is_our_turn)
+        until(is_our_turn)
         assert len(list(tmp_path.iterdir())) == 1
 
 
@@ -60,6 +60,6 @@ def test_a_stopped_process_has_its_turn_when_it_wakes(other, tmp_path, monkeypat
     monkeypatch.setattr(turns, "ASLEEP_SECONDS", 0.5)
     with standing(tmp_path) as is_our_turn:
         os.kill(other.pid, signal.SIGSTOP)
-        becomes(is_our_turn)
+        until(is_our_turn)
         os.kill(other.pid, signal.SIGCONT)
-        becomes(lambda: not is_our_turn())
+        until(lambda: not is_our_turn())
