@@ -80,7 +80,8 @@ class Animal(nn.Module):
         colours = 2 * adaptive_avg_pool2d(batch.shown.movedim(-1, 1), self.config.encoder.grid) - 1
         texture_code, key_code = self.out_code(torch.cat((out, colours), 1)), self.key_code(keys)
         prior = self.prior.mesh(progress, generator)
-        pose = self.pose(keys, plausible(batch.view, batch.truth and batch.truth.towards), progress, generator)
+        allowed = plausible(batch.view, batch.heading, batch.truth and batch.truth.towards)
+        pose = self.pose(keys, allowed, progress, generator)
         deformation, vertices = None, prior.vertices
         if progress >= self.config.deformed_from:
             deformation = self.deformation(prior.vertices[0], key_code)

@@ -122,17 +122,25 @@ def facing(
     return normalize(torch.stack((sides[:, 0], torch.zeros_like(x), sides[:, 1]), -1), dim=-1)
 
 
-def plausible(view: Int[Tensor, " batch"], towards: Float[Tensor, "batch 3"] | None = None) -> Bool[Tensor, "batch 4"]:
-    """The camera's own quadrant where it is known; else those that go with the prompt's view word.
+def plausible(
+    view: Int[Tensor, " batch"],
+    heading: Float[Tensor, " batch"] | None = None,
+    towards: Float[Tensor, "batch 3"] | None = None,
+) -> Bool[Tensor, "batch 4"]:
+    """The camera's own quadrant where it is known; else those that go with the prompt's view word and the head's side.
 
-    A side view or an unknown word goes with all. `towards` is `Truth.towards`.
+    A side view or an unknown word goes with front and back, an unknown side of the head with left and right.
+    `heading` is `Batch.heading`, `towards` is `Truth.towards`.
     """
     if towards is not None:
         # The camera at +x of the animal sees its head on the left: the forward axis has the other sign there.
         seen = torch.stack((-towards[:, 0], towards[:, 2]), -1) >= 0
         return (seen[:, None] == (seen.new_tensor(SIGNS, dtype=torch.float) > 0)).all(-1)
     words = [FRONT_QUADRANTS.get(word, (True,) * 4) for word in VIEWS] + [(True,) * 4]
-    return torch.tensor(words, device=view.device)[view]
+    allowed = torch.tensor(words, device=view.device)[view]
+    if heading is None:
+        return allowed
+    return allowed & (heading[:, None] * heading.new_tensor(SIGNS)[:, 0] >= 0)
 
 
 def probabilities(

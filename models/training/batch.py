@@ -10,6 +10,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from models.features.heading import headings
 from models.losses.reconstruction import inside
 from models.prediction import Batch
 from models.truth import Truth
@@ -66,6 +67,8 @@ class Crops:
         self._inside = torch.stack([inside(mask) for mask in self._mask])
         self._view = torch.tensor([crop.view for crop in crops])
         self._features = _features(crops)
+        unknown = torch.zeros(len(crops))
+        self._heading = unknown if self._features is None else headings(self._features, self._mask, self._view)
         self._seen = None if seen is None else torch.stack([_resize(each, size) for each in seen])
         self._truth = truth
 
@@ -90,6 +93,7 @@ class Crops:
             view=self._view[rows].to(self.device),
             index=(2 * rows + flipped).to(self.device),
             inside=take(self._inside, 2),
+            heading=(self._heading[rows] * torch.where(flipped, -1, 1)).to(self.device),
             seen=None if self._seen is None else take(self._seen, 2) / 255,
             truth=None if self._truth is None else self._truth.rows(rows, flipped).to(self.device),
         )

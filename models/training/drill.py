@@ -102,7 +102,7 @@ class _Lesson:
         _, keys = animal.tokens(batch, True)
         seen = torch.rand(keys.shape, generator=generator).to(keys) >= config.dropped
         keys = keys * seen / (1 - config.dropped)
-        allowed = plausible(batch.view, batch.truth.towards)
+        allowed = plausible(batch.view, towards=batch.truth.towards)
         pose = animal.pose(keys, allowed, 1.0, generator)
         assert pose.alternatives is not None
         code = animal.key_code(keys)

@@ -103,10 +103,19 @@ def test_the_view_word_rules_out_quadrants() -> None:
     assert [view_word(0.9 * a) for a in middles[:2]] == ["front"] * 2
 
 
+def test_a_known_side_of_the_head_leaves_the_quadrants_that_show_it_there() -> None:
+    heading = torch.tensor((1.0, -1.0, 0.0, 1.0))
+    found = plausible(torch.tensor((1, 1, 1, 0)), heading)
+    assert found.sum(-1).tolist() == [2, 2, 4, 1]
+    for row, allowed in enumerate(found):
+        ahead = facing(torch.zeros(4), torch.zeros(4), torch.arange(4))[allowed]
+        assert (ahead[:, 0] * heading[row] >= 0).all()
+
+
 def test_a_known_camera_leaves_its_own_quadrant() -> None:
     azimuth = (torch.arange(24) + 0.5) / 24 * 2 * pi
     camera = look_at(azimuth, torch.full((24,), 0.3))
-    allowed = plausible(torch.full((24,), -1), camera.T_camera_world[:, 2, :3])
+    allowed = plausible(torch.full((24,), -1), towards=camera.T_camera_world[:, 2, :3])
     assert (allowed.sum(-1) == 1).all() and (allowed.sum(0) == 6).all()
     forward = camera.T_camera_world[:, :3, 2]
     ours = facing(torch.zeros(24), torch.zeros(24), allowed.int().argmax(-1))
