@@ -7,7 +7,7 @@ from torch import Tensor
 
 from models.category import Category
 from models.config import Config
-from models.losses import reconstruction, regularisers, viewpoints
+from models.losses import lighting, reconstruction, regularisers, viewpoints
 from models.losses.distillation import Teacher
 from models.methods.terms import Method, Step, Term
 from models.schedule import Schedule
@@ -28,6 +28,7 @@ class MagicPonyConfig(Config):
     eikonal_points: int = Field(default=1500, ge=1, description="places in the cube, and as many near the surface")
     articulation: Schedule = Field(default=Schedule({0.42: 0.0, 0.43: 0.1}), description="squared bone angles")
     deformation: Schedule = Field(default=Schedule(10.0), description="squared vertex shifts")
+    behind: Schedule = Field(default=Schedule(3.0), description="lamps behind the animal; the paper has no such term")
 
     @property
     def needs_teacher(self) -> bool:
@@ -50,6 +51,7 @@ class MagicPonyConfig(Config):
             Term("eikonal", self._eikonal, self.eikonal),
             Term("articulation", lambda s: regularisers.articulation(s.prediction), self.articulation),
             Term("deformation", lambda s: regularisers.deformation(s.prediction), self.deformation),
+            Term("behind", lambda s: lighting.behind(s.prediction.light), self.behind),
         )
 
     def excess(self, step: Step) -> Tensor:

@@ -44,7 +44,7 @@ class QuadrupedTraining(Config):
 
     crops: int = Field(default=18_000, ge=1, description="animals cut out of the first photos")
     animal: AnimalConfig = AnimalConfig(encoder=EncoderConfig(remembered=36_000))
-    method: MagicPonyConfig = MagicPonyConfig(uncovered=Schedule(30.0))
+    method: MagicPonyConfig = MagicPonyConfig(uncovered=Schedule(30.0), behind=Schedule(0.0))
     camera: Schedule = Field(default=Schedule(10.0), description="weight of the error of the camera's direction")
     keypoints: Schedule = Field(default=Schedule(3.0), description="weight of the distance to known keypoints")
     surface: Schedule = Field(default=Schedule(9.0), description="weight of the distance to the known surface")

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from models.losses.lighting import light
+from models.losses.lighting import AHEAD, behind, light
 from models.prediction import Light
 from models.rendering.shading import shade
 from models.truth import Truth
@@ -31,6 +31,14 @@ def test_the_known_lamp_misses_nothing_and_another_by_its_distance():
     assert light(brighter, lit(LAMP)).item() == pytest.approx(0.3**2)
     behind = replace(LAMP, direction=-LAMP.direction)
     assert light(behind, lit(LAMP)).item() == pytest.approx(1.0)
+
+
+def test_a_lamp_before_the_animal_costs_nothing_and_one_behind_it_what_it_lacks():
+    directions = torch.tensor([[0.0, 0.6, 0.8], [0.8, 0.6, 0.0], [0.0, 0.6, -0.8]], requires_grad=True)
+    cost = behind(Light(directions, torch.full((3,), 0.4), torch.full((3,), 0.5)))
+    assert cost.item() == pytest.approx((AHEAD**2 + (AHEAD + 0.8) ** 2) / 3)
+    cost.backward()
+    assert (directions.grad[0] == 0).all() and (directions.grad[1:, 2] < 0).all()
 
 
 def test_photos_do_not_know_their_lamps():

@@ -17,9 +17,10 @@ def step(progress: float) -> Step:
     return Step(0, progress, animal, batch, prediction, rendering, Reference(), generator)
 
 
-def test_the_weights_are_the_papers_but_for_colour() -> None:
+def test_the_weights_are_the_papers_but_for_colour_and_lamps() -> None:
     config = MagicPonyConfig()
     weights = {row.name: row.weight.at(1.0) for row in config.terms()}
+    assert weights.pop("behind") == 3
     assert weights == {
         "mask": 10, "uncovered": 100, "rgb": 3, "features": 10, "eikonal": 0.01, "articulation": 0.1, "deformation": 10
     }  # fmt: skip
@@ -33,7 +34,7 @@ def test_every_part_that_exists_is_judged_and_learns() -> None:
     loss, values = MagicPonyConfig(eikonal_points=50).build(CATEGORY).loss(late)
     loss.backward()
     assert set(values) == {
-        "mask", "uncovered", "rgb", "features", "eikonal", "articulation", "deformation", "hypothesis"
+        "mask", "uncovered", "rgb", "features", "eikonal", "articulation", "deformation", "behind", "hypothesis"
     }  # fmt: skip
     for name, parameters in late.animal.parameter_groups().items():
         assert any(each.grad is not None and each.grad.abs().sum() > 0 for each in parameters), name
