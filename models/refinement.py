@@ -6,6 +6,7 @@ unseen side, so the shape stays as predicted. Then the texture code is fitted to
 the texture network on the photo; a code leaves all photos one network, and the unseen side plausible.)
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -52,7 +53,7 @@ class Refined(AnimalReconstructor):
         """One animal per crop; one whose mask is empty stays as predicted."""
         return self.coloured(self._fitted(super().predict(batch), batch), batch)
 
-    @torch.enable_grad()
+    @torch.no_grad()
     def _fitted(self, found: Prediction, batch: Batch) -> Prediction:
         if found.angles is None:
             return found
@@ -61,43 +62,33 @@ class Refined(AnimalReconstructor):
         depth = torch.stack([inside(mask > 0.5) for mask in known]).to(known)
         known, valid, depth = (adaptive_avg_pool2d(each, config.size) for each in (known, batch.valid.to(known), depth))
         masked = known.amax((1, 2)) > 0
-        optimizer = torch.optim.Adam(pose.moving, betas=(0.8, 0.99))
-        for step in range(config.steps):
-            optimizer.param_groups[0]["lr"] = config.rate * (1 - step / config.steps)
+
+        def loss() -> Tensor:
             mesh, camera = pose()
             covered = deferred.silhouette(self.renderer, mesh, camera, config.size)
             error = config.mask * (covered * valid - known).square() + config.uncovered * (1 - covered) * depth
             # Sums over the batch: an animal is fitted alike in any company.
-            loss = (error.mean((1, 2)) * masked).sum() + config.bones * pose.bent + config.camera * pose.strayed
-            optimizer.zero_grad()
-            loss.backward()
-            for part in pose.moving:
-                assert part.grad is not None
-                # Slivers of triangles have no slope at times.
-                part.grad.nan_to_num_(0, 0, 0)
-            optimizer.step()
-        with torch.no_grad():
-            mesh, camera = pose()
-            return replace(found, mesh=mesh, camera=camera, angles=pose.angles)
+            return (error.mean((1, 2)) * masked).sum() + config.bones * pose.bent + config.camera * pose.strayed
 
-    @torch.enable_grad()
+        _descend(pose.moving, config.rate, config.steps, loss)
+        mesh, camera = pose()
+        return replace(found, mesh=mesh, camera=camera, angles=pose.angles)
+
+    @torch.no_grad()
     def coloured(self, found: Prediction, batch: Batch) -> Prediction:
         """The same animals with texture codes fitted to their photos."""
         config, albedo = self.refinement, self.animal.albedo
         points, shading, image, colour = self._seen(found, batch)
         share = 1 / torch.bincount(image, minlength=len(batch)).clamp(min=1)[image]
         change = torch.zeros_like(found.texture_code, requires_grad=True)
-        optimizer = torch.optim.Adam([change], betas=(0.8, 0.99))
-        for step in range(config.steps):
-            optimizer.param_groups[0]["lr"] = config.rate_colour * (1 - step / config.steps)
-            drawn = albedo(points, found.texture_code + change, image) * shading[:, None]
-            loss = ((drawn - colour).abs().mean(1) * share).sum() + config.colour * change.square().sum()
-            # Not `backward`, which would leave gradients in the network.
-            (change.grad,) = torch.autograd.grad(loss, change)
-            optimizer.step()
-        return replace(found, texture_code=(found.texture_code + change).detach())
 
-    @torch.no_grad()
+        def loss() -> Tensor:
+            drawn = albedo(points, found.texture_code + change, image) * shading[:, None]
+            return ((drawn - colour).abs().mean(1) * share).sum() + config.colour * change.square().sum()
+
+        _descend([change], config.rate_colour, config.steps, loss)
+        return replace(found, texture_code=found.texture_code + change)
+
     def _seen(self, found: Prediction, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Canonical point, shading, image and photo's colour of each pixel well inside photo and animal."""
         size, mesh, camera = self.refinement.size, found.mesh, found.camera
@@ -109,6 +100,19 @@ class Refined(AnimalReconstructor):
         image = torch.div(covered, size**2, rounding_mode="floor")
         points, normal = deferred.surface(self.renderer, fragments, mesh, camera, found.prior[None], covered)
         return points, shade(normal, found.light.rows(image)), image, photo.reshape(-1, 3)[covered]
+
+
+@torch.enable_grad()
+def _descend(moving: Sequence[Tensor], rate: float, steps: int, loss: Callable[[], Tensor]) -> None:
+    """Steps of Adam that shrink to nothing."""
+    optimizer = torch.optim.Adam(moving, betas=(0.8, 0.99))
+    for step in range(steps):
+        optimizer.param_groups[0]["lr"] = rate * (1 - step / steps)
+        # Not `backward`, which would leave gradients in the network.
+        for part, slope in zip(moving, torch.autograd.grad(loss(), moving), strict=True):
+            # Slivers of triangles have no slope at times.
+            part.grad = slope.nan_to_num(0, 0, 0)
+        optimizer.step()
 
 
 class _Pose:
