@@ -22,15 +22,17 @@ from time import monotonic
 from typing import Any
 
 import torch
+from snapshot import newest_crops
 from torch import Tensor
 
 from flows.plan import Plan, load_plan
 from models.animal import Animal
 from models.barnyard.pictures import load_pictures, render_pictures
 from models.barnyard.species import SPECIES
-from models.category import VIEWS
+from models.features import Vit
 from models.features.dense import described
 from models.filters.crop import cropped
+from models.generators import StableDiffusion
 from models.methods import MagicPonyConfig
 from models.metrics import evaluate
 from models.metrics.held_out import held_out
@@ -41,9 +43,7 @@ from models.training.augmentation import Augmentation, augmented
 from models.training.batch import Crops
 from models.training.loop import fit
 from models.warm_start import FromNothing
-from storage import samples, snapshots
 from storage.checkpoints import Checkpoints
-from storage.records import DatasetRef
 
 log = logging.getLogger("ablation")
 CPU = torch.device("cpu")
@@ -108,9 +108,10 @@ class OneHypothesis(pose.PoseNetwork):
         return pose.Pose(camera, none, raw[:, 0], torch.full((len(raw),), 0.25), None)
 
 
-def trained(plan: Plan, crops: list[Any], seed: int, one: bool) -> AnimalReconstructor:
+def trained(
+    plan: Plan, vit: Vit, teacher: StableDiffusion, crops: list[Any], seed: int, one: bool
+) -> AnimalReconstructor:
     """The animal of one row."""
-    vit, teacher = plan.features.build(CPU), plan.generator.build(CPU)
     training = plan.training.model_copy(update={"seed": seed})
     torch.manual_seed(seed)
     animal: Animal = plan.animal.build(plan.category, vit)
@@ -136,12 +137,6 @@ def photos(folder: Path, category: str) -> list[Any]:
     return [cropped(found.image[row], found.part[row] > 0, 128, int(found.view[row])) for row in rows]
 
 
-def generated(root: str, category: str) -> list[Any]:
-    """The training crops of the category's newest snapshot."""
-    number = snapshots.numbers(root, category)[-1]
-    return list(samples.of_dataset(DatasetRef(root=root, category=category, snapshot=number), "train", VIEWS))
-
-
 def small(plan: Plan) -> Plan:
     """A plan that learns from nothing in minutes."""
     rates = {
@@ -158,16 +153,16 @@ def small(plan: Plan) -> Plan:
 def main(start: str, folder: str, category: str, steps: int, seeds: list[int], results: Path) -> None:  # noqa: PLR0913 - command line
     """Train and measure what is missing, then log the table."""
     plan = load_plan(category)
-    crops = photos(Path(folder), category) if start == "nothing" else generated(folder, category)
+    crops = photos(Path(folder), category) if start == "nothing" else newest_crops(folder, category)
     base = _training(small(plan) if start == "nothing" else plan, steps=steps, report_every=steps, panel_every=steps)
-    examples = held_out(category, plan.truth)
+    vit, teacher, examples = plan.features.build(CPU), plan.generator.build(CPU), held_out(category, plan.truth)
     done = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
     for seed in seeds:
         for row, change in ROWS[start].items():
             if any((each["start"], each["row"], each["seed"]) == (start, row, seed) for each in done):
                 continue
             begun = monotonic()
-            ours = trained(change(base), crops, seed, row == "one hypothesis")
+            ours = trained(change(base), vit, teacher, crops, seed, row == "one hypothesis")
             found = evaluate({"ours": ours}, examples, plan.evaluation)
             scores = {each.metric: each.scores["ours"].mean for each in found.rows if "ours" in each.scores}
             done.append({"start": start, "row": row, "seed": seed, "minutes": (monotonic() - begun) / 60, **scores})

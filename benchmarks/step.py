@@ -15,16 +15,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+from snapshot import newest_crops
 
 from flows.plan import load_plan
-from models.category import VIEWS
 from models.features.dense import described
 from models.training.augmentation import augmented
 from models.training.batch import Crops
 from models.training.loop import fit
-from storage import samples, snapshots
 from storage.checkpoints import Checkpoints
-from storage.records import DatasetRef
 
 log = logging.getLogger("step")
 CPU = torch.device("cpu")
@@ -52,15 +50,11 @@ PARTS = {
 def main(root: str, category: str) -> None:
     """Log the table."""
     plan = load_plan(category, "laptop", root)
-    number = snapshots.numbers(plan.store.root, category)[-1]
-    crops = list(
-        samples.of_dataset(DatasetRef(root=plan.store.root, category=category, snapshot=number), "train", VIEWS)
-    )
     vit, teacher = plan.features.build(CPU), plan.generator.build(CPU)
     training = plan.training.model_copy(update={"steps": LAST + 1, "report_every": FIRST, "panel_every": 2 * LAST})
     animal = plan.animal.build(plan.category, vit)
     plan.warm_start.load(animal)
-    shown = augmented(crops, training.augmentation, training.seed)
+    shown = augmented(newest_crops(root, category), training.augmentation, training.seed)
     known, _ = described(
         shown.samples, vit, plan.animal.encoder.image, plan.animal.prior.channels, plan.warm_start.pca()
     )
