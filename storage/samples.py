@@ -26,6 +26,8 @@ class Samples:
     """Of each row."""
     views: tuple[str, ...] = ()
     """View words, in the order that `Sample.view` counts them."""
+    absent: tuple[SampleRow, ...] = ()
+    """Rows of a shard of which nothing is stored."""
 
     def __len__(self) -> int:
         """How many there are."""
@@ -65,12 +67,14 @@ class ByKey:
         return found[numbers[key]]
 
 
-def of_shard(ref: ShardRef, views: Sequence[str] = ()) -> Samples:
-    """All stored samples of one shard.
+def of_shard(ref: ShardRef) -> Samples:
+    """All stored samples of one shard, and the rows of the others.
 
     Raises MissingArtifact if it is not committed, CorruptArtifact if it is not byte by byte what was committed.
     """
-    return _joined([_opened(ref, shards.manifest(ref))], views)
+    tar, rows = _opened(ref, shards.manifest(ref))
+    stored = tuple(row for row in rows if row.image_size)
+    return Samples(stored, (tar,) * len(stored), absent=tuple(row for row in rows if not row.image_size))
 
 
 def of_dataset(ref: DatasetRef, split: Split, views: Sequence[str] = ()) -> Samples:
@@ -78,22 +82,18 @@ def of_dataset(ref: DatasetRef, split: Split, views: Sequence[str] = ()) -> Samp
 
     Raises MissingArtifact or CorruptArtifact if a shard is not byte by byte what the snapshot pinned.
     """
-    parts: list[tuple[Tar, list[SampleRow]]] = []
+    rows: list[SampleRow] = []
+    tars: list[Tar] = []
     snapshot = snapshots.read(ref)
     left_out = snapshot.duplicates.resembles
     for pinned in snapshot.shards:
-        shard = snapshots.shard(ref, pinned)
-        tar, rows = _opened(shard, snapshots.vouched(ref, pinned))
-        parts.append((tar, [row for row in rows if row.kept and row.split == split and row.key not in left_out]))
-    return _joined(parts, views)
+        tar, index = _opened(snapshots.shard(ref, pinned), snapshots.vouched(ref, pinned))
+        some = [row for row in index if row.kept and row.split == split and row.key not in left_out]
+        rows += some
+        tars += [tar] * len(some)
+    return Samples(tuple(rows), tuple(tars), tuple(views))
 
 
 def _opened(ref: ShardRef, manifest: ShardManifest) -> tuple[Tar, list[SampleRow]]:
     tar = Tar(layout.tar(ref), manifest.tar_sha256)
-    rows = shards.checked(ref, manifest, cache.read(*tar))
-    return tar, [row for row in rows if row.image_size]
-
-
-def _joined(parts: Sequence[tuple[Tar, Sequence[SampleRow]]], views: Sequence[str]) -> Samples:
-    rows = tuple(row for _, some in parts for row in some)
-    return Samples(rows, tuple(tar for tar, some in parts for _ in some), tuple(views))
+    return tar, shards.checked(ref, manifest, cache.read(*tar))

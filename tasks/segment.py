@@ -48,7 +48,7 @@ def segment(verdicts: Verdicts, recipe: CropRecipe, device: Device = "auto") -> 
     artifacts.table(
         f"segment-{name}", artifacts.counts(manifest.rows, manifest.kept, manifest.reasons), "photos to crops"
     )
-    artifacts.page(f"crops-{name}", _page(verdicts.photos, crops))
+    artifacts.page(f"crops-{name}", _page(photos, crops))
     return crops
 
 
@@ -58,8 +58,7 @@ def _cut(photos: samples.Samples, verdicts: Verdicts, recipe: CropRecipe, where:
         good = [each for each in some if each.row.key not in verdicts.dropped]
         instances = _instances(good, recipe, where)
         yield from (_judged(each, instances.get(each.row.key, []), verdicts.dropped, recipe) for each in some)
-    attempted = shards.rows(verdicts.photos, shards.manifest(verdicts.photos))
-    yield from (Sample(row) for row in attempted if not row.kept)
+    yield from (Sample(row) for row in photos.absent)
 
 
 def _instances(photos: Sequence[Sample], recipe: CropRecipe, where: str) -> dict[str, list[Instance]]:
@@ -86,14 +85,14 @@ def _judged(photo: Sample, found: Sequence[Instance], dropped: Mapping[str, str]
     return Sample(row, crop, mask_rules.cut(best.mask, box, recipe.size))
 
 
-def sheets(photos: ShardRef, crops: ShardRef) -> tuple[np.ndarray | None, np.ndarray | None]:
+def sheets(photos: samples.Samples, crops: samples.Samples) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Contact sheets of a shard: crops that were kept, and photos that were dropped under their reasons."""
-    kept = [(pixels(each), f"{each.row.view}, {each.row.coat}") for each in samples.of_shard(crops)]
-    reasons = {row.key: row.reason for row in shards.rows(crops, shards.manifest(crops)) if not row.kept}
-    dropped = [(pixels(each), reasons[each.row.key]) for each in samples.of_shard(photos) if each.row.key in reasons]
+    kept = [(pixels(each), f"{each.row.view}, {each.row.coat}") for each in crops]
+    reasons = {row.key: row.reason for row in crops.absent}
+    dropped = [(pixels(each), reasons[each.row.key]) for each in photos if each.row.key in reasons]
     return artifacts.sheet(kept), artifacts.sheet(dropped)
 
 
-def _page(photos: ShardRef, crops: ShardRef) -> str:
-    kept, dropped = (artifacts.inline(each) for each in sheets(photos, crops))
+def _page(photos: samples.Samples, crops: ShardRef) -> str:
+    kept, dropped = (artifacts.inline(each) for each in sheets(photos, samples.of_shard(crops)))
     return f"# {crops.category}, shard {crops.index}\n\n## Kept\n\n{kept}\n\n## Dropped\n\n{dropped}\n"

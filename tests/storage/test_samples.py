@@ -51,6 +51,7 @@ def test_a_raw_shard_gives_all_that_is_stored(root) -> None:
     shards.write(ref, samples(4), RECIPE)
     found = reading.of_shard(ref)
     assert [each.row.seed for each in found] == [0, 1, 2]
+    assert [row.seed for row in found.absent] == [3]
 
 
 def test_a_truncated_tar_is_refused_and_not_read_short(shard) -> None:

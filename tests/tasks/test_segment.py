@@ -58,5 +58,6 @@ def test_photos_that_changed_since_they_were_committed_are_refused(verdicts):
 
 
 def test_a_sheet_of_the_kept_and_one_of_the_dropped(verdicts):
-    kept, dropped = sheets(verdicts.photos, segment.fn(verdicts, CROPS, "cpu"))
+    crops = segment.fn(verdicts, CROPS, "cpu")
+    kept, dropped = sheets(samples.of_shard(verdicts.photos), samples.of_shard(crops))
     assert kept.shape[1] == 6 * (32 + 4) and dropped.shape[1] == 2 * (48 + 4)
