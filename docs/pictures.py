@@ -16,7 +16,7 @@ from models import film
 from models.metrics.held_out import HeldOutConfig, held_out
 from models.reconstruction import AnimalReconstructor, picked
 from storage.pictures import jpeg
-from tasks.answer import newest
+from tasks.answer import answering
 from tasks.trained import reconstructor
 
 PX, PHOTOS, TINT = 144, (2, 7), torch.tensor((0.1, 0.8, 0.3))
@@ -48,7 +48,7 @@ def main(root: str, target: str, *categories: str) -> None:
     strips = [
         strip
         for category in categories
-        for strip in rows(reconstructor(newest(category, root).model, "cpu:0"), category)
+        for strip in rows(reconstructor(answering(category, root).model, "cpu:0"), category)
     ]
     Path(target).write_bytes(jpeg(np.concatenate(strips)))
 

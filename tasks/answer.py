@@ -45,7 +45,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Newest:
+class Answering:
     """The model that answers for a category, and how its photos were cut out."""
 
     model: ModelRef
@@ -68,15 +68,15 @@ def answer(
 
     Raises MissingModel if none was published, NothingKept if there is no such animal in the photo.
     """
-    last = newest(category, root)
+    chosen = answering(category, root)
     with place(device) as where:
-        ours = reconstructor(last.model, where, refine)
-        samples: Any = [cropped(photo, last.recipe, where, mask)]
-        batch = Crops(samples, last.size, torch_device(where)).batch(torch.tensor([0]))
-        return Answer(last.model.category, ours, ours.predict(batch))
+        ours = reconstructor(chosen.model, where, refine)
+        samples: Any = [cropped(photo, chosen.recipe, where, mask)]
+        batch = Crops(samples, chosen.size, torch_device(where)).batch(torch.tensor([0]))
+        return Answer(chosen.model.category, ours, ours.predict(batch))
 
 
-def newest(category: str, root: str) -> Newest:
+def answering(category: str, root: str) -> Answering:
     """The model of the newest release of the largest scale, or of the release that is named as `cow/laptop-0123`.
 
     Raises MissingModel if there is none.
@@ -91,7 +91,7 @@ def newest(category: str, root: str) -> Newest:
         raise MissingModel(f"{store.root}: no model of {category!r} was published; {remedy}")
     crops = store.dataset(release.category, bundle.about["snapshot"])
     model = store.model(release.category, release.run)
-    return Newest(model, crop_recipe(crops), recipe_of(model).training.size)
+    return Answering(model, crop_recipe(crops), recipe_of(model).training.size)
 
 
 def cropped(photo: np.ndarray, recipe: CropRecipe, where: str, mask: np.ndarray | None = None) -> Cropped:

@@ -21,7 +21,7 @@ from models.metrics import Evaluation, EvaluationConfig, evaluate
 from models.metrics.examples import Example
 from models.training.batch import Crops
 from storage.meshes import read_mesh
-from tasks.answer import Newest, cropped, newest
+from tasks.answer import Answering, answering, cropped
 from tasks.machine import Device, place
 from tasks.photos import opened, pictures
 from tasks.trained import reconstructor
@@ -43,26 +43,26 @@ def examined(folder: Path, category: str, root: str, device: Device = "auto") ->
 
     Raises ValueError if there is no picture in it, or none that can be used.
     """
-    last, photos = newest(category, root), pictures(folder)
+    chosen, photos = answering(category, root), pictures(folder)
     examples: list[Example] = []
     skipped: list[str] = []
     with place(device) as where:
         for photo in photos:
             try:
-                examples.append(_example(photo, last, where))
+                examples.append(_example(photo, chosen, where))
             except (ValueError, Farm3dError) as error:
                 skipped.append(f"{photo.name}: {error}")
         if not examples:
             raise ValueError(f"{folder}: no picture can be used; {'; '.join(skipped)}")
-        found = evaluate({last.model.run: reconstructor(last.model, where)}, examples, EvaluationConfig())
+        found = evaluate({chosen.model.run: reconstructor(chosen.model, where)}, examples, EvaluationConfig())
     return found, skipped
 
 
-def _example(photo: Path, last: Newest, where: str) -> Example:
+def _example(photo: Path, chosen: Answering, where: str) -> Example:
     pixels, mask = opened(photo)
-    crop = cropped(pixels, last.recipe, where, mask)
+    crop = cropped(pixels, chosen.recipe, where, mask)
     samples: Any = [crop]
-    batch = Crops(samples, last.size, torch.device("cpu")).batch(torch.tensor([0]))
+    batch = Crops(samples, chosen.size, torch.device("cpu")).batch(torch.tensor([0]))
     points, seen = _keypoints(photo.with_suffix(".json"), crop)
     return Example(photo.stem, batch, _mesh(photo), keypoints=points, seen=seen)
 

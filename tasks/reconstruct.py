@@ -34,7 +34,7 @@ from models.training.batch import Crops
 from storage import bundles, files, layout
 from storage.meshes import plain_obj
 from storage.pictures import jpeg, png
-from tasks.answer import Newest, cropped, newest
+from tasks.answer import Answering, answering, cropped
 from tasks.machine import Device, place, torch_device
 from tasks.photos import opened, pictures
 from tasks.trained import reconstructor
@@ -67,27 +67,27 @@ def reconstruct_folder(
 
     Raises ValueError if there is no picture, MissingModel if no model was published.
     """
-    last, photos = newest(category, root), pictures(folder)
+    chosen, photos = answering(category, root), pictures(folder)
     with place(device) as where:
-        ours = reconstructor(last.model, where, refine)
-        bundle = bundles.committed(layout.model(last.model))
+        ours = reconstructor(chosen.model, where, refine)
+        bundle = bundles.committed(layout.model(chosen.model))
         weights = bundle.files["animal.safetensors"].sha256 if bundle else ""
-        about: dict[str, object] = {"model": last.model.run, "weights": weights, "refined": refine}
+        about: dict[str, object] = {"model": chosen.model.run, "weights": weights, "refined": refine}
         for start in range(0, len(photos), TOGETHER):
             found: list[Photo] = []
             for path in photos[start : start + TOGETHER]:
                 try:
-                    found.append(_photo(path, last, where))
+                    found.append(_photo(path, chosen, where))
                 except (ValueError, Farm3dError) as error:
                     yield path.name, str(error)
             if found:
-                _write(found, ours, last.size, output, where, about)
+                _write(found, ours, chosen.size, output, where, about)
             yield from ((each.name, None) for each in found)
 
 
-def _photo(path: Path, last: Newest, where: str) -> Photo:
+def _photo(path: Path, chosen: Answering, where: str) -> Photo:
     pixels, mask = opened(path)
-    return Photo(path.stem, pixels, cropped(pixels, last.recipe, where, mask))
+    return Photo(path.stem, pixels, cropped(pixels, chosen.recipe, where, mask))
 
 
 def _write(

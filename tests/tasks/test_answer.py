@@ -4,7 +4,7 @@ import pytest
 from models.errors import MissingModel, NothingKept
 from storage.glb import glb
 from tasks import answer as module
-from tasks.answer import answer, cropped, newest
+from tasks.answer import answer, answering, cropped
 from tests.tasks.material import CROPS, Drawn, Red
 
 
@@ -40,6 +40,6 @@ def test_without_a_model_it_says_how_to_get_one(tmp_path):
 
 
 def test_a_release_is_asked_by_its_name(release):
-    assert newest("cow/tiny", release.root) == newest("cow", release.root)
+    assert answering("cow/tiny", release.root) == answering("cow", release.root)
     with pytest.raises(MissingModel, match="no model of 'cow/large' was published; choose among tiny"):
-        newest("cow/large", release.root)
+        answering("cow/large", release.root)
