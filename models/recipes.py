@@ -26,7 +26,7 @@ class OwnPhotos(Config):
     """Somebody's own photos in the place of generated ones, with masks where they have them (tasks/photos.py)."""
 
     kind: Literal["folder"] = "folder"
-    folder: str = Field(description="the folder's path on the machine of the worker")
+    folder: str = Field(description="path on the machine of the worker; its sub-folders belong to it")
     license: str = Field(default=NOT_STATED, description="terms on which whoever took them lets them be used")
     size: int = Field(default=256, ge=32, description="pixels along the longer side to which they are brought")
 

@@ -19,6 +19,14 @@ NO_PICTURE, UNUSABLE = "no picture", "unusable"
 """Why a file of the folder gives no photo."""
 
 
+def own_pictures(own: OwnPhotos) -> list[Path]:
+    """The pictures in the folder and its sub-folders.
+
+    Raises ValueError if there is none.
+    """
+    return pictures(Path(own.folder), deep=True)
+
+
 def brought(shard: ShardRef, recipe: PhotoRecipe, own: OwnPhotos) -> Iterator[Sample]:
     """The shard's part of the folder, with the masks that are known, and a row for each file that cannot be used.
 
@@ -26,17 +34,18 @@ def brought(shard: ShardRef, recipe: PhotoRecipe, own: OwnPhotos) -> Iterator[Sa
 
     Raises ValueError if no photo of the shard can be used.
     """
-    files = pictures(Path(own.folder))[shard.index * recipe.photos : (shard.index + 1) * recipe.photos]
+    files = own_pictures(own)[shard.index * recipe.photos : (shard.index + 1) * recipe.photos]
     skipped: dict[str, str] = {}
     for file in files:
+        name = _name(file, own)
         try:
             image, mask = opened(file)
         except ValueError as error:
-            skipped[file.name] = str(error)
-            yield Sample(_row(file.name, recipe, own, reason=UNUSABLE))
+            skipped[name] = str(error)
+            yield Sample(_row(name, recipe, own, reason=UNUSABLE))
             continue
         image, mask = _fitted(image, own.size), None if mask is None else _fitted(mask, own.size)
-        yield Sample(_row(file.name, recipe, own, image.shape), image, mask)
+        yield Sample(_row(name, recipe, own, image.shape), image, mask)
     if skipped:
         rows = [{"photo": name, "reason": reason} for name, reason in skipped.items()]
         artifacts.table(
@@ -45,14 +54,19 @@ def brought(shard: ShardRef, recipe: PhotoRecipe, own: OwnPhotos) -> Iterator[Sa
     if len(skipped) == len(files):
         raise ValueError(f"{own.folder}: no photo of shard {shard.index} can be used; {'; '.join(skipped.values())}")
     if shard.index == 0 and (left_out := others(Path(own.folder))):
-        logger.warning(_told(own.folder, left_out))
-        yield from (Sample(_row(file.name, recipe, own, reason=NO_PICTURE)) for file in left_out)
+        logger.warning(_told(own, left_out))
+        yield from (Sample(_row(_name(file, own), recipe, own, reason=NO_PICTURE)) for file in left_out)
 
 
-def _told(folder: str, left_out: Sequence[Path]) -> str:
+def _told(own: OwnPhotos, left_out: Sequence[Path]) -> str:
     endings = ", ".join(sorted({file.suffix.lower() or "no ending" for file in left_out}))
-    count, one, kinds = len(left_out), left_out[0].name, ", ".join(PICTURES)
-    return f"{folder}: left out as no pictures: {count} ({endings}; one is {one}); give {kinds}"
+    count, one, kinds = len(left_out), _name(left_out[0], own), ", ".join(PICTURES)
+    return f"{own.folder}: left out as no pictures: {count} ({endings}; one is {one}); give {kinds}"
+
+
+def _name(file: Path, own: OwnPhotos) -> str:
+    """From the folder on, the same on every machine."""
+    return file.relative_to(own.folder).as_posix()
 
 
 def _fitted(pixels: np.ndarray, longest: int) -> np.ndarray:

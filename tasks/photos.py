@@ -11,20 +11,20 @@ DEEP = 257
 """Between a step of 16 bits and one of 8."""
 
 
-def pictures(folder: Path) -> list[Path]:
-    """The pictures in a folder that are no masks, by name.
+def pictures(folder: Path, deep: bool = False) -> list[Path]:
+    """The pictures in a folder that are no masks, by name; `deep`, also those in its sub-folders.
 
     Raises ValueError if there is none.
     """
-    found = [path for path in _shown(folder) if path.suffix.lower() in PICTURES]
+    found = [path for path in _shown(folder, deep) if path.suffix.lower() in PICTURES]
     if not found:
         raise ValueError(f"{folder}: has no picture; give a folder with files that end in {', '.join(PICTURES)}")
     return found
 
 
 def others(folder: Path) -> list[Path]:
-    """The files in a folder that are neither pictures nor masks, by name."""
-    return [path for path in _shown(folder) if path.is_file() and path.suffix.lower() not in PICTURES]
+    """The files in a folder and its sub-folders that are neither pictures nor masks, by name."""
+    return [path for path in _shown(folder, deep=True) if path.is_file() and path.suffix.lower() not in PICTURES]
 
 
 def opened(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
@@ -47,8 +47,9 @@ def opened(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     return np.array(picture.convert("RGB")), mask
 
 
-def _shown(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if not path.name.startswith(".") and not path.name.endswith(MASK))
+def _shown(folder: Path, deep: bool) -> list[Path]:
+    found = (path for path in folder.glob("**/*" if deep else "*") if not path.name.endswith(MASK))
+    return sorted(path for path in found if not any(part[0] == "." for part in path.relative_to(folder).parts))
 
 
 def _check(mask: np.ndarray, picture: Image.Image, where: Path) -> None:

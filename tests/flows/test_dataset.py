@@ -53,7 +53,8 @@ def test_it_has_a_name_that_says_whose(monkeypatch):
 
 
 def test_somebodys_own_photos_are_all_taken_and_from_the_first_on(tmp_path):
-    for name in "abcde":
+    (tmp_path / "herd").mkdir()
+    for name in ("a", "b", "c", "d", "herd/a"):
         (tmp_path / f"{name}.png").touch()
     (tmp_path / "a.mask.png").touch()
     own = {"kind": "folder", "folder": str(tmp_path)}

@@ -81,6 +81,24 @@ def test_a_second_shard_has_the_photos_after_the_first(store, folder):
     assert found == [("cow2.png", ""), ("cow3.png", "unusable")]
 
 
+def test_sub_folders_belong_to_the_folder_and_to_the_names_of_their_photos(store, folder, caplog):
+    (folder / ".trash").mkdir()
+    (folder / "bess" / "old").mkdir(parents=True)
+    for place in ("bess", "bess/old"):
+        (folder / place / "cow0.png").write_bytes((folder / "cow0.png").read_bytes())
+        (folder / place / "notes.txt").touch()
+    for name in ("cow2.png", "cow2.mask.png"):
+        (folder / "bess" / name).write_bytes((folder / name).read_bytes())
+    (folder / ".trash" / "cow9.png").write_bytes((folder / "cow1.png").read_bytes())
+    photos = recipe(folder).model_copy(update={"photos": 20})
+    found = {each.row.prompt: each for each in brought(shard(store, photos), photos, photos.generator)}
+    new = {"bess/cow0.png", "bess/cow2.png", "bess/old/cow0.png", "bess/notes.txt", "bess/old/notes.txt"}
+    assert set(found) == {f"cow{seed}.png" for seed in range(5)} | new
+    assert len({each.row.key for each in found.values()}) == len(found)
+    assert found["bess/cow2.png"].mask.any() and found["bess/old/cow0.png"].mask is None
+    assert "no pictures: 2 (.txt; one is bess/notes.txt)" in caplog.text
+
+
 @pytest.fixture
 def more(folder):
     """Files beside the photos that are none."""
