@@ -67,7 +67,7 @@ def reconstruct_folder(
 
     Raises ValueError if there is no picture, MissingModel if no model was published.
     """
-    chosen, photos = answering(category, root), pictures(folder)
+    chosen, photos, named = answering(category, root), pictures(folder), dict[str, Path]()
     with place(device) as where:
         ours = reconstructor(chosen.model, where, refine)
         bundle = bundles.committed(layout.model(chosen.model))
@@ -77,7 +77,7 @@ def reconstruct_folder(
             found: list[Photo] = []
             for path in photos[start : start + TOGETHER]:
                 try:
-                    found.append(_photo(path, chosen, where))
+                    found.append(_photo(path, named.setdefault(path.stem, path), chosen, where))
                 except (ValueError, Farm3dError) as error:
                     yield path.name, str(error)
             if found:
@@ -85,7 +85,10 @@ def reconstruct_folder(
             yield from ((each.name, None) for each in found)
 
 
-def _photo(path: Path, chosen: Answering, where: str) -> Photo:
+def _photo(path: Path, first: Path, chosen: Answering, where: str) -> Photo:
+    """The picture, if it is the first of its name."""
+    if path != first:
+        raise ValueError(f"{path}: its animal would have the files of {first.name}; rename one of the two")
     pixels, mask = opened(path)
     return Photo(path.stem, pixels, cropped(pixels, chosen.recipe, where, mask))
 

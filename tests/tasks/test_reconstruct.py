@@ -20,6 +20,7 @@ def told(tmp_path_factory, release):
         Image.fromarray(photo).save(folder / f"cow{seed}.png")
     Image.fromarray(np.full((40, 40, 3), 90, np.uint8)).save(folder / "meadow.jpg")
     (folder / "torn.jpg").write_bytes(b"torn")
+    (folder / "cow1.webp").write_bytes((folder / "cow2.png").read_bytes())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(answer, "loaded", lambda config, where: Red())
         return dict(reconstruct_folder(folder, output, "cow", release.root, "cpu")), output
@@ -33,6 +34,12 @@ def test_what_cannot_be_used_is_told_and_the_rest_goes_on(told):
         ".obj", ".json", "_mask.png", "_vertices.npz", "_overlay.jpg", "_views.jpg",
     }  # fmt: skip
     assert not [*output.glob("meadow*"), *output.glob("torn*")]
+
+
+def test_of_two_photos_of_one_name_the_second_is_told_and_takes_no_files(told):
+    said, output = told
+    assert said["cow1.webp"].endswith("cow1.webp: its animal would have the files of cow1.png; rename one of the two")
+    assert (output / "cow1.obj").read_bytes() != (output / "cow2.obj").read_bytes()
 
 
 @pytest.mark.parametrize("name", ["cow1", "cow2"])
