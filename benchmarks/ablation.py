@@ -15,6 +15,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean
 from tempfile import TemporaryDirectory
@@ -22,6 +23,7 @@ from time import monotonic
 from typing import Any
 
 import torch
+from jaxtyping import Bool, Int
 from snapshot import newest_crops
 from torch import Tensor
 
@@ -37,6 +39,7 @@ from models.methods import MagicPonyConfig
 from models.metrics import evaluate
 from models.metrics.held_out import held_out
 from models.networks import pose
+from models.prediction import Batch
 from models.reconstruction import AnimalReconstructor
 from models.schedule import Schedule
 from models.training.augmentation import Augmentation, augmented
@@ -70,24 +73,31 @@ def _training(plan: Plan, **parts: object) -> Plan:
     return plan.model_copy(update={"training": plan.training.model_copy(update=parts)})
 
 
-def _without_features(plan: Plan) -> Plan:
-    silent = {"features": OFF, "judge_features": OFF}
+def _without(plan: Plan, *terms: str) -> Plan:
+    silent = dict.fromkeys(terms, OFF)
     if isinstance(plan.method, MagicPonyConfig):
         return plan.model_copy(update={"method": plan.method.model_copy(update=silent)})
     reconstruction = plan.method.reconstruction.model_copy(update=silent)
     return plan.model_copy(update={"method": plan.method.model_copy(update={"reconstruction": reconstruction})})
 
 
+HEADLESS, ONE = "no side of the head", "one hypothesis"
+"""Rows that no plan has a dial for."""
 Rows = dict[str, Callable[[Plan], Plan]]
 COMMON: Rows = {
     "all of it": lambda plan: plan,
     "no view word": lambda plan: _animal(plan, pose=plan.animal.pose.model_copy(update={"view_trust": 0.0})),
-    "no feature loss": _without_features,
+    "no feature loss": lambda plan: _without(plan, "features", "judge_features"),
     "no articulation": lambda plan: _animal(plan, articulated_from=NEVER),
     "no deformation": lambda plan: _animal(plan, deformed_from=NEVER),
 }
 ROWS: dict[str, Rows] = {
-    "nothing": {**COMMON, "one hypothesis": lambda plan: plan},
+    "nothing": {
+        **COMMON,
+        HEADLESS: lambda plan: plan,
+        ONE: lambda plan: plan,
+        "lamps anywhere": lambda plan: _without(plan, "behind"),
+    },
     "quadruped": {**COMMON, "no SDS": lambda plan: plan.without_sds},
 }
 
@@ -108,14 +118,22 @@ class OneHypothesis(pose.PoseNetwork):
         return pose.Pose(camera, none, raw[:, 0], torch.full((len(raw),), 0.25), None)
 
 
+class Headless(Crops):
+    """A training set that does not know which end is the head."""
+
+    def batch(self, rows: Int[Tensor, " batch"], flipped: Bool[Tensor, " batch"] | None = None) -> Batch:
+        """As it is, but for the heading."""
+        return replace(super().batch(rows, flipped), heading=None)
+
+
 def trained(
-    plan: Plan, vit: Vit, teacher: StableDiffusion, crops: list[Any], seed: int, one: bool
+    plan: Plan, vit: Vit, teacher: StableDiffusion, crops: list[Any], seed: int, row: str
 ) -> AnimalReconstructor:
     """The animal of one row."""
     training = plan.training.model_copy(update={"seed": seed})
     torch.manual_seed(seed)
     animal: Animal = plan.animal.build(plan.category, vit)
-    if one:
+    if row == ONE:
         animal.pose = OneHypothesis(animal.pose.config, animal.pose.head)
     plan.warm_start.load(animal)
     shown = augmented(crops, training.augmentation, seed)
@@ -123,7 +141,7 @@ def trained(
         shown.samples, vit, plan.animal.encoder.image, plan.animal.prior.channels, plan.warm_start.pca()
     )
     renderer, method = plan.renderer.build(CPU), plan.method.build(plan.category, teacher)
-    seen = Crops(known, training.size, CPU, shown.seen)
+    seen = (Headless if row == HEADLESS else Crops)(known, training.size, CPU, shown.seen)
     with TemporaryDirectory() as folder:
         fit(animal, method, training, seen, renderer, Checkpoints(folder), lambda *_: None, plan.warm_start.begin)
     return AnimalReconstructor(animal.eval(), renderer)
@@ -162,7 +180,7 @@ def main(start: str, folder: str, category: str, steps: int, seeds: list[int], r
             if any((each["start"], each["row"], each["seed"]) == (start, row, seed) for each in done):
                 continue
             begun = monotonic()
-            ours = trained(change(base), vit, teacher, crops, seed, row == "one hypothesis")
+            ours = trained(change(base), vit, teacher, crops, seed, row)
             found = evaluate({"ours": ours}, examples, plan.evaluation)
             scores = {each.metric: each.scores["ours"].mean for each in found.rows if "ours" in each.scores}
             done.append({"start": start, "row": row, "seed": seed, "minutes": (monotonic() - begun) / 60, **scores})
