@@ -165,7 +165,9 @@ def small(plan: Plan) -> Plan:
         "augmentation": Augmentation(share=0),
     }
     plan = _animal(_training(plan, **rates), prior=plan.animal.prior.model_copy(update={"grid": 24, "fine_grid": 32}))
-    return plan.without_sds.model_copy(update={"warm_start": FromNothing()})
+    plan = plan.without_sds.model_copy(update={"warm_start": FromNothing()})
+    lamps = MagicPonyConfig().behind
+    return plan.model_copy(update={"method": plan.method.model_copy(update={"behind": lamps})})
 
 
 def main(start: str, folder: str, category: str, steps: int, seeds: list[int], results: Path) -> None:  # noqa: PLR0913 - command line
