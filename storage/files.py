@@ -16,7 +16,7 @@ Numbered snapshots need no more than that. What must not be done twice at once i
 import errno
 import fcntl
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -40,11 +40,17 @@ def put(url: str, data: bytes | memoryview) -> None:
 
     Raises StorageFull if there is no room for it, ConnectionError if the store cannot be reached.
     """
-    with _opened(url) as (files, path), room_for(url, len(data)):
-        if isinstance(files, LocalFileSystem):
-            _replace(Path(path), data)
-        else:
-            files.pipe_file(path, bytes(data))
+    with room_for(url, f"{len(data)} bytes"):
+        _stream(url, (data,))
+
+
+def stream(url: str, pieces: Iterable[bytes]) -> None:
+    """Write the pieces of a file as they come: all of them, or leave what was there before.
+
+    Raises StorageFull if there is no room for them, ConnectionError if the store cannot be reached.
+    """
+    with room_for(url, "all of it"):
+        _stream(url, pieces)
 
 
 def create(url: str, data: bytes) -> bool:
@@ -52,7 +58,7 @@ def create(url: str, data: bytes) -> bool:
     where = local(url)
     if where is None:
         return conditional(url, data, IfNoneMatch="*") is not None
-    with room_for(url, len(data)):
+    with room_for(url, f"{len(data)} bytes"):
         return _link(where, data) or get(url) == data
 
 
@@ -174,13 +180,17 @@ def _beaten(error: OSError) -> bool:
     return answer.get("Error", {}).get("Code") in BEATEN
 
 
-def _replace(path: Path, data: bytes | memoryview) -> None:
-    with _unfinished(path, data) as part:
-        os.replace(part, path)
+def _stream(url: str, pieces: Iterable[bytes | memoryview]) -> None:
+    with _opened(url) as (files, path):
+        if isinstance(files, LocalFileSystem):
+            with _unfinished(Path(path), pieces) as part:
+                os.replace(part, path)
+        else:
+            files.pipe_file(path, b"".join(pieces))
 
 
 def _link(path: Path, data: bytes) -> bool:
-    with _unfinished(path, data) as part:
+    with _unfinished(path, (data,)) as part:
         try:
             os.link(part, path)
         except FileExistsError:
@@ -191,16 +201,17 @@ def _link(path: Path, data: bytes) -> bool:
 
 
 @contextmanager
-def _unfinished(path: Path, data: bytes | memoryview) -> Generator[Path]:
+def _unfinished(path: Path, pieces: Iterable[bytes | memoryview]) -> Generator[Path]:
     """A file with these contents, on the disk, which is to get its final name; it is gone if that fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}{PART}")
     file = _claimed(part)
     try:
         os.ftruncate(file, 0)
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(file, rest[:CHUNK]) :]
+        for piece in pieces:
+            rest = memoryview(piece)
+            while rest:
+                rest = rest[os.write(file, rest[:CHUNK]) :]
         os.fsync(file)
         yield part
     except BaseException:
@@ -239,12 +250,12 @@ def _claimed(part: Path) -> int:
 
 
 @contextmanager
-def room_for(url: str, count: int) -> Generator[None]:
-    """Turns a full disk into a StorageFull that says how much was asked for."""
+def room_for(url: str, what: str) -> Generator[None]:
+    """Turns a full disk into a StorageFull that says what was asked for."""
     try:
         yield
     except OSError as error:
         if error.errno not in FULL:
             raise
         remedy = f"free some space or raise the quota ({os.strerror(error.errno)}), then run again"
-        raise StorageFull(url, f"there is no room for {count} bytes", remedy) from error
+        raise StorageFull(url, f"there is no room for {what}", remedy) from error

@@ -57,7 +57,7 @@ def _renewed(lock: str) -> bool:
 
 @contextmanager
 def _flocked(lock: Path) -> Generator[None]:
-    with files.room_for(str(lock), 0):
+    with files.room_for(str(lock), "it"):
         lock.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
     try:

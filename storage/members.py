@@ -6,8 +6,9 @@ Nothing is ever unpacked to disk or decoded by its name alone: a tar may come fr
 import io
 import re
 import tarfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from tokenize import TokenError
 
 import numpy as np
@@ -67,24 +68,36 @@ def encoded(sample: Sample) -> dict[str, bytes]:
     return members
 
 
-def packed(samples: Iterable[tuple[str, Mapping[str, bytes]]], where: str) -> tuple[bytes, Places]:
-    """Keys and their members as one tar that WebDataset reads, and their places: the same members, the same bytes.
+class Tar:
+    """Keys and their members as a tar that WebDataset reads: the same members, the same bytes.
 
-    Raises ValueError at the first member that `places` would refuse to find.
+    Going through it, once, makes it member by member, each digested while it is in the processor's cache.
     """
-    buffer, found = io.BytesIO(), Places()
-    for key, members in samples:
-        for extension, data in sorted(members.items()):
-            member = _member(f"{key}.{extension}", len(data))
-            if wrong := _wrong(member, found):
-                raise ValueError(f"{where}: member {member.name!r} {wrong}; give a sample that can be read again")
-            buffer.write(member.tobuf(tarfile.USTAR_FORMAT))
-            found[member.name] = (buffer.tell(), len(data))
-            buffer.write(data)
-            buffer.write(bytes(-len(data) % tarfile.BLOCKSIZE))
-    buffer.write(bytes(2 * tarfile.BLOCKSIZE))
-    buffer.write(bytes(-buffer.tell() % tarfile.RECORDSIZE))
-    return buffer.getvalue(), found
+
+    def __init__(self, samples: Iterable[tuple[str, Mapping[str, bytes]]], where: str) -> None:
+        """A tar that is going to lie at `where`."""
+        self.samples, self.where = samples, where
+        self.places, self.bytes = Places(), 0
+        self.sha256 = sha256()
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Its pieces. Raises ValueError at the first member that `places` would refuse to find."""
+        for key, members in self.samples:
+            for extension, data in sorted(members.items()):
+                member = _member(f"{key}.{extension}", len(data))
+                if wrong := _wrong(member, self.places):
+                    raise ValueError(
+                        f"{self.where}: member {member.name!r} {wrong}; give a sample that can be read again"
+                    )
+                self.places[member.name] = (self.bytes + tarfile.BLOCKSIZE, len(data))
+                yield self._counted(member.tobuf(tarfile.USTAR_FORMAT) + data + bytes(-len(data) % tarfile.BLOCKSIZE))
+        end = 2 * tarfile.BLOCKSIZE
+        yield self._counted(bytes(end + -(self.bytes + end) % tarfile.RECORDSIZE))
+
+    def _counted(self, piece: bytes) -> bytes:
+        self.sha256.update(piece)
+        self.bytes += len(piece)
+        return piece
 
 
 def places(data: bytes, where: str) -> Places:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from storage import cache, files, layout
 from storage.errors import CorruptArtifact, MissingArtifact, words
 from storage.locks import locked
-from storage.members import FEATURES, IMAGE, JSON, MASK, Sample, encoded, packed, places
+from storage.members import FEATURES, IMAGE, JSON, MASK, Sample, Tar, encoded, places
 from storage.records import Record, SampleRow, ShardManifest, ShardRef, digest
 from storage.revision import code
 from storage.tables import from_parquet, to_parquet
@@ -43,30 +43,16 @@ def write(
     """
     if digest(config) != ref.digest:
         raise ValueError(f"{layout.manifest(ref)}: the recipe's digest is {digest(config)}; name the shard after it")
-    tar, rows = _packed(ref, samples)
-    table = to_parquet(rows)
-    made = ShardManifest(
-        category=ref.category,
-        stage=ref.stage,
-        digest=ref.digest,
-        index=ref.index,
-        config=config.model_dump(mode="json") if isinstance(config, BaseModel) else json.loads(json.dumps(config)),
-        made_from=made_from,
-        code=code(),
-        rows=len(rows),
-        stored=sum(row.image_size > 0 for row in rows),
-        kept=sum(row.kept for row in rows),
-        reasons=dict(sorted(Counter(row.reason for row in rows if not row.kept).items())),
-        tar_bytes=len(tar),
-        tar_sha256=sha256(tar).hexdigest(),
-        table_bytes=len(table),
-        table_sha256=sha256(table).hexdigest(),
-    )
     with locked(layout.manifest(ref)):
         if (found := _sound(ref)) is not None:
             return found
-        _commit(ref, tar, table, made)
-    return made
+        try:
+            return _made(ref, samples, config, made_from)
+        except Exception:
+            for url in (layout.manifest(ref), layout.table(ref), layout.tar(ref)):
+                with suppress(OSError):
+                    files.remove(url)
+            raise
 
 
 def committed(ref: ShardRef) -> ShardManifest | None:
@@ -159,24 +145,51 @@ def working(ref: ShardRef) -> Generator[ShardManifest | None]:
         yield committed(ref)
 
 
-def _packed(ref: ShardRef, samples: Iterable[Sample]) -> tuple[bytes, list[SampleRow]]:
-    """The tar, and the rows with the places of their members in it."""
-    rows: dict[str, SampleRow] = {}
+def _made(
+    ref: ShardRef, samples: Iterable[Sample], config: BaseModel | Mapping[str, Any], made_from: str
+) -> ShardManifest:
+    """Commit these samples, the manifest last."""
+    seen: dict[str, SampleRow] = {}
+    tar = Tar(_members(ref, samples, seen), layout.tar(ref))
+    files.stream(layout.tar(ref), tar)
+    rows = [_placed(row, tar.places) for row in seen.values()]
+    table = to_parquet(rows)
+    files.put(layout.table(ref), table)
+    made = ShardManifest(
+        category=ref.category,
+        stage=ref.stage,
+        digest=ref.digest,
+        index=ref.index,
+        config=config.model_dump(mode="json") if isinstance(config, BaseModel) else json.loads(json.dumps(config)),
+        made_from=made_from,
+        code=code(),
+        rows=len(rows),
+        stored=sum(row.image_size > 0 for row in rows),
+        kept=sum(row.kept for row in rows),
+        reasons=dict(sorted(Counter(row.reason for row in rows if not row.kept).items())),
+        tar_bytes=tar.bytes,
+        tar_sha256=tar.sha256.hexdigest(),
+        table_bytes=len(table),
+        table_sha256=sha256(table).hexdigest(),
+    )
+    files.put(layout.manifest(ref), made.model_dump_json(indent=1).encode())
+    return made
 
-    def members() -> Iterator[tuple[str, dict[str, bytes]]]:
-        for sample in samples:
-            if wrong := _wrong(ref, sample, rows):
-                raise ValueError(f"{layout.tar(ref)}: sample {sample.row.key} {wrong}")
-            parts = encoded(sample)
-            height, width = (0, 0) if sample.image is None else sample.image.shape[:2]
-            image_sha256 = sha256(parts[IMAGE]).hexdigest() if parts else ""
-            measured = {"width": width, "height": height, "sha256": image_sha256}
-            rows[sample.row.key] = sample.row.model_copy(update=measured)
-            if parts:
-                yield sample.row.key, parts
 
-    tar, found = packed(members(), layout.tar(ref))
-    return tar, [_placed(row, found) for row in rows.values()]
+def _members(
+    ref: ShardRef, samples: Iterable[Sample], seen: dict[str, SampleRow]
+) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """Key and encoded members of every sample that is stored; the rows of all of them are added to those `seen`."""
+    for sample in samples:
+        if wrong := _wrong(ref, sample, seen):
+            raise ValueError(f"{layout.tar(ref)}: sample {sample.row.key} {wrong}")
+        parts = encoded(sample)
+        height, width = (0, 0) if sample.image is None else sample.image.shape[:2]
+        image_sha256 = sha256(parts[IMAGE]).hexdigest() if parts else ""
+        measured = {"width": width, "height": height, "sha256": image_sha256}
+        seen[sample.row.key] = sample.row.model_copy(update=measured)
+        if parts:
+            yield sample.row.key, parts
 
 
 def _placed(row: SampleRow, found: Mapping[str, tuple[int, int]]) -> SampleRow:
@@ -201,18 +214,6 @@ def _wrong(ref: ShardRef, sample: Sample, earlier: Mapping[str, SampleRow]) -> s
     if sample.mask is not None and (sample.image is None or sample.mask.shape != sample.image.shape[:2]):
         return f"has a mask of shape {sample.mask.shape}; give one of the image's size"
     return None
-
-
-def _commit(ref: ShardRef, tar: bytes, table: bytes, made: ShardManifest) -> None:
-    try:
-        files.put(layout.tar(ref), tar)
-        files.put(layout.table(ref), table)
-        files.put(layout.manifest(ref), made.model_dump_json(indent=1).encode())
-    except Exception:
-        for url in (layout.manifest(ref), layout.table(ref), layout.tar(ref)):
-            with suppress(OSError):
-                files.remove(url)
-        raise
 
 
 def _read(ref: ShardRef) -> ShardManifest | None:

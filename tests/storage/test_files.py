@@ -2,6 +2,7 @@ import fcntl
 import os
 import resource
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,20 @@ def test_a_full_disk_leaves_the_old_file_and_says_how_much_was_needed(folder) ->
     assert ended(forked(cramped)) == 0
     assert files.get(url) == OLD
     assert os.listdir(folder) == ["a.bin"]
+
+
+def test_pieces_make_one_file_and_those_that_fail_half_way_leave_the_old_one(root) -> None:
+    url = f"{root}/a.bin"
+
+    def failing() -> Iterator[bytes]:
+        yield NEW
+        raise RuntimeError("no more")
+
+    files.stream(url, iter([OLD, b"", NEW]))
+    with pytest.raises(RuntimeError, match="no more"):
+        files.stream(url, failing())
+    assert files.get(url) == OLD + NEW
+    assert (files.names(root), files.unfinished(root)) == (["a.bin"], [])
 
 
 def test_other_errors_of_the_disk_keep_their_name(folder) -> None:

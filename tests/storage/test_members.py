@@ -3,7 +3,9 @@ import pickle
 import subprocess
 import sys
 import tarfile
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from PIL import Image
 from webdataset.writer import TarWriter
 
 from storage.errors import CorruptArtifact
-from storage.members import LARGEST, decoded, encoded, packed, places
+from storage.members import LARGEST, Tar, decoded, encoded, places
 from tests.storage.material import row, sample
 
 
@@ -26,6 +28,11 @@ def members(count: int) -> list[tuple[str, dict[str, bytes]]]:
     return [(each.row.key, encoded(each)) for each in map(sample, range(count))]
 
 
+def packed(samples: Iterable[tuple[str, Mapping[str, bytes]]]) -> tuple[bytes, Tar]:
+    tar = Tar(samples, "a.tar")
+    return b"".join(tar), tar
+
+
 def stored(seed: int = 1):
     made = sample(seed)
     return replace(made, row=made.row.model_copy(update={"width": 16, "height": 16}))
@@ -33,7 +40,7 @@ def stored(seed: int = 1):
 
 def test_a_sample_comes_back() -> None:
     made = stored()
-    tar, _ = packed([(made.row.key, encoded(made))], "a.tar")
+    tar, _ = packed([(made.row.key, encoded(made))])
     again = decoded(made.row, read(tar, made.row.key), "a.tar")
     assert np.array_equal(again.mask, made.mask)
     assert again.mask.dtype == bool
@@ -60,7 +67,7 @@ def test_the_image_keeps_all_its_colour_and_the_mask_takes_one_bit() -> None:
 
 
 def test_the_same_samples_are_the_same_bytes() -> None:
-    tars = {packed(members(3), "a.tar")[0] for _ in range(2)}
+    tars = {packed(members(3))[0] for _ in range(2)}
     assert len(tars) == 1
 
 
@@ -70,10 +77,11 @@ def test_it_is_the_tar_that_webdataset_writes_and_members_are_read_where_they_we
     with TarWriter(written, encoder=False, mtime=0, user="farm3d", group="farm3d") as writer:
         for key, parts in members(count):
             writer.write({"__key__": key, **parts})
-    tar, found = packed(members(count), "a.tar")
+    tar, told = packed(members(count))
     assert tar == written.getvalue()
-    assert found == places(tar, "a.tar")
-    assert len(found) == 4 * count
+    assert told.places == places(tar, "a.tar")
+    assert len(told.places) == 4 * count
+    assert (told.bytes, told.sha256.hexdigest()) == (len(tar), sha256(tar).hexdigest())
 
 
 @pytest.mark.parametrize(
@@ -86,12 +94,12 @@ def test_it_is_the_tar_that_webdataset_writes_and_members_are_read_where_they_we
 )
 def test_what_could_not_be_read_again_is_not_written(samples, complaint) -> None:
     with pytest.raises(ValueError, match=f"a.tar: member {complaint}.*; give a sample that can be read again"):
-        packed(samples, "a.tar")
+        packed(samples)
 
 
 def test_webdataset_reads_it(tmp_path) -> None:
     made = [sample(seed) for seed in range(3)]
-    (tmp_path / "a.tar").write_bytes(packed(members(3), "a.tar")[0])
+    (tmp_path / "a.tar").write_bytes(packed(members(3))[0])
     found = list(webdataset.WebDataset(str(tmp_path / "a.tar"), shardshuffle=False))
     assert [each["__key__"] for each in found] == [each.row.key for each in made]
     assert {"jpg", "mask.png", "feat.npy", "json"} <= set(found[0])

@@ -1,5 +1,6 @@
 import logging
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
 
@@ -8,7 +9,7 @@ import pytest
 from storage import files, layout, shards
 from storage.errors import CorruptArtifact, MissingArtifact, StorageFull
 from storage.layout import Store
-from storage.members import Sample, encoded, packed
+from storage.members import Sample, Tar, encoded
 from storage.records import ShardManifest, digest
 from tests.storage.deaths import ended, forked, full_after, killed_at
 from tests.storage.material import RECIPE, contents, flip, row, sample, samples
@@ -61,15 +62,34 @@ def test_a_writer_killed_anywhere_leaves_nothing_or_a_whole_shard_and_the_redo_m
     assert step > 15
 
 
-@pytest.mark.parametrize("touches", range(3))
-def test_a_full_disk_leaves_nothing(shard, monkeypatch, touches) -> None:
-    full_after(touches, monkeypatch)
-    name = ("00000.tar", "00000.parquet", "00000.json")[touches]
-    with pytest.raises(StorageFull, match=f"{name}: there is no room for [0-9]+ bytes; free some space"):
-        shards.write(shard, samples(), RECIPE)
-    monkeypatch.undo()
-    assert [name for _, _, names in os.walk(shard.root) for name in names] == [".00000.json.lock"]
-    assert shards.write(shard, samples(), RECIPE).rows == len(shards.verify(shard))
+def test_a_disk_that_is_full_at_any_write_leaves_nothing(shard, monkeypatch) -> None:
+    left, full = 0, set()
+    while True:
+        with monkeypatch.context() as disk:
+            full_after(left, disk)
+            try:
+                made = shards.write(shard, samples(), RECIPE)
+                break
+            except StorageFull as error:
+                assert "there is no room for" in str(error) and "; free some space" in str(error)
+                full.add(layout.inside("", error.where))
+        assert [name for _, _, names in os.walk(shard.root) for name in names] == [".00000.json.lock"]
+        left += 1
+    assert full == {"/00000.tar", "/00000.parquet", "/00000.json"}
+    assert made.rows == len(shards.verify(shard))
+
+
+def test_samples_that_fail_half_way_leave_nothing(root) -> None:
+    ref = Store(root).curated("cow", digest(RECIPE), 0)
+
+    def failing() -> Iterator[Sample]:
+        yield from samples(2)
+        raise RuntimeError("no more")
+
+    with pytest.raises(RuntimeError, match="no more"):
+        shards.write(ref, failing(), RECIPE)
+    folder = layout.shards(root, "cow", "curated", ref.digest)
+    assert (files.names(folder), files.unfinished(folder), shards.committed(ref)) == ([], [], None)
 
 
 def damage_tar(ref) -> None:
@@ -143,11 +163,11 @@ def forge(ref, tar: bytes) -> None:
 
 
 def test_a_forged_tar_is_refused_although_its_digest_is_right(shard) -> None:
-    short, _ = packed([(each.row.key, encoded(each)) for each in samples(2)], "a.tar")
+    short = b"".join(Tar([(each.row.key, encoded(each)) for each in samples(2)], "a.tar"))
     forge(shard, short)
     with pytest.raises(CorruptArtifact, match="is not where its row says"):
         shards.verify(shard)
-    more, _ = packed([(each.row.key, encoded(each)) for each in [*samples(3), sample(9)]], "a.tar")
+    more = b"".join(Tar([(each.row.key, encoded(each)) for each in [*samples(3), sample(9)]], "a.tar"))
     forge(Store(shard.root).curated("cow", digest(RECIPE), 1), more)
     with pytest.raises(CorruptArtifact, match="4 members have no row"):
         shards.verify(Store(shard.root).curated("cow", digest(RECIPE), 1))
