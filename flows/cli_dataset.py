@@ -91,15 +91,13 @@ def card(category: Category, folder: Path, root: Root = "data", snapshot: Number
 
 @app.command()
 def prune(category: Category, keep: int = 3, root: Root = "data", apply: bool = False) -> None:
-    """What only old snapshots list that no run and no release needs; --apply deletes it."""
-    planned = pruning.planned(Store(root).root, category, keep)
-    for number, reasons in planned.needed.items():
+    """What only old snapshots list that no flow, no run and no release needs; --apply deletes it."""
+    answer = (pruning.pruned if apply else pruning.planned)(Store(root).root, category, keep)
+    for number, reasons in answer.needed.items():
         console.print(f"{category} {number} stays: {'; '.join(reasons)}")
-    found = planned.waste
+    found = answer.waste
     for each in found:
         console.print(f"{each.where}  {each.bytes} bytes")
-        if apply:
-            files.remove(each.where)
     done = "deleted" if apply else "could go; --apply deletes them"
     console.print(f"{category}: {len(found)} files, {sum(each.bytes for each in found) / 2**20:.1f} MiB {done}")
 

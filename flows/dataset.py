@@ -1,6 +1,7 @@
 """A data set: photos of one animal, filtered, cut out, cropped, in shards, and one snapshot that lists them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from math import ceil, inf
 from time import monotonic
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from prefect import Flow, flow
 
 from flows.plan import Plan
+from storage.holds import holding
 from storage.records import DatasetRef, ShardRef
 from tasks.filter import filter
 from tasks.generate import generate
@@ -22,6 +24,15 @@ FEWEST = 2
 def collected(plan: Plan) -> DatasetRef:
     """The data set of a plan."""
     return spread(plan)(plan, FEWEST if plan.own_photos else plan.images)
+
+
+@contextmanager
+def pinned(plan: Plan) -> Generator[DatasetRef]:
+    """The data set of a plan, which is not pruned while the block runs, which learns from it."""
+    with holding(plan.store.root, plan.category.name) as only:
+        crops = collected(plan)
+        only(crops)
+        yield crops
 
 
 def spread(plan: Plan) -> Flow[..., DatasetRef]:

@@ -2,7 +2,7 @@
 
 from prefect import flow
 
-from flows.dataset import collected
+from flows.dataset import pinned
 from flows.plan import PlanChanges, load_plan
 from flows.scales import Scale
 from models.methods import Farm3DConfig
@@ -27,7 +27,7 @@ def evaluation(
         changes: what this run does otherwise than its scale
     """
     plan = load_plan(category, scale, root, changes)
-    crops = collected(plan)
     plans = [plan, plan.without_sds] if isinstance(plan.method, Farm3DConfig) else [plan]
-    models = [train(each.model(crops), crops, each.model_recipe, each.device) for each in plans]
+    with pinned(plan) as crops:
+        models = [train(each.model(crops), crops, each.model_recipe, each.device) for each in plans]
     return evaluate(models, crops, plan.truth, plan.evaluation, plan.device)

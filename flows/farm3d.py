@@ -2,7 +2,7 @@
 
 from prefect import flow
 
-from flows.dataset import collected
+from flows.dataset import pinned
 from flows.plan import Plan, PlanChanges, load_plan
 from flows.scales import Scale
 from storage.records import ReleaseRef
@@ -31,7 +31,7 @@ def farm3d(
 
 def story(plan: Plan) -> ReleaseRef:
     """Data set, training, measurement, release."""
-    crops = collected(plan)
-    model = train(plan.model(crops), crops, plan.model_recipe, plan.device)
+    with pinned(plan) as crops:
+        model = train(plan.model(crops), crops, plan.model_recipe, plan.device)
     measured = evaluate([model], crops, plan.truth, plan.evaluation, plan.device)
     return publish(measured, crops, plan.release, plan.device)

@@ -14,6 +14,7 @@ from flows.plan import Plan, PlanChanges, load_plan
 from flows.scales import Scale
 from storage import snapshots
 from storage.growth import Growth, growth
+from storage.holds import holding
 from storage.records import DatasetRef, digest
 from tasks import artifacts
 
@@ -44,11 +45,11 @@ def refresh(
         changes: what this run does otherwise than its scale; `least_kept` limits the photos, 0.25 to four each
     """
     plan = load_plan(category, scale, root, changes).model_copy(update={"images": more})
-    before = snapshots.newest(plan.store.root, category, digest(plan.crop_recipe))
     have, again = 0, list[int]()
-    if before:
-        have, again = len(before.shards), snapshots.gaps(plan.store.dataset(category, before.id))
-    dataset = spread(plan)(plan, 0, have, again, minutes)
+    with holding(plan.store.root, category):
+        if before := snapshots.newest(plan.store.root, category, digest(plan.crop_recipe)):
+            have, again = len(before.shards), snapshots.gaps(plan.store.dataset(category, before.id))
+        dataset = spread(plan)(plan, 0, have, again, minutes)
     found = growth(dataset, before)
     said = changes.model_dump(mode="json", exclude_unset=True)
     announced = announce(category, found, due, {"scale": scale, "root": plan.store.root, "changes": said})

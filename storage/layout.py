@@ -4,6 +4,7 @@
                   curated/<recipe>/00000.tar .parquet .json   kept crops, a row for the dropped too
                   quarantine/<stage>-<recipe>-00000-1/        a corrupt shard and why
                   snapshots/000007.json                       which shards a run reads
+                  holds/<one>.json                            what a living flow keeps from being pruned
                   runs/<run>/config.json journal.jsonl checkpoints/ panels/ model/ evaluation/
                   releases/<run>/, LATEST                     what people take away, in the order of its publishing
 """
@@ -90,6 +91,16 @@ def snapshot(ref: DatasetRef) -> str:
 def snapshots(root: str, category: str) -> str:
     """The folder of all snapshots of a category."""
     return f"{root}/{category}/snapshots"
+
+
+def holds(root: str, category: str) -> str:
+    """The folder of what living flows keep from being pruned."""
+    return f"{root}/{category}/holds"
+
+
+def hold(root: str, category: str, name: str) -> str:
+    """What one flow keeps."""
+    return f"{holds(root, category)}/{name}.json"
 
 
 def recipes(root: str, category: str, stage: Stage) -> str:

@@ -42,7 +42,12 @@ def held(url: str) -> bool:
     """Whether somebody alive holds the lock of this name; of an S3 lease that takes up to `LAPSES_SECONDS` to see."""
     lock = layout.lock(url)
     where = files.local(lock)
-    return _renewed(lock) if where is None else where.exists() and not files.unlocked(where)
+    if where is None:
+        return _renewed(lock)
+    try:
+        return not files.unlocked(where)
+    except FileNotFoundError:
+        return False
 
 
 def _renewed(lock: str) -> bool:

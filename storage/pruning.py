@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from storage import bundles, files, layout, runs, snapshots
+from storage import bundles, files, holds, layout, runs, snapshots
 from storage.checkpoints import Checkpoints
 from storage.layout import Store
-from storage.locks import held
+from storage.locks import held, locked
 from storage.records import DatasetRef, ModelRef, Snapshot, Stage, digest
 
 
@@ -28,8 +28,17 @@ class Pruning:
     """Snapshots that stay, and why."""
 
 
+def pruned(root: str, category: str, keep: int) -> Pruning:
+    """Delete what is `planned`, while nobody begins to hold any of it."""
+    with locked(layout.snapshots(root, category)):
+        found = planned(root, category, keep)
+        for each in found.waste:
+            files.remove(each.where)
+    return found
+
+
 def planned(root: str, category: str, keep: int) -> Pruning:
-    """Files of the snapshots before the newest `keep`, but for those that a run or a release needs.
+    """Files of the snapshots before the newest `keep`, but for those that a flow, a run or a release needs.
 
     Snapshots go before their shards, so that whoever dies half-way leaves files that nobody lists, never a list of
     files that are gone. A shard goes if a snapshot that goes lists it and none that stays does; shards that no
@@ -41,13 +50,20 @@ def planned(root: str, category: str, keep: int) -> Pruning:
         raise ValueError(f"keep is {keep}; keep at least the newest snapshot")
     store, numbers = Store(root), snapshots.numbers(root, category)
     needed: dict[int, list[str]] = {}
-    for number, reason in _needs(store, category):
+    # Flows first: before one lets go of a snapshot, it is written down which run learns from it.
+    holding, left = holds.found(store.root, category)
+    for number, reason in (*map(_told, holding), *_needs(store, category)):
         for each in numbers[:-keep]:
             if number in (each, None):
                 needed.setdefault(each, []).append(reason)
     staying = {*numbers[-keep:], *needed}
     known = {number: snapshots.read(store.dataset(category, number)) for number in numbers}
-    return Pruning(tuple(_waste(store, category, known, staying)), dict(sorted(needed.items())))
+    waste = (*_waste(store, category, known, staying), *(file for each in left for file in _file(each)))
+    return Pruning(waste, dict(sorted(needed.items())))
+
+
+def _told(hold: holds.Hold) -> tuple[int | None, str]:
+    return hold.snapshot, f"{hold.holder} is {'going to learn from it' if hold.snapshot else 'making a data set'}"
 
 
 def _needs(store: Store, category: str) -> Iterator[tuple[int | None, str]]:

@@ -3,8 +3,12 @@ from time import monotonic
 import pytest
 
 from flows import dataset as module
-from flows.dataset import _rounds, dataset, most
+from flows.dataset import _rounds, dataset, most, pinned
 from flows.plan import PlanChanges, load_plan
+from storage import catalogue, shards, snapshots
+from storage.pruning import pruned
+from storage.records import digest
+from tests.storage.material import samples
 
 
 def rounds(monkeypatch, images, share, photos=10, least=0.25, first=0):
@@ -84,3 +88,17 @@ def test_a_shard_is_cut_out_once_the_workers_have_later_ones_to_draw(direct, sto
     ahead = [asked[: at + 1].count("generate") - asked[: at + 1].count("segment") for at in range(len(asked))]
     assert asked.count("generate") == asked.count("segment") == 4
     assert max(ahead) == plan.runner.workers + 1 and ahead[-1] == 0
+
+
+def test_between_its_commit_and_the_first_word_of_its_run_a_snapshot_is_not_pruned(direct, store, monkeypatch):
+    monkeypatch.setattr(module, "spread", lambda plan: dataset.fn)
+    recipe = {"photos": {}}
+    newer = store.curated("cow", digest(recipe), 0)
+    shards.write(newer, samples(3), recipe)
+    with pinned(load_plan("cow", "smoke", store.root, PlanChanges(images=2, photos=4))) as crops:
+        assert crops.snapshot == 1 and snapshots.commit([newer]).snapshot == 2
+        (reason,) = pruned(store.root, "cow", keep=1).needed[1]
+        assert reason.endswith("is going to learn from it")
+        assert list(catalogue.faults(store.root, "cow")) == [] and snapshots.read(crops).kept > 0
+    assert pruned(store.root, "cow", keep=1).needed == {}
+    assert snapshots.numbers(store.root, "cow") == [2]

@@ -1,3 +1,5 @@
+from contextlib import nullcontext
+
 import pytest
 
 from flows import evaluation as module
@@ -10,7 +12,7 @@ from models.methods import Farm3DConfig, MagicPonyConfig
 def asked(monkeypatch):
     """What was trained, and what was measured together."""
     trained, measured = [], []
-    monkeypatch.setattr(module, "collected", lambda plan: "crops")
+    monkeypatch.setattr(module, "pinned", lambda plan: nullcontext("crops"))
     monkeypatch.setattr(Plan, "model", lambda plan, crops: f"run of {plan.method.kind}")
     monkeypatch.setattr(module, "train", lambda ref, crops, recipe, device: trained.append(recipe) or ref)
     monkeypatch.setattr(module, "evaluate", lambda models, crops, *_: measured.extend(models) or models[0])

@@ -6,9 +6,10 @@ from flows import refresh as module
 from flows.plan import PlanChanges, load_plan
 from flows.refresh import refresh
 from storage import bundles, catalogue, layout, shards, snapshots
+from storage.pruning import pruned
 from storage.records import digest
 from tests.storage.deaths import ended, forked, killed_at
-from tests.storage.material import flip
+from tests.storage.material import flip, samples
 
 # Of every four drawn photos three are kept.
 SMALL = PlanChanges(photos=4)
@@ -43,6 +44,7 @@ def seeds(store):
 
 def logged(monkeypatch, direct, log):
     """Every photo that any process draws, as a line with its seed."""
+    log.touch()
     draw = direct.generate
 
     def noted(prompts, numbers):
@@ -94,6 +96,24 @@ def test_nothing_kept_is_no_failure_and_the_next_refresh_goes_on_behind_it(direc
     assert [each.index for each in snapshots.read(run(store, 2).data).shards] == [0, 1, 2]
 
 
+def test_what_it_adds_to_is_not_pruned_meanwhile(direct, told, store, monkeypatch):
+    before = snapshots.read(run(store, 3).data)
+    recipe = {"photos": {}}
+    newer = store.curated("cow", digest(recipe), 0)
+    shards.write(newer, samples(3), recipe)
+    snapshots.commit([newer])
+    draw, reasons = direct.generate, []
+
+    def pruning(prompts, seeds):
+        reasons.extend(pruned(store.root, "cow", keep=1).needed[before.id])
+        return draw(prompts, seeds)
+
+    monkeypatch.setattr(direct, "generate", pruning)
+    after = snapshots.read(run(store, 1).data)
+    assert after.shards[: len(before.shards)] == before.shards and len(after.shards) > len(before.shards)
+    assert reasons and all(each.endswith("is making a data set") for each in reasons)
+
+
 @pytest.mark.parametrize("stage", ["raw", "curated"])
 def test_a_shard_that_was_put_in_quarantine_is_made_again(direct, told, store, stage):
     first = run(store, 6)
@@ -129,4 +149,5 @@ def test_killed_at_any_moment_the_next_one_goes_on(direct, told, store, monkeypa
             snapshots.read(store.dataset("cow", number))
     assert step > 10
     assert list(catalogue.faults(store.root, "cow")) == []
-    assert not list(Path(store.root).rglob("*.part"))
+    pruned(store.root, "cow", keep=1)
+    assert not list(Path(store.root).rglob("*.part")) and not list(Path(layout.holds(store.root, "cow")).iterdir())
