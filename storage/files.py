@@ -16,7 +16,7 @@ Numbered snapshots need no more than that. What must not be done twice at once i
 import errno
 import fcntl
 import os
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -40,17 +40,27 @@ def put(url: str, data: bytes | memoryview) -> None:
 
     Raises StorageFull if there is no room for it, ConnectionError if the store cannot be reached.
     """
-    with room_for(url, f"{len(data)} bytes"):
-        _stream(url, (data,))
+    with _opened(url) as (files, path), room_for(url, f"{len(data)} bytes"):
+        if isinstance(files, LocalFileSystem):
+            with _unfinished(Path(path), (data,)) as part:
+                os.replace(part, path)
+        else:
+            files.pipe_file(path, bytes(data))
 
 
-def stream(url: str, pieces: Iterable[bytes]) -> None:
-    """Write the pieces of a file as they come: all of them, or leave what was there before.
+@contextmanager
+def draft(url: str, pieces: Iterable[bytes]) -> Generator[Callable[[], None]]:
+    """Write the pieces of a file as they come, out of sight; gives what puts all of them under this name.
 
-    Raises StorageFull if there is no room for them, ConnectionError if the store cannot be reached.
+    Raises StorageFull if there is no room for them. Whatever ends the block, nothing else is left.
     """
-    with room_for(url, "all of it"):
-        _stream(url, pieces)
+    where = local(url)
+    if where is None:
+        data = b"".join(pieces)
+        yield lambda: put(url, data)
+        return
+    with room_for(url, "all of it"), _unfinished(where, pieces) as part:
+        yield lambda: os.replace(part, where)
 
 
 def create(url: str, data: bytes) -> bool:
@@ -180,29 +190,18 @@ def _beaten(error: OSError) -> bool:
     return answer.get("Error", {}).get("Code") in BEATEN
 
 
-def _stream(url: str, pieces: Iterable[bytes | memoryview]) -> None:
-    with _opened(url) as (files, path):
-        if isinstance(files, LocalFileSystem):
-            with _unfinished(Path(path), pieces) as part:
-                os.replace(part, path)
-        else:
-            files.pipe_file(path, b"".join(pieces))
-
-
 def _link(path: Path, data: bytes) -> bool:
     with _unfinished(path, (data,)) as part:
         try:
             os.link(part, path)
         except FileExistsError:
             return False
-        finally:
-            part.unlink()
     return True
 
 
 @contextmanager
 def _unfinished(path: Path, pieces: Iterable[bytes | memoryview]) -> Generator[Path]:
-    """A file with these contents, on the disk, which is to get its final name; it is gone if that fails."""
+    """A file with these contents, on the disk, which may get its final name; the name it has until then is gone."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}{PART}")
     file = _claimed(part)
@@ -214,11 +213,9 @@ def _unfinished(path: Path, pieces: Iterable[bytes | memoryview]) -> Generator[P
                 rest = rest[os.write(file, rest[:CHUNK]) :]
         os.fsync(file)
         yield part
-    except BaseException:
-        with suppress(FileNotFoundError):
-            part.unlink()
-        raise
     finally:
+        if _is(part, file):
+            part.unlink()
         os.close(file)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
@@ -242,11 +239,18 @@ def _claimed(part: Path) -> int:
     while True:
         file = os.open(part, os.O_RDWR | os.O_CREAT, 0o644)
         fcntl.flock(file, fcntl.LOCK_EX)
-        with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(file), os.stat(part)):
-                return file
+        if _is(part, file):
+            return file
         # Whoever held it has renamed or deleted it since: what is locked here is no longer the unfinished file.
         os.close(file)
+
+
+def _is(path: Path, file: int) -> bool:
+    """Whether this name is still that of an open file."""
+    try:
+        return os.path.samestat(os.fstat(file), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager

@@ -27,15 +27,17 @@ class Hold(Record):
 @contextmanager
 def holding(root: str, category: str) -> Generator[Callable[[DatasetRef], None]]:
     """Hold all snapshots of a category while the block runs; gives what lets go of all but one."""
-    where, holder = layout.hold(root, category, uuid4().hex), f"process {os.getpid()} of {platform.node()}"
+    where, pruning = layout.hold(root, category, uuid4().hex), layout.snapshots(root, category)
+    holder = f"process {os.getpid()} of {platform.node()}"
 
     def only(crops: DatasetRef) -> None:
-        _put(where, Hold(holder=holder, snapshot=crops.snapshot))
+        with locked(pruning):
+            _put(where, Hold(holder=holder, snapshot=crops.snapshot))
 
     try:
         with ExitStack() as locks:
-            # What is being pruned is gone before it can be held, and nobody who prunes sees a hold without its lock.
-            with locked(layout.snapshots(root, category)):
+            # What is being pruned is gone before it can be held, and who prunes sees no hold that is not locked yet.
+            with locked(pruning):
                 _put(where, Hold(holder=holder))
                 locks.enter_context(locked(where))
             yield only

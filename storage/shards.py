@@ -6,7 +6,7 @@ Whatever happens before the manifest has its name is redone; whatever happens af
 import json
 import logging
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from typing import Any
@@ -43,16 +43,33 @@ def write(
     """
     if digest(config) != ref.digest:
         raise ValueError(f"{layout.manifest(ref)}: the recipe's digest is {digest(config)}; name the shard after it")
-    with locked(layout.manifest(ref)):
-        if (found := _sound(ref)) is not None:
-            return found
-        try:
-            return _made(ref, samples, config, made_from)
-        except Exception:
-            for url in (layout.manifest(ref), layout.table(ref), layout.tar(ref)):
-                with suppress(OSError):
-                    files.remove(url)
-            raise
+    seen: dict[str, SampleRow] = {}
+    tar = Tar(_members(ref, samples, seen), layout.tar(ref))
+    with files.draft(layout.tar(ref), tar) as put_tar:
+        rows = [_placed(row, tar.places) for row in seen.values()]
+        table = to_parquet(rows)
+        made = ShardManifest(
+            category=ref.category,
+            stage=ref.stage,
+            digest=ref.digest,
+            index=ref.index,
+            config=config.model_dump(mode="json") if isinstance(config, BaseModel) else json.loads(json.dumps(config)),
+            made_from=made_from,
+            code=code(),
+            rows=len(rows),
+            stored=sum(row.image_size > 0 for row in rows),
+            kept=sum(row.kept for row in rows),
+            reasons=dict(sorted(Counter(row.reason for row in rows if not row.kept).items())),
+            tar_bytes=tar.bytes,
+            tar_sha256=tar.sha256.hexdigest(),
+            table_bytes=len(table),
+            table_sha256=sha256(table).hexdigest(),
+        )
+        with locked(layout.manifest(ref)):
+            if (found := _sound(ref)) is not None:
+                return found
+            _commit(ref, put_tar, table, made)
+    return made
 
 
 def committed(ref: ShardRef) -> ShardManifest | None:
@@ -145,37 +162,6 @@ def working(ref: ShardRef) -> Generator[ShardManifest | None]:
         yield committed(ref)
 
 
-def _made(
-    ref: ShardRef, samples: Iterable[Sample], config: BaseModel | Mapping[str, Any], made_from: str
-) -> ShardManifest:
-    """Commit these samples, the manifest last."""
-    seen: dict[str, SampleRow] = {}
-    tar = Tar(_members(ref, samples, seen), layout.tar(ref))
-    files.stream(layout.tar(ref), tar)
-    rows = [_placed(row, tar.places) for row in seen.values()]
-    table = to_parquet(rows)
-    files.put(layout.table(ref), table)
-    made = ShardManifest(
-        category=ref.category,
-        stage=ref.stage,
-        digest=ref.digest,
-        index=ref.index,
-        config=config.model_dump(mode="json") if isinstance(config, BaseModel) else json.loads(json.dumps(config)),
-        made_from=made_from,
-        code=code(),
-        rows=len(rows),
-        stored=sum(row.image_size > 0 for row in rows),
-        kept=sum(row.kept for row in rows),
-        reasons=dict(sorted(Counter(row.reason for row in rows if not row.kept).items())),
-        tar_bytes=tar.bytes,
-        tar_sha256=tar.sha256.hexdigest(),
-        table_bytes=len(table),
-        table_sha256=sha256(table).hexdigest(),
-    )
-    files.put(layout.manifest(ref), made.model_dump_json(indent=1).encode())
-    return made
-
-
 def _members(
     ref: ShardRef, samples: Iterable[Sample], seen: dict[str, SampleRow]
 ) -> Iterator[tuple[str, dict[str, bytes]]]:
@@ -214,6 +200,18 @@ def _wrong(ref: ShardRef, sample: Sample, earlier: Mapping[str, SampleRow]) -> s
     if sample.mask is not None and (sample.image is None or sample.mask.shape != sample.image.shape[:2]):
         return f"has a mask of shape {sample.mask.shape}; give one of the image's size"
     return None
+
+
+def _commit(ref: ShardRef, put_tar: Callable[[], None], table: bytes, made: ShardManifest) -> None:
+    try:
+        put_tar()
+        files.put(layout.table(ref), table)
+        files.put(layout.manifest(ref), made.model_dump_json(indent=1).encode())
+    except Exception:
+        for url in (layout.manifest(ref), layout.table(ref), layout.tar(ref)):
+            with suppress(OSError):
+                files.remove(url)
+        raise
 
 
 def _read(ref: ShardRef) -> ShardManifest | None:

@@ -68,16 +68,21 @@ def test_a_full_disk_leaves_the_old_file_and_says_how_much_was_needed(folder) ->
     assert os.listdir(folder) == ["a.bin"]
 
 
-def test_pieces_make_one_file_and_those_that_fail_half_way_leave_the_old_one(root) -> None:
+def test_a_draft_is_seen_once_it_is_put_and_gone_if_it_is_not(root) -> None:
     url = f"{root}/a.bin"
 
     def failing() -> Iterator[bytes]:
         yield NEW
         raise RuntimeError("no more")
 
-    files.stream(url, iter([OLD, b"", NEW]))
-    with pytest.raises(RuntimeError, match="no more"):
-        files.stream(url, failing())
+    with files.draft(url, iter([OLD, b"", NEW])) as put:
+        assert files.names(root) == []
+        put()
+        assert files.get(url) == OLD + NEW
+    with files.draft(url, [NEW]):
+        pass
+    with pytest.raises(RuntimeError, match="no more"), files.draft(url, failing()):
+        pytest.fail("it is not whole")
     assert files.get(url) == OLD + NEW
     assert (files.names(root), files.unfinished(root)) == (["a.bin"], [])
 
