@@ -34,7 +34,6 @@ from models.barnyard.species import SPECIES
 from models.features import Vit
 from models.features.dense import described
 from models.filters.crop import cropped
-from models.generators import StableDiffusion
 from models.methods import MagicPonyConfig
 from models.metrics import evaluate
 from models.metrics.held_out import held_out
@@ -127,7 +126,12 @@ class Headless(Crops):
 
 
 def trained(
-    plan: Plan, vit: Vit, teacher: StableDiffusion, crops: list[Any], seed: int, row: str
+    plan: Plan,
+    vit: Vit,
+    teacher: Any,  # noqa: ANN401 - a Teacher, whose cached property pyright takes for none
+    crops: list[Any],
+    seed: int,
+    row: str,
 ) -> AnimalReconstructor:
     """The animal of one row."""
     training = plan.training.model_copy(update={"seed": seed})

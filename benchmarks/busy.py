@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from prefect.states import State
+from prefect.client.schemas import State
 
 from flows.dataset import FEWEST, collected
 from flows.plan import Plan, PlanChanges, load_plan
@@ -78,7 +78,8 @@ def prefect(root: str, photos: int) -> None:
     for number in range(photos):
         _picture(folder, number)
     own = {"kind": "folder", "folder": str(folder), "size": EDGE}
-    changes = PlanChanges(photos=SHARD, own_photos=own, runner=ThreadsConfig(workers=1).model_dump())
+    runner = ThreadsConfig(workers=1).model_dump()
+    changes = PlanChanges.model_validate({"photos": SHARD, "own_photos": own, "runner": runner})
     first, flow, plain = (
         load_plan("cow", "smoke", str(Path(root, each)), changes) for each in ("first", "flow", "plain")
     )

@@ -88,7 +88,7 @@ def photos(number: int) -> list[Made]:
 
 def quality(number: int) -> None:
     """Log a row for each kind of copy, and one for the precision of all."""
-    segmenter, vit = (each.build(torch.device("cpu")) for each in (PointRendConfig(), VitConfig()))
+    segmenter, vit = PointRendConfig().build(torch.device("cpu")), VitConfig().build(torch.device("cpu"))
     made, rules = photos(number), DuplicateRules()
     crops = {place: crop for place, each in enumerate(made) if (crop := _crop(segmenter, each)) is not None}
     seen, pictures = list(crops), list(crops.values())

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count
+from typing import Any
 
 import numpy as np
 import torch
@@ -115,14 +116,14 @@ def trunk(species: str, seed: int, random: np.random.Generator) -> Case:
 def long(species: str, seed: int, random: np.random.Generator) -> Case:
     """An animal seen from the side that was stretched along its body."""
     plain = animal(species, seed)
-    stretched = plain.vertices * np.float32((1, 1, random.uniform(1.8, 2.4)))
+    stretched = plain.vertices * np.array((1, 1, random.uniform(1.8, 2.4)), np.float32)
     return _case(_shot(replace(plain, vertices=stretched), view="side"))
 
 
 def empty(species: str, seed: int, _: np.random.Generator) -> Case:
     """A place without an animal."""
     subject = animal(species, seed)
-    away = replace(subject, vertices=subject.vertices + np.float32((0, 1e3, 0)))
+    away = replace(subject, vertices=subject.vertices + np.array((0, 1e3, 0), np.float32))
     lamp, camera = sample_light(species, seed), sample_camera(subject)
     return Case(_bytes(photograph(away, camera, lamp, SIZE).image), frozenset({"no instance"}))
 
@@ -185,7 +186,7 @@ def _two(species: str, seed: int, random: np.random.Generator, touching: bool) -
     rotation = camera.T_camera_world[0, :3, :3].numpy()
     turn = random.uniform(-np.pi, np.pi)
     cosine, sine = np.cos(turn), np.sin(turn)
-    turned = second.vertices @ np.float32([[cosine, 0, -sine], [0, 1, 0], [sine, 0, cosine]])
+    turned = second.vertices @ np.array([[cosine, 0, -sine], [0, 1, 0], [sine, 0, cosine]], np.float32)
     (left, right), (start, end) = (((each @ rotation.T)[:, 0].min(), (each @ rotation.T)[:, 0].max())
                                    for each in (first.vertices, turned))  # fmt: skip
     step = (right - start) - 0.45 * (end - start) if touching else (right - start) + 0.12 * (right - left)
@@ -193,7 +194,8 @@ def _two(species: str, seed: int, random: np.random.Generator, touching: bool) -
     placed = turned + np.float32(step * rotation[0] + towards - (0, turned[:, 1].min() - first.ground, 0))
     scene = _shot(_joined(first, second, placed), fill=0.9, shift=random.uniform(-1, 1, 2))
     areas = [(scene.mask & ((scene.part >= SECOND) == other)).sum() for other in (False, True)]
-    together = label(scene.mask)[1] == 1
+    pieces: Any = label(scene.mask)
+    together = pieces[1] == 1
     seen = min(areas) >= MaskRules().other_area * max(areas)
     return _case(scene, "multiple animals") if seen and together == touching else None
 

@@ -1,5 +1,8 @@
 """Published text-to-image models as their files describe them, with random weights: for timing, and as patterns."""
 
+# The libraries' types are too loose to check against.
+# pyright: reportPrivateImportUsage=false, reportArgumentType=false
+
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

@@ -9,12 +9,13 @@ training the connectivity changes at each step). Times are processor times, the 
 import logging
 from collections.abc import Callable
 from time import process_time
+from typing import Any
 
 import numpy as np
 import torch
 import trimesh
-from deodr.differentiable_renderer import Scene2D
-from deodr.triangulated_mesh import TriMesh
+from deodr.differentiable_renderer import Scene2D  # pyright: ignore[reportMissingImports]
+from deodr.triangulated_mesh import TriMesh  # pyright: ignore[reportMissingImports]
 
 from models.geometry.camera import look_at
 from models.rendering import Reference
@@ -23,7 +24,7 @@ from models.rendering.screen import to_screen
 BATCH, SIZE, RUNS = 8, 128, 25
 
 
-def ours(clip: torch.Tensor, faces: torch.Tensor, colors: torch.Tensor) -> dict[str, Callable[[], object]]:
+def ours(clip: torch.Tensor, faces: torch.Tensor, colors: torch.Tensor) -> dict[str, Callable[[], Any]]:
     """Our stages: coverage alone, the whole picture, and the picture with its gradient."""
     renderer = Reference()
     leaf, paint = clip.requires_grad_(), colors.requires_grad_()
@@ -43,7 +44,7 @@ def ours(clip: torch.Tensor, faces: torch.Tensor, colors: torch.Tensor) -> dict[
     }
 
 
-def theirs(clip: torch.Tensor, faces: torch.Tensor, colors: torch.Tensor) -> dict[str, Callable[[], object]]:
+def theirs(clip: torch.Tensor, faces: torch.Tensor, colors: torch.Tensor) -> dict[str, Callable[[], Any]]:
     """The same stages by deodr, one image after the other; its coverage alone has no antialiasing (sigma 0)."""
     x, y = (axis.view(BATCH, -1).double().numpy() for axis in to_screen(clip.detach(), SIZE))
     points, depth = np.stack((x, y), -1), clip[..., 3].detach().double().numpy()

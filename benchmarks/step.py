@@ -50,7 +50,8 @@ PARTS = {
 def main(root: str, category: str) -> None:
     """Log the table."""
     plan = load_plan(category, "laptop", root)
-    vit, teacher = plan.features.build(CPU), plan.generator.build(CPU)
+    vit = plan.features.build(CPU)
+    teacher: Any = plan.generator.build(CPU)
     training = plan.training.model_copy(update={"steps": LAST + 1, "report_every": FIRST, "panel_every": 2 * LAST})
     animal = plan.animal.build(plan.category, vit)
     plan.warm_start.load(animal)

@@ -19,6 +19,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter, process_time
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -104,10 +105,11 @@ def write_bare(pixels: list[np.ndarray], count: int, folder: Path) -> None:
 
 def read_bare(count: int, folder: Path) -> int:
     """Every photo of every tar, decoded."""
-    from webdataset import WebDataset
+    from webdataset.compat import WebDataset
 
     urls = [str(folder / f"{index:05d}.tar") for index, _ in shares(count)]
-    return sum(int(each["jpg"] is not None) for each in WebDataset(urls, shardshuffle=False).decode("rgb8"))
+    found: Any = WebDataset(urls, shardshuffle=False).decode("rgb8")
+    return sum(int(each["jpg"] is not None) for each in found)
 
 
 def write_img2dataset(pixels: list[np.ndarray], count: int, folder: Path) -> None:
@@ -132,14 +134,15 @@ def timed(work: Callable[[], object]) -> tuple[float, float]:
 
 def main(count: int, runs: int, python: str | None) -> None:
     """Log a line per contestant."""
-    import storage  # noqa: F401 - it shuts webdataset off from local files, which the bare contestant opens itself
-
-    os.environ["WDS_SECURE"] = "0"
     pixels = photos()
     taken: dict[str, list[tuple[float, float]]] = {}
     with TemporaryDirectory() as ours, TemporaryDirectory() as bare:  # the libraries are loaded at their first use
-        write_ours(pixels, 1, Path(ours)), write_bare(pixels, 1, Path(bare))
-        read_ours(1, Path(ours)), read_bare(1, Path(bare))
+        write_ours(pixels, 1, Path(ours))
+        read_ours(1, Path(ours))
+        # `storage` shut webdataset off from local files, which the bare contestant opens itself.
+        os.environ["WDS_SECURE"] = "0"
+        write_bare(pixels, 1, Path(bare))
+        read_bare(1, Path(bare))
     for _ in range(runs):
         with TemporaryDirectory() as ours, TemporaryDirectory() as bare, TemporaryDirectory() as other:
             steps = {
@@ -153,7 +156,8 @@ def main(count: int, runs: int, python: str | None) -> None:
             if python:
                 command = [python, __file__, "img2dataset", str(count), other]
                 told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-                taken.setdefault("write img2dataset", []).append(tuple(map(float, told.split()[-2:])))
+                processor, wall = map(float, told.split()[-2:])
+                taken.setdefault("write img2dataset", []).append((processor, wall))
     for name, times in taken.items():
         beside = taken[name.split()[0] + " bare"]
         ratio = median(one[0] / other[0] for one, other in zip(times, beside, strict=True))
