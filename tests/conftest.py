@@ -1,6 +1,7 @@
-"""What every test needs: this checkout's packages, one thread, and no Prefect home but a temporary one."""
+"""What every test needs: this checkout's packages, one thread, and a Prefect home and places to compute of its own."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -33,8 +34,11 @@ def pytest_collection_modifyitems(config, items):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _prefect_home(tmp_path_factory):
+def _own_home_and_places(tmp_path_factory):
     patch = pytest.MonkeyPatch()
     patch.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("prefect")))
+    # The places are locks in the temporary folder: a flow that runs on this machine would hold the tests up.
+    patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("temporary")))
+    patch.setattr(tempfile, "tempdir", None)
     yield
     patch.undo()

@@ -1,4 +1,3 @@
-import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -16,6 +15,7 @@ from flows.launcher import POOL
 from flows.plan import PlanChanges, load_plan
 from storage import bundles, layout, snapshots
 from storage.growth import Growth
+from tests.flows.test_farm3d import MINUTES, wait_for
 
 LITTLE = Growth(snapshot=3, kept=110, added=10, learnt_from=1, share=0.1)
 MUCH = Growth(snapshot=4, kept=130, added=20, learnt_from=1, share=0.3)
@@ -82,7 +82,7 @@ class Server:
 
 
 CHANGES = {"photos": 4, "generator": {"kind": "stable_diffusion", "steps": 2}}
-EVERY, PATIENCE_SECONDS = timedelta(seconds=60), 150
+EVERY = timedelta(minutes=1)
 
 
 @pytest.mark.slow
@@ -91,9 +91,12 @@ def test_a_scheduled_refresh_grows_the_data_set_and_its_event_starts_the_animal(
     first = dataset.fn(plan.model_copy(update={"images": 3}), 3)
     bundles.commit(layout.model(store.model("cow", "old")), {"animal.safetensors": b""}, {"snapshot": first.snapshot})
     wanted = {"scale": "smoke", "root": store.root, "more": 1, "changes": CHANGES}
-    with launcher.client() as client, scheduled(client, "refresh/cow", wanted):
-        run = wait_for(lambda: started_by_automation(client))[0]
-        grown, due = (wait_for(lambda name=name: events(client, name))[-1] for name in (GROWN, DUE))
+    with launcher.client() as client, scheduled(client, "refresh/cow", wanted) as refresh:
+        # On a busy machine a refresh takes its time; only what the server does with its events is awaited for a while.
+        ended = wait_for(lambda: final_state(client, refresh), 10 * MINUTES)
+        assert ended.is_completed() and "farm3d/cow is due" in ended.message, ended.message
+        run = wait_for(lambda: started_by_automation(client), 2 * MINUTES)[0]
+        grown, due = (wait_for(lambda name=name: events(client, name), MINUTES)[-1] for name in (GROWN, DUE))
     assert run.parameters == {"category": "cow", "scale": "smoke", "root": store.root, "changes": CHANGES}
     now = snapshots.read(store.dataset("cow", grown["payload"]["snapshot"]))
     assert now.parent == first.snapshot == grown["payload"]["learnt_from"] == due["payload"]["learnt_from"]
@@ -102,19 +105,19 @@ def test_a_scheduled_refresh_grows_the_data_set_and_its_event_starts_the_animal(
 
 @contextmanager
 def scheduled(client, name, parameters):
-    """A deployment with a schedule in compressed time, from its first run on; nothing of it runs on afterwards."""
+    """The first run of a deployment with a schedule in compressed time; nothing of it runs on afterwards."""
     deployment = client.read_deployment_by_name(name).id
     soon = IntervalSchedule(interval=EVERY, anchor_date=datetime.now(UTC) + EVERY / 5)
     (schedule,) = client.create_deployment_schedules(deployment, [(soon, True)], parameters=parameters)
     queue = client.read_work_queue_by_name("default", work_pool_name=POOL).id
     try:
-        wait_for(lambda: [run for run in runs(client, name) if run.state.is_running()])
+        first = wait_for(lambda: [run for run in runs(client, name) if run.state.is_running()], 3 * MINUTES)[0]
         # What it starts is to wait, not to train.
         client.update_work_queue(queue, is_paused=True)
-        yield
+        yield first
     finally:
         client.delete_deployment_schedule(deployment, schedule.id)
-        wait_for(lambda: not [run for run in runs(client, name) if run.state.is_running()])
+        wait_for(lambda: not [run for run in runs(client, name) if run.state.is_running()], 3 * MINUTES)
         for run in [*runs(client, name), *started_by_automation(client)]:
             client.set_flow_run_state(run.id, Cancelled(), force=True)
         client.update_work_queue(queue, is_paused=False)
@@ -127,6 +130,12 @@ def runs(client, name):
     return [run for run in found if not run.state.is_final()]
 
 
+def final_state(client, run):
+    """How a run ended; None before."""
+    state = client.read_flow_run(run.id).state
+    return state if state.is_final() else None
+
+
 def started_by_automation(client):
     return [run for run in runs(client, "farm3d/cow") if run.created_by and run.created_by.type == "AUTOMATION"]
 
@@ -134,11 +143,3 @@ def started_by_automation(client):
 def events(client, name):
     about = {"event": {"name": [name]}, "resource": {"id": ["farm3d.dataset.cow"]}}
     return client.request("POST", "/events/filter", json={"filter": about}).json()["events"]
-
-
-def wait_for(found):
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (answer := found()):
-        assert time.monotonic() < deadline, "it took too long"
-        time.sleep(0.1)
-    return answer
