@@ -82,10 +82,10 @@ class Detached:
         self._record.unlink(missing_ok=True)
         return process is not None
 
-    def tail(self, lines: int = 20) -> str:
-        """The end of the log."""
+    def tail(self) -> str:
+        """The last 20 lines of the log."""
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
-        return "\n".join(text.splitlines()[-lines:])
+        return "\n".join(text.splitlines()[-20:])
 
 
 def _process(started: Started) -> psutil.Process | None:

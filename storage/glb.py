@@ -90,9 +90,9 @@ def glb(asset: Asset, copyright: str = "") -> bytes:  # noqa: A002 - the word of
     return _packed(document, bytes(buffer.data))
 
 
-def strongest(weights: Array, count: int = INFLUENCES) -> tuple[Array, Array]:
-    """Bones and weights (vertices, `count`), strongest first, summing to 1; an unused slot is bone 0 with weight 0."""
-    count = min(count, weights.shape[1])
+def strongest(weights: Array) -> tuple[Array, Array]:
+    """Bones and weights (vertices, 4), strongest first, summing to 1; an unused slot is bone 0 with weight 0."""
+    count = min(INFLUENCES, weights.shape[1])
     bones = np.argsort(-weights, axis=1, kind="stable")[:, :count]
     kept = np.take_along_axis(weights, bones, 1).astype(np.float32)
     kept[kept < 1e-5] = 0

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from storage.rotations import Array
 
-CAPTION_PX = 16
+CAPTION_PX, COLUMNS = 16, 8
 
 
 def png(image: Array) -> bytes:
@@ -34,21 +34,17 @@ def webp(frames: Array, fps: float) -> bytes:
     return _film([Image.fromarray(frame) for frame in frames], "WEBP", fps, quality=80, method=4)
 
 
-def contact_sheet(pictures: Sequence[Array], captions: Sequence[str] | None = None, columns: int = 8) -> Array:
-    """Pictures of one size in rows on white, each over its caption."""
-    if not pictures:
-        return np.full((CAPTION_PX, CAPTION_PX, 3), 255, np.uint8)
-    columns = min(columns, len(pictures))
+def contact_sheet(pictures: Sequence[Array], captions: Sequence[str]) -> Array:
+    """Pictures of one size, at least one, in rows on white, each over its caption."""
+    columns = min(COLUMNS, len(pictures))
     height, width = pictures[0].shape[:2]
-    strip = CAPTION_PX if captions is not None else 0
     rows = -(-len(pictures) // columns)
-    sheet = Image.new("RGB", (columns * (width + 4), rows * (height + 4 + strip)), "white")
+    sheet = Image.new("RGB", (columns * (width + 4), rows * (height + 4 + CAPTION_PX)), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
-    for index, picture in enumerate(pictures):
-        left, top = index % columns * (width + 4) + 2, index // columns * (height + 4 + strip) + 2
+    for index, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
+        left, top = index % columns * (width + 4) + 2, index // columns * (height + 4 + CAPTION_PX) + 2
         sheet.paste(Image.fromarray(picture), (left, top))
-        if captions is not None:
-            draw.text((left, top + height + 1), _fitted(captions[index], width, font), "black", font)
+        draw.text((left, top + height + 1), _fitted(caption, width, font), "black", font)
     return np.asarray(sheet)
 
 

@@ -58,7 +58,7 @@ def page(key: str, text: str) -> None:
         create_markdown_artifact(text, key=_key(key))
 
 
-def sheet(pictures: Sequence[tuple[np.ndarray, str]], columns: int = 8) -> np.ndarray | None:
+def sheet(pictures: Sequence[tuple[np.ndarray, str]]) -> np.ndarray | None:
     """Pictures with captions as one, the first 48 where there are more; None where there are none.
 
     All are brought to the size of the first, white where they have other proportions.
@@ -68,7 +68,7 @@ def sheet(pictures: Sequence[tuple[np.ndarray, str]], columns: int = 8) -> np.nd
         return None
     height, width = shown[0][0].shape[:2]
     alike = [np.asarray(ImageOps.pad(Image.fromarray(each), (width, height), color="white")) for each, _ in shown]
-    return contact_sheet(alike, [caption for _, caption in shown], columns)
+    return contact_sheet(alike, [caption for _, caption in shown])
 
 
 def inline(picture: np.ndarray | None) -> str:

@@ -14,23 +14,23 @@ from models.barnyard.pictures import Pictures
 from models.barnyard.species import SPECIES
 from models.category import VIEWS
 
-SIZE = 64
+SIZE, WIDTH = 64, 24
 RECIPE = Recipe(steps=700, batch=64, rate=2e-3, average=0.99, decay=0.05)
 
 
 class Probe(nn.Module):
     """A small convolutional network with two answers."""
 
-    def __init__(self, width: int = 24) -> None:
+    def __init__(self) -> None:
         """Random weights."""
         super().__init__()
-        widths = (3, width, 2 * width, 4 * width, 8 * width)
+        widths = (3, WIDTH, 2 * WIDTH, 4 * WIDTH, 8 * WIDTH)
         layers: list[nn.Module] = []
         for inputs, outputs in zip(widths, widths[1:], strict=False):
             layers += [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
             layers += [nn.Conv2d(outputs, outputs, 3, 2, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
         self.body = nn.Sequential(*layers)
-        self.answer = nn.Linear(8 * width, len(SPECIES) + len(VIEWS))
+        self.answer = nn.Linear(8 * WIDTH, len(SPECIES) + len(VIEWS))
 
     def forward(
         self, image: Float[Tensor, "batch 3 height width"]

@@ -109,9 +109,7 @@ def look_at(
     return Camera(_assemble(rotation, -(rotation @ position[..., None])[..., 0]), fov)
 
 
-def from_pose(
-    forward: Float[Tensor, "batch 3"], translation: Float[Tensor, "batch 3"], distance: float = DISTANCE
-) -> Camera:
+def from_pose(forward: Float[Tensor, "batch 3"], translation: Float[Tensor, "batch 3"]) -> Camera:
     """Cameras from the object's +z axis seen in the camera frame (unit) and a shift in camera axes (facts 2.1).
 
     forward (0, 0, 1) and no translation is the camera at (0, 0, 10) that faces the head.
@@ -120,7 +118,7 @@ def from_pose(
     up[..., 1] = 1
     right = torch.nn.functional.normalize(torch.cross(up, forward, dim=-1), dim=-1)
     rows = torch.stack((right, torch.cross(forward, right, dim=-1), forward), -2)
-    back = translation.new_tensor((0.0, 0.0, -distance))
+    back = translation.new_tensor((0.0, 0.0, -DISTANCE))
     return Camera(_assemble(rows.mT, translation + back))
 
 

@@ -13,9 +13,7 @@ TEMPERATURE = 0.05
 
 
 def skin_weights(
-    vertices: Float[Tensor, "batch vertices 3"],
-    ends: Float[Tensor, "batch bones 2 3"],
-    temperature: float = TEMPERATURE,
+    vertices: Float[Tensor, "batch vertices 3"], ends: Float[Tensor, "batch bones 2 3"]
 ) -> Float[Tensor, "batch vertices bones"]:
     """Share of each bone in each vertex: softmax of minus the distance to the bone over the temperature."""
     # Axis by axis: sums over a last dimension of three are slow.
@@ -24,7 +22,7 @@ def skin_weights(
     share = (_dot(reached, along) / (_dot(along, along) + 1e-9)).clamp(0, 1)
     off = [r - share * a for r, a in zip(reached, along, strict=True)]
     distance = (_dot(off, off) + 1e-6).sqrt()
-    return (-distance / temperature).softmax(-1)
+    return (-distance / TEMPERATURE).softmax(-1)
 
 
 def bone_frames(ends: Float[Tensor, "batch bones 2 3"]) -> Float[Tensor, "batch bones 4 4"]:

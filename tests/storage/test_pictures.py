@@ -26,10 +26,9 @@ def test_films_keep_their_frames_pace_and_loop() -> None:
 
 
 def test_a_sheet_has_room_for_all() -> None:
-    sheet = contact_sheet(list(FRAMES), ["a caption far longer than its picture"] * 5, columns=3)
-    assert sheet.shape == (2 * (24 + 4 + 16), 3 * 36, 3)
+    sheet = contact_sheet([*FRAMES, *FRAMES], ["a caption far longer than its picture"] * 10)
+    assert sheet.shape == (2 * (24 + 4 + 16), 8 * 36, 3)
     assert (sheet[2:26, 2:34] == FRAMES[0]).all()
-    assert contact_sheet([]).size
 
 
 def test_captions_stay_under_their_pictures() -> None:
