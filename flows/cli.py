@@ -3,7 +3,7 @@
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -11,7 +11,7 @@ from rich.console import Console
 from flows import cli_dataset
 from flows.launcher import PORT, Launcher
 from models.errors import Farm3dError
-from storage import files, layout, releases
+from storage import files, layout, records, releases
 from storage.errors import StorageError
 from storage.layout import Store
 
@@ -24,7 +24,7 @@ console = Console(highlight=False, soft_wrap=True)
 
 Port = Annotated[int, typer.Option(help="port of the Prefect server on 127.0.0.1")]
 Category = Annotated[str, typer.Argument(help="a name in flows/categories: cow, horse, sheep")]
-Scale = Annotated[Literal["smoke", "laptop", "gpu", "paper"], typer.Option(help="how much of everything")]
+Scale = Annotated[records.Scale, typer.Option(help="how much of everything")]
 Photo = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="a picture of one whole animal")]
 Photos = Annotated[Path, typer.Argument(exists=True, help="a picture of one whole animal, or a folder of them")]
 Folder = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="photos; see tasks/foreign.py for the rest")]
@@ -33,7 +33,6 @@ Whose = Annotated[str, typer.Option("--category", help="whose best model answers
 Size = Annotated[int, typer.Option(min=16, help="pixels along an edge")]
 Frames = Annotated[int, typer.Option(min=2)]
 Texels = typer.Option(min=16, help="texels along an edge of the texture")
-FILM_SECONDS = 2.0
 Root = Annotated[str, typer.Option(help="folder or address of all data, as data or s3://bucket/farm3d")]
 
 
@@ -177,12 +176,13 @@ def lineage(
 
 
 def _film(kind: "Film", photo: Path, output: Path, category: str, root: str, size: int, frames: int) -> None:
+    from models.film import SECONDS
     from storage.pictures import gif, webp
 
     _check(output, ".webp", ".gif")
     with console.status("rendering"):
         shown = _answered(photo, category, root).film(kind, size, frames)
-    data = (webp if output.suffix == ".webp" else gif)(shown, frames / FILM_SECONDS)
+    data = (webp if output.suffix == ".webp" else gif)(shown, frames / SECONDS)
     files.put(str(output), data)
     console.print(f"{output}  {len(data) / 1024:.0f} KB")
 

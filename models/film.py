@@ -19,6 +19,8 @@ SIDE = 2 * pi / 5
 """Azimuth from which an animal walks past."""
 LIFT = 0.2
 """Elevation of every camera that is not the photo's."""
+SECONDS = 2.0
+"""Of every film."""
 Film = UInt8[np.ndarray, "frames {size} {size} 3"]
 
 

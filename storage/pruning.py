@@ -7,7 +7,7 @@ from storage import bundles, files, holds, layout, runs, snapshots
 from storage.checkpoints import Checkpoints
 from storage.layout import Store
 from storage.locks import held, locked
-from storage.records import DatasetRef, ModelRef, Snapshot, Stage, digest
+from storage.records import ModelRef, ShardRef, Snapshot, Stage, digest
 
 
 @dataclass(frozen=True)
@@ -97,14 +97,14 @@ def _unfinished(model: ModelRef) -> str:
 def _waste(store: Store, category: str, known: dict[int, Snapshot], staying: set[int]) -> Iterator[Waste]:
     going = [snapshot for number, snapshot in known.items() if number not in staying]
     for each in going:
-        yield from _file(layout.snapshot(DatasetRef(root=store.root, category=category, snapshot=each.id)))
+        yield from _file(layout.snapshot(store.dataset(category, each.id)))
     listed = {place for number in staying for place in _places(known[number])}
     unlisted = sorted({place for each in going for place in _places(each)} - listed)
     for stage, recipe, index in unlisted:
-        folder = layout.shards(store.root, category, stage, recipe)
+        shard = ShardRef(root=store.root, category=category, stage=stage, digest=recipe, index=index)
         # The manifest first: without it the other two count as never written.
-        for kind in ("json", "parquet", "tar"):
-            yield from _file(layout.member(folder, f"{index:05d}.{kind}"))
+        for where in (layout.manifest(shard), layout.table(shard), layout.tar(shard)):
+            yield from _file(where)
 
 
 def _places(snapshot: Snapshot) -> Iterator[tuple[Stage, str, int]]:

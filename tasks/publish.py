@@ -26,6 +26,7 @@ from storage.records import DatasetRef, ModelRef, ReleaseRef
 from storage.report import Picture, Report, page
 from storage.revision import code
 from tasks import artifacts
+from tasks.answer import FILMS
 from tasks.cards import SHEETS, dataset_page, model_card
 from tasks.evaluate import ANIMALS, read
 from tasks.machine import Device, place
@@ -33,7 +34,6 @@ from tasks.trained import recipe_of, reconstructor, validation
 
 CANDIDATES = 40
 """Photos from which the shown ones are chosen."""
-FILM_SECONDS = 2.0
 CURVES = ("loss", "mask", "rgb", "features", "sds")
 
 
@@ -75,15 +75,11 @@ def _shown(model: ModelRef, crops: DatasetRef, config: ReleaseConfig, where: str
     photos = validation(crops, recipe_of(model).training.size, CANDIDATES)
     batch = photos.batch(_chosen(ours, photos, config.assets))
     prediction = ours.predict(batch)
-    films = {
-        "turntable": film.turntable(ours, prediction, config.film, config.frames),
-        "walk": film.walking(ours, prediction, config.film, config.frames),
-        "relit": film.relit(ours, prediction, config.film, config.frames),
-    }
+    films = {name: film_of(ours, prediction, config.film, config.frames) for name, film_of in FILMS.items()}
     assets = [asset(ours, prediction, row, f"{model.category}-{row + 1}", config.texture) for row in range(len(batch))]
     return Shown(
         strip=jpeg(np.concatenate(list(film.strip(ours, batch, config.film // 2)))),
-        films={name: webp(frames, config.frames / FILM_SECONDS) for name, frames in films.items()},
+        films={name: webp(frames, config.frames / film.SECONDS) for name, frames in films.items()},
         assets=[Asset(**vars(each)) for each in assets],
     )
 

@@ -20,7 +20,7 @@ from torch.nn.functional import avg_pool2d, one_hot
 
 from models.augmentation import carried, degrade, motion, move, recolour
 from models.barnyard.fitting import Recipe, fit, quick
-from models.barnyard.pictures import Pictures, merged_parts
+from models.barnyard.pictures import Pictures, merged_parts, mixed
 from models.barnyard.rig import KEYPOINTS, OPPOSITE_KEYPOINT
 from models.config import Config
 from models.features.vit import embed
@@ -123,11 +123,6 @@ def pick(
     pictures: Pictures, table: ndarray, extra: ndarray | None, batch: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Random pictures (batch, 3, size, size) in [0, 1], half of them from `extra`; every pixel's part; keypoints."""
-    index = torch.randint(len(pictures), (batch,), generator=generator).numpy()
-    image = pictures.image[index]
-    if extra is not None:
-        other = torch.randint(len(extra), (batch // 2,), generator=generator).numpy()
-        index[: batch // 2] = other
-        image = np.concatenate((extra[other], image[batch // 2 :]))
+    index, image = mixed(pictures, extra, batch, generator)
     part = torch.from_numpy(table[pictures.part[index]]).long()
-    return torch.from_numpy(image).permute(0, 3, 1, 2) / 255, part, torch.from_numpy(pictures.keypoints[index, :, :2])
+    return image, part, torch.from_numpy(pictures.keypoints[index, :, :2])

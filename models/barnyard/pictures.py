@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 import trimesh
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
+from torch import Tensor
 from trimesh.sample import sample_surface
 
 from models.barnyard.rig import PARTS
@@ -77,6 +78,19 @@ def load_pictures(folder: Path, count: int, *, first: int = 0) -> Pictures:
     chunks = [np.load(path) for path in paths]
     fields = Pictures.__dataclass_fields__
     return Pictures(**{name: np.concatenate([chunk[name] for chunk in chunks]) for name in fields})
+
+
+def mixed(
+    pictures: Pictures, extra: ndarray | None, batch: int, generator: torch.Generator
+) -> tuple[Int[ndarray, " batch"], Float[Tensor, "batch 3 size size"]]:
+    """Random rows and their pictures in [0, 1], half of them as `extra` shows the first rows, if there is any."""
+    index = torch.randint(len(pictures), (batch,), generator=generator).numpy()
+    image = pictures.image[index]
+    if extra is not None:
+        other = torch.randint(len(extra), (batch // 2,), generator=generator).numpy()
+        index[: batch // 2] = other
+        image = np.concatenate((extra[other], image[batch // 2 :]))
+    return index, torch.from_numpy(image).permute(0, 3, 1, 2) / 255
 
 
 def _chunk(folder: Path, category: str, start: int) -> Path:

@@ -13,7 +13,7 @@ from torch.nn.functional import avg_pool2d, cross_entropy, one_hot
 
 from models.augmentation import augment
 from models.barnyard.fitting import Recipe, fit, quick
-from models.barnyard.pictures import Pictures
+from models.barnyard.pictures import Pictures, mixed
 from models.barnyard.species import SPECIES
 from models.config import Config
 from models.segmenters.pointrend import COARSE, PointNetwork, sample, uncertainty
@@ -55,15 +55,10 @@ def pick(
     pictures: Pictures, extra: ndarray | None, batch: int, generator: torch.Generator
 ) -> tuple[Float[Tensor, "batch 3 size size"], Int[Tensor, "batch size size"]]:
     """Random pictures in [0, 1], half of them from `extra`, and the class of every pixel."""
-    index = torch.randint(len(pictures), (batch,), generator=generator).numpy()
-    image = pictures.image[index]
-    if extra is not None:
-        other = torch.randint(len(extra), (batch // 2,), generator=generator).numpy()
-        index[: batch // 2] = other
-        image = np.concatenate((extra[other], image[batch // 2 :]))
+    index, image = mixed(pictures, extra, batch, generator)
     species = pictures.category[index] + 1
     label = np.where(pictures.part[index] > 0, species[:, None, None], 0)
-    return torch.from_numpy(image).permute(0, 3, 1, 2) / 255, torch.from_numpy(label).long()
+    return image, torch.from_numpy(label).long()
 
 
 def point_loss(
