@@ -4,8 +4,8 @@
     python benchmarks/busy.py prefect ROOT PHOTOS        seconds of the same tasks with Prefect and without
 
 The first makes a data set of the `laptop` scale with the embedded teacher: its shards, half as many crops as PHOTOS.
-The second takes tiny pictures with masks, so that nothing is drawn or segmented, and runs the tasks as plain functions and,
-in turn, as a flow. Both need the server of `farm3d up`.
+The second takes tiny pictures with masks, so that nothing is drawn or segmented, and runs the tasks as plain functions
+and, in turn, as a flow. Both need the server of `farm3d up`.
 """
 
 import logging
