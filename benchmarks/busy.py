@@ -53,7 +53,7 @@ def drawing(root: str, photos: int) -> None:
         return made
 
     StableDiffusion.generate = watched
-    plan = load_plan("cow", "laptop", root, PlanChanges(images=photos // 2))
+    plan = load_plan("cow", "laptop", root, PlanChanges.model_validate({"images": photos // 2}))
     began = perf_counter()
     collected(plan)
     ended = perf_counter()

@@ -28,7 +28,7 @@ def headings(
 
     `view` is an index into `models.category.VIEWS`. Without both front and back views nothing is known.
     """
-    on = adaptive_avg_pool2d(mask.float(), maps.shape[-2:])
+    on = adaptive_avg_pool2d(mask.float(), (maps.shape[-2], maps.shape[-1]))
     share = on / on.sum((-1, -2), keepdim=True).clamp(min=1e-6)
     parts = zip(maps.split(TOGETHER), share.split(TOGETHER), strict=True)
     typical = torch.cat([torch.einsum("nchw,nhw->nc", some.float(), part) for some, part in parts])

@@ -1,5 +1,6 @@
 """The training set in memory, at training resolution, and the order in which it is seen."""
 
+import logging
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import Protocol, runtime_checkable
@@ -14,6 +15,8 @@ from models.features.heading import headings
 from models.losses.reconstruction import inside
 from models.prediction import Batch
 from models.truth import Truth
+
+logger = logging.getLogger(__name__)
 
 
 @runtime_checkable
@@ -69,6 +72,7 @@ class Crops:
         self._features = _features(crops)
         unknown = torch.zeros(len(crops))
         self._heading = unknown if self._features is None else headings(self._features, self._mask, self._view)
+        logger.info("which side the head is on is known of %d of %d crops", self._heading.count_nonzero(), len(crops))
         self._seen = None if seen is None else torch.stack([_resize(each, size) for each in seen])
         self._truth = truth
 

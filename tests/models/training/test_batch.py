@@ -65,12 +65,16 @@ def test_what_the_encoder_sees_and_what_is_true_are_mirrored_too() -> None:
     assert plain.seen is None and plain.truth is None
 
 
-def test_the_side_of_the_head_is_known_from_features_and_mirrored_with_them() -> None:
+def test_the_side_of_the_head_is_known_from_features_told_and_mirrored_with_them(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
     samples = [crop(seed) for seed in range(3)]
     for row, ramp in enumerate(((1, 1), (0, 1), (0, 0))):
         samples[row].features[:] = np.array(ramp, np.float16)
     batch = Crops(samples, 8, CPU).batch(torch.tensor([1, 1]), torch.tensor([False, True]))
     assert batch.heading.tolist() == [1, -1]
+    assert "known of 1 of 3 crops" in caplog.text
     plain = Crops([crop(seed, channels=None) for seed in range(3)], 8, CPU)
     assert plain.batch(torch.arange(3)).heading.tolist() == [0, 0, 0]
 
