@@ -31,10 +31,10 @@ class Batch:
     """Exact distance of animal pixels to the nearest other pixel over `size`, 0 off the animal; for training."""
     seen: Float[Tensor, "batch size size 3"] | None = None
     """What the encoder is shown instead of `image`, where a crop was spoilt on purpose."""
-    heading: Float[Tensor, " batch"] | None = None
-    """1 where the head is to the right, -1 where it is to the left, 0 where nobody can tell; for training."""
     truth: Truth | None = None
     """Known of procedural animals only."""
+    heading: Float[Tensor, " batch"] | None = None
+    """1 where the head is to the right, -1 where it is to the left, 0 where nobody can tell; for training."""
 
     @property
     def shown(self) -> Float[Tensor, "batch size size 3"]:
