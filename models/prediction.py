@@ -71,7 +71,7 @@ class Alternatives:
 
     score: Float[Tensor, "batch hypotheses"]
     ruled_out: Float[Tensor, "batch hypotheses"]
-    """How firmly the prompt's view word rules each out, 0 to 1."""
+    """How firmly the prompt's view word and the head's side rule each out, 0 to 1."""
     camera: Camera
     """Image by image; constant for the gradient."""
 

@@ -47,7 +47,9 @@ class PoseConfig(Config):
     best: Schedule = Field(
         default=Schedule({0.18: 0.0, 0.24: 0.8}), description="share of images that get the best one"
     )
-    view_trust: Share = Field(default=1.0, description="how far the prompt's view word rules out quadrants in training")
+    view_trust: Share = Field(
+        default=1.0, description="how far the prompt's view word and the head's side rule out quadrants in training"
+    )
 
     def build(self, encoder: EncoderConfig, channels: int) -> "PoseNetwork":
         """A network over maps of ViT keys."""
