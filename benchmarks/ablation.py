@@ -34,6 +34,7 @@ from models.barnyard.species import SPECIES
 from models.features import Vit
 from models.features.dense import described
 from models.filters.crop import cropped
+from models.losses.distillation import Teacher
 from models.methods import MagicPonyConfig
 from models.metrics import evaluate
 from models.metrics.held_out import held_out
@@ -128,7 +129,7 @@ class Headless(Crops):
 def trained(
     plan: Plan,
     vit: Vit,
-    teacher: Any,  # noqa: ANN401 - a Teacher, whose cached property pyright takes for none
+    teacher: Teacher,
     crops: list[Any],
     seed: int,
     row: str,
@@ -169,9 +170,8 @@ def small(plan: Plan) -> Plan:
         "augmentation": Augmentation(share=0),
     }
     plan = _animal(_training(plan, **rates), prior=plan.animal.prior.model_copy(update={"grid": 24, "fine_grid": 32}))
-    plan = plan.without_sds.model_copy(update={"warm_start": FromNothing()})
-    lamps = MagicPonyConfig().behind
-    return plan.model_copy(update={"method": plan.method.model_copy(update={"behind": lamps})})
+    method = plan.without_sds.method.model_copy(update={"behind": MagicPonyConfig().behind})
+    return plan.model_copy(update={"method": method, "warm_start": FromNothing()})
 
 
 def main(start: str, folder: str, category: str, steps: int, seeds: list[int], results: Path) -> None:  # noqa: PLR0913 - command line
@@ -179,7 +179,8 @@ def main(start: str, folder: str, category: str, steps: int, seeds: list[int], r
     plan = load_plan(category)
     crops = photos(Path(folder), category) if start == "nothing" else newest_crops(folder, category)
     base = _training(small(plan) if start == "nothing" else plan, steps=steps, report_every=steps, panel_every=steps)
-    vit, teacher, examples = plan.features.build(CPU), plan.generator.build(CPU), held_out(category, plan.truth)
+    vit, examples = plan.features.build(CPU), held_out(category, plan.truth)
+    teacher: Any = plan.generator.build(CPU)
     done = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
     for seed in seeds:
         for row, change in ROWS[start].items():

@@ -14,7 +14,6 @@ from models.category import VIEWS
 
 SURE = 0.3
 """Least correlation that counts: 2,416 of 2,880 procedural photos are beyond it, and 99 % of them right."""
-
 TOGETHER = 500
 """Maps in single precision at a time: those of 10,000 large crops would take 2.6 GB."""
 

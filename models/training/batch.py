@@ -70,9 +70,11 @@ class Crops:
         self._inside = torch.stack([inside(mask) for mask in self._mask])
         self._view = torch.tensor([crop.view for crop in crops])
         self._features = _features(crops)
-        unknown = torch.zeros(len(crops))
-        self._heading = unknown if self._features is None else headings(self._features, self._mask, self._view)
-        logger.info("which side the head is on is known of %d of %d crops", self._heading.count_nonzero(), len(crops))
+        self._heading = torch.zeros(len(crops))
+        if self._features is not None:
+            self._heading = headings(self._features, self._mask, self._view)
+            known = self._heading.count_nonzero()
+            logger.info("which side the head is on is known of %d of %d crops", known, len(crops))
         self._seen = None if seen is None else torch.stack([_resize(each, size) for each in seen])
         self._truth = truth
 

@@ -3,7 +3,9 @@
 import errno
 import os
 import signal
+import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from storage import files
 
@@ -18,6 +20,20 @@ def forked(work: Callable[[], object]) -> int:
         os._exit(0)
     finally:
         os._exit(1)
+
+
+def inside(enter: Callable[[], AbstractContextManager[object]]) -> int:
+    """The number of another process that has entered this and stays there until it is killed."""
+    ready, tell = os.pipe()
+
+    def stay() -> None:
+        with enter():
+            os.write(tell, b"!")
+            time.sleep(60)
+
+    child = forked(stay)
+    os.read(ready, 1)
+    return child
 
 
 def ended(child: int) -> int:

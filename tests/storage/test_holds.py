@@ -1,6 +1,7 @@
 import os
 import signal
-import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from threading import Event, Thread
 
 import pytest
@@ -9,7 +10,7 @@ from storage import files, holds, layout, locks
 from storage.holds import holding
 from storage.layout import Store
 from storage.locks import locked
-from tests.storage.deaths import ended, forked
+from tests.storage.deaths import ended, inside
 
 
 @pytest.fixture(autouse=True)
@@ -43,16 +44,13 @@ def test_each_holder_has_a_hold_of_its_own(folder) -> None:
 
 
 def test_it_ends_with_its_holder_however_that_ends(root) -> None:
-    ready, tell = os.pipe()
-
-    def work() -> None:
+    @contextmanager
+    def learning() -> Generator[None]:
         with holding(root, "cow") as only:
             only(Store(root).dataset("cow", 3))
-            os.write(tell, b"!")
-            time.sleep(60)
+            yield
 
-    child = forked(work)
-    os.read(ready, 1)
+    child = inside(learning)
     assert kept(root) == [3]
     os.kill(child, signal.SIGKILL)
     ended(child)

@@ -8,7 +8,7 @@ import pytest
 
 from storage import files, layout, locks
 from storage.locks import _Lease, held, locked
-from tests.storage.deaths import ended, forked
+from tests.storage.deaths import ended, forked, inside
 
 ROUNDS = 8
 
@@ -34,24 +34,10 @@ def test_a_lock_keeps_threads_and_processes_apart(root, tmp_path) -> None:
     assert counter.read_text() == str(4 * ROUNDS)
 
 
-def holder(url) -> int:
-    """The id of another process that holds the lock."""
-    ready, tell = os.pipe()
-
-    def hold() -> None:
-        with locked(url):
-            os.write(tell, b"!")
-            time.sleep(60)
-
-    child = forked(hold)
-    os.read(ready, 1)
-    return child
-
-
 def test_the_lock_of_a_killed_process_is_free(root, monkeypatch) -> None:
     url = f"{root}/a.bin"
     monkeypatch.setattr(locks, "LAPSES_SECONDS", 1.0)
-    child = holder(url)
+    child = inside(lambda: locked(url))
     os.kill(child, signal.SIGKILL)
     ended(child)
     with locked(url):
@@ -65,7 +51,7 @@ def test_a_lock_is_seen_to_be_held_by_the_living_only(root, monkeypatch) -> None
     with locked(url):
         assert held(url)
     assert not held(url)
-    child = holder(url)
+    child = inside(lambda: locked(url))
     assert held(url)
     os.kill(child, signal.SIGKILL)
     ended(child)

@@ -1,7 +1,7 @@
 import os
 import platform
 import signal
-import time
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ from storage.layout import Store
 from storage.locks import locked
 from storage.pruning import planned, pruned
 from storage.records import Record, digest
-from tests.storage.deaths import ended, forked
+from tests.storage.deaths import ended, inside
 from tests.storage.material import RECIPE, samples
 
 
@@ -80,16 +80,13 @@ def begun(store, run, snapshot):
 
 
 def test_what_a_living_process_learns_from_stays_until_it_dies(store):
-    ready, tell = os.pipe()
-
-    def learn():
+    @contextmanager
+    def learning():
         with locked(layout.run(store.model("cow", "young"))):
             begun(store, "young", 2)
-            os.write(tell, b"!")
-            time.sleep(60)
+            yield
 
-    child = forked(learn)
-    os.read(ready, 1)
+    child = inside(learning)
     assert needed(store, 1) == {2: ["run young is learning"]}
     assert snapshots.numbers(store.root, "cow") == [2, 4]
     assert list(catalogue.faults(store.root, "cow")) == []
@@ -134,15 +131,7 @@ def test_what_a_flow_is_going_to_learn_from_stays_while_it_lives(root, monkeypat
 
 
 def test_what_a_killed_flow_held_goes_and_its_hold_with_it(store):
-    ready, tell = os.pipe()
-
-    def collect():
-        with holding(store.root, "cow"):
-            os.write(tell, b"!")
-            time.sleep(60)
-
-    child = forked(collect)
-    os.read(ready, 1)
+    child = inside(lambda: holding(store.root, "cow"))
     assert needed(store, 1)[1] == [f"process {child} of {platform.node()} is making a data set"]
     os.kill(child, signal.SIGKILL)
     ended(child)
