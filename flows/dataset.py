@@ -3,6 +3,7 @@
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from math import ceil, inf
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -13,7 +14,7 @@ from storage.holds import holding
 from storage.records import DatasetRef, ShardRef
 from tasks.filter import filter
 from tasks.generate import generate
-from tasks.own_photos import own_pictures
+from tasks.photos import pictures
 from tasks.segment import segment
 from tasks.shard import kept, shard
 
@@ -75,7 +76,7 @@ def drawn(plan: Plan, first: int = 0, until: float = inf) -> list[ShardRef]:
 def most(plan: Plan) -> int:
     """Shards that may be made: all of somebody's own photos, else what is needed where the least share is kept."""
     if plan.own_photos:
-        return ceil(len(own_pictures(plan.own_photos)) / plan.photos)
+        return ceil(len(pictures(Path(plan.own_photos.folder))) / plan.photos)
     return ceil(plan.images / max(1, plan.photos * plan.least_kept))
 
 

@@ -39,7 +39,7 @@ class Keypoints(BaseModel):
 
 
 def examined(folder: Path, category: str, root: str, device: Device = "auto") -> tuple[Evaluation, list[str]]:
-    """The best model of a category on a folder of photos, and why some of them were skipped.
+    """The best model of a category on the photos of a folder and its sub-folders, and why some of them were skipped.
 
     Raises ValueError if there is no picture in it, or none that can be used.
     """
@@ -48,23 +48,24 @@ def examined(folder: Path, category: str, root: str, device: Device = "auto") ->
     skipped: list[str] = []
     with place(device) as where:
         for photo in photos:
+            name = photo.relative_to(folder).as_posix()
             try:
-                examples.append(_example(photo, chosen, where))
+                examples.append(_example(photo, name, chosen, where))
             except (ValueError, Farm3dError) as error:
-                skipped.append(f"{photo.name}: {error}")
+                skipped.append(f"{name}: {error}")
         if not examples:
             raise ValueError(f"{folder}: no picture can be used; {'; '.join(skipped)}")
         found = evaluate({chosen.model.run: reconstructor(chosen.model, where)}, examples, EvaluationConfig())
     return found, skipped
 
 
-def _example(photo: Path, chosen: Answering, where: str) -> Example:
+def _example(photo: Path, name: str, chosen: Answering, where: str) -> Example:
     pixels, mask = opened(photo)
     crop = cropped(pixels, chosen.recipe, where, mask)
     samples: Any = [crop]
     batch = Crops(samples, chosen.size, torch.device("cpu")).batch(torch.tensor([0]))
     points, seen = _keypoints(photo.with_suffix(".json"), crop)
-    return Example(photo.stem, batch, _mesh(photo), keypoints=points, seen=seen)
+    return Example(name, batch, _mesh(photo), keypoints=points, seen=seen)
 
 
 def _mesh(photo: Path) -> Mesh | None:

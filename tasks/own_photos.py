@@ -19,22 +19,14 @@ NO_PICTURE, UNUSABLE = "no picture", "unusable"
 """Why a file of the folder gives no photo."""
 
 
-def own_pictures(own: OwnPhotos) -> list[Path]:
-    """The pictures in the folder and its sub-folders.
-
-    Raises ValueError if there is none.
-    """
-    return pictures(Path(own.folder), deep=True)
-
-
 def brought(shard: ShardRef, recipe: PhotoRecipe, own: OwnPhotos) -> Iterator[Sample]:
     """The shard's part of the folder, with the masks that are known, and a row for each file that cannot be used.
 
     The first shard has the rows of the files that are no pictures by their names.
 
-    Raises ValueError if no photo of the shard can be used.
+    Raises ValueError if there is no picture, or if no photo of the shard can be used.
     """
-    files = own_pictures(own)[shard.index * recipe.photos : (shard.index + 1) * recipe.photos]
+    files = pictures(Path(own.folder))[shard.index * recipe.photos : (shard.index + 1) * recipe.photos]
     skipped: dict[str, str] = {}
     for file in files:
         name = _name(file, own)

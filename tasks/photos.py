@@ -11,12 +11,12 @@ DEEP = 257
 """Between a step of 16 bits and one of 8."""
 
 
-def pictures(folder: Path, deep: bool = False) -> list[Path]:
-    """The pictures in a folder that are no masks, by name; `deep`, also those in its sub-folders.
+def pictures(folder: Path) -> list[Path]:
+    """The pictures in a folder and its sub-folders that are no masks, by name.
 
     Raises ValueError if there is none.
     """
-    found = [path for path in _shown(folder, deep) if path.suffix.lower() in PICTURES]
+    found = [path for path in _shown(folder) if path.suffix.lower() in PICTURES]
     if not found:
         raise ValueError(f"{folder}: has no picture; give a folder with files that end in {', '.join(PICTURES)}")
     return found
@@ -24,7 +24,7 @@ def pictures(folder: Path, deep: bool = False) -> list[Path]:
 
 def others(folder: Path) -> list[Path]:
     """The files in a folder and its sub-folders that are neither pictures nor masks, by name."""
-    return [path for path in _shown(folder, deep=True) if path.is_file() and path.suffix.lower() not in PICTURES]
+    return [path for path in _shown(folder) if path.is_file() and path.suffix.lower() not in PICTURES]
 
 
 def opened(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
@@ -47,8 +47,8 @@ def opened(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     return np.array(picture.convert("RGB")), mask
 
 
-def _shown(folder: Path, deep: bool) -> list[Path]:
-    found = (path for path in folder.glob("**/*" if deep else "*") if not path.name.endswith(MASK))
+def _shown(folder: Path) -> list[Path]:
+    found = (path for path in folder.glob("**/*") if not path.name.endswith(MASK))
     return sorted(path for path in found if not any(part[0] == "." for part in path.relative_to(folder).parts))
 
 

@@ -1,4 +1,4 @@
-"""A folder of photos to a folder of animals, as files that other programs read.
+"""A folder of photos, those of its sub-folders too, to a folder of animals, as files that other programs read.
 
 NAME.obj             the posed mesh in the object frame: y up, head at +z
 NAME_mask.png        its silhouette in the photo
@@ -54,6 +54,7 @@ class Photo:
     """One picture and the animal cut out of it."""
 
     name: str
+    """From the folder on, without its ending."""
     pixels: np.ndarray
     crop: Cropped
 
@@ -61,12 +62,14 @@ class Photo:
 def reconstruct_folder(
     folder: Path, output: Path, category: str, root: str, device: Device = "auto", refine: bool = True
 ) -> Iterator[tuple[str, str | None]]:
-    """Write every photo's animal; yields file names with None, or with the reason why one was skipped.
+    """Write every photo's animal; yields names in the folder with None, or with the reason why one was skipped.
 
     Animals are fitted to their masks, or left as predicted.
 
-    Raises ValueError if there is no picture, MissingModel if no model was published.
+    Raises ValueError if there is no picture or `output` lies in `folder`, MissingModel if no model was published.
     """
+    if output.resolve().is_relative_to(folder.resolve()):
+        raise ValueError(f"{output}: lies in {folder} and would be read as photos next time; give a folder beside it")
     chosen, photos, named = answering(category, root), pictures(folder), dict[str, Path]()
     with place(device) as where:
         ours = reconstructor(chosen.model, where, refine)
@@ -76,21 +79,23 @@ def reconstruct_folder(
         for start in range(0, len(photos), TOGETHER):
             found: list[Photo] = []
             for path in photos[start : start + TOGETHER]:
+                file = path.relative_to(folder)
+                name = file.with_suffix("").as_posix()
                 try:
-                    found.append(_photo(path, named.setdefault(path.stem, path), chosen, where))
+                    found.append(_photo(path, name, named.setdefault(name, path), chosen, where))
                 except (ValueError, Farm3dError) as error:
-                    yield path.name, str(error)
+                    yield file.as_posix(), str(error)
             if found:
                 _write(found, ours, chosen.size, output, where, about)
             yield from ((each.name, None) for each in found)
 
 
-def _photo(path: Path, first: Path, chosen: Answering, where: str) -> Photo:
+def _photo(path: Path, name: str, first: Path, chosen: Answering, where: str) -> Photo:
     """The picture, if it is the first of its name."""
     if path != first:
         raise ValueError(f"{path}: its animal would have the files of {first.name}; rename one of the two")
     pixels, mask = opened(path)
-    return Photo(path.stem, pixels, cropped(pixels, chosen.recipe, where, mask))
+    return Photo(name, pixels, cropped(pixels, chosen.recipe, where, mask))
 
 
 def _write(

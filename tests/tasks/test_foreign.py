@@ -70,6 +70,14 @@ def test_wrong_keypoints_are_named(folder, release, text):
     assert metrics(found)["mask IoU"].count == 1
 
 
+def test_photos_of_sub_folders_are_judged_too(folder, release):
+    (folder / "herd").mkdir()
+    (folder / "herd" / "cow1.png").write_bytes((folder / "cow2.png").read_bytes())
+    (folder / "herd" / "torn.png").write_bytes(b"torn")
+    found, (reason,) = examined(folder, "cow", release.root, "cpu")
+    assert metrics(found)["mask IoU"].count == 3 and reason.startswith("herd/torn.png: ")
+
+
 def test_where_nothing_can_be_used_every_reason_is_told(folder, release):
     for seed in (1, 2):
         (folder / f"cow{seed}.png").write_bytes(b"torn")

@@ -132,6 +132,12 @@ def test_the_inks_of_a_printed_photo_become_its_colours(tmp_path):
     assert np.abs(image.astype(int) - np.asarray(colours)).mean() < 6
 
 
+def test_sub_folders_are_read(tmp_path):
+    (tmp_path / "herd").mkdir()
+    paths = [saved(tmp_path / name, PHOTO) for name in ("a.png", "herd/a.png")]
+    assert pictures(tmp_path) == paths
+
+
 def test_what_is_no_picture_by_its_name_is_left_alone_and_what_only_has_the_name_is_named(tmp_path):
     saved(tmp_path / "a.png", PHOTO)
     for name in ("notes.txt", "Thumbs.db", ".DS_Store"):

@@ -21,6 +21,8 @@ def told(tmp_path_factory, release):
     Image.fromarray(np.full((40, 40, 3), 90, np.uint8)).save(folder / "meadow.jpg")
     (folder / "torn.jpg").write_bytes(b"torn")
     (folder / "cow1.webp").write_bytes((folder / "cow2.png").read_bytes())
+    (folder / "herd").mkdir()
+    (folder / "herd" / "cow1.png").write_bytes((folder / "cow2.png").read_bytes())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(answer, "loaded", lambda config, where: Red())
         return dict(reconstruct_folder(folder, output, "cow", release.root, "cpu")), output
@@ -40,6 +42,12 @@ def test_of_two_photos_of_one_name_the_second_is_told_and_takes_no_files(told):
     said, output = told
     assert said["cow1.webp"].endswith("cow1.webp: its animal would have the files of cow1.png; rename one of the two")
     assert (output / "cow1.obj").read_bytes() != (output / "cow2.obj").read_bytes()
+
+
+def test_photos_of_one_name_in_two_folders_have_files_in_two_folders(told):
+    said, output = told
+    assert said["herd/cow1"] is None
+    assert len([*(output / "herd").iterdir()]) == len([*output.glob("cow2*")])
 
 
 @pytest.mark.parametrize("name", ["cow1", "cow2"])
@@ -77,11 +85,21 @@ def test_refined_silhouettes_lie_nearer_to_the_animals(told, tmp_path, release, 
     _, output = told
     monkeypatch.setattr(answer, "loaded", lambda config, where: Red())
     photo = np.pad(Drawn().draw(1, blank=False), ((0, 0), (10, 6), (0, 0)))
-    Image.fromarray(photo).save(tmp_path / "cow1.png")
-    assert dict(reconstruct_folder(tmp_path, tmp_path / "plain", "cow", release.root, "cpu", False)) == {"cow1": None}
-    drawn = [np.asarray(Image.open(folder / "cow1_mask.png")) > 127 for folder in (tmp_path / "plain", output)]
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(photo).save(tmp_path / "photos" / "cow1.png")
+    as_it_is = tmp_path / "animals"
+    said = reconstruct_folder(tmp_path / "photos", as_it_is, "cow", release.root, "cpu", refine=False)
+    assert dict(said) == {"cow1": None}
+    drawn = [np.asarray(Image.open(folder / "cow1_mask.png")) > 127 for folder in (as_it_is, output)]
     (found,) = Red().segment(photo[None], ("cow",))[0]
     plain, refined = (iou(each, found.mask) for each in drawn)
     assert 1 - refined < 0.8 * (1 - plain)
-    said = [json.loads((folder / "cow1.json").read_text())["refined"] for folder in (tmp_path / "plain", output)]
+    said = [json.loads((folder / "cow1.json").read_text())["refined"] for folder in (as_it_is, output)]
     assert said == [False, True]
+
+
+@pytest.mark.parametrize("output", ["photos", "photos/animals", "animals/../photos"])
+def test_answers_do_not_lie_among_the_photos(tmp_path, release, output):
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(ValueError, match="would be read as photos next time; give a folder beside it"):
+        next(reconstruct_folder(tmp_path / "photos", tmp_path / output, "cow", release.root, "cpu"))
