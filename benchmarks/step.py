@@ -1,9 +1,10 @@
 """Where a training step of the `laptop` scale spends its time, and how much memory the process takes.
 
-    OMP_NUM_THREADS=1 python benchmarks/step.py data cow
+    OMP_NUM_THREADS=1 python benchmarks/step.py data cow [128]
 
-Reads the newest snapshot of the category and trains from the embedded quadruped, SDS at every second step. Parts are
-measured by the profiler, whose own cost (a few per cent) falls on the parts with many small calls.
+Reads the newest snapshot of the category and trains from the embedded quadruped, SDS at every second step; 128 are
+pixels to compare pictures at instead of the scale's. Parts are measured by the profiler, whose own cost (a few per
+cent) falls on the parts with many small calls.
 """
 
 import cProfile
@@ -47,12 +48,13 @@ PARTS = {
 }
 
 
-def main(root: str, category: str) -> None:
+def main(root: str, category: str, size: int | None = None) -> None:
     """Log the table."""
     plan = load_plan(category, "laptop", root)
     vit = plan.features.build(CPU)
     teacher: Any = plan.generator.build(CPU)
-    training = plan.training.model_copy(update={"steps": LAST + 1, "report_every": FIRST, "panel_every": 2 * LAST})
+    short = {"steps": LAST + 1, "report_every": FIRST, "panel_every": 2 * LAST, "size": size or plan.training.size}
+    training = plan.training.model_copy(update=short)
     animal = plan.animal.build(plan.category, vit)
     plan.warm_start.load(animal)
     shown = augmented(newest_crops(root, category), training.augmentation, training.seed)
@@ -87,4 +89,4 @@ def main(root: str, category: str) -> None:
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
     torch.set_num_threads(1)
-    main(*sys.argv[1:])
+    main(*sys.argv[1:3], *map(int, sys.argv[3:]))

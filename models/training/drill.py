@@ -48,13 +48,13 @@ class DrillConfig(Config):
     dropped: float = Field(default=0.1, ge=0, lt=1, description="share of the keys' numbers that a step does not see")
     keypoints: float = Field(default=1.0, ge=0, description="distance to the known keypoints")
     surface: float = Field(default=3.0, ge=0, description="distance to the known surface")
-    mask: float = Field(default=3.3, ge=0, description="squared silhouette error")
-    uncovered: float = Field(default=10.0, ge=0, description="animal pixels without surface, by depth")
+    mask: float = Field(default=20.0, ge=0, description="squared silhouette error")
+    uncovered: float = Field(default=20.0, ge=0, description="animal pixels without surface, by depth")
     camera: float = Field(default=3.3, ge=0, description="error of the camera's direction")
     quadrant: float = Field(default=0.1, ge=0, description="cross entropy of the hypotheses' scores")
     bones: float = Field(default=0.03, ge=0, description="squared bone angles")
     shape: float = Field(default=1.0, ge=0, description="squared vertex shifts")
-    strain: float = Field(default=0.5, ge=0, description="squared difference of shifts along edges over their length")
+    strain: float = Field(default=1.0, ge=0, description="squared difference of shifts along edges over their length")
 
 
 def drill(animal: Marked, crops: Crops, renderer: Renderer, config: DrillConfig, seed: int) -> None:
