@@ -84,9 +84,9 @@ def _laptop() -> Parts:
         # The quadruped knows legs and poses better than the teacher draws them: both hardly move (LAB.md).
         "training": TrainingConfig(
             steps=400,
-            rate_shape=3e-5,
-            rate_pose=1e-5,
-            rate_rest=5e-5,
+            rate_shape=1e-5,
+            rate_pose=3e-6,
+            rate_rest=2e-5,
             report_every=20,
             panel_every=100,
             save_every=100,
