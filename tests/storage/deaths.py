@@ -23,16 +23,19 @@ def forked(work: Callable[[], object]) -> int:
 
 
 def inside(enter: Callable[[], AbstractContextManager[object]]) -> int:
-    """The number of another process that has entered this and stays there until it is killed."""
+    """The number of another process that has entered this and stays there until it is killed, a minute at most."""
     ready, tell = os.pipe()
 
     def stay() -> None:
         with enter():
             os.write(tell, b"!")
+            # Not for ever: a test that fails before it kills leaves no process behind.
             time.sleep(60)
 
     child = forked(stay)
-    os.read(ready, 1)
+    os.close(tell)
+    assert os.read(ready, 1), "it died before it had entered"
+    os.close(ready)
     return child
 
 
