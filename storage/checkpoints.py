@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 logger = logging.getLogger(__name__)
+KEPT = 2
+"""States: should the newest be corrupt, there is one before it."""
 
 
 class Checkpoint(Record):
@@ -31,11 +33,9 @@ class Checkpoint(Record):
 class Checkpoints:
     """The training states in one folder, local or remote; only the newest are kept."""
 
-    def __init__(self, folder: str, keep: int = 2) -> None:
+    def __init__(self, folder: str) -> None:
         """Makes nothing until the first state is saved."""
-        if keep < 1:
-            raise ValueError(f"keep is {keep}; keep at least 1 checkpoint")
-        self.folder, self.keep = folder, keep
+        self.folder = folder
 
     def save(self, step: int, state: Mapping[str, Any]) -> None:
         """Keep the state after `step` steps: nested dicts and lists of tensors, numbers, strings and None."""
@@ -86,7 +86,7 @@ class Checkpoints:
 
     def _prune(self, step: int) -> None:
         """Keep the newest up to this step; a later one was corrupt, or this run would have gone on from it."""
-        kept = [each for each in self.steps() if each <= step][-self.keep :]
+        kept = [each for each in self.steps() if each <= step][-KEPT:]
         for name in files.names(self.folder):
             number = name.removeprefix("step-").partition(".")[0]
             if number.isdecimal() and int(number) not in kept:

@@ -50,7 +50,7 @@ class _Buffer:
         return len(self.accessors) - 1
 
 
-def glb(asset: Asset, copyright: str = "") -> bytes:  # noqa: A002 - the word of the specification
+def glb(asset: Asset) -> bytes:
     """The whole file. The bones stand in the pose of the photo; each clip is an animation.
 
     Nodes: 0 the skin, 1 the armature, 2.. the bones. A vertex keeps its four strongest bones; on a learned walking cow
@@ -59,7 +59,7 @@ def glb(asset: Asset, copyright: str = "") -> bytes:  # noqa: A002 - the word of
     buffer = _Buffer()
     bones = range(len(asset.bones))
     document: Json = {
-        "asset": {"version": "2.0", "generator": "farm3d"} | ({"copyright": copyright} if copyright else {}),
+        "asset": {"version": "2.0", "generator": "farm3d"},
         "scene": 0,
         "scenes": [{"nodes": [0, 1]}],
         "nodes": [

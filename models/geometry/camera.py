@@ -95,7 +95,6 @@ def look_at(
     elevation: Float[Tensor, " batch"],
     distance: Float[Tensor, " batch"] | float = DISTANCE,
     target: Float[Tensor, "batch 3"] | None = None,
-    fov: float = FOV,
 ) -> Camera:
     """Cameras on a sphere about `target` (default: the origin), upright; |elevation| is kept below 89 degrees."""
     elevation = elevation.clamp(-radians(89), radians(89))
@@ -106,7 +105,7 @@ def look_at(
     rotation = torch.stack((right, torch.cross(back, right, dim=-1), back), -2)
     distance = torch.as_tensor(distance, dtype=back.dtype, device=back.device).expand(len(back))
     position = back * distance[:, None] + (0 if target is None else target)
-    return Camera(_assemble(rotation, -(rotation @ position[..., None])[..., 0]), fov)
+    return Camera(_assemble(rotation, -(rotation @ position[..., None])[..., 0]))
 
 
 def from_pose(forward: Float[Tensor, "batch 3"], translation: Float[Tensor, "batch 3"]) -> Camera:

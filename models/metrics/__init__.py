@@ -3,6 +3,7 @@
 To add a metric: its function in a module of this folder, its test, and one row here; the report prints what it gets.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import degrees, nan, pi, radians
@@ -21,6 +22,7 @@ from models.metrics.silhouette import boundary_f, iou
 from models.metrics.table import PAPER, Evaluation, EvaluationConfig, Metric, Pairs, Row, Score, filled
 from models.metrics.views import azimuth_error, masked_psnr, relighting_error, same_quadrant
 
+logger = logging.getLogger(__name__)
 __all__ = ["COPY", "METRICS", "PAPER", "Evaluation", "EvaluationConfig", "Reconstructor", "Row", "Score", "evaluate"]
 
 COPY = "copy of the photo"
@@ -35,11 +37,12 @@ def evaluate(methods: Mapping[str, Reconstructor], examples: Sequence[Example], 
         name: list(zip(examples, outcomes(method, examples, config.batch), strict=True))
         for name, method in methods.items()
     }
-    backward = {name: _head_at_minus_z(pairs) for name, pairs in columns.items()}
-    columns = {name: _turned_round(pairs) if backward[name] else pairs for name, pairs in columns.items()}
+    for name in [name for name, pairs in columns.items() if _head_at_minus_z(pairs)]:
+        logger.warning("%s: its head is at -z; its azimuths are read after half a turn", name)
+        columns[name] = _turned_round(columns[name])
     columns[COPY] = list(zip(examples, copies(examples), strict=True))
     rows = [filled(metric, columns, config) for metric in METRICS]
-    return Evaluation(tuple(row for row in rows if row.scores), backward)
+    return Evaluation(tuple(row for row in rows if row.scores))
 
 
 def _head_at_minus_z(pairs: Pairs) -> bool:

@@ -61,11 +61,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All rows, and the one choice that was made to get them."""
+    """All rows."""
 
     rows: tuple[Row, ...]
-    head_at_minus_z: dict[str, bool]
-    """Methods whose canonical head points to -z: their azimuths were read after a half turn (facts 8.12)."""
 
     def table(self) -> list[dict[str, str | float]]:
         """Flat records, one per metric and method."""

@@ -52,7 +52,7 @@ def test_the_newest_state_comes_back_and_a_model_trains_on_from_it(root) -> None
 
 
 def test_only_the_newest_are_kept(root) -> None:
-    checkpoints = Checkpoints(f"{root}/checkpoints", keep=2)
+    checkpoints = Checkpoints(f"{root}/checkpoints")
     for step in (5, 10, 15):
         checkpoints.save(step, {"step": step})
     assert checkpoints.steps() == [10, 15]
@@ -135,11 +135,6 @@ def test_what_could_not_be_loaded_again_is_not_saved(folder, value, where) -> No
     with pytest.raises(ValueError, match=where):
         Checkpoints(folder).save(1, value)
     assert Checkpoints(folder).steps() == []
-
-
-def test_keeping_none_is_refused(folder) -> None:
-    with pytest.raises(ValueError, match="keep is 0; keep at least 1"):
-        Checkpoints(folder, keep=0)
 
 
 def test_weights_are_the_same_bytes_each_time_and_come_back() -> None:

@@ -107,14 +107,12 @@ def test_neighbouring_keys_never_take_the_long_way(rigged: Asset) -> None:
         assert (np.einsum("fi,fi->f", keys[1:], keys[:-1]) >= 0).all()
 
 
-def test_no_clip_and_a_licence(rigged: Asset) -> None:
-    document, _ = parsed(glb(replace(rigged, clips={}), copyright="CC0-1.0"))
-    assert "animations" not in document
-    assert document["asset"]["copyright"] == "CC0-1.0"
+def test_no_clip_is_no_animation(rigged: Asset) -> None:
+    assert "animations" not in parsed(glb(replace(rigged, clips={})))[0]
 
 
 def test_the_khronos_validator_has_no_complaint(rigged: Asset) -> None:
-    data = glb(rigged, copyright="CC0-1.0")
+    data = glb(rigged)
     try:
         answer = subprocess.run(["node", "-e", VALIDATE], input=data, capture_output=True, check=True)
     except (FileNotFoundError, subprocess.CalledProcessError):

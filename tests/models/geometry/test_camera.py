@@ -1,3 +1,4 @@
+from dataclasses import replace
 from math import pi, radians, tan
 
 import pytest
@@ -104,7 +105,7 @@ def test_the_view_words_part_at_45_degrees_and_wrap_around():
 
 
 def test_cameras_are_indexed_like_tensors(directions):
-    camera = look_at(*directions, fov=0.5)
+    camera = replace(look_at(*directions), fov=0.5)
     some = camera[torch.tensor([3, 1])]
     assert isinstance(some, Camera)
     assert (len(camera), len(some), some.fov) == (50, 2, 0.5)
