@@ -1,5 +1,7 @@
 """One category's animals: a photo to a posed, coloured, lit 3D animal in a single pass (MagicPony; facts 2.12)."""
 
+from contextlib import nullcontext
+
 import torch
 from jaxtyping import Float
 from pydantic import Field
@@ -18,6 +20,7 @@ from models.networks.encoder import EncoderConfig, Vit
 from models.networks.mlp import HALF_EXTENT
 from models.networks.pose import PoseConfig, plausible
 from models.networks.prior import PriorConfig
+from models.precision import quick
 from models.prediction import Batch, Camera, Light, Prediction, Rendering
 from models.rendering import Renderer, deferred
 from models.schedule import Share
@@ -84,7 +87,8 @@ class Animal(nn.Module):
         pose = self.pose(keys, allowed, progress, generator)
         deformation, vertices = None, prior.vertices
         if progress >= self.config.deformed_from:
-            deformation = self.deformation(prior.vertices[0], key_code)
+            with self._quick():
+                deformation = self.deformation(prior.vertices[0], key_code)
             vertices = vertices + deformation
         rest, angles = Mesh(vertices, prior.faces), None
         posed = vertices.expand(len(batch), -1, -1)
@@ -117,15 +121,24 @@ class Animal(nn.Module):
     ) -> Rendering:
         """Pictures from the predicted view with features, or from another camera without."""
         code = prediction.texture_code
+
+        def albedo(points: Tensor, image: Tensor) -> Tensor:
+            with self._quick():
+                return self.albedo(points, code, image).to(points)
+
+        def features(points: Tensor, image: Tensor) -> Tensor:  # noqa: ARG001
+            with self._quick():
+                return self.prior.features(points).to(points)
+
         return deferred.render(
             renderer,
             prediction.mesh,
             camera or prediction.camera,
             light or prediction.light,
             size,
-            albedo=lambda points, image: self.albedo(points, code, image),
+            albedo=albedo,
             canonical=prediction.prior[None],
-            features=None if camera else lambda points, image: self.prior.features(points),  # noqa: ARG005
+            features=None if camera else features,
         )
 
     def sdf(self, points: Float[Tensor, "points 3"]) -> Float[Tensor, " points"]:
@@ -149,6 +162,10 @@ class Animal(nn.Module):
             "pose": list(self.pose.parameters()),
             "rest": [p for name, p in self.named_parameters() if not name.startswith(("prior.", "pose."))],
         }
+
+    def _quick(self) -> torch.autocast | nullcontext[None]:
+        """For fields read at tens of thousands of points a step; what is shown and measured is exact."""
+        return quick(self.attachment.device.type) if self.training else nullcontext()
 
     @torch.no_grad()
     def _rig(self, prior: Tensor, rest: Mesh, progress: float) -> Rig:

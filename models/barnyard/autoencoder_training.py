@@ -14,8 +14,9 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d
 
-from models.barnyard.fitting import Recipe, fit, quick
+from models.barnyard.fitting import Recipe, fit
 from models.config import Config
+from models.precision import quick
 
 
 class AutoencoderTraining(Config):

@@ -19,11 +19,12 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, one_hot
 
 from models.augmentation import carried, degrade, motion, move, recolour
-from models.barnyard.fitting import Recipe, fit, quick
+from models.barnyard.fitting import Recipe, fit
 from models.barnyard.pictures import Pictures, merged_parts, mixed
 from models.barnyard.rig import KEYPOINTS, OPPOSITE_KEYPOINT
 from models.config import Config
 from models.features.vit import embed
+from models.precision import quick
 from models.weights import replaced
 
 PATCH = 8

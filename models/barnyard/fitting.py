@@ -21,13 +21,6 @@ log = logging.getLogger(__name__)
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def quick() -> torch.autocast:
-    """Arithmetic in bfloat16 where the processor has it: twice as fast there, several times slower elsewhere."""
-    # PyTorch has no public way to ask.
-    native = torch.cpu._is_avx512_bf16_supported()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-    return torch.autocast("cpu", torch.bfloat16, enabled=native)
-
-
 class Recipe(Config):
     """How long and how fast a network learns."""
 

@@ -12,10 +12,11 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, cross_entropy, one_hot
 
 from models.augmentation import augment
-from models.barnyard.fitting import Recipe, fit, quick
+from models.barnyard.fitting import Recipe, fit
 from models.barnyard.pictures import Pictures, mixed
 from models.barnyard.species import SPECIES
 from models.config import Config
+from models.precision import quick
 from models.segmenters.pointrend import COARSE, PointNetwork, sample, uncertainty
 from models.weights import replaced
 

@@ -24,10 +24,11 @@ from models.barnyard.autoencoder_training import (
     polish_decoder,
     train_autoencoder,
 )
-from models.barnyard.fitting import Recipe, fit, quick
+from models.barnyard.fitting import Recipe, fit
 from models.barnyard.pictures import Pictures
 from models.barnyard.vocabulary import LENGTH, write_vocabulary
 from models.config import Config
+from models.precision import quick
 from models.weights import replaced
 
 if TYPE_CHECKING:

@@ -9,11 +9,14 @@ import torch
 from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from models.config import Config
 
 HALF_EXTENT = 3.5
 """The cube in which animals live is [-3.5, 3.5]^3; its side maps to 0.9 of a period of the lowest frequency."""
+ROUND = 2048
+"""Points are filled up to a multiple of it in half precision: oneDNN writes and keeps a program for each new shape."""
 
 
 class CoordMlpConfig(Config):
@@ -54,8 +57,12 @@ class CoordMlp(nn.Module):
         """
         if self.symmetric:
             points = torch.cat((points[..., :1].abs(), points[..., 1:]), -1)
+        count = points.shape[-2]
+        if torch.is_autocast_enabled(points.device.type):
+            points = pad(points, (0, 0, 0, -count % ROUND))
+            image = None if image is None else pad(image, (0, -count % ROUND))
         hidden = self.point(harmonics(points, self.frequencies, 0.9 * pi / HALF_EXTENT).flatten(-2))
-        return self._after_point(hidden, code, image)
+        return self._after_point(hidden, code, image)[..., :count, :]
 
     def on_grid(
         self, axes: tuple[Float[Tensor, " x"], Float[Tensor, " y"], Float[Tensor, " z"]]

@@ -121,6 +121,21 @@ def test_a_view_from_elsewhere_has_no_features(animal: Animal) -> None:
     assert own.mask.max() > 0.99
 
 
+def test_what_is_shown_is_exact_and_training_draws_nearly_the_same(
+    animal: Animal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(3)
+    torch.nn.init.normal_(animal.albedo.mlp.last.weight)
+    found = animal.eval()(photos(), LATE)
+    exact = animal.render(found, Reference(), SIZE)
+    rough = animal.train().render(found, Reference(), SIZE)
+    assert {each.dtype for each in (exact.rgb, rough.rgb, exact.features, rough.features)} == {torch.float32}
+    assert torch.equal(rough.mask, exact.mask)
+    assert torch.allclose(rough.rgb, exact.rgb, atol=0.03) and torch.allclose(rough.features, exact.features, atol=0.03)
+    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: False)
+    assert torch.equal(animal.render(found, Reference(), SIZE).rgb, exact.rgb)
+
+
 def test_the_tree_is_part_of_the_state_and_changes_in_training_only(animal: Animal) -> None:
     animal.eval()(photos(), LATE)
     assert animal.tree_age == -1

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from models.barnyard.fitting import Recipe, fit, quick
+from models.barnyard.fitting import Recipe, fit
 from models.errors import TrainingDiverged
 
 RECIPE = Recipe(steps=40, rate=0.05, save_every=10, average=0.5)
@@ -57,10 +57,3 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
 def test_the_rate_warms_up_and_falls():
     rates = [RECIPE.rate_at(step) for step in range(RECIPE.steps + 1)]
     assert max(rates) == pytest.approx(RECIPE.rate, rel=0.1) and rates[0] < 0.1 * RECIPE.rate > rates[-1]
-
-
-@pytest.mark.parametrize(("native", "kind"), ((True, torch.bfloat16), (False, torch.float32)))
-def test_half_precision_only_where_the_processor_has_it(monkeypatch, native, kind):
-    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: native)
-    with quick():
-        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == kind

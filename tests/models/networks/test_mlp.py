@@ -39,6 +39,24 @@ def test_each_point_hears_its_own_image() -> None:
     assert not torch.allclose(every[0], every[1])
 
 
+@pytest.mark.parametrize("image", (None, torch.arange(10) % 2))
+def test_half_precision_is_the_same_function_to_half_of_the_digits(image: torch.Tensor | None) -> None:
+    torch.manual_seed(2)
+    network = CONFIG.build(2, code=5)
+    exact = network(POINTS, CODES, image)
+    exact.square().sum().backward()
+    wanted = [each.grad.clone() for each in network.parameters()]
+    network.zero_grad()
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = network(POINTS, CODES, image)
+    assert rough.shape == exact.shape
+    assert torch.allclose(rough.float(), exact, atol=0.02 * exact.abs().max().item())
+    # Points that were filled up have no part in it.
+    rough.float().square().sum().backward()
+    for each, right in zip(network.parameters(), wanted, strict=True):
+        assert (each.grad - right).norm() < 0.05 * right.norm()
+
+
 def test_a_network_that_hears_an_image_must_get_one() -> None:
     with pytest.raises(ValueError, match="code is None"):
         CONFIG.build(2, code=5)(POINTS)
