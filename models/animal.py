@@ -1,5 +1,6 @@
 """One category's animals: a photo to a posed, coloured, lit 3D animal in a single pass (MagicPony; facts 2.12)."""
 
+from collections.abc import Callable
 from contextlib import nullcontext
 
 import torch
@@ -87,8 +88,7 @@ class Animal(nn.Module):
         pose = self.pose(keys, allowed, progress, generator)
         deformation, vertices = None, prior.vertices
         if progress >= self.config.deformed_from:
-            with self._quick():
-                deformation = self.deformation(prior.vertices[0], key_code)
+            deformation = self._read(self.deformation, prior.vertices[0], key_code)
             vertices = vertices + deformation
         rest, angles = Mesh(vertices, prior.faces), None
         posed = vertices.expand(len(batch), -1, -1)
@@ -121,24 +121,15 @@ class Animal(nn.Module):
     ) -> Rendering:
         """Pictures from the predicted view with features, or from another camera without."""
         code = prediction.texture_code
-
-        def albedo(points: Tensor, image: Tensor) -> Tensor:
-            with self._quick():
-                return self.albedo(points, code, image).to(points)
-
-        def features(points: Tensor, image: Tensor) -> Tensor:  # noqa: ARG001
-            with self._quick():
-                return self.prior.features(points).to(points)
-
         return deferred.render(
             renderer,
             prediction.mesh,
             camera or prediction.camera,
             light or prediction.light,
             size,
-            albedo=albedo,
+            albedo=lambda points, image: self._read(self.albedo, points, code, image),
             canonical=prediction.prior[None],
-            features=None if camera else features,
+            features=None if camera else lambda points, _: self._read(self.prior.features, points),
         )
 
     def sdf(self, points: Float[Tensor, "points 3"]) -> Float[Tensor, " points"]:
@@ -163,9 +154,10 @@ class Animal(nn.Module):
             "rest": [p for name, p in self.named_parameters() if not name.startswith(("prior.", "pose."))],
         }
 
-    def _quick(self) -> torch.autocast | nullcontext[None]:
-        """For fields read at tens of thousands of points a step; what is shown and measured is exact."""
-        return quick(self.attachment.device.type) if self.training else nullcontext()
+    def _read(self, field: Callable[..., Tensor], points: Tensor, *codes: Tensor) -> Tensor:
+        """A field at many points: to half of the digits in training; what is shown and measured is exact."""
+        with quick(points.device.type) if self.training else nullcontext():
+            return field(points, *codes).to(points)
 
     @torch.no_grad()
     def _rig(self, prior: Tensor, rest: Mesh, progress: float) -> Rig:

@@ -132,7 +132,7 @@ def test_what_is_shown_is_exact_and_training_draws_nearly_the_same(
     assert {each.dtype for each in (exact.rgb, rough.rgb, exact.features, rough.features)} == {torch.float32}
     assert torch.equal(rough.mask, exact.mask)
     assert torch.allclose(rough.rgb, exact.rgb, atol=0.03) and torch.allclose(rough.features, exact.features, atol=0.03)
-    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: False)
+    monkeypatch.setattr("torch.cpu.get_capabilities", dict)
     assert torch.equal(animal.render(found, Reference(), SIZE).rgb, exact.rgb)
 
 
