@@ -88,7 +88,7 @@ class Animal(nn.Module):
         pose = self.pose(keys, allowed, progress, generator)
         deformation, vertices = None, prior.vertices
         if progress >= self.config.deformed_from:
-            deformation = self._read(self.deformation, prior.vertices[0], key_code)
+            deformation = self.read(self.deformation, prior.vertices[0], key_code)
             vertices = vertices + deformation
         rest, angles = Mesh(vertices, prior.faces), None
         posed = vertices.expand(len(batch), -1, -1)
@@ -127,9 +127,9 @@ class Animal(nn.Module):
             camera or prediction.camera,
             light or prediction.light,
             size,
-            albedo=lambda points, image: self._read(self.albedo, points, code, image),
+            albedo=lambda points, image: self.read(self.albedo, points, code, image),
             canonical=prediction.prior[None],
-            features=None if camera else lambda points, _: self._read(self.prior.features, points),
+            features=None if camera else lambda points, _: self.read(self.prior.features, points),
         )
 
     def sdf(self, points: Float[Tensor, "points 3"]) -> Float[Tensor, " points"]:
@@ -146,6 +146,11 @@ class Animal(nn.Module):
         weights = skin_weights(rest.vertices, rig.ends)
         return blend(rest.vertices, weights, bone_motions(rig, angles))
 
+    def read(self, field: Callable[..., Tensor], points: Tensor, *codes: Tensor) -> Tensor:
+        """A field at many points: to half of the digits in training; what is shown and measured is exact."""
+        with quick(points.device.type) if self.training else nullcontext():
+            return field(points, *codes).to(points)
+
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Parameters by how fast they may learn: what all animals share, the viewpoint, and the rest."""
         return {
@@ -153,11 +158,6 @@ class Animal(nn.Module):
             "pose": list(self.pose.parameters()),
             "rest": [p for name, p in self.named_parameters() if not name.startswith(("prior.", "pose."))],
         }
-
-    def _read(self, field: Callable[..., Tensor], points: Tensor, *codes: Tensor) -> Tensor:
-        """A field at many points: to half of the digits in training; what is shown and measured is exact."""
-        with quick(points.device.type) if self.training else nullcontext():
-            return field(points, *codes).to(points)
 
     @torch.no_grad()
     def _rig(self, prior: Tensor, rest: Mesh, progress: float) -> Rig:

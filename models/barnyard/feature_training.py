@@ -10,7 +10,6 @@ between individuals, as DINO's do. Left and right parts are one, as they are to 
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from numpy import ndarray
@@ -20,7 +19,7 @@ from torch.nn.functional import avg_pool2d, one_hot
 
 from models.augmentation import carried, degrade, motion, move, recolour
 from models.barnyard.fitting import Recipe, fit
-from models.barnyard.pictures import Pictures, merged_parts, mixed
+from models.barnyard.pictures import Pictures, balance, merged_parts, mixed
 from models.barnyard.rig import KEYPOINTS, OPPOSITE_KEYPOINT
 from models.config import Config
 from models.features.vit import embed
@@ -112,12 +111,6 @@ def missed(
     error = (heat.softmax(1).mT @ places - known).norm(dim=-1)
     inside = known.abs().amax(-1) < 1
     return (error * inside).sum() / inside.sum().clamp(min=1)
-
-
-def balance(parts: ndarray, count: int) -> Float[Tensor, " parts"]:
-    """Weights that lift rare parts: with one to all, nine tenths of the loss are background and torso."""
-    seen = np.bincount(parts.ravel(), minlength=count) / parts.size
-    return torch.from_numpy(np.maximum(seen, 1e-4) ** -0.5).float()
 
 
 def pick(

@@ -2,6 +2,8 @@
 
 Latent diffusion (Rombach et al. 2022) with v-prediction (Salimans and Ho 2022) on a noise schedule that ends in pure
 noise (Lin et al. 2024). Text encoder and denoiser learn together; a tenth of the captions is empty, for guidance.
+The denoiser is also asked which part of the animal is where, from what it knows half-way up: a representation that is
+good for something learns faster (REPA, Yu et al. 2025, with a ViT's features where the parts stand here).
 """
 
 # The libraries' types are too loose to check against.
@@ -15,8 +17,10 @@ from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float, Int
+from numpy import ndarray
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, one_hot
 
 from models.barnyard.autoencoder_training import (
     AutoencoderTraining,
@@ -25,7 +29,7 @@ from models.barnyard.autoencoder_training import (
     train_autoencoder,
 )
 from models.barnyard.fitting import Recipe, fit
-from models.barnyard.pictures import Pictures
+from models.barnyard.pictures import Pictures, balance, merged_parts
 from models.barnyard.vocabulary import LENGTH, write_vocabulary
 from models.config import Config
 from models.precision import quick
@@ -50,13 +54,14 @@ class TeacherTraining(Config):
     text_layers: int = Field(default=2, ge=1, description="layers of the text encoder")
     widths: tuple[int, int] = Field(default=(64, 160), description="channels of the denoiser at 16 and at 8 rows")
     empty: float = Field(default=0.1, ge=0, le=1, description="share of captions left out")
+    parts: float = Field(default=0.1, ge=0, description="weight of the parts of the animal beside the velocity")
     recipe: Recipe = Recipe(steps=3600, batch=64, rate=1e-3, average=0.998)
 
 
 class Denoiser(nn.Module):
-    """Text encoder and U-Net as one network."""
+    """Text encoder and U-Net as one network, and a linear reading of the parts that is thrown away."""
 
-    def __init__(self, config: TeacherTraining, tokens: int) -> None:
+    def __init__(self, config: TeacherTraining, tokens: int, parts: int) -> None:
         """Random weights for a vocabulary of `tokens`, whose last is the end token."""
         from diffusers import UNet2DConditionModel
         from transformers import CLIPTextConfig, CLIPTextModel
@@ -74,10 +79,17 @@ class Denoiser(nn.Module):
             up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
             attention_head_dim=4, cross_attention_dim=width, norm_num_groups=16,
         )  # fmt: skip
+        self.to_parts = nn.Conv2d(config.widths[1], parts, 1)
 
-    def forward(self, noisy: Latents, t: Int[Tensor, " batch"], tokens: Int[Tensor, "batch length"]) -> Latents:
-        """The velocity of noisy latents."""
-        return self.unet(noisy, t, self.text(tokens).last_hidden_state).sample
+    def forward(
+        self, noisy: Latents, t: Int[Tensor, " batch"], tokens: Int[Tensor, "batch length"]
+    ) -> tuple[Latents, Float[Tensor, "batch parts rows columns"]]:
+        """The velocity of noisy latents, and logits of what is where."""
+        known: list[Tensor] = []
+        listening = self.unet.up_blocks[0].register_forward_hook(lambda *called: known.append(called[-1]))
+        velocity = self.unet(noisy, t, self.text(tokens).last_hidden_state).sample
+        listening.remove()
+        return velocity, self.to_parts(known[0])
 
 
 def train_teacher(config: TeacherTraining, pictures: Pictures, folder: Path, work: Path) -> None:
@@ -93,14 +105,14 @@ def train_teacher(config: TeacherTraining, pictures: Pictures, folder: Path, wor
     write_vocabulary(WORDS.split(), words)
     tokenizer = CLIPTokenizer.from_pretrained(words, local_files_only=True)
     torch.manual_seed(config.recipe.seed)
-    network = Denoiser(config, len(tokenizer))
+    network = Denoiser(config, len(tokenizer), len(merged_parts()[0]))
     loss = DenoisingLoss(config, network, tokenizer, pictures, _encoded(vae, pictures, work / "latents.pt"))
     average = fit(network, loss, config.recipe, work / "teacher.pt")
     write_pipeline(average, vae, words, folder)
 
 
 class DenoisingLoss:
-    """Mean squared error of the velocity, with less weight on low noise (min-SNR-5, Hang et al. 2023)."""
+    """Mean squared error of the velocity, with less weight on low noise (min-SNR-5, Hang et al. 2023), and the parts."""
 
     def __init__(
         self, config: TeacherTraining, network: Denoiser, tokenizer: "CLIPTokenizer", pictures: Pictures, latent: Tensor
@@ -111,6 +123,8 @@ class DenoisingLoss:
         self.config, self.network, self.tokenizer = config, network, tokenizer
         self.pictures, self.latent = pictures, latent
         self.alphas = noise_schedule().alphas_cumprod
+        names, self.table = merged_parts()
+        self.balance = balance(self.table[pictures.part[::16]], len(names))
         # Plain attention has a backward pass several times faster than PyTorch's fused one on a CPU.
         network.unet.set_attn_processor(AttnProcessor())
 
@@ -128,9 +142,18 @@ class DenoisingLoss:
         signal, disorder = alpha.sqrt(), (1 - alpha).sqrt()
         noisy, velocity = signal * clean + disorder * noise, signal * noise - disorder * clean
         with quick():
-            predicted = self.network(noisy, t, tokens).float()
+            predicted, logits = (each.float() for each in self.network(noisy, t, tokens))
         weight = (5 * (1 - alpha)).clamp(max=1)  # 1 / (SNR + 1) is 1 - alpha
-        return (weight * (predicted - velocity).square()).mean()
+        missed = (weight * (predicted - velocity).square()).mean()
+        return missed + self.config.parts * self._unnamed(logits, self.pictures.part[pick.numpy()])
+
+    def _unnamed(self, logits: Float[Tensor, "batch parts rows columns"], part: ndarray) -> Float[Tensor, ""]:
+        """Cross entropy of the parts that each latent pixel covers, rare ones lifted."""
+        cell = part.shape[-1] // logits.shape[-1]
+        merged = torch.from_numpy(self.table[part]).long()
+        shares = avg_pool2d(one_hot(merged, logits.shape[1]).permute(0, 3, 1, 2).float(), cell)
+        told = self.balance[:, None, None] * shares
+        return -(told * logits.log_softmax(1)).sum() / told.sum()
 
     def _caption(self, index: int, words: Random) -> str:
         return "" if words.random() < self.config.empty else reword(str(self.pictures.caption[index]), words)

@@ -23,7 +23,10 @@ class PriorConfig(Config):
     jitter: float = Field(default=0.05, ge=0, description="largest random shift of the grid in training over its edge")
     radius: float = Field(default=1.05, gt=0, description="radius of the first ellipsoid")
     stretch: float = Field(default=2.0, gt=0, description="length of the first ellipsoid over its thickness")
-    sdf: CoordMlpConfig = Field(default=CoordMlpConfig(layers=4), description="signed distance field")
+    sdf: CoordMlpConfig = Field(
+        default=CoordMlpConfig(layers=4, frequencies=5),
+        description="signed distance field; a sixth octave is finer than two cubes of a grid of 48 and shows as ripples",
+    )
     channels: int = Field(default=16, ge=1, description="channels of the image features")
     features: CoordMlpConfig = Field(default=CoordMlpConfig(), description="feature field")
 

@@ -22,8 +22,8 @@ class Surface(NamedTuple):
     """A batch of meshes on screen, as the walk needs them."""
 
     screen: Screen
-    corner: Int[Tensor, " half_edges"]
-    """The vertex each half-edge starts at."""
+    corners: Int[Tensor, "3 half_edges"]
+    """Where each half-edge starts, where it ends, and the third vertex of its face."""
     other: Int[Tensor, " half_edges"]
     """The same edge in the neighbouring face, see `neighbours`."""
     front: Int[Tensor, "faces batch"]
@@ -31,7 +31,7 @@ class Surface(NamedTuple):
 
     def point(self, image: Tensor, half_edge: Tensor, step: int = 0) -> Tensor:
         """Number in `screen` of the corner `step` places after the half-edge's start."""
-        return image * (len(self.screen.x) // self.front.shape[1]) + self.corner[_next(half_edge, step)]
+        return image * (len(self.screen.x) // self.front.shape[1]) + self.corners[step][half_edge]
 
     def ends(self, image: Tensor, half_edge: Tensor) -> tuple[Screen, Screen]:
         """Screen positions of both ends of half-edges."""
@@ -124,12 +124,8 @@ def _surface(screen: Screen, faces: Tensor, batch: int) -> Surface:
     points = corner_points(faces, batch, len(screen.x) // batch)
     x, y = (tuple(axis.index_select(0, corner) for corner in points) for axis in screen)
     front = (double_area(x, y) > 0).to(torch.uint8).view(batch, -1).T.contiguous()
-    return Surface(screen, faces.flatten(), neighbours(faces), front)
-
-
-def _next(half_edge: Tensor, step: int = 1) -> Tensor:
-    corner = half_edge % 3 + step
-    return half_edge + step - torch.where(corner > 2, 3, 0)
+    corners = torch.stack([faces.roll(-step, 1).flatten() for step in range(3)])
+    return Surface(screen, corners, neighbours(faces), front)
 
 
 def _turned(point: Screen, flat: Tensor) -> tuple[Tensor, Tensor]:
@@ -208,7 +204,8 @@ def _walk(surface: Surface, found: Crossings) -> Tensor:
         at = along + (line - across) / (across_c - across) * (along_c - along)
         arrived = (at - inside) * (inside - outside) >= 0
         reached[number[arrived]] = half_edge[arrived] // 3
-        leave = torch.where(through_next, _next(half_edge, 1), _next(half_edge, 2))
+        step = torch.where(through_next, 1, 2)
+        leave = half_edge + step - 3 * (half_edge % 3 + step > 2)
         onward = (~arrived & ~surface.folds(image, leave)).nonzero()[:, 0]
         # The neighbour runs along the shared edge the other way: from c to b, or from a to c.
         entry = (

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, cross_entropy
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from models.config import Config
 from models.geometry.camera import Camera
@@ -46,6 +47,7 @@ class DrillConfig(Config):
     rate: float = Field(default=1e-3, gt=0, description="learning rate")
     decay: Schedule = Field(default=Schedule({0.0: 0.05, 0.05: 1.0, 0.5: 1.0, 1.0: 0.03}), description="factor on it")
     shrink: float = Field(default=0.03, ge=0, description="weight decay of AdamW")
+    average: float = Field(default=0.995, ge=0, lt=1, description="decay of the running mean of the weights")
     dropped: float = Field(default=0.1, ge=0, lt=1, description="share of the keys' numbers that a step does not see")
     keypoints: float = Field(default=1.0, ge=0, description="distance to the known keypoints")
     surface: float = Field(default=3.0, ge=0, description="distance to the known surface")
@@ -59,11 +61,12 @@ class DrillConfig(Config):
 
 
 def drill(animal: Marked, crops: Crops, renderer: Renderer, config: DrillConfig, seed: int) -> None:
-    """Train `animal` in place; it depends on its weights, the crops, the config and the seed alone."""
+    """Train `animal` in place to the running mean of its weights, which the crops, the config and the seed decide."""
     lesson = _Lesson(animal, renderer)
     learning = [animal.pose, animal.key_code, animal.articulation, animal.deformation]
     parameters = [animal.markers, *(each for part in learning for each in part.parameters())]
     optimizer = torch.optim.AdamW(parameters, weight_decay=config.shrink)
+    mean, follow = [each.detach().clone() for each in parameters], get_ema_multi_avg_fn(config.average)
     for step in range(config.steps):
         for group in optimizer.param_groups:
             group["lr"] = config.rate * config.decay.at(step / config.steps)
@@ -75,9 +78,13 @@ def drill(animal: Marked, crops: Crops, renderer: Renderer, config: DrillConfig,
             optimizer.step()
         # The training that follows finds no gradient of the drill's.
         optimizer.zero_grad(set_to_none=True)
+        follow(mean, parameters, step)
         if (step + 1) % 200 == 0:
             told = " ".join(f"{name} {value:.3f}" for name, value in missed.items())
             logger.info("drill step %d/%d | %s", step + 1, config.steps, told)
+    with torch.no_grad():
+        for each, settled in zip(parameters, mean, strict=True):
+            each.copy_(settled)
 
 
 class _Lesson:
@@ -107,7 +114,7 @@ class _Lesson:
         pose = animal.pose(keys, allowed, 1.0, generator)
         assert pose.alternatives is not None
         code = animal.key_code(keys)
-        shift = animal.deformation(self.vertices, code)
+        shift = animal.read(animal.deformation, self.vertices, code)
         posed, angles = self._posed(self.vertices + shift, pose.camera, keys, code)
         mesh = Mesh(posed, self.faces)
         covered = silhouette(self.renderer, mesh, pose.camera, SIZE)

@@ -132,7 +132,8 @@ class _Run:
     def __post_init__(self) -> None:
         groups = self.animal.parameter_groups()
         rates = {"shape": self.config.rate_shape, "pose": self.config.rate_pose, "rest": self.config.rate_rest}
-        self.optimizer = torch.optim.Adam([{"params": groups[name], "lr": rate} for name, rate in rates.items()])
+        trained = [{"params": groups[name], "lr": rate} for name, rate in rates.items()]
+        self.optimizer = torch.optim.Adam(trained, fused=True)
         self.rates = list(rates.values())
         self.step = self.skipped = self.saved = 0
         self.whole = True

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from models.rendering import ReferenceConfig
+from models.schedule import Schedule
 from models.training.batch import Crops
 from models.training.drill import DrillConfig, drill
 from models.training.markers import Marked
@@ -11,7 +12,7 @@ from models.truth import Truth
 from tests.models.training.test_batch import crop
 from tests.models.training.test_quadruped import QUADRUPED, TINY, tiny_vit
 
-CONFIG = DrillConfig(steps=60, batch=4, rate=5e-3)
+CONFIG = DrillConfig(steps=60, batch=4, rate=5e-3, average=0.9)
 RENDERER = ReferenceConfig().build("cpu")
 
 
@@ -78,3 +79,11 @@ def test_prior_colours_and_light_stay_bit_for_bit(animal, crops):
 def test_the_same_seed_gives_the_same_weights(animal, crops):
     first, again = (drilled(animal, crops, CONFIG.model_copy(update={"steps": 3})).state_dict() for _ in "ab")
     assert all(torch.equal(first[name], again[name]) for name in first)
+
+
+def test_it_ends_at_the_running_mean_of_its_weights(animal, crops):
+    one = {"steps": 1, "decay": Schedule(1.0)}
+    ends = [drilled(animal, crops, CONFIG.model_copy(update={**one, "average": share})) for share in (0.0, 0.75)]
+    start, last, mean = (learner.markers.detach() for learner in (animal, *ends))
+    assert (last - start).abs().max() > 1e-3
+    torch.testing.assert_close(mean, 0.75 * start + 0.25 * last)
