@@ -19,6 +19,7 @@ from models.config import Config
 from models.geometry.camera import Camera
 from models.geometry.lbs import blend, bone_motions, euler_xyz, skin_weights
 from models.geometry.mesh import Mesh
+from models.losses.outlines import Outlines
 from models.losses.reconstruction import inside
 from models.prediction import Batch, Prediction
 from models.reconstruction import AnimalReconstructor
@@ -57,18 +58,18 @@ class Refined(AnimalReconstructor):
     def _fitted(self, found: Prediction, batch: Batch) -> Prediction:
         if found.angles is None:
             return found
-        config, known = self.refinement, batch.mask.to(found.angles.device)
-        pose = _Pose(self, found)
-        depth = torch.stack([inside(mask > 0.5) for mask in known]).to(known)
-        known, valid, depth = (adaptive_avg_pool2d(each, config.size) for each in (known, batch.valid.to(known), depth))
-        masked = known.amax((1, 2)) > 0
+        config, pose = self.refinement, _Pose(self, found)
+        mask, valid = self._here(batch.mask), self._here(batch.valid)
+        depth = torch.stack([inside(each > 0.5) for each in mask]).to(mask)
+        outlines = Outlines.of(replace(batch, mask=mask, valid=valid, inside=depth), config.size)
+        masked = outlines.mask.amax((1, 2)) > 0
 
         def loss() -> Tensor:
             mesh, camera = pose()
             covered = deferred.silhouette(self.renderer, mesh, camera, config.size)
-            error = config.mask * (covered * valid - known).square() + config.uncovered * (1 - covered) * depth
+            error = config.mask * outlines.missed(covered) + config.uncovered * outlines.uncovered(covered)
             # Sums over the batch: an animal is fitted alike in any company.
-            return (error.mean((1, 2)) * masked).sum() + config.bones * pose.bent + config.camera * pose.strayed
+            return (error * masked).sum() + config.bones * pose.bent + config.camera * pose.strayed
 
         _descend(pose.moving, config.rate, config.steps, loss)
         mesh, camera = pose()

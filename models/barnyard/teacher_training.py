@@ -112,7 +112,7 @@ def train_teacher(config: TeacherTraining, pictures: Pictures, folder: Path, wor
 
 
 class DenoisingLoss:
-    """Mean squared error of the velocity, with less weight on low noise (min-SNR-5, Hang et al. 2023), and the parts."""
+    """Squared error of the velocity, with less weight on low noise (min-SNR-5, Hang et al. 2023), and of the parts."""
 
     def __init__(
         self, config: TeacherTraining, network: Denoiser, tokenizer: "CLIPTokenizer", pictures: Pictures, latent: Tensor

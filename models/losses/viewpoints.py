@@ -7,8 +7,8 @@ others are, make the lesson for all four. (Teaching one score per step, as the a
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import adaptive_avg_pool2d
 
+from models.losses.outlines import Outlines
 from models.prediction import Alternatives, Batch, Camera
 
 SIZE = 48
@@ -34,14 +34,10 @@ def excess(
     drawn: Float[Tensor, "images size size"], taken: Int[Tensor, " batch"], batch: Batch, mask: float, uncovered: float
 ) -> Float[Tensor, "batch hypotheses"]:
     """Error of the silhouettes from all viewpoints, image by image, under these weights, less that of the taken one."""
-    if batch.inside is None:
-        raise ValueError("batch.inside is None; viewpoints are compared by the distance inside the mask")
-    drawn = drawn.unflatten(0, (len(batch), -1))
-    photo, valid, inside = (
-        adaptive_avg_pool2d(part, drawn.shape[-1])[:, None] for part in (batch.mask, batch.valid, batch.inside)
-    )
-    error = mask * (drawn * valid - photo).square() + uncovered * (1 - drawn) * inside
-    error = error.mean((-1, -2))
+    # Views before photos, so that all are compared with one outline.
+    drawn = drawn.unflatten(0, (len(batch), -1)).transpose(0, 1)
+    outlines = Outlines.of(batch, drawn.shape[-1])
+    error = (mask * outlines.missed(drawn) + uncovered * outlines.uncovered(drawn)).mT
     return error - error.gather(1, taken[:, None])
 
 

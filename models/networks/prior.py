@@ -25,7 +25,7 @@ class PriorConfig(Config):
     stretch: float = Field(default=2.0, gt=0, description="length of the first ellipsoid over its thickness")
     sdf: CoordMlpConfig = Field(
         default=CoordMlpConfig(layers=4, frequencies=5),
-        description="signed distance field; a sixth octave is finer than two cubes of a grid of 48 and shows as ripples",
+        description="signed distance field; a sixth octave is finer than two cubes of 48 and shows as ripples",
     )
     channels: int = Field(default=16, ge=1, description="channels of the image features")
     features: CoordMlpConfig = Field(default=CoordMlpConfig(), description="feature field")

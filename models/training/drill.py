@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
-from torch.nn.functional import adaptive_avg_pool2d, cross_entropy
+from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from models.config import Config
@@ -22,6 +22,7 @@ from models.geometry.mesh import Mesh
 from models.geometry.skeleton import Rig, joints, parents
 from models.losses import viewpoints
 from models.losses.keypoints import keypoints
+from models.losses.outlines import Outlines
 from models.losses.surface import surface
 from models.networks.pose import plausible
 from models.prediction import Batch
@@ -105,7 +106,7 @@ class _Lesson:
         self, batch: Batch, config: DrillConfig, generator: torch.Generator
     ) -> tuple[dict[str, float], Tensor]:
         """What it misses by name, and the loss."""
-        assert batch.truth is not None and batch.inside is not None
+        assert batch.truth is not None
         animal = self.animal
         _, keys = animal.tokens(batch, True)
         seen = torch.rand(keys.shape, generator=generator).to(keys) >= config.dropped
@@ -118,12 +119,12 @@ class _Lesson:
         posed, angles = self._posed(self.vertices + shift, pose.camera, keys, code)
         mesh = Mesh(posed, self.faces)
         covered = silhouette(self.renderer, mesh, pose.camera, SIZE)
-        photo, valid, inside = (adaptive_avg_pool2d(each, SIZE) for each in (batch.mask, batch.valid, batch.inside))
+        outlines = Outlines.of(batch, SIZE)
         missed = {
             "keypoints": (config.keypoints, keypoints(animal.markers, self.vertices, mesh, pose.camera, batch)),
             "surface": (config.surface, surface(animal.markers, self.vertices, mesh, pose.camera, batch, generator)),
-            "mask": (config.mask, (covered * valid - photo).square().mean()),
-            "uncovered": (config.uncovered, ((1 - covered) * inside).mean()),
+            "mask": (config.mask, outlines.missed(covered).mean()),
+            "uncovered": (config.uncovered, outlines.uncovered(covered).mean()),
             "camera": (config.camera, viewpoints.camera(pose.camera, batch)),
             "quadrant": (config.quadrant, cross_entropy(-pose.alternatives.score, allowed.int().argmax(-1))),
             "bones": (config.bones, angles.square().mean()),
