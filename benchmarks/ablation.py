@@ -28,6 +28,7 @@ from snapshot import newest_crops
 from torch import Tensor
 
 from flows.plan import Plan, load_plan
+from flows.scales import at_scale
 from models.animal import Animal
 from models.barnyard.pictures import load_pictures, render_pictures
 from models.barnyard.species import SPECIES
@@ -81,6 +82,12 @@ def _without(plan: Plan, *terms: str) -> Plan:
     return plan.model_copy(update={"method": plan.method.model_copy(update={"reconstruction": reconstruction})})
 
 
+def _taught(plan: Plan) -> Plan:
+    """With the score distillation of the scale `laptop`."""
+    method = at_scale("laptop")["method"].model_copy(update={"reconstruction": plan.method})
+    return plan.model_copy(update={"method": method})
+
+
 HEADLESS, ONE = "no side of the head", "one hypothesis"
 """Rows that no plan has a dial for."""
 Rows = dict[str, Callable[[Plan], Plan]]
@@ -97,6 +104,8 @@ ROWS: dict[str, Rows] = {
         HEADLESS: lambda plan: plan,
         ONE: lambda plan: plan,
         "lamps anywhere": lambda plan: _without(plan, "behind"),
+        "with SDS": lambda plan: _taught(plan),
+        "lamps anywhere, with SDS": lambda plan: _taught(_without(plan, "behind")),
     },
     "quadruped": {**COMMON, "no SDS": lambda plan: plan.without_sds},
 }

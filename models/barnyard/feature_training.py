@@ -15,11 +15,11 @@ from jaxtyping import Float
 from numpy import ndarray
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, one_hot
 
 from models.augmentation import carried, degrade, motion, move, recolour
 from models.barnyard.fitting import Recipe, fit
-from models.barnyard.pictures import Pictures, balance, merged_parts, mixed
+from models.barnyard.parts import balance, merged_parts, unnamed
+from models.barnyard.pictures import Pictures, mixed
 from models.barnyard.rig import KEYPOINTS, OPPOSITE_KEYPOINT
 from models.config import Config
 from models.features.vit import embed
@@ -85,14 +85,12 @@ def train_features(
         moves = motion(len(image), generator)
         image, part = move(image, part, moves, size, generator)
         image, keypoints = degrade(recolour(image, generator), generator), carried(keypoints, opposite, moves)
-        shares = avg_pool2d(one_hot(part, len(names)).permute(0, 3, 1, 2).float(), PATCH).flatten(2).mT
-        told = weight * shares / (weight * shares).sum(-1).mean()
         with quick():
             readings = network(image.permute(0, 2, 3, 1))
         total = torch.zeros(())
         for logits in readings:
             parts, heat = logits.float().split((len(names), len(KEYPOINTS)), -1)
-            total = total - (told * parts.log_softmax(-1)).sum(-1).mean()
+            total = total + unnamed(parts.mT.unflatten(2, (size // PATCH, -1)), part, weight)
             total = total + config.keypoints * missed(heat, keypoints)
         return total
 

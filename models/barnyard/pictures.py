@@ -13,7 +13,6 @@ from numpy import ndarray
 from torch import Tensor
 from trimesh.sample import sample_surface
 
-from models.barnyard.rig import PARTS
 from models.barnyard.scene import HELD_OUT, Scene, sample_scenes
 from models.barnyard.species import SPECIES
 from models.category import VIEWS
@@ -129,16 +128,3 @@ def _write(path: Path, arrays: dict[str, ndarray]) -> None:
     with partial.open("wb") as file:
         np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
     partial.replace(path)
-
-
-def merged_parts() -> tuple[tuple[str, ...], UInt8[ndarray, " parts"]]:
-    """Names of the parts with left and right as one, and the table from `rig.PARTS` to them."""
-    plain = [name.removeprefix("left_").removeprefix("right_") for name in PARTS]
-    names = tuple(dict.fromkeys(plain))
-    return names, np.array([names.index(name) for name in plain], np.uint8)
-
-
-def balance(parts: ndarray, count: int) -> Float[Tensor, " parts"]:
-    """Weights that lift rare parts: with one to all, nine tenths of the loss are background and torso."""
-    seen = np.bincount(parts.ravel(), minlength=count) / parts.size
-    return torch.from_numpy(np.maximum(seen, 1e-4) ** -0.5).float()

@@ -17,10 +17,8 @@ from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float, Int
-from numpy import ndarray
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, one_hot
 
 from models.barnyard.autoencoder_training import (
     AutoencoderTraining,
@@ -29,7 +27,8 @@ from models.barnyard.autoencoder_training import (
     train_autoencoder,
 )
 from models.barnyard.fitting import Recipe, fit
-from models.barnyard.pictures import Pictures, balance, merged_parts
+from models.barnyard.parts import balance, merged_parts, unnamed
+from models.barnyard.pictures import Pictures
 from models.barnyard.vocabulary import LENGTH, write_vocabulary
 from models.config import Config
 from models.precision import quick
@@ -145,15 +144,8 @@ class DenoisingLoss:
             predicted, logits = (each.float() for each in self.network(noisy, t, tokens))
         weight = (5 * (1 - alpha)).clamp(max=1)  # 1 / (SNR + 1) is 1 - alpha
         missed = (weight * (predicted - velocity).square()).mean()
-        return missed + self.config.parts * self._unnamed(logits, self.pictures.part[pick.numpy()])
-
-    def _unnamed(self, logits: Float[Tensor, "batch parts rows columns"], part: ndarray) -> Float[Tensor, ""]:
-        """Cross entropy of the parts that each latent pixel covers, rare ones lifted."""
-        cell = part.shape[-1] // logits.shape[-1]
-        merged = torch.from_numpy(self.table[part]).long()
-        shares = avg_pool2d(one_hot(merged, logits.shape[1]).permute(0, 3, 1, 2).float(), cell)
-        told = self.balance[:, None, None] * shares
-        return -(told * logits.log_softmax(1)).sum() / told.sum()
+        part = torch.from_numpy(self.table[self.pictures.part[pick.numpy()]]).long()
+        return missed + self.config.parts * unnamed(logits, part, self.balance)
 
     def _caption(self, index: int, words: Random) -> str:
         return "" if words.random() < self.config.empty else reword(str(self.pictures.caption[index]), words)

@@ -65,7 +65,7 @@ def drill(animal: Marked, crops: Crops, renderer: Renderer, config: DrillConfig,
     """Train `animal` in place to the running mean of its weights, which the crops, the config and the seed decide."""
     lesson = _Lesson(animal, renderer)
     learning = [animal.pose, animal.key_code, animal.articulation, animal.deformation]
-    parameters = [animal.markers, *(each for part in learning for each in part.parameters())]
+    parameters: list[Tensor] = [animal.markers, *(each for part in learning for each in part.parameters())]
     optimizer = torch.optim.AdamW(parameters, weight_decay=config.shrink)
     mean, follow = [each.detach().clone() for each in parameters], get_ema_multi_avg_fn(config.average)
     for step in range(config.steps):

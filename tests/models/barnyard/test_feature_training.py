@@ -4,7 +4,7 @@ import torch
 
 from models.barnyard.feature_training import FeatureTraining, missed, pick, train_features
 from models.barnyard.fitting import Recipe
-from models.barnyard.pictures import merged_parts
+from models.barnyard.parts import merged_parts
 from models.features import VitConfig
 
 TINY = FeatureTraining(width=64, layers=2, sizes=(32, 64), recipe=Recipe(steps=40, batch=6, rate=2e-3, average=0.9))

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from models.barnyard import PARTS, SPECIES
-from models.barnyard.pictures import load_pictures, merged_parts, render_pictures
+from models.barnyard import SPECIES
+from models.barnyard.pictures import load_pictures, render_pictures
 from models.barnyard.scene import sample_light
 from models.category import VIEWS
 
@@ -69,10 +69,3 @@ def test_missing_chunks_and_mixed_seeds_are_refused(folder):
         load_pictures(folder, 300)
     with pytest.raises(ValueError, match="mix training and evaluation"):
         render_pictures(folder, 20, 32, first=999_990)
-
-
-def test_left_and_right_become_one():
-    names, table = merged_parts()
-    assert "fore_leg" in names and not any(name.startswith(("left", "right")) for name in names)
-    assert table[PARTS.index("left_fore_leg")] == table[PARTS.index("right_fore_leg")]
-    assert table[0] == 0 and names[0] == "background"

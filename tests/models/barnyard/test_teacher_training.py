@@ -5,7 +5,7 @@ import torch
 
 from models.barnyard.autoencoder_training import AutoencoderTraining
 from models.barnyard.fitting import Recipe
-from models.barnyard.teacher_training import TeacherTraining, noise_schedule, reword, train_teacher
+from models.barnyard.teacher_training import Denoiser, TeacherTraining, noise_schedule, reword, train_teacher
 from models.generators import StableDiffusionConfig
 
 ONE = Recipe(steps=2, batch=4)
@@ -40,3 +40,14 @@ def test_only_the_back_walks_away():
 def test_the_last_level_is_pure_noise_and_the_first_nearly_none():
     alphas = noise_schedule().alphas_cumprod
     assert alphas[-1] < 1e-6 and alphas[0] > 0.99
+
+
+def test_parts_are_read_half_way_up_and_teach_what_lies_before():
+    torch.manual_seed(0)
+    network = Denoiser(TINY, 20, 5)
+    velocity, parts = network(torch.randn(2, 4, 8, 8), torch.tensor([5, 900]), torch.zeros(2, 16, dtype=torch.long))
+    assert velocity.shape == (2, 4, 8, 8) and parts.shape == (2, 5, 8, 8)
+    parts.square().mean().backward()
+    taught = {name for name, weight in network.named_parameters() if weight.grad is not None}
+    assert any("mid_block" in name for name in taught) and any(name.startswith("text") for name in taught)
+    assert not any("up_blocks.1" in name or "conv_out" in name for name in taught)
