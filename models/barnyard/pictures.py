@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +14,13 @@ from numpy import ndarray
 from torch import Tensor
 from trimesh.sample import sample_surface
 
-from models.barnyard.scene import HELD_OUT, Scene, sample_scenes
+from models.barnyard.scene import HELD_OUT, SHARE, Scene, sample_scenes
 from models.barnyard.species import SPECIES
 from models.category import VIEWS
 
 log = logging.getLogger(__name__)
 CHUNK = 240
-"""Pictures of one species in one file; a multiple of `scene.SHARE`, so that no body is modelled twice."""
+"""Pictures of one species in one file."""
 POINTS = 384
 """Of each surface."""
 
@@ -53,23 +54,26 @@ class Pictures:
 
 
 def render_pictures(folder: Path, count: int, size: int, *, first: int = 0, worker: int = 0, workers: int = 1) -> None:
-    """Write the photos of seeds `first` to `first + count` of every species; finished chunks are kept.
+    """Write photos of `count` individuals of every species, the `first` and those after it; finished chunks are kept.
 
+    Each photo shows another individual: with 16 of each, networks learn 16 times fewer of them by heart (LAB.md).
     Several workers share the chunks between them.
     """
-    if first < HELD_OUT < first + count:
-        raise ValueError(f"seeds {first} to {first + count} mix training and evaluation, which starts at {HELD_OUT}")
+    held_out = HELD_OUT // SHARE
+    if first < held_out < first + count:
+        raise ValueError(f"{first} to {first + count} mix training and evaluation, which starts at {held_out}")
     folder.mkdir(parents=True, exist_ok=True)
     chunks = [(start, category) for start in range(first, first + count, CHUNK) for category in SPECIES]
     for start, category in chunks[worker::workers]:
         path = _chunk(folder, category, start)
         if not path.exists():
-            _write(path, _render(category, range(start, min(start + CHUNK, first + count)), size))
+            individuals = range(start, min(start + CHUNK, first + count))
+            _write(path, _render(category, [SHARE * number for number in individuals], size))
             log.info("rendered %s", path.name)
 
 
 def load_pictures(folder: Path, count: int, *, first: int = 0) -> Pictures:
-    """The photos of seeds `first` to `first + count` of every species, as `render_pictures` wrote them."""
+    """The photos of these individuals of every species, as `render_pictures` wrote them."""
     paths = [_chunk(folder, category, start) for start in range(first, first + count, CHUNK) for category in SPECIES]
     missing = [path.name for path in paths if not path.exists()]
     if missing:
@@ -93,10 +97,10 @@ def mixed(
 
 
 def _chunk(folder: Path, category: str, start: int) -> Path:
-    return folder / f"{category}-{start:07d}.npz"
+    return folder / f"{category}-{SHARE * start:07d}.npz"
 
 
-def _render(category: str, seeds: range, size: int) -> dict[str, ndarray]:
+def _render(category: str, seeds: Sequence[int], size: int) -> dict[str, ndarray]:
     scenes = list(sample_scenes(category, seeds, size))
     return {
         "image": np.stack([(scene.image * 255).round().astype(np.uint8) for scene in scenes]),

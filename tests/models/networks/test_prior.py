@@ -1,7 +1,11 @@
+from math import pi
+
 import pytest
 import torch
 
+from flows.scales import at_scale
 from models.geometry.sdf import axes
+from models.networks.mlp import HALF_EXTENT, harmonics
 from models.networks.prior import Prior, PriorConfig
 
 
@@ -57,3 +61,13 @@ def test_features_lie_in_the_unit_interval_and_differ_by_side(prior: Prior) -> N
     found = prior.features(points)
     assert found.shape == (20, 16) and found.min() > 0 and found.max() < 1
     assert not torch.allclose(found, prior.features(points * torch.tensor((-1.0, 1, 1))))
+
+
+@pytest.mark.parametrize("scale", ["laptop", "paper"])
+def test_no_octave_of_the_shape_is_finer_than_two_cubes(scale: str) -> None:
+    config = at_scale(scale)["animal"].prior
+    two_cubes = torch.tensor(2 * 2 * HALF_EXTENT / config.fine_grid)
+    octaves = harmonics(two_cubes / 4, config.sdf.frequencies, 0.9 * pi / HALF_EXTENT)
+    # Within a quarter of its period the finest sine, like all the others, still rises.
+    assert (octaves[1 : 1 + config.sdf.frequencies].diff() > 0).all()
+    assert octaves[1 + config.sdf.frequencies :].min() > 0
