@@ -184,6 +184,8 @@ def write_pipeline(network: nn.Module, vae: "AutoencoderKL", words: Path, folder
     from transformers import CLIPTokenizer
 
     tokenizer = CLIPTokenizer.from_pretrained(words, local_files_only=True)
+    # Where it was loaded from is nobody's business.
+    vae.register_to_config(_name_or_path="")
     pipeline = StableDiffusionPipeline(
         vae, network.text, tokenizer, network.unet, noise_schedule(), None, None, requires_safety_checker=False
     )

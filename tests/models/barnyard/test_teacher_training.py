@@ -20,6 +20,7 @@ def test_a_whole_pipeline_comes_out_and_draws(pictures, tmp_path):
     index = json.loads((tmp_path / "teacher" / "model_index.json").read_text())
     assert index["_class_name"] == "StableDiffusionPipeline"
     assert {path.name for path in (tmp_path / "teacher" / "tokenizer").iterdir()} >= {"vocab.json", "merges.txt"}
+    assert not any(str(tmp_path) in path.read_text() for path in (tmp_path / "teacher").rglob("*.json"))
     teacher = StableDiffusionConfig(model=str(tmp_path / "teacher"), steps=1, size=64).build(torch.device("cpu"))
     assert teacher.generate(["a cow, back view"], [0]).shape == (1, 64, 64, 3)
 
