@@ -1,9 +1,9 @@
 """Drill in shape and pose: what one photo tells of one animal, learnt without colours and features.
 
 Half of a step's time goes into pictures that say little of a pose, and the prior shape has to be made anew for each. A
-drill knows keypoints, surfaces and silhouettes of procedural animals, takes the prior shape as it stands, on a coarser
-grid, and sees about three times as many crops a second. Prior shape and colours do not take part. Legs are thinner on
-a coarser grid, and the drill makes up for it: training on the fine grid has to follow.
+drill knows keypoints, surfaces and silhouettes of procedural animals, takes the prior shape as it stands, on the grid
+that answers are given on, and sees about three times as many crops a second. Prior shape and colours do not take part.
+(On a coarser grid legs are thinner; the drill makes up for it, and on the fine one its animals are too fat.)
 """
 
 import logging
@@ -95,7 +95,7 @@ class _Lesson:
         self.animal, self.renderer = animal, renderer
         animal.eval()
         with torch.no_grad():
-            prior = animal.prior.mesh(0.0, None)
+            prior = animal.prior.mesh(1.0, None)
         animal.train()
         self.vertices, self.faces = prior.vertices[0], prior.faces
         sides = torch.cat([self.faces[:, pair] for pair in ((0, 1), (1, 2), (2, 0))])

@@ -41,7 +41,8 @@ def folder(words, tmp_path_factory):
         down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
     )  # fmt: skip
     tokens = len(CLIPTokenizer.from_pretrained(words))
-    write_pipeline(Denoiser(TeacherTraining(text_width=32, text_layers=1, widths=(16, 32)), tokens), vae, words, place)
+    config = TeacherTraining(text_width=32, text_layers=1, widths=(16, 32))
+    write_pipeline(Denoiser(config, tokens, 1), vae, words, place)
     return place
 
 
