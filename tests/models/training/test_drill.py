@@ -87,3 +87,12 @@ def test_it_ends_at_the_running_mean_of_its_weights(animal, crops):
     start, last, mean = (learner.markers.detach() for learner in (animal, *ends))
     assert (last - start).abs().max() > 1e-3
     torch.testing.assert_close(mean, 0.75 * start + 0.25 * last)
+
+
+def test_shapes_are_those_of_the_fine_grid(crops):
+    learnt = []
+    for grid in (8, 12):
+        prior = TINY.animal.prior.model_copy(update={"grid": grid})
+        learner = Marked(TINY.animal.model_copy(update={"prior": prior}).build(QUADRUPED, tiny_vit()))
+        learnt.append(drilled(learner, crops, CONFIG.model_copy(update={"steps": 3})).parameters())
+    assert all(torch.equal(coarse, fine) for coarse, fine in zip(*learnt, strict=True))
