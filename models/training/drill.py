@@ -2,7 +2,7 @@
 
 Half of a step's time goes into pictures that say little of a pose, and the prior shape has to be made anew for each. A
 drill knows keypoints, surfaces and silhouettes of procedural animals, takes the prior shape as it stands, on the grid
-that answers are given on, and sees about three times as many crops a second. Prior shape and colours do not take part.
+that answers are given on, and so sees more crops a second. Prior shape and colours do not take part.
 (On a coarser grid legs are thinner; the drill makes up for it, and on the fine one its animals are too fat.)
 """
 
