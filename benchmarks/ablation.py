@@ -28,27 +28,27 @@ from jaxtyping import Bool, Int
 from snapshot import newest_crops
 from torch import Tensor
 
-from flows.plan import Plan, load_plan
-from flows.scales import at_scale
-from models.animal import Animal
-from models.barnyard.pictures import load_pictures, render_pictures
-from models.barnyard.species import SPECIES
+from flows.plan.plan import Plan, load_plan
+from flows.plan.presets import at_scale
+from models.core.schedule import Schedule
+from models.data.augmentation import Augmentation, augmented
+from models.data.batch import Batch
+from models.data.crops import Crops
+from models.data.framing import cropped
+from models.embedded.photo_set import load_pictures, render_pictures
+from models.engine.loop import fit
 from models.features import Vit
 from models.features.dense import described
-from models.filters.crop import cropped
-from models.losses.distillation import Teacher
 from models.methods import MagicPonyConfig
+from models.methods.farm3d.distillation import Teacher
+from models.methods.magicpony.model import Animal
+from models.methods.magicpony.networks import pose
+from models.methods.magicpony.reconstructor import AnimalReconstructor
+from models.methods.magicpony.warm_start import FromNothing
 from models.metrics import evaluate
-from models.metrics.held_out import held_out
-from models.networks import pose
-from models.prediction import Batch
-from models.reconstruction import AnimalReconstructor
-from models.schedule import Schedule
-from models.training.augmentation import Augmentation, augmented
-from models.training.batch import Crops
-from models.training.loop import fit
-from models.warm_start import FromNothing
-from storage.checkpoints import Checkpoints
+from models.truth.barnyard.species import SPECIES
+from models.truth.held_out import held_out
+from storage.runs.checkpoints import Checkpoints
 
 log = logging.getLogger("ablation")
 CPU = torch.device("cpu")

@@ -21,10 +21,10 @@ from PIL import Image
 from prefect.client.schemas import State
 
 from flows.dataset import FEWEST, collected
-from flows.plan import Plan, PlanChanges, load_plan
-from flows.runners import ThreadsConfig
+from flows.plan.plan import Plan, PlanChanges, load_plan
+from flows.plan.runners import ThreadsConfig
 from models.generators.stable_diffusion import StableDiffusion
-from storage.records import ShardRef
+from storage.store.references import ShardRef
 from tasks.filter import filter
 from tasks.generate import generate
 from tasks.segment import segment

@@ -21,13 +21,13 @@ from filters import HELD_OUT, SPECIES, cases, clean
 from numpy import ndarray
 from PIL import Image
 
-from models.barnyard.scene import sample_scenes
+from models.data.framing import cropped
 from models.features import VitConfig
-from models.filters.crop import cropped
 from models.filters.duplicates import DuplicateRules, distance, phash, resembled
 from models.segmenters import PointRend, PointRendConfig
-from storage.records import SampleRow, content_key
-from storage.tables import from_parquet, to_parquet
+from models.truth.barnyard.scene import sample_scenes
+from storage.dataset.records import SampleRow, content_key
+from storage.dataset.tables import from_parquet, to_parquet
 
 log = logging.getLogger("duplicates")
 MANY, SHARD, COPIES = 100_000, 500, 0.05

@@ -23,11 +23,21 @@ import torch
 from numpy import ndarray
 from scipy.ndimage import gaussian_filter, label
 
-from models.barnyard.scene import HELD_OUT, SHARE, Animal, Scene, animal, frame, photograph, sample_camera, sample_light
-from models.barnyard.species import SPECIES
-from models.category import View
+from models.core.category import View
 from models.filters import ImageRules, MaskRules, image_rules, mask_rules
 from models.segmenters import Instance, PointRendConfig
+from models.truth.barnyard.scene import (
+    HELD_OUT,
+    SHARE,
+    Animal,
+    Scene,
+    animal,
+    frame,
+    photograph,
+    sample_camera,
+    sample_light,
+)
+from models.truth.barnyard.species import SPECIES
 
 log = logging.getLogger("filters")
 SIZE = 128

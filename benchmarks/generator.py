@@ -18,8 +18,8 @@ from time import perf_counter, process_time
 import torch
 from published import MODELS, assembled
 
-from models.barnyard.teacher_training import WORDS
-from models.barnyard.vocabulary import write_vocabulary
+from models.embedded.teacher_training import WORDS
+from models.embedded.vocabulary import write_vocabulary
 from models.generators import StableDiffusion, StableDiffusionConfig
 
 log = logging.getLogger("generator")

@@ -17,7 +17,7 @@ import trimesh
 from deodr.differentiable_renderer import Scene2D  # pyright: ignore[reportMissingImports]
 from deodr.triangulated_mesh import TriMesh  # pyright: ignore[reportMissingImports]
 
-from models.geometry.camera import look_at
+from models.geometry.cameras import look_at
 from models.rendering import Reference
 from models.rendering.screen import to_screen
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from models.category import VIEWS
-from storage import samples, snapshots
-from storage.layout import Store
+from models.core.category import VIEWS
+from storage.dataset import samples, snapshots
+from storage.store.layout import Store
 
 
 def newest_crops(root: str, category: str) -> list[Any]:

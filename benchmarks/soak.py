@@ -35,12 +35,13 @@ import numpy as np
 import torch
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
-from flows.launcher import HOST, Launcher
-from flows.plan import Plan, PlanChanges, load_plan
+from flows.cli.launcher import HOST, Launcher
+from flows.plan.plan import Plan, PlanChanges, load_plan
 from flows.refresh import refresh
 from models.generators import StableDiffusion
-from storage import catalogue, layout, shards, snapshots
-from tasks.machine import loaded
+from storage.dataset import catalogue, shards, snapshots
+from storage.store import layout
+from tasks.runtime.devices import loaded
 
 log = logging.getLogger("soak")
 ROOT = Path(__file__).resolve().parents[1]

@@ -18,12 +18,12 @@ from typing import Any
 import torch
 from snapshot import newest_crops
 
-from flows.plan import load_plan
+from flows.plan.plan import load_plan
+from models.data.augmentation import augmented
+from models.data.crops import Crops
+from models.engine.loop import fit
 from models.features.dense import described
-from models.training.augmentation import augmented
-from models.training.batch import Crops
-from models.training.loop import fit
-from storage.checkpoints import Checkpoints
+from storage.runs.checkpoints import Checkpoints
 
 log = logging.getLogger("step")
 CPU = torch.device("cpu")

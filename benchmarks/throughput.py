@@ -54,10 +54,11 @@ def shares(count: int) -> Iterator[tuple[int, range]]:
 
 def write_ours(pixels: list[np.ndarray], count: int, folder: Path) -> None:
     """Committed shards."""
-    from storage import shards
-    from storage.layout import Store
-    from storage.members import Sample
-    from storage.records import SampleRow, digest
+    from storage.dataset import shards
+    from storage.dataset.members import Sample
+    from storage.dataset.records import SampleRow
+    from storage.store.layout import Store
+    from storage.store.references import digest
 
     recipe = {"benchmark": "throughput"}
     for index, numbers in shares(count):
@@ -82,9 +83,9 @@ def write_ours(pixels: list[np.ndarray], count: int, folder: Path) -> None:
 
 def read_ours(count: int, folder: Path) -> int:
     """Every photo of every shard, checked and decoded."""
-    from storage import samples
-    from storage.layout import Store
-    from storage.records import digest
+    from storage.dataset import samples
+    from storage.store.layout import Store
+    from storage.store.references import digest
 
     store, recipe = Store(str(folder)), digest({"benchmark": "throughput"})
     found = (samples.of_shard(store.curated("cow", recipe, index)) for index, _ in shares(count))

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from models import film
-from models.metrics.held_out import HeldOutConfig, held_out
-from models.reconstruction import AnimalReconstructor, picked
-from storage.pictures import jpeg
-from tasks.answer import answering
-from tasks.trained import reconstructor
+from models.export import film
+from models.methods.magicpony.reconstructor import AnimalReconstructor, picked
+from models.truth.held_out import HeldOutConfig, held_out
+from storage.formats.pictures import jpeg
+from tasks.inference.loading import reconstructor
+from tasks.inference.select import answering
 
 PX, PHOTOS, TINT = 144, (2, 7), torch.tensor((0.1, 0.8, 0.3))
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from prefect import Flow, flow
 
-from flows.plan import Plan
-from storage.holds import holding
-from storage.records import DatasetRef, ShardRef
+from flows.plan.plan import Plan
+from storage.dataset.pins import holding
+from storage.store.references import DatasetRef, ShardRef
 from tasks.filter import filter
 from tasks.generate import generate
-from tasks.photos import pictures
+from tasks.inference.image_io import pictures
 from tasks.segment import segment
 from tasks.shard import kept, shard
 

@@ -3,10 +3,10 @@
 from prefect import flow
 
 from flows.dataset import pinned
-from flows.plan import PlanChanges, load_plan
-from flows.scales import Scale
+from flows.plan.plan import PlanChanges, load_plan
+from flows.plan.presets import Scale
 from models.methods import Farm3DConfig
-from storage.records import ModelRef
+from storage.store.references import ModelRef
 from tasks.evaluate import evaluate
 from tasks.train import train
 

@@ -3,9 +3,9 @@
 from prefect import flow
 
 from flows.dataset import pinned
-from flows.plan import Plan, PlanChanges, load_plan
-from flows.scales import Scale
-from storage.records import ReleaseRef
+from flows.plan.plan import Plan, PlanChanges, load_plan
+from flows.plan.presets import Scale
+from storage.store.references import ReleaseRef
 from tasks.evaluate import evaluate
 from tasks.publish import publish
 from tasks.train import train

@@ -3,9 +3,9 @@
 from prefect import flow
 
 from flows.farm3d import story
-from flows.plan import PlanChanges, load_plan
-from flows.scales import Scale
-from storage.records import ReleaseRef
+from flows.plan.plan import PlanChanges, load_plan
+from flows.plan.presets import Scale
+from storage.store.references import ReleaseRef
 
 
 @flow(name="magicpony", flow_run_name="magicpony-{category}-{scale}")

@@ -8,15 +8,15 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 from pydantic import Field
 
+from flows.control.growth import announce
 from flows.dataset import most, spread
-from flows.growth import announce
-from flows.plan import Plan, PlanChanges, load_plan
-from flows.scales import Scale
-from storage import snapshots
-from storage.growth import Growth, growth
-from storage.holds import holding
-from storage.records import DatasetRef, digest
-from tasks import artifacts
+from flows.plan.plan import Plan, PlanChanges, load_plan
+from flows.plan.presets import Scale
+from storage.dataset import snapshots
+from storage.dataset.pins import holding
+from storage.runs.growth import Growth, growth
+from storage.store.references import DatasetRef, digest
+from tasks.runtime import artifacts
 
 
 @flow(name="refresh", flow_run_name="refresh-{category}-{scale}")

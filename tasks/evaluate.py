@@ -9,18 +9,18 @@ import torch
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from models.methods.magicpony.refine import Refined
 from models.metrics import EvaluationConfig, Reconstructor
 from models.metrics import evaluate as measured
 from models.metrics.baselines import baselines
-from models.metrics.examples import Example, split
-from models.metrics.held_out import HeldOutConfig, held_out, training_shapes
-from models.recipes import CropRecipe
-from models.refinement import Refined
-from storage import bundles, layout
-from storage.records import DatasetRef, ModelRef, digest
-from tasks import artifacts
-from tasks.machine import Device, loaded, place
-from tasks.trained import crop_recipe, reconstructor, validation
+from models.truth.examples import Example, split
+from models.truth.held_out import HeldOutConfig, held_out, training_shapes
+from storage.store import bundles, layout
+from storage.store.references import DatasetRef, ModelRef, digest
+from tasks.inference.loading import crop_recipe, reconstructor, validation
+from tasks.runtime import artifacts
+from tasks.runtime.devices import Device, loaded, place
+from tasks.runtime.recipes import CropRecipe
 
 SHAPES = 24
 """Barnyard animals that the baselines average."""

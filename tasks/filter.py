@@ -7,13 +7,13 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from models.filters import image_rules
-from models.recipes import CropRecipe
-from storage import samples, shards
-from storage.layout import Store
-from storage.members import Sample
-from storage.records import Record, ShardRef, digest
-from tasks import artifacts
-from tasks.reuse import reused
+from storage.dataset import samples, shards
+from storage.dataset.members import Sample
+from storage.store.layout import Store
+from storage.store.references import Record, ShardRef, digest
+from tasks.runtime import artifacts
+from tasks.runtime.recipes import CropRecipe
+from tasks.runtime.reuse import reused
 
 
 class Verdicts(Record):

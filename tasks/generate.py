@@ -6,17 +6,18 @@ import numpy as np
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from models.data.prompts import Request, requests
 from models.generators import Generator
-from models.prompts import Request, requests
-from models.recipes import OwnPhotos, PhotoRecipe
-from storage import shards
-from storage.members import Sample
-from storage.records import SampleRow, ShardRef, content_key, split_of
-from tasks import artifacts
-from tasks.machine import Device, loaded, place
-from tasks.own_photos import brought
-from tasks.retries import DELAYS_SECONDS, passing
-from tasks.reuse import reused
+from storage.dataset import shards
+from storage.dataset.members import Sample
+from storage.dataset.records import SampleRow, content_key, split_of
+from storage.store.references import ShardRef
+from tasks.inference.folder_source import brought
+from tasks.runtime import artifacts
+from tasks.runtime.devices import Device, loaded, place
+from tasks.runtime.recipes import OwnPhotos, PhotoRecipe
+from tasks.runtime.retries import DELAYS_SECONDS, passing
+from tasks.runtime.reuse import reused
 
 
 @task(

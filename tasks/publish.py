@@ -10,27 +10,29 @@ from prefect.cache_policies import NO_CACHE
 from pydantic import Field
 from torch import Tensor
 
-from models import film
-from models.asset import asset
-from models.config import Config
+from models.core.config import Config
+from models.data.crops import Crops
+from models.export import film
+from models.export.asset import asset
+from models.methods.magicpony.reconstructor import AnimalReconstructor
 from models.metrics.silhouette import iou
-from models.reconstruction import AnimalReconstructor
-from models.training.batch import Crops
-from storage import bundles, layout, releases, snapshots
-from storage.glb import glb
-from storage.journal import Journal
-from storage.layout import Store
-from storage.meshes import Asset, obj
-from storage.pictures import jpeg, webp
-from storage.records import DatasetRef, ModelRef, ReleaseRef
-from storage.report import Picture, Report, page
-from storage.revision import code
-from tasks import artifacts
-from tasks.answer import FILMS
-from tasks.cards import SHEETS, dataset_page, model_card
+from storage.dataset import snapshots
+from storage.formats.glb import glb
+from storage.formats.meshes import Asset, obj
+from storage.formats.pictures import jpeg, webp
+from storage.formats.report import Picture, Report, page
+from storage.runs import releases
+from storage.runs.metrics_log import Journal
+from storage.runs.revision import code
+from storage.store import bundles, layout
+from storage.store.layout import Store
+from storage.store.references import DatasetRef, ModelRef, ReleaseRef
 from tasks.evaluate import ANIMALS, read
-from tasks.machine import Device, place
-from tasks.trained import recipe_of, reconstructor, validation
+from tasks.inference.loading import recipe_of, reconstructor, validation
+from tasks.inference.select import FILMS
+from tasks.reports.cards import SHEETS, dataset_page, model_card
+from tasks.runtime import artifacts
+from tasks.runtime.devices import Device, place
 
 CANDIDATES = 40
 """Photos from which the shown ones are chosen."""

@@ -9,16 +9,16 @@ from prefect.cache_policies import NO_CACHE
 
 from models.filters import mask_rules
 from models.filters.duplicates import phash
-from models.recipes import CropRecipe
 from models.segmenters import Instance
-from storage import samples, shards
-from storage.members import Sample
-from storage.records import ShardRef
-from tasks import artifacts
+from storage.dataset import samples, shards
+from storage.dataset.members import Sample
+from storage.store.references import ShardRef
 from tasks.filter import Verdicts, pixels
-from tasks.machine import Device, loaded, place
-from tasks.retries import DELAYS_SECONDS, passing
-from tasks.reuse import reused
+from tasks.runtime import artifacts
+from tasks.runtime.devices import Device, loaded, place
+from tasks.runtime.recipes import CropRecipe
+from tasks.runtime.retries import DELAYS_SECONDS, passing
+from tasks.runtime.reuse import reused
 
 TOGETHER = 16
 """Photos segmented in one call."""

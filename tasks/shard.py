@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from models.errors import NothingKept
-from models.recipes import DuplicateRecipe
-from storage import shards, snapshots
-from storage.records import NEAR, DatasetRef, ShardRef
-from tasks import artifacts
-from tasks.duplicates import duplicates
-from tasks.machine import Device
+from models.core.errors import NothingKept
+from storage.dataset import shards, snapshots
+from storage.dataset.records import NEAR
+from storage.store.references import DatasetRef, ShardRef
+from tasks.runtime import artifacts
+from tasks.runtime.devices import Device
+from tasks.runtime.near_duplicates import duplicates
+from tasks.runtime.recipes import DuplicateRecipe
 
 
 @task(task_run_name="shard-{crops[0].category}", cache_policy=NO_CACHE)

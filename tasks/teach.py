@@ -9,18 +9,18 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from pydantic import Field
 
-from models.barnyard.autoencoder_training import round_trip
-from models.barnyard.feature_training import FeatureTraining, train_features
-from models.barnyard.pictures import Pictures, load_pictures, render_pictures
-from models.barnyard.segmenter_training import SegmenterTraining, train_segmenter
-from models.barnyard.teacher_training import TeacherTraining, train_teacher
-from models.config import Config
+from models.core.config import Config
+from models.embedded.autoencoder_training import round_trip
+from models.embedded.feature_training import FeatureTraining, train_features
+from models.embedded.photo_set import Pictures, load_pictures, render_pictures
+from models.embedded.segmenter_training import SegmenterTraining, train_segmenter
+from models.embedded.teacher_training import TeacherTraining, train_teacher
 from models.features import VitConfig
-from models.training.quadruped import QuadrupedTraining, train_quadruped
-from storage import layout
-from storage.checkpoints import Checkpoints
-from storage.locks import locked
-from tasks.machine import place
+from models.methods.magicpony.pretraining.quadruped import QuadrupedTraining, train_quadruped
+from storage.runs.checkpoints import Checkpoints
+from storage.store import layout
+from storage.store.locks import locked
+from tasks.runtime.devices import place
 
 Part = Literal["teacher", "pointrend", "vit", "quadruped"]
 

@@ -7,22 +7,23 @@ import torch
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from models.category import VIEWS
+from models.core.category import VIEWS
+from models.data.augmentation import augmented
+from models.data.crops import Crops
+from models.engine.loop import Summary, fit
 from models.features.dense import described
-from models.recipes import ModelRecipe
-from models.training.augmentation import augmented
-from models.training.batch import Crops
-from models.training.loop import Summary, fit
-from storage import bundles, files, layout, runs
-from storage import samples as stored_samples
-from storage.checkpoints import Checkpoints, weights_bytes
-from storage.journal import Journal
-from storage.locks import locked
-from storage.pictures import png
-from storage.records import DatasetRef, ModelRef
-from storage.revision import code
-from tasks import artifacts
-from tasks.machine import Device, loaded, place, torch_device
+from storage.dataset import samples as stored_samples
+from storage.formats.pictures import png
+from storage.runs import training_runs
+from storage.runs.checkpoints import Checkpoints, weights_bytes
+from storage.runs.metrics_log import Journal
+from storage.runs.revision import code
+from storage.store import bundles, files, layout
+from storage.store.locks import locked
+from storage.store.references import DatasetRef, ModelRef
+from tasks.runtime import artifacts
+from tasks.runtime.devices import Device, loaded, place, torch_device
+from tasks.runtime.recipes import ModelRecipe
 
 SHOWN = ("loss", "mask", "rgb", "features", "sds", "steps_per_second")
 LINES = 12
@@ -38,7 +39,7 @@ def train(model: ModelRef, crops: DatasetRef, recipe: ModelRecipe, device: Devic
     """
     with locked(layout.run(model)):
         if bundles.committed(layout.model(model)) is None:
-            runs.start(model, crops, recipe)
+            training_runs.start(model, crops, recipe)
             with place(device) as where:
                 _fit(model, crops, recipe, where)
     _show(model)

@@ -12,10 +12,10 @@ import yaml
 from prefect import Flow
 from prefect.flows import load_flow_from_entrypoint
 
-from flows.growth import DUE
-from flows.plan import categories, load_category
-from models.category import Category
-from models.config import Config
+from flows.control.growth import DUE
+from flows.plan.plan import categories, load_category
+from models.core.category import Category
+from models.core.config import Config
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("flows", "tasks", "models", "storage")

@@ -16,8 +16,8 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import interpolate, normalize, pad
 
-from models.config import Config
-from models.weights import digest, explained, locate, without_bars
+from models.core.config import Config
+from models.core.weights import digest, explained, locate, without_bars
 
 if TYPE_CHECKING:
     from transformers import ViTModel

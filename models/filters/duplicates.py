@@ -13,7 +13,7 @@ from PIL import Image
 from pydantic import Field
 from torch.nn.functional import cosine_similarity
 
-from models.config import Config
+from models.core.config import Config
 from models.features.vit import Vit
 
 SEEN, LOW = 32, 8

@@ -6,7 +6,7 @@ from numpy import ndarray
 from PIL import Image
 from pydantic import Field
 
-from models.config import Config
+from models.core.config import Config
 
 Photo = UInt8[ndarray, "height width 3"]
 Grey = Float[ndarray, "height width"]

@@ -7,8 +7,8 @@ from jaxtyping import Bool
 from numpy import ndarray
 from pydantic import Field
 
-from models.config import Config
-from models.filters.crop import crop_box, cut
+from models.core.config import Config
+from models.data.framing import crop_box, cut
 from models.segmenters.pointrend import Instance
 
 __all__ = ["MaskRules", "crop_box", "cut", "verdict"]

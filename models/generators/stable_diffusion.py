@@ -22,9 +22,9 @@ from pydantic import Field, model_validator
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from models.config import Config
-from models.errors import MissingPackage
-from models.weights import digest, explained, locate, without_bars
+from models.core.config import Config
+from models.core.errors import MissingPackage
+from models.core.weights import digest, explained, locate, without_bars
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline, SchedulerMixin

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from models.category import Skeleton
+from models.core.category import Skeleton
 
 SWING = radians(18)
 """The top of a leg swings this far both ways; positive angles carry the foot towards -z."""

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from models.errors import TrainingDiverged
+from models.core.errors import TrainingDiverged
 from models.geometry.mesh import Mesh
 from models.geometry.tetrahedra import crossings, place
 

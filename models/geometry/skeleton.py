@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from models.category import Skeleton
+from models.core.category import Skeleton
 
 ABOVE_MEAN = -0.5
 """Ends of the spine lie above the mean height plus this."""

@@ -4,9 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from models.methods.farm3d import Farm3DConfig
-from models.methods.magicpony import MagicPonyConfig
-from models.methods.terms import Method, Step, Term
+from models.methods.farm3d.config import Farm3DConfig
+from models.methods.magicpony.config import MagicPonyConfig
+from models.methods.magicpony.terms import Method, Step, Term
 
 MethodConfig = Annotated[Farm3DConfig | MagicPonyConfig, Field(discriminator="kind")]
 

@@ -11,16 +11,16 @@ from math import degrees, nan, pi, radians
 import numpy as np
 import trimesh
 
-from models.category import VIEWS
-from models.geometry.camera import view_word
+from models.core.category import VIEWS
+from models.geometry.cameras import view_word
 from models.geometry.mesh import Mesh
 from models.metrics.chamfer import chamfer
-from models.metrics.examples import Example
 from models.metrics.keypoints import pck, transfer_errors
 from models.metrics.outcomes import Picture, Reconstructor, copies, outcomes
 from models.metrics.silhouette import boundary_f, iou
 from models.metrics.table import PAPER, Evaluation, EvaluationConfig, Metric, Pairs, Row, Score, filled
 from models.metrics.views import azimuth_error, masked_psnr, relighting_error, same_quadrant
+from models.truth.examples import Example
 
 logger = logging.getLogger(__name__)
 __all__ = ["COPY", "METRICS", "PAPER", "Evaluation", "EvaluationConfig", "Reconstructor", "Row", "Score", "evaluate"]

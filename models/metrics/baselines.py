@@ -14,12 +14,14 @@ import trimesh
 from jaxtyping import Float
 from torch import Tensor
 
-from models.geometry.camera import DISTANCE, FOV, Camera, look_at
+from models.data.batch import Batch
+from models.geometry.cameras import DISTANCE, FOV, Camera, look_at
 from models.geometry.mesh import Mesh
+from models.methods.magicpony.state import Prediction
 from models.metrics.chamfer import filled
-from models.prediction import Batch, Light, Prediction, Rendering
 from models.rendering import Nvdiffrast, Renderer
 from models.rendering.deferred import render
+from models.rendering.types import Light, Rendering
 
 VOXELS = 48
 """Voxels along the longest side when meshes are averaged."""

@@ -16,7 +16,7 @@ from scipy.ndimage import binary_fill_holes
 from scipy.spatial import KDTree
 from trimesh.voxel import VoxelGrid
 
-from models.config import Config
+from models.core.config import Config
 
 Ours = Float[np.ndarray, "ours 3"]
 Theirs = Float[np.ndarray, "theirs 3"]

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from pydantic import Field
 
-from models.config import Config
+from models.core.config import Config
 
 
 class PckConfig(Config):

@@ -9,11 +9,13 @@ import torch
 import trimesh
 from jaxtyping import Bool, Float
 
-from models.geometry.camera import Camera
-from models.metrics.examples import Example, Relit, Turned, joined
+from models.data.batch import Batch
+from models.geometry.cameras import Camera
+from models.methods.magicpony.state import Prediction
 from models.metrics.keypoints import visible_vertices
 from models.metrics.views import fixed_to_object, further, normalised, turned
-from models.prediction import Batch, Light, Prediction, Rendering
+from models.rendering.types import Light, Rendering
+from models.truth.examples import Example, Relit, Turned, joined
 
 BACK = 5.5
 """How far the camera of a novel view stands back; the crop rule makes up for it."""

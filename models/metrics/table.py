@@ -7,11 +7,11 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from models.config import Config
+from models.core.config import Config
 from models.metrics.chamfer import ANIMODEL, ChamferConfig
-from models.metrics.examples import Example
 from models.metrics.keypoints import PckConfig
 from models.metrics.outcomes import Outcome
+from models.truth.examples import Example
 
 Pairs = Sequence[tuple[Example, Outcome]]
 

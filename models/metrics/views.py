@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from models.geometry.camera import Camera
-from models.prediction import Light
+from models.geometry.cameras import Camera
+from models.rendering.types import Light
 
 
 def azimuth_error(ours: float, theirs: float) -> float:

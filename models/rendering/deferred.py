@@ -6,11 +6,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from models.geometry.camera import Camera
+from models.geometry.cameras import Camera
 from models.geometry.mesh import Mesh, vertex_normals
-from models.prediction import Light, Rendering
 from models.rendering import Fragments, Renderer
 from models.rendering.shading import facing_normal, shade
+from models.rendering.types import Light, Rendering
 
 Field = Callable[[Tensor, Tensor], Tensor]
 """(points (N, 3) in the canonical frame, image index (N,)) -> values (N, channels)."""

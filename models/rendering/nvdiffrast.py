@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from models.config import Config
-from models.errors import MissingPackage
+from models.core.config import Config
+from models.core.errors import MissingPackage
 from models.rendering.reference import Fragments
 
 

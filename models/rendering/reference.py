@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from models.config import Config
+from models.core.config import Config
 from models.rendering.antialiasing import antialias
 from models.rendering.screen import corner_points, double_area, to_screen
 

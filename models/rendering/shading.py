@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from models.prediction import Light
+from models.rendering.types import Light
 
 GRAZING = 0.1
 """Cosine to the viewer under which a smooth normal bends towards the face's own."""

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int, UInt8
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
-from models.errors import MissingPackage
+from models.core.errors import MissingPackage
 from models.rendering import Renderer
 
 PADDING_PX = 4

@@ -9,10 +9,10 @@ from jaxtyping import UInt8
 from numpy import ndarray
 from pydantic import Field
 
-from models.config import Config
-from models.errors import MissingPackage
+from models.core.config import Config
+from models.core.errors import MissingPackage
+from models.core.weights import explained
 from models.segmenters.pointrend import Instance
-from models.weights import explained
 
 COCO = {
     "person": 0, "bird": 14, "cat": 15, "dog": 16, "horse": 17, "sheep": 18, "cow": 19, "elephant": 20, "bear": 21,

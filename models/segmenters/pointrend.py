@@ -17,8 +17,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import grid_sample, interpolate
 
-from models.config import Config
-from models.weights import digest, explained, locate
+from models.core.config import Config
+from models.core.weights import digest, explained, locate
 
 Logits = Float[Tensor, "batch classes rows columns"]
 Points = Float[Tensor, "batch count 2"]

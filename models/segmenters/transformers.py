@@ -15,9 +15,9 @@ from jaxtyping import UInt8
 from numpy import ndarray
 from pydantic import Field
 
-from models.config import Config
+from models.core.config import Config
+from models.core.weights import digest, explained, locate, without_bars
 from models.segmenters.pointrend import Instance
-from models.weights import digest, explained, locate, without_bars
 
 
 class TransformersConfig(Config):

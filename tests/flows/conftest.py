@@ -6,8 +6,8 @@ import pytest
 
 from flows import dataset as dataset_module
 from flows import refresh as refresh_module
-from flows.launcher import HOST, Launcher
-from storage.layout import Store
+from flows.cli.launcher import HOST, Launcher
+from storage.store.layout import Store
 from tasks.filter import filter
 from tasks.generate import generate
 from tasks.segment import segment

@@ -4,10 +4,10 @@ import pytest
 
 from flows import dataset as module
 from flows.dataset import _rounds, dataset, most, pinned
-from flows.plan import PlanChanges, load_plan
-from storage import catalogue, shards, snapshots
-from storage.pruning import pruned
-from storage.records import digest
+from flows.plan.plan import PlanChanges, load_plan
+from storage.dataset import catalogue, shards, snapshots
+from storage.dataset.pruning import pruned
+from storage.store.references import digest
 from tests.storage.material import samples
 
 

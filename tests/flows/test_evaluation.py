@@ -4,7 +4,7 @@ import pytest
 
 from flows import evaluation as module
 from flows.evaluation import evaluation
-from flows.plan import Plan, PlanChanges
+from flows.plan.plan import Plan, PlanChanges
 from models.methods import Farm3DConfig, MagicPonyConfig
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from flows.plan import load_plan
-from storage import bundles, layout, releases
-from storage.journal import read
+from flows.plan.plan import load_plan
+from storage.runs import releases
+from storage.runs.metrics_log import read
+from storage.store import bundles, layout
 
 pytestmark = pytest.mark.slow
 MINUTES = 60

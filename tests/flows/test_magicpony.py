@@ -1,6 +1,6 @@
 from flows import magicpony as module
 from flows.magicpony import magicpony
-from flows.plan import PlanChanges, load_plan
+from flows.plan.plan import PlanChanges, load_plan
 from models.methods import MagicPonyConfig
 
 

@@ -3,11 +3,12 @@ from pathlib import Path
 import pytest
 
 from flows import refresh as module
-from flows.plan import PlanChanges, load_plan
+from flows.plan.plan import PlanChanges, load_plan
 from flows.refresh import refresh
-from storage import bundles, catalogue, layout, shards, snapshots
-from storage.pruning import pruned
-from storage.records import digest
+from storage.dataset import catalogue, shards, snapshots
+from storage.dataset.pruning import pruned
+from storage.store import bundles, layout
+from storage.store.references import digest
 from tests.storage.deaths import ended, forked, killed_at
 from tests.storage.material import flip, samples
 

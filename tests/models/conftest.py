@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.animal import AnimalConfig
-from models.category import Category
-from models.networks.encoder import EncoderConfig
-from models.networks.prior import PriorConfig
-from models.prediction import Batch
-from models.reconstruction import AnimalReconstructor
+from models.core.category import Category
+from models.data.batch import Batch
+from models.methods.magicpony.model import AnimalConfig
+from models.methods.magicpony.networks.encoder import EncoderConfig
+from models.methods.magicpony.networks.prior import PriorConfig
+from models.methods.magicpony.reconstructor import AnimalReconstructor
 from models.rendering import Reference
 
 

@@ -3,8 +3,8 @@ from uuid import uuid4
 import pytest
 from s3fs import S3FileSystem
 
-from storage.layout import Store
-from storage.records import ShardRef, digest
+from storage.store.layout import Store
+from storage.store.references import ShardRef, digest
 from tests.storage.material import RECIPE
 from tests.storage.store_server import Server
 

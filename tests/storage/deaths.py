@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from storage import files
+from storage.store import files
 
 
 def forked(work: Callable[[], object]) -> int:

@@ -4,8 +4,8 @@ import os
 
 import numpy as np
 
-from storage.members import Sample
-from storage.records import SampleRow, content_key, split_of
+from storage.dataset.members import Sample
+from storage.dataset.records import SampleRow, content_key, split_of
 
 RECIPE = {"generator": "drawn", "size": 16}
 

@@ -4,13 +4,14 @@ from contextlib import suppress
 
 import torch
 
-from storage import bundles, catalogue, export, files, layout, locks, samples, shards, snapshots
-from storage.checkpoints import Checkpoints
-from storage.journal import Journal
-from storage.layout import Store
-from storage.lineage import release_of, told
-from storage.pruning import planned
-from storage.records import DatasetRef, digest
+from storage.dataset import catalogue, export, samples, shards, snapshots
+from storage.dataset.pruning import planned
+from storage.runs.checkpoints import Checkpoints
+from storage.runs.lineage import release_of, told
+from storage.runs.metrics_log import Journal
+from storage.store import bundles, files, layout, locks
+from storage.store.layout import Store
+from storage.store.references import DatasetRef, digest
 from tests.storage.material import RECIPE, sample
 from tests.storage.material import samples as drawn
 

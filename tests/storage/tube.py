@@ -4,7 +4,7 @@ import numpy as np
 import trimesh
 from scipy.spatial.transform import Rotation
 
-from storage.meshes import Asset
+from storage.formats.meshes import Asset
 
 
 def frame(origin: tuple[float, float, float], euler_deg: tuple[float, float, float]) -> np.ndarray:

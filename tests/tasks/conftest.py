@@ -4,8 +4,8 @@ import pytest
 
 from models.generators import StableDiffusionConfig
 from models.segmenters import PointRendConfig
-from storage.layout import Store
-from storage.records import digest
+from storage.store.layout import Store
+from storage.store.references import digest
 from tasks.evaluate import evaluate
 from tasks.publish import ReleaseConfig, publish
 from tasks.shard import shard

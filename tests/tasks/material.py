@@ -8,24 +8,24 @@ from prefect.states import State
 from transformers import ViTConfig as NetworkConfig
 from transformers import ViTModel
 
-from models.animal import AnimalConfig
-from models.category import Category
+from models.core.category import Category
+from models.engine.loop import TrainingConfig
 from models.features import VitConfig
 from models.filters import DuplicateRules, ImageRules, MaskRules
 from models.generators import StableDiffusionConfig
 from models.methods import MagicPonyConfig
+from models.methods.magicpony.model import AnimalConfig
+from models.methods.magicpony.networks.encoder import EncoderConfig
+from models.methods.magicpony.networks.prior import PriorConfig
 from models.metrics import EvaluationConfig
 from models.metrics.chamfer import ChamferConfig
-from models.metrics.held_out import HeldOutConfig
-from models.networks.encoder import EncoderConfig
-from models.networks.prior import PriorConfig
-from models.recipes import CropRecipe, DuplicateRecipe, ModelRecipe, PhotoRecipe
 from models.rendering import ReferenceConfig
 from models.segmenters import Instance, PointRendConfig
-from models.training.loop import TrainingConfig
-from storage.records import digest
+from models.truth.held_out import HeldOutConfig
+from storage.store.references import digest
 from tasks.filter import filter
 from tasks.generate import generate
+from tasks.runtime.recipes import CropRecipe, DuplicateRecipe, ModelRecipe, PhotoRecipe
 from tasks.segment import segment
 
 COW = Category(name="cow", segment_as=("cow",), coats=("brown", "black"))

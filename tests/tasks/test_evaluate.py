@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from models.metrics.examples import joined
-from models.metrics.held_out import held_out
 from models.metrics.silhouette import iou
+from models.truth.examples import joined
+from models.truth.held_out import held_out
 from tasks import evaluate as module
 from tasks.evaluate import ANIMALS, PHOTOS, evaluate, read
 from tests.tasks.material import CONFIG, TRUTH

@@ -1,4 +1,4 @@
-from storage import shards
+from storage.dataset import shards
 from tasks.filter import Verdicts, filter
 from tasks.generate import generate
 from tasks.segment import segment

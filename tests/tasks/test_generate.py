@@ -2,15 +2,16 @@ import os
 
 import pytest
 
-from models.errors import MissingWeights
+from models.core.errors import MissingWeights
+from models.data.prompts import requests
 from models.generators import StableDiffusionConfig
-from models.prompts import requests
-from models.recipes import PhotoRecipe
-from storage import layout, samples, shards
-from storage.errors import StorageFull
-from storage.records import digest
+from storage.dataset import samples, shards
+from storage.store import layout
+from storage.store.errors import StorageFull
+from storage.store.references import digest
 from tasks import generate as module
 from tasks.generate import generate
+from tasks.runtime.recipes import PhotoRecipe
 from tests.tasks.material import COW, PHOTOS
 
 make = generate.fn
@@ -78,7 +79,7 @@ def test_a_full_disk_leaves_nothing_half_written(drawn, photos, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("storage.files.os.write", full)
+        patch.setattr("storage.store.files.os.write", full)
         with pytest.raises(StorageFull, match="00000.tar: there is no room for .* free some space"):
             make(photos, PHOTOS, "cpu")
     assert shards.committed(photos) is None

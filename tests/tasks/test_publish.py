@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 import torch
 
-from models.filters.crop import Framed
-from models.training.batch import Crops
-from storage import bundles, layout, releases
-from storage.layout import Store
+from models.data.crops import Crops
+from models.data.framing import Framed
+from storage.runs import releases
+from storage.store import bundles, layout
+from storage.store.layout import Store
 from tasks import publish
 from tasks.publish import ReleaseConfig
 

@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from storage import layout, samples, shards
-from storage.errors import CorruptArtifact
+from storage.dataset import samples, shards
+from storage.store import layout
+from storage.store.errors import CorruptArtifact
 from tasks.filter import filter
 from tasks.generate import generate
 from tasks.segment import segment, sheets

@@ -1,7 +1,7 @@
 import pytest
 
-from models.errors import NothingKept
-from storage import snapshots
+from models.core.errors import NothingKept
+from storage.dataset import snapshots
 from tasks.shard import kept, shard
 from tests.tasks.material import ALIKE, made
 

@@ -4,19 +4,19 @@ from typing import get_args
 import pytest
 import torch
 
-from models.barnyard.autoencoder_training import AutoencoderTraining
-from models.barnyard.feature_training import FeatureTraining
-from models.barnyard.fitting import Recipe
-from models.barnyard.segmenter_training import SegmenterTraining
-from models.barnyard.teacher_training import TeacherTraining
+from models.embedded.autoencoder_training import AutoencoderTraining
+from models.embedded.feature_training import FeatureTraining
+from models.embedded.fitting import Recipe
+from models.embedded.segmenter_training import SegmenterTraining
+from models.embedded.teacher_training import TeacherTraining
 from models.features import VitConfig
 from models.generators import StableDiffusionConfig
+from models.methods.magicpony.pretraining.quadruped import QUADRUPED
+from models.methods.magicpony.warm_start import WarmStart
 from models.segmenters import PointRendConfig
-from models.training.quadruped import QUADRUPED
-from models.warm_start import WarmStart
-from storage.checkpoints import Checkpoints
+from storage.runs.checkpoints import Checkpoints
 from tasks.teach import BarnyardConfig, Part, draw, teach
-from tests.models.training.test_quadruped import TINY as TINY_QUADRUPED
+from tests.models.methods.magicpony.pretraining.test_quadruped import TINY as TINY_QUADRUPED
 
 CPU = torch.device("cpu")
 SHORT = Recipe(steps=2, batch=2)

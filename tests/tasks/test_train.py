@@ -4,13 +4,14 @@ from functools import partial
 import pytest
 import torch
 
+from models.core.schedule import Schedule
 from models.features import Pca
-from models.schedule import Schedule
-from models.warm_start import WarmStart, write
-from storage import bundles, layout, pruning, samples, snapshots
-from storage.checkpoints import Checkpoints, weights_from
-from storage.journal import read
-from storage.layout import Store
+from models.methods.magicpony.warm_start import WarmStart, write
+from storage.dataset import pruning, samples, snapshots
+from storage.runs.checkpoints import Checkpoints, weights_from
+from storage.runs.metrics_log import read
+from storage.store import bundles, layout
+from storage.store.layout import Store
 from tasks import train as module
 from tasks.train import train
 from tests.tasks.material import tiny_model

@@ -3,7 +3,7 @@ import torch
 from transformers import ViTConfig as NetworkConfig
 from transformers import ViTModel
 
-from models.errors import MissingWeights
+from models.core.errors import MissingWeights
 from models.features.vit import DEVIATION, MEAN, Pca, Vit, VitConfig
 
 

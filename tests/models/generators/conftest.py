@@ -8,8 +8,8 @@ from diffusers import AutoencoderKL
 from transformers import CLIPTokenizer
 
 from benchmarks.published import MODELS, assembled
-from models.barnyard.teacher_training import WORDS, Denoiser, TeacherTraining, write_pipeline
-from models.barnyard.vocabulary import write_vocabulary
+from models.embedded.teacher_training import WORDS, Denoiser, TeacherTraining, write_pipeline
+from models.embedded.vocabulary import write_vocabulary
 
 NARROWER = 16
 WIDTHS = {

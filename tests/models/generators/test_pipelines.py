@@ -7,7 +7,7 @@ from diffusers import StableDiffusionPAGPipeline, StableDiffusionPipeline
 from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
 from transformers import CLIPConfig, CLIPImageProcessor
 
-from models.errors import MissingWeights
+from models.core.errors import MissingWeights
 from models.filters.image_rules import ImageRules, verdict
 from models.generators import StableDiffusion, StableDiffusionConfig
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.errors import MissingWeights
+from models.core.errors import MissingWeights
 from models.generators import StableDiffusionConfig
 
 CPU = torch.device("cpu")

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.category import Skeleton
+from models.core.category import Skeleton
 from models.geometry.gait import walk
-from models.geometry.lbs import bone_motions, posed_ends
+from models.geometry.kinematics import bone_motions, posed_ends
 from models.geometry.skeleton import Rig, parents
 
 FRAMES = 41

@@ -3,7 +3,7 @@ import torch
 import trimesh
 from torch import Tensor
 
-from models.errors import TrainingDiverged
+from models.core.errors import TrainingDiverged
 from models.geometry import sdf
 from models.geometry.sdf import Axes, axes, ellipsoid, surface
 

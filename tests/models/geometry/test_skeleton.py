@@ -1,6 +1,6 @@
 import torch
 
-from models.category import Skeleton
+from models.core.category import Skeleton
 from models.geometry.skeleton import attach, feet, joints, parents, spine
 
 FEET = torch.tensor(((0.5, -1.0, 1.2), (0.5, -1.0, -1.3), (-0.5, -1.0, -1.3), (-0.5, -1.0, 1.2)))

@@ -11,13 +11,15 @@ import torch
 import trimesh
 from torch import Tensor
 
-from models.geometry.camera import Camera, look_at
+from models.data.batch import Batch
+from models.geometry.cameras import Camera, look_at
 from models.geometry.mesh import Mesh
-from models.metrics.examples import Example, Relit, Turned
+from models.methods.magicpony.state import Prediction
 from models.metrics.views import fixed_to_object, normalised, turned
-from models.prediction import Batch, Light, Prediction, Rendering
 from models.rendering.deferred import render
 from models.rendering.reference import Reference
+from models.rendering.types import Light, Rendering
+from models.truth.examples import Example, Relit, Turned
 
 SIZE = 48
 YAWS = (pi / 2, pi)

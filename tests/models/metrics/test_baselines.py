@@ -5,8 +5,8 @@ import pytest
 import torch
 import trimesh
 
+from models.data.batch import Batch
 from models.metrics.baselines import baselines, mean_mesh, unit
-from models.prediction import Batch
 from models.rendering.reference import Reference
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from models.metrics import COPY, METRICS, PAPER, Evaluation, EvaluationConfig, Reconstructor, Score, evaluate
 from models.metrics.chamfer import ChamferConfig
-from models.metrics.examples import Example, joined, split
 from models.metrics.table import Metric
+from models.truth.examples import Example, joined, split
 
 CONFIG = EvaluationConfig(chamfer=ChamferConfig(voxels=12, icp_points=300, points=600), batch=4)
 Maker = Callable[..., Reconstructor]

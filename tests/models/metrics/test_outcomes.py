@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.metrics.examples import Example
 from models.metrics.outcomes import Reconstructor, copies, outcomes
+from models.truth.examples import Example
 
 Maker = Callable[..., Reconstructor]
 

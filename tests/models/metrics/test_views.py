@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.geometry.camera import look_at
+from models.geometry.cameras import look_at
 from models.metrics.views import (
     azimuth_error,
     fixed_to_object,
@@ -17,7 +17,7 @@ from models.metrics.views import (
     same_quadrant,
     turned,
 )
-from models.prediction import Light
+from models.rendering.types import Light
 
 RANDOM = np.random.default_rng(0)
 IMAGE = RANDOM.uniform(0.1, 0.9, (8, 8, 3))

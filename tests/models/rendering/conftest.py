@@ -8,7 +8,7 @@ import torch
 import trimesh
 from torch import Tensor
 
-from models.geometry.camera import Camera, look_at
+from models.geometry.cameras import Camera, look_at
 
 
 @dataclass(frozen=True)

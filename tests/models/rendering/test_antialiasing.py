@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.spatial import ConvexHull
 
-from models.geometry.camera import look_at
+from models.geometry.cameras import look_at
 from models.rendering import Reference
 from models.rendering.antialiasing import neighbours
 from models.rendering.screen import to_screen

@@ -2,11 +2,11 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from models.geometry.camera import Camera, look_at
+from models.geometry.cameras import Camera, look_at
 from models.geometry.mesh import Mesh
-from models.prediction import Light
 from models.rendering import Reference
 from models.rendering.deferred import render, silhouette, visible_faces
+from models.rendering.types import Light
 
 SIZE = 48
 

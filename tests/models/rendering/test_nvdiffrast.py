@@ -4,7 +4,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 import torch
 
-from models.errors import MissingPackage
+from models.core.errors import MissingPackage
 from models.rendering import Fragments, Nvdiffrast, NvdiffrastConfig, Reference, ReferenceConfig
 
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 
-from models.geometry.camera import Camera, look_at
+from models.geometry.cameras import Camera, look_at
 from models.rendering import ReferenceConfig, RendererConfig, reference
 
 RENDERER = ReferenceConfig().build("cpu")

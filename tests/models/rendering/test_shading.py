@@ -1,8 +1,8 @@
 import torch
 from torch.nn.functional import normalize
 
-from models.prediction import Light
 from models.rendering.shading import facing_normal, shade
+from models.rendering.types import Light
 
 
 def light(direction, ambient=0.3, diffuse=0.7):

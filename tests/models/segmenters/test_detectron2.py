@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.errors import MissingPackage, MissingWeights
+from models.core.errors import MissingPackage, MissingWeights
 from models.segmenters.detectron2 import Detectron2, Detectron2Config
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from models.errors import MissingWeights
+from models.core.errors import MissingWeights
 from models.segmenters.pointrend import PointNetwork, PointRend, PointRendConfig, sample, subdivide, uncertainty
 
 

@@ -8,7 +8,7 @@ from transformers import (
     SwinConfig,
 )
 
-from models.errors import MissingWeights
+from models.core.errors import MissingWeights
 from models.segmenters.transformers import TransformersConfig, TransformersSegmenter
 
 NAMES = {0: "cow", 1: "horse", 2: "person"}

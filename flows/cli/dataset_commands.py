@@ -1,0 +1,118 @@
+"""The command line of data sets: `farm3d dataset show cow`, ..."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from storage.dataset import catalogue, export, pruning, shards, snapshots
+from storage.store import files
+from storage.store.layout import Store
+from storage.store.references import DatasetRef
+from tasks.reports.cards import dataset_page
+
+app = typer.Typer(no_args_is_help=True, help="What was made and dropped, what changed, and is every byte there.")
+console = Console(highlight=False, soft_wrap=True)
+
+Category = Annotated[str, typer.Argument(help="a name in flows/categories: cow, horse, sheep")]
+Root = Annotated[str, typer.Option(help="folder or address of all data, as data or s3://bucket/farm3d")]
+Number = Annotated[int | None, typer.Option("--snapshot", help="its number; the newest if not given")]
+FEW = 5
+"""Keys shown of a long list."""
+
+
+@app.command("list")
+def list_(root: Root = "data") -> None:
+    """All snapshots of all categories."""
+    store = Store(root)
+    for category in files.names(store.root):
+        for number in snapshots.numbers(store.root, category):
+            found = snapshots.read(store.dataset(category, number))
+            console.print(f"{category} {number}: {found.kept} of {found.rows} photos kept, recipe {found.digest}")
+
+
+@app.command()
+def show(category: Category, root: Root = "data", snapshot: Number = None) -> None:
+    """One snapshot: how many pictures were made of what, and why some were dropped."""
+    ref = _ref(category, root, snapshot)
+    found, index = snapshots.read(ref), catalogue.rows(ref)
+    console.print(
+        f"{category}, snapshot {found.id}: {found.kept} of {found.rows} photos kept in {len(found.shards)} shards"
+    )
+    for reason, count in catalogue.reasons(index).items():
+        console.print(f"  dropped: {reason}  {count}")
+    for key, twin in list(found.duplicates.resembles.items())[:FEW]:
+        console.print(f"    {key} resembles {twin}")
+    for name in ("split", "view", "coat", "age", "action", "place"):
+        if any(getattr(row, name) for row in index):
+            console.print(f"  {name}: {_mix(index, name)}")
+    for each in shards.quarantined(ref.root, category):
+        console.print(f"  in quarantine: {each.reason}")
+
+
+@app.command()
+def diff(category: Category, older: int, newer: int, root: Root = "data") -> None:
+    """What changed from one snapshot to another: samples, verdicts, recipe."""
+    found = catalogue.difference(_ref(category, root, older), _ref(category, root, newer))
+    for name in ("added", "removed", "changed"):
+        some = getattr(found, name)
+        shown = ", ".join(row.key for row in some[:FEW]) + (", ..." if len(some) > FEW else "")
+        console.print(f"{name}: {len(some)} samples, {sum(row.kept for row in some)} of them kept  {shown}")
+    for line in found.recipe:
+        console.print(f"recipe: {line}")
+
+
+@app.command()
+def verify(category: Category, root: Root = "data", repair: bool = False) -> None:
+    """Read every byte again; --repair moves corrupt shards to quarantine, and the next run makes them anew."""
+    faults = list(catalogue.faults(Store(root).root, category))
+    for each in faults:
+        moved = "  (moved to quarantine)" if repair and catalogue.repair(each) else ""
+        console.print(f"{each.where}: {each.what}{moved}")
+    console.print(f"{category}: {len(faults)} faults" if faults else f"{category}: every byte is what was committed")
+    if faults:
+        raise typer.Exit(1)
+
+
+@app.command("export")
+def export_(category: Category, folder: Path, root: Root = "data", snapshot: Number = None) -> None:
+    """The kept crops as plain files, a COCO file and a Hugging Face imagefolder."""
+    counts = export.export(_ref(category, root, snapshot), str(folder))
+    console.print(f"{folder}  " + ", ".join(f"{count} {split}" for split, count in counts.items()))
+
+
+@app.command()
+def card(category: Category, folder: Path, root: Root = "data", snapshot: Number = None) -> None:
+    """Write the card of a data set into a folder: counts, mix, licences, and sheets of what was kept and dropped."""
+    for name, data in dataset_page(_ref(category, root, snapshot)).items():
+        files.put(str(folder / name), data)
+        console.print(str(folder / name))
+
+
+@app.command()
+def prune(category: Category, keep: int = 3, root: Root = "data", apply: bool = False) -> None:
+    """What only old snapshots list that no flow, no run and no release needs; --apply deletes it."""
+    answer = (pruning.pruned if apply else pruning.planned)(Store(root).root, category, keep)
+    for number, reasons in answer.needed.items():
+        console.print(f"{category} {number} stays: {'; '.join(reasons)}")
+    found = answer.waste
+    for each in found:
+        console.print(f"{each.where}  {each.bytes} bytes")
+    done = "deleted" if apply else "could go; --apply deletes them"
+    console.print(f"{category}: {len(found)} files, {sum(each.bytes for each in found) / 2**20:.1f} MiB {done}")
+
+
+def _ref(category: str, root: str, snapshot: int | None) -> DatasetRef:
+    store = Store(root)
+    numbers = snapshots.numbers(store.root, category)
+    if not numbers:
+        raise ValueError(f"{store.root}: there is no data set of {category!r}; make one with `farm3d run {category}`")
+    return store.dataset(category, snapshot or numbers[-1])
+
+
+def _mix(index: list[catalogue.SampleRow], name: str) -> str:
+    """Shares of the kept samples by one of their words."""
+    kept = [getattr(row, name) for row in index if row.kept]
+    counts = {word: kept.count(word) for word in dict.fromkeys(kept)}
+    return ", ".join(f"{word} {round(100 * count / len(kept))} %" for word, count in sorted(counts.items()))

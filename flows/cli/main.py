@@ -1,0 +1,229 @@
+"""The command line: `farm3d up`, `farm3d run cow`, ..."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from flows.cli import dataset_commands
+from flows.cli.launcher import PORT, Launcher
+from models.core.errors import Farm3dError
+from storage.runs import releases
+from storage.store import files, layout, references
+from storage.store.errors import StorageError
+from storage.store.layout import Store
+
+if TYPE_CHECKING:
+    from tasks.inference.select import Answer, Film
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="From one word to a rigged 3D animal.")
+app.add_typer(dataset_commands.app, name="dataset")
+console = Console(highlight=False, soft_wrap=True)
+
+Port = Annotated[int, typer.Option(help="port of the Prefect server on 127.0.0.1")]
+Category = Annotated[str, typer.Argument(help="a name in flows/categories: cow, horse, sheep")]
+Scale = Annotated[references.Scale, typer.Option(help="how much of everything")]
+Photo = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="a picture of one whole animal")]
+Photos = Annotated[Path, typer.Argument(exists=True, help="a picture of one whole animal, or a folder of them")]
+Folder = Annotated[
+    Path,
+    typer.Argument(exists=True, file_okay=False, help="photos; docs/data.md says what may lie beside them"),
+]
+Output = Annotated[Path, typer.Option("--output", "-o", help="the file to write; for a folder of photos a folder")]
+Whose = Annotated[str, typer.Option("--category", help="whose best model answers; cow/RUN: that release of it")]
+Size = Annotated[int, typer.Option(min=16, help="pixels along an edge")]
+Frames = Annotated[int, typer.Option(min=2)]
+Texels = typer.Option(min=16, help="texels along an edge of the texture")
+Root = Annotated[str, typer.Option(help="folder or address of all data, as data or s3://bucket/farm3d")]
+
+
+@app.command()
+def up(port: Port = PORT) -> None:
+    """Start the Prefect server and a worker, and deploy every flow."""
+    console.print(f"Prefect is up: {_up(port).ui}")
+
+
+@app.command()
+def down() -> None:
+    """Stop the worker and the server. A training that runs is stopped; the next run continues it."""
+    stopped = Launcher().down()
+    console.print(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")
+
+
+@app.command()
+def status() -> None:
+    """What runs, and where."""
+    launcher = Launcher()
+    for service in (launcher.server, launcher.worker):
+        running = service.running()
+        console.print(f"{service.name}: " + (f"process {running.pid}, {running.url}" if running else "not running"))
+    for each in launcher.unfinished() if launcher.healthy() else ():
+        console.print(f"run {each.name}: {each.state_name}")
+
+
+@app.command()
+def run(category: Category, scale: Scale = "laptop", root: Root = "data", port: Port = PORT) -> None:
+    """Bring everything up, run the deployment farm3d/CATEGORY to its end, and say where its results are."""
+    from flows.plan.plan import load_plan
+
+    plan = load_plan(category, scale, root)
+    launcher = _up(port)
+    chosen = ("-p", f"scale={scale}", "-p", f"root={plan.store.root}")
+    status = launcher.prefect("deployment", "run", f"farm3d/{category}", *chosen, "--watch")
+    if status == 0:
+        _say_where(plan.store, category)
+    console.print(f"pictures, tables, logs  {launcher.ui}")
+    raise typer.Exit(status)
+
+
+@app.command()
+def reconstruct(
+    photo: Photos,
+    output: Output,
+    category: Whose = "cow",
+    root: Root = "data",
+    texture: Annotated[int, Texels] = 512,
+    refine: Annotated[bool, typer.Option(help="fit pose and colours to the photo and the animal's mask")] = True,
+) -> None:
+    """A photo to a rigged, textured, animated animal: OUTPUT.glb, or OUTPUT.obj with its texture.
+
+    A folder of photos to the folder OUTPUT: for each a mesh, a mask, a camera and more (see tasks/inference/batch.py).
+    """
+    from storage.formats.glb import glb
+    from storage.formats.meshes import obj
+
+    if photo.is_dir():
+        return _all_of(photo, output, category, root, refine)
+    _check(output, ".glb", ".obj")
+    found = _answered(photo, category, root, refine).asset(texture)
+    written = {output.name: glb(found)} if output.suffix == ".glb" else obj(replace(found, name=output.stem))
+    for name, data in written.items():
+        files.put(str(output.with_name(name)), data)
+        console.print(f"{output.with_name(name)}  {len(data) / 1024:.0f} KB")
+    return None
+
+
+def _all_of(folder: Path, output: Path, category: str, root: str, refine: bool) -> None:
+    from rich.progress import track
+
+    from tasks.inference.batch import reconstruct_folder
+    from tasks.inference.image_io import pictures
+
+    if output.suffix or output.is_file():
+        raise ValueError(f"{output}: {folder} is a folder; give the name of a folder to write to")
+    answers = reconstruct_folder(folder, output, category, root, refine=refine)
+    told = list(track(answers, "reconstructing", total=len(pictures(folder)), console=console))
+    skipped = [(name, reason) for name, reason in told if reason]
+    for name, reason in skipped:
+        console.print(f"skipped {name}: {reason}")
+    console.print(f"{output}  {len(told) - len(skipped)} animals, {len(skipped)} photos skipped")
+    if len(skipped) == len(told):
+        raise typer.Exit(1)
+
+
+@app.command()
+def turntable(
+    photo: Photo, output: Output, category: Whose = "cow", root: Root = "data", size: Size = 256, frames: Frames = 36
+) -> None:
+    """A photo to a film once round the animal."""
+    _film("turntable", photo, output, category, root, size, frames)
+
+
+@app.command()
+def animate(
+    photo: Photo, output: Output, category: Whose = "cow", root: Root = "data", size: Size = 256, frames: Frames = 36
+) -> None:
+    """A photo to a film of the animal walking."""
+    _film("walk", photo, output, category, root, size, frames)
+
+
+@app.command()
+def relight(
+    photo: Photo, output: Output, category: Whose = "cow", root: Root = "data", size: Size = 256, frames: Frames = 36
+) -> None:
+    """A photo to a film of the animal under a moving lamp."""
+    _film("relit", photo, output, category, root, size, frames)
+
+
+@app.command()
+def evaluate(folder: Folder, category: Whose = "cow", root: Root = "data") -> None:
+    """The best model on a folder of your own photos, with masks, meshes and keypoints where you have them."""
+    from tasks.inference.user_evaluation import examined
+
+    with console.status("looking at the photos"):
+        found, skipped = examined(folder, category, root)
+    for reason in skipped:
+        console.print(f"skipped {reason}")
+    for row in found.rows:
+        for method, score in row.scores.items():
+            console.print(f"{row.metric:28} {method:24} {score.mean:10.4g} {row.unit} ({score.count} values)")
+
+
+@app.command()
+def lineage(
+    released: Annotated[str, typer.Argument(help="a released file, such as a GLB; or a category: its best release")],
+    root: Root = "data",
+    pictures: Annotated[bool, typer.Option(help="every picture with its prompt, seed and digest")] = False,
+) -> None:
+    """Where a release comes from: run, code, snapshot, shards, models, pictures."""
+    from storage.runs.lineage import release_of, told
+
+    file = Path(released)
+    release = release_of(file, root) if file.is_file() else releases.wanted(Store(root), released)
+    if release is None:
+        raise ValueError(f"{released}: is no file, and {root} has no release of such a category; name one of the two")
+    for line in told(release, pictures):
+        console.print(line)
+
+
+def _film(kind: "Film", photo: Path, output: Path, category: str, root: str, size: int, frames: int) -> None:
+    from models.export.film import SECONDS
+    from storage.formats.pictures import gif, webp
+
+    _check(output, ".webp", ".gif")
+    with console.status("rendering"):
+        shown = _answered(photo, category, root).film(kind, size, frames)
+    data = (webp if output.suffix == ".webp" else gif)(shown, frames / SECONDS)
+    files.put(str(output), data)
+    console.print(f"{output}  {len(data) / 1024:.0f} KB")
+
+
+def _answered(photo: Path, category: str, root: str, refine: bool = True) -> "Answer":
+    from tasks.inference.image_io import opened
+    from tasks.inference.select import answer
+
+    pixels, mask = opened(photo)
+    with console.status("loading the model, looking at the photo"):
+        return answer(pixels, category, root, mask=mask, refine=refine)
+
+
+def _check(output: Path, *suffixes: str) -> None:
+    if output.suffix not in suffixes:
+        raise ValueError(f"{output}: its name ends in {output.suffix!r}; give one that ends in {' or '.join(suffixes)}")
+
+
+def _up(port: int) -> Launcher:
+    launcher = Launcher(port=port)
+    with console.status("Prefect server, worker, deployments"):
+        launcher.up()
+    return launcher
+
+
+def _say_where(store: Store, category: str) -> None:
+    for release in releases.published(store, category)[-1:]:
+        folder = layout.release(release)
+        console.print(f"report                  {layout.member(folder, 'report.html')}")
+        console.print(f"rigged animals          {layout.member(folder, f'{category}-1.glb')}, ...")
+
+
+def main() -> None:
+    """Run a command; an error on purpose is one sentence, not a traceback."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    try:
+        app()
+    except (Farm3dError, StorageError, ValueError) as error:
+        console.print(f"[red]error:[/red] {error}")
+        raise SystemExit(1) from error

@@ -1,0 +1,1 @@
+"""Growth of data sets, and schedules that survive a deploy."""

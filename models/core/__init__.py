@@ -1,0 +1,1 @@
+"""What every other part stands on: configuration, errors, schedules, weights, precision, the category."""

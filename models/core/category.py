@@ -1,0 +1,110 @@
+"""What is true of one kind of animal."""
+
+from string import Formatter
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+
+from models.core.config import Config
+
+View = Literal["front", "side", "back"]
+VIEWS: tuple[View, ...] = ("front", "side", "back")
+FIELDS = {"name", "view", "coat", "age", "action", "place"}
+"""What a prompt may be made of."""
+
+
+def fields(template: str) -> set[str]:
+    """The names between the braces of a prompt template.
+
+    Raises ValueError if its braces do not match.
+    """
+    return {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+
+
+def _equal(words: object) -> object:
+    """A list as words of equal weight; what comes twice counts once."""
+    return dict.fromkeys(words, 1.0) if isinstance(words, list | tuple) else words
+
+
+def _useful(words: dict[Any, float]) -> dict[Any, float]:
+    if not words or min(words.values()) < 0 or not sum(words.values()) > 0:
+        raise ValueError(f"is {words}; give at least one word, no weight below 0 and one above")
+    return words
+
+
+class Skeleton(Config):
+    """The heuristic skeleton of MagicPony section 3.1."""
+
+    body_bones: int = Field(default=8, ge=2, multiple_of=2, description="bones along the spine, half towards each end")
+    legs: int = Field(default=4, description="0, 2 or 4; legs come in mirrored pairs of 3 bones")
+
+    @field_validator("legs")
+    @classmethod
+    def _in_pairs(cls, legs: int) -> int:
+        if legs not in (0, 2, 4):
+            raise ValueError(f"is {legs}; legs come in mirrored pairs, give 0, 2 or 4")
+        return legs
+
+    @property
+    def bones(self) -> int:
+        """All bones: spine first, then three to a leg."""
+        return self.body_bones + 3 * self.legs
+
+
+Weighted = Annotated[dict[str, float], BeforeValidator(_equal), AfterValidator(_useful)]
+"""Words with how often each is wanted, relative to the others; a list gives all of them the same weight."""
+TEMPLATE = "a {age} {coat} {name}, {view} view, {action} on {place}"
+"""What the embedded teacher was trained on, where there is no age."""
+
+
+class Words(Config):
+    """What a category's pictures are asked for with: all that a generated photo depends on."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="the word in every prompt")
+    templates: Weighted = Field(default={TEMPLATE: 1.0}, description="prompts with {name}, {view} and more")
+    views: dict[View, float] = Field(
+        default={"front": 1.0, "side": 2.0, "back": 1.0}, description="how often each view"
+    )
+    coats: Weighted = Field(default={"brown": 1.0}, description="coat words for prompts")
+    ages: Weighted = Field(default={"": 1.0}, description="age words for prompts; empty is none")
+    actions: Weighted = Field(default={"standing": 1.0, "walking": 1.0}, description="action words for prompts")
+    places: Weighted = Field(default={"grass": 1.0, "sand": 1.0, "snow": 1.0}, description="grounds for prompts")
+
+    @field_validator("templates")
+    @classmethod
+    def _whole(cls, templates: dict[str, float]) -> dict[str, float]:
+        for template in templates:
+            used = fields(template)
+            if not {"name", "view"} <= used <= FIELDS:
+                raise ValueError(
+                    f"is {template!r}; it has to hold {{name}} and {{view}}, and may hold "
+                    f"{', '.join(f'{{{name}}}' for name in sorted(FIELDS - {'name', 'view'}))}"
+                )
+        return templates
+
+    @field_validator("views")
+    @classmethod
+    def _seen(cls, views: dict[View, float]) -> dict[View, float]:
+        return _useful(views)
+
+    def prompt(self, view: View, template: str = TEMPLATE, **words: str) -> str:
+        """The full caption; words that are absent or empty leave no gap."""
+        filled = template.format(name=self.name, view=view, **{"age": "", **words})
+        return " ".join(filled.split())
+
+    def view_prompt(self, view: View) -> str:
+        """The short caption that SDS uses for a virtual view."""
+        return f"a {self.name}, {view} view"
+
+
+class Category(Words):
+    """One word, and what the pipeline must know about it."""
+
+    segment_as: tuple[str, ...] = Field(min_length=1, description="COCO classes a segmenter may call it")
+    skeleton: Skeleton = Skeleton()
+    license: str = Field(default="CC0-1.0", description="licence of the published asset")
+
+    @property
+    def words(self) -> Words:
+        """Its words alone: another skeleton or licence makes no photo anew."""
+        return Words.model_validate(self.model_dump(include=set(Words.model_fields)))

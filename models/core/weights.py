@@ -1,0 +1,112 @@
+"""Folders of weights: where they are, what is in them, and what to say when they are not."""
+
+import shutil
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+
+from models.core.errors import MissingWeights
+
+REPOSITORY = Path(__file__).parents[2]
+NOT_STATED = "not stated"
+"""The licence of what comes without one."""
+
+
+def locate(model: str) -> str:
+    """The folder `model` names, from here or from the repository; else `model` itself as a hub id.
+
+    Raises   MissingWeights: it is written as a path, and nothing is there.
+    """
+    if folder := _folder(model):
+        return str(folder)
+    if model.startswith((".", "/", "~", "weights/")) or model.count("/") > 1:
+        raise MissingWeights(f"weights folder {model} does not exist; run the flow `barnyard` or give a hub id")
+    return model
+
+
+def licence(model: str) -> str:
+    """What the README of the model's folder, or of the one above, or of the hub id as it was fetched, states.
+
+    That is the `license` of its metadata block, as model cards have it.
+    """
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.repocard import metadata_load
+    from yaml import YAMLError
+
+    folder, cards = _folder(model), list[Path]()
+    if folder:
+        cards = [folder / "README.md", folder.resolve().parent / "README.md"]
+    else:
+        with suppress(HFValidationError):
+            fetched = try_to_load_from_cache(model, "README.md")
+            cards = [Path(fetched)] if isinstance(fetched, str) else []
+    for card in cards:
+        try:
+            stated = (metadata_load(card) or {}).get("license") if card.is_file() else None
+        except (ValueError, YAMLError):
+            return f"{NOT_STATED} ({card} has no whole metadata)"
+        if stated:
+            return str(stated)
+    return NOT_STATED
+
+
+def _folder(model: str) -> Path | None:
+    return next((folder for folder in (Path(model), REPOSITORY / model) if folder.is_dir()), None)
+
+
+def digest(model: str, revision: str | None) -> str:
+    """What the pictures depend on: the bytes of a folder's weights and settings, or a hub id at a revision."""
+    folder = Path(model)
+    if not folder.is_dir():
+        return f"{model}@{revision or 'main'}"
+    return contents(folder, ".safetensors", ".json", ".txt")
+
+
+def contents(folder: Path, *suffixes: str) -> str:
+    """Digest of the names and bytes of the files below a folder, of all or of those with these suffixes.
+
+    Raises ValueError if there is no such folder.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: is no folder; give the path of one")
+    total = sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and (not suffixes or path.suffix in suffixes):
+            total.update(path.relative_to(folder).as_posix().encode() + sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+@contextmanager
+def replaced(folder: Path) -> Generator[Path]:
+    """An empty folder to write to, which takes the place of `folder` when all went well."""
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    yield partial
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
+
+
+def without_bars() -> None:
+    """No progress bars of the libraries for files that load in a second; they would fill the logs of workers."""
+    from diffusers.utils import logging as of_diffusers
+    from transformers.utils import logging as of_transformers
+
+    of_diffusers.disable_progress_bar()
+    of_transformers.disable_progress_bar()
+
+
+@contextmanager
+def explained(model: str, what: str) -> Generator[None]:
+    """Turn what a loader raises about absent or broken files into `MissingWeights`."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise MissingWeights(
+            f"{what} in {model} cannot be loaded ({line}); fetch the weights again or run the flow `barnyard`"
+        ) from error

@@ -1,0 +1,1 @@
+"""What models learn from: batches, crops, prompts and how crops are changed on purpose."""

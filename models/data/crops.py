@@ -1,0 +1,141 @@
+"""The training set in memory, at training resolution, and the order in which it is seen."""
+
+import logging
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from models.data.batch import Batch
+from models.data.ground_truth import Truth
+from models.features.head_direction import headings
+from models.methods.magicpony.losses.reconstruction import inside
+
+logger = logging.getLogger(__name__)
+
+
+@runtime_checkable
+class Sample(Protocol):
+    """One crop as it is stored."""
+
+    image: np.ndarray
+    """RGB, height x width x 3, uint8."""
+    mask: np.ndarray
+    """Height x width, true on the animal."""
+    valid: np.ndarray
+    """Height x width, true inside the generated picture."""
+    features: np.ndarray | None
+    """Channels x rows x columns in [0, 1]."""
+    view: int
+    """Index into `models.core.category.VIEWS`, -1 where unknown."""
+
+
+@runtime_checkable
+class Samples(Protocol):
+    """A map-style data set."""
+
+    def __len__(self) -> int:
+        """Number of samples."""
+        ...
+
+    def __getitem__(self, row: int, /) -> Sample:
+        """One of them."""
+        ...
+
+
+class Crops:
+    """A training set that lies in memory whole: 500 crops of 96 px take 40 MB, 10,000 of 256 px 6 GB."""
+
+    def __init__(
+        self,
+        samples: Samples,
+        size: int,
+        device: torch.device,
+        seen: Sequence[np.ndarray] | None = None,
+        truth: Truth | None = None,
+    ) -> None:
+        """Reads every sample once and brings it to `size` pixels; `seen` are the pictures that the encoder gets."""
+        if not len(samples):
+            raise ValueError("the training set has 0 samples; make more images or loosen the filters")
+        self.size, self.device = size, device
+        crops = [samples[row] for row in range(len(samples))]
+        self._image = torch.stack([_resize(crop.image, size) for crop in crops])
+        self._mask = torch.stack([_resize(crop.mask[..., None], size)[..., 0] > 127 for crop in crops])
+        self._valid = torch.stack([_resize(crop.valid[..., None], size)[..., 0] > 252 for crop in crops])
+        self._inside = torch.stack([inside(mask) for mask in self._mask])
+        self._view = torch.tensor([crop.view for crop in crops])
+        self._features = _features(crops)
+        self._heading = torch.zeros(len(crops))
+        if self._features is not None:
+            self._heading = headings(self._features, self._mask, self._view)
+            known = self._heading.count_nonzero()
+            logger.info("which side the head is on is known of %d of %d crops", known, len(crops))
+        self._seen = None if seen is None else torch.stack([_resize(each, size) for each in seen])
+        self._truth = truth
+
+    def __len__(self) -> int:
+        """Number of crops."""
+        return len(self._mask)
+
+    def batch(self, rows: Int[Tensor, " batch"], flipped: Bool[Tensor, " batch"] | None = None) -> Batch:
+        """These crops, some of them mirrored left to right. `index` is twice the row, plus one where mirrored."""
+        flipped = torch.zeros(len(rows), dtype=torch.bool) if flipped is None else flipped
+
+        def take(stored: Tensor, columns: int) -> Tensor:
+            chosen = stored[rows].float()
+            mirror = flipped.view(-1, *(1 for _ in chosen.shape[1:]))
+            return torch.where(mirror, chosen.flip(columns), chosen).to(self.device)
+
+        return Batch(
+            image=take(self._image, 2) / 255,
+            mask=take(self._mask, 2),
+            valid=take(self._valid, 2),
+            features=None if self._features is None else take(self._features, 3),
+            view=self._view[rows].to(self.device),
+            index=(2 * rows + flipped).to(self.device),
+            inside=take(self._inside, 2),
+            heading=(self._heading[rows] * torch.where(flipped, -1, 1)).to(self.device),
+            seen=None if self._seen is None else take(self._seen, 2) / 255,
+            truth=None if self._truth is None else self._truth.rows(rows, flipped).to(self.device),
+        )
+
+
+def drawn(count: int, batch: int, step: int, seed: int) -> tuple[Int[Tensor, " batch"], Bool[Tensor, " batch"]]:
+    """Rows of one step and which of them are mirrored: every epoch is its own shuffle of all `count` rows."""
+    places = torch.arange(step * batch, (step + 1) * batch)
+    rows, flipped = torch.empty(batch, dtype=torch.long), torch.empty(batch, dtype=torch.bool)
+    for epoch in (places // count).unique().tolist():
+        generator = random(seed, "epoch", epoch)
+        order, coins = torch.randperm(count, generator=generator), torch.rand(count, generator=generator)
+        now = places // count == epoch
+        rows[now], flipped[now] = order[places[now] % count], coins[places[now] % count] < 0.5
+    return rows, flipped
+
+
+def random(*key: int | str) -> torch.Generator:
+    """A CPU generator that depends on nothing but its key, so that a resumed run draws the same numbers."""
+    digest = sha256("/".join(map(str, key)).encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+
+
+def _resize(pixels: np.ndarray, size: int) -> Tensor:
+    """Height x width x channels to size x size x channels, uint8 (0 or 255 for a mask), averaged where it shrinks."""
+    scaled = pixels.astype(np.float32) * (255 if pixels.dtype == bool else 1)
+    image = torch.from_numpy(scaled).permute(2, 0, 1)[None]
+    if image.shape[-2:] != (size, size):
+        image = interpolate(image, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
+    return image[0].permute(1, 2, 0).round().clamp(0, 255).byte()
+
+
+def _features(crops: Sequence[Sample]) -> Tensor | None:
+    """All features, or None if no crop has any."""
+    found = [crop.features for crop in crops if crop.features is not None]
+    lacking = len(crops) - len(found)
+    if found and lacking:
+        raise ValueError(f"{lacking} of {len(crops)} samples have no features; make them for all or none")
+    return torch.stack([torch.from_numpy(np.asarray(each, np.float16)) for each in found]) if found else None

@@ -1,0 +1,1 @@
+"""Trainers of the weights that ship with the project."""

@@ -1,0 +1,120 @@
+"""Training of the embedded ViT on barnyard photos: every patch tells what it shows, all together where keypoints are.
+
+Ten minutes of self-distillation on a laptop gives weak tokens; parts are known exactly here and give tokens that agree
+between individuals, as DINO's do. Left and right parts are one, as they are to DINO; keypoints tell them apart.
+"""
+
+# The libraries' types are too loose to check against.
+# pyright: reportPrivateImportUsage=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportArgumentType=false
+# pyright: reportIndexIssue=false, reportOperatorIssue=false, reportReturnType=false
+
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from numpy import ndarray
+from pydantic import Field
+from torch import Tensor, nn
+
+from models.core.config import Config
+from models.core.precision import quick
+from models.core.weights import replaced
+from models.data.transforms import carried, degrade, motion, move, recolour
+from models.embedded.fitting import Recipe, fit
+from models.embedded.part_loss import balance, merged_parts, unnamed
+from models.embedded.photo_set import Pictures, mixed
+from models.features.vit import embed
+from models.truth.barnyard.rig import KEYPOINTS, OPPOSITE_KEYPOINT
+
+PATCH = 8
+
+
+class FeatureTraining(Config):
+    """Size and training of the ViT."""
+
+    width: int = Field(default=192, ge=32, multiple_of=64, description="channels of a token; 64 to a head")
+    layers: int = Field(default=5, ge=1, description="transformer blocks")
+    sizes: tuple[int, ...] = Field(
+        default=(96, 128, 64, 128), description="pixels of a picture, in turn; the last is the usual"
+    )
+    keypoints: float = Field(default=4.0, ge=0, description="weight of the distance to keypoints beside the parts")
+    recipe: Recipe = Recipe(steps=6000, batch=32, rate=1e-3, average=0.998, decay=0.03)
+
+
+class Labeller(nn.Module):
+    """The ViT, and linear readings of its final tokens and of its last keys: parts, and heat maps of keypoints."""
+
+    def __init__(self, config: FeatureTraining, parts: int) -> None:
+        """Random weights."""
+        from transformers import ViTConfig, ViTModel
+
+        super().__init__()
+        self.vit = ViTModel(ViTConfig(
+            hidden_size=config.width, num_hidden_layers=config.layers, num_attention_heads=config.width // 64,
+            intermediate_size=4 * config.width, image_size=config.sizes[-1], patch_size=PATCH,
+            # Plain attention has a backward pass several times faster than PyTorch's fused one on a CPU.
+            attn_implementation="eager",
+        ), add_pooling_layer=False)  # fmt: skip
+        self.from_out, self.from_key = (nn.Linear(config.width, parts + len(KEYPOINTS)) for _ in range(2))
+
+    def forward(
+        self, images: Float[Tensor, "batch height width 3"]
+    ) -> tuple[Float[Tensor, "batch patches readings"], Float[Tensor, "batch patches readings"]]:
+        """Logits of the parts and of the keypoints in every patch, from tokens and from keys."""
+        hidden, _ = embed(self.vit, images, PATCH)
+        *layers, last = self.vit.layers
+        for layer in layers:
+            hidden = layer(hidden, None)
+        key = last.attention.k_proj(last.layernorm_before(hidden))
+        out = self.vit.layernorm(last(hidden, None))
+        return self.from_out(out[:, 1:]), self.from_key(key[:, 1:])
+
+
+def train_features(
+    config: FeatureTraining, pictures: Pictures, folder: Path, work: Path, extra: ndarray | None = None
+) -> None:
+    """Write a ViTModel folder; `extra` are other versions of the first pictures, with their parts."""
+    torch.manual_seed(config.recipe.seed)
+    names, table = merged_parts()
+    weight = balance(table[pictures.part[::16]], len(names))
+    network, opposite = Labeller(config, len(names)), torch.tensor(OPPOSITE_KEYPOINT)
+
+    def loss(step: int, generator: torch.Generator) -> Tensor:
+        size = config.sizes[step % len(config.sizes)]
+        image, part, keypoints = pick(pictures, table, extra, config.recipe.batch, generator)
+        moves = motion(len(image), generator)
+        image, part = move(image, part, moves, size, generator)
+        image, keypoints = degrade(recolour(image, generator), generator), carried(keypoints, opposite, moves)
+        with quick():
+            readings = network(image.permute(0, 2, 3, 1))
+        total = torch.zeros(())
+        for logits in readings:
+            parts, heat = logits.float().split((len(names), len(KEYPOINTS)), -1)
+            total = total + unnamed(parts.mT.unflatten(2, (size // PATCH, -1)), part, weight)
+            total = total + config.keypoints * missed(heat, keypoints)
+        return total
+
+    average = fit(network, loss, config.recipe, work / "vit.pt")
+    with replaced(folder) as place:
+        average.vit.half().save_pretrained(place, safe_serialization=True)
+
+
+def missed(
+    heat: Float[Tensor, "batch patches keypoints"], known: Float[Tensor, "batch keypoints 2"]
+) -> Float[Tensor, ""]:
+    """Mean distance, in normalised device coordinates, from the heat's centre to keypoints inside the picture."""
+    side = round(heat.shape[1] ** 0.5)
+    axis = (2 * torch.arange(side) + 1) / side - 1
+    places = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1).flatten(0, 1)
+    error = (heat.softmax(1).mT @ places - known).norm(dim=-1)
+    inside = known.abs().amax(-1) < 1
+    return (error * inside).sum() / inside.sum().clamp(min=1)
+
+
+def pick(
+    pictures: Pictures, table: ndarray, extra: ndarray | None, batch: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Random pictures (batch, 3, size, size) in [0, 1], half of them from `extra`; every pixel's part; keypoints."""
+    index, image = mixed(pictures, extra, batch, generator)
+    part = torch.from_numpy(table[pictures.part[index]]).long()
+    return image, part, torch.from_numpy(pictures.keypoints[index, :, :2])

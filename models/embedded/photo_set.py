@@ -1,0 +1,134 @@
+"""The embedded models' training pictures: barnyard photos with captions, views and part maps, rendered once."""
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import trimesh
+from jaxtyping import Float, Int, UInt8
+from numpy import ndarray
+from torch import Tensor
+from trimesh.sample import sample_surface
+
+from models.core.category import VIEWS
+from models.truth.barnyard.scene import HELD_OUT, SHARE, Scene, sample_scenes
+from models.truth.barnyard.species import SPECIES
+
+log = logging.getLogger(__name__)
+CHUNK = 240
+"""Pictures of one species in one file."""
+POINTS = 384
+"""Of each surface."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Photos and what is true of them."""
+
+    image: UInt8[ndarray, "count size size 3"]
+    part: UInt8[ndarray, "count size size"]
+    """Index into `rig.PARTS`; 0 off the animal."""
+    azimuth: Float[ndarray, " count"]
+    """Of the camera, radians."""
+    elevation: Float[ndarray, " count"]
+    """Of the camera, radians."""
+    keypoints: Float[ndarray, "count keypoints 3"]
+    """Where `rig.KEYPOINTS` fall, hidden ones too, and `Camera.recession`: halves of the photo's width."""
+    surface: Float[ndarray, "count points 3"]
+    """Points on the animal, alike, about the mean of the keypoints."""
+    light: Float[ndarray, "count 4"]
+    """`Light.coefficients` of the lamp."""
+    caption: ndarray
+    category: ndarray
+    """Index into `SPECIES`."""
+    view: ndarray
+    """Index into `VIEWS`."""
+
+    def __len__(self) -> int:
+        """How many."""
+        return len(self.image)
+
+
+def render_pictures(folder: Path, count: int, size: int, *, first: int = 0, worker: int = 0, workers: int = 1) -> None:
+    """Write photos of `count` individuals of every species, the `first` and those after it; finished chunks are kept.
+
+    Each photo shows another individual: sixteen of each teach the individuals rather than their species (LAB.md).
+    Several workers share the chunks between them.
+    """
+    held_out = HELD_OUT // SHARE
+    if first < held_out < first + count:
+        raise ValueError(f"{first} to {first + count} mix training and evaluation, which starts at {held_out}")
+    folder.mkdir(parents=True, exist_ok=True)
+    chunks = [(start, category) for start in range(first, first + count, CHUNK) for category in SPECIES]
+    for start, category in chunks[worker::workers]:
+        path = _chunk(folder, category, start)
+        if not path.exists():
+            individuals = range(start, min(start + CHUNK, first + count))
+            _write(path, _render(category, [SHARE * number for number in individuals], size))
+            log.info("rendered %s", path.name)
+
+
+def load_pictures(folder: Path, count: int, *, first: int = 0) -> Pictures:
+    """The photos of these individuals of every species, as `render_pictures` wrote them."""
+    paths = [_chunk(folder, category, start) for start in range(first, first + count, CHUNK) for category in SPECIES]
+    missing = [path.name for path in paths if not path.exists()]
+    if missing:
+        raise ValueError(f"{folder}: {len(missing)} chunks are missing, {missing[0]} first; run render_pictures again")
+    chunks = [np.load(path) for path in paths]
+    fields = Pictures.__dataclass_fields__
+    return Pictures(**{name: np.concatenate([chunk[name] for chunk in chunks]) for name in fields})
+
+
+def mixed(
+    pictures: Pictures, extra: ndarray | None, batch: int, generator: torch.Generator
+) -> tuple[Int[ndarray, " batch"], Float[Tensor, "batch 3 size size"]]:
+    """Random rows and their pictures in [0, 1], half of them as `extra` shows the first rows, if there is any."""
+    index = torch.randint(len(pictures), (batch,), generator=generator).numpy()
+    image = pictures.image[index]
+    if extra is not None:
+        other = torch.randint(len(extra), (batch // 2,), generator=generator).numpy()
+        index[: batch // 2] = other
+        image = np.concatenate((extra[other], image[batch // 2 :]))
+    return index, torch.from_numpy(image).permute(0, 3, 1, 2) / 255
+
+
+def _chunk(folder: Path, category: str, start: int) -> Path:
+    return folder / f"{category}-{SHARE * start:07d}.npz"
+
+
+def _render(category: str, seeds: Sequence[int], size: int) -> dict[str, ndarray]:
+    scenes = list(sample_scenes(category, seeds, size))
+    return {
+        "image": np.stack([(scene.image * 255).round().astype(np.uint8) for scene in scenes]),
+        "part": np.stack([scene.part.astype(np.uint8) for scene in scenes]),
+        "azimuth": np.array([float(scene.camera.azimuth[0]) for scene in scenes], np.float32),
+        "elevation": np.array([float(scene.camera.elevation[0]) for scene in scenes], np.float32),
+        "keypoints": np.stack([_placed(scene, scene.keypoints_world) for scene in scenes]),
+        "surface": np.stack([_placed(scene, _surface(scene)) for scene in scenes]),
+        "light": torch.cat([scene.light.coefficients for scene in scenes]).numpy(),
+        "caption": np.array([scene.caption for scene in scenes]),
+        "category": np.full(len(scenes), [str(name) for name in SPECIES].index(category)),
+        "view": np.array([VIEWS.index(scene.view) for scene in scenes]),
+    }
+
+
+def _surface(scene: Scene) -> Float[ndarray, "points 3"]:
+    mesh = trimesh.Trimesh(scene.mesh.vertices[0].numpy(), scene.mesh.faces.numpy(), process=False)
+    return np.asarray(sample_surface(mesh, POINTS, seed=scene.seed)[0], np.float32)
+
+
+def _placed(scene: Scene, points: Float[ndarray, "points 3"]) -> Float[ndarray, "points 3"]:
+    """Where they fall in the picture, and how far behind the keypoints' mean."""
+    there, about = (torch.from_numpy(each)[None].float() for each in (points, scene.keypoints_world))
+    return scene.camera.placed(there, about)[0].numpy()
+
+
+def _write(path: Path, arrays: dict[str, ndarray]) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    with partial.open("wb") as file:
+        np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
+    partial.replace(path)

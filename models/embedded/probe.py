@@ -1,0 +1,69 @@
+"""An examiner of generated photos: which animal, seen from where, as a network trained on true photos tells."""
+
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, Int, UInt8
+from numpy import ndarray
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, interpolate
+
+from models.core.category import VIEWS
+from models.data.transforms import augment
+from models.embedded.fitting import Recipe, fit
+from models.embedded.photo_set import Pictures
+from models.truth.barnyard.species import SPECIES
+
+SIZE, WIDTH = 64, 24
+RECIPE = Recipe(steps=700, batch=64, rate=2e-3, average=0.99, decay=0.05)
+
+
+class Probe(nn.Module):
+    """A small convolutional network with two answers."""
+
+    def __init__(self) -> None:
+        """Random weights."""
+        super().__init__()
+        widths = (3, WIDTH, 2 * WIDTH, 4 * WIDTH, 8 * WIDTH)
+        layers: list[nn.Module] = []
+        for inputs, outputs in zip(widths, widths[1:], strict=False):
+            layers += [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
+            layers += [nn.Conv2d(outputs, outputs, 3, 2, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
+        self.body = nn.Sequential(*layers)
+        self.answer = nn.Linear(8 * WIDTH, len(SPECIES) + len(VIEWS))
+
+    def forward(
+        self, image: Float[Tensor, "batch 3 height width"]
+    ) -> tuple[Float[Tensor, "batch species"], Float[Tensor, "batch views"]]:
+        """Logits of the species and of the view word."""
+        found = self.answer(self.body(image - 0.5).mean((2, 3)))
+        return found[:, : len(SPECIES)], found[:, len(SPECIES) :]
+
+
+def train_probe(pictures: Pictures, checkpoint: Path, recipe: Recipe = RECIPE) -> Probe:
+    """A probe that has seen true photos only."""
+    torch.manual_seed(recipe.seed)
+    network = Probe()
+
+    def loss(step: int, generator: torch.Generator) -> Tensor:
+        pick = torch.randint(len(pictures), (recipe.batch,), generator=generator).numpy()
+        image = torch.from_numpy(pictures.image[pick]).permute(0, 3, 1, 2) / 255
+        image, _ = augment(image, torch.zeros(image[:, 0].shape, dtype=torch.long), SIZE, generator)
+        species, view = network(image)
+        truth = [torch.from_numpy(each[pick]).long() for each in (pictures.category, pictures.view)]
+        return cross_entropy(species, truth[0]) + cross_entropy(view, truth[1])
+
+    network.load_state_dict(fit(network, loss, recipe, checkpoint).state_dict())
+    return network.eval()
+
+
+@torch.no_grad()
+def judge(
+    probe: Probe, images: UInt8[ndarray, "count height width 3"]
+) -> tuple[Int[ndarray, " count"], Int[ndarray, " count"]]:
+    """Index of the species and of the view word that the probe sees in each photo."""
+    pictures = torch.from_numpy(images).permute(0, 3, 1, 2) / 255
+    small = interpolate(pictures, (SIZE, SIZE), mode="bilinear", antialias=True)
+    answers = [probe(some) for some in small.split(64)]
+    species, view = (torch.cat([answer[kind].argmax(1) for answer in answers]).numpy() for kind in range(2))
+    return species, view

@@ -1,0 +1,89 @@
+"""Training of the embedded PointRend on barnyard photos."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy import ndarray
+from pydantic import Field
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, cross_entropy, one_hot
+
+from models.core.config import Config
+from models.core.precision import quick
+from models.core.weights import replaced
+from models.data.transforms import augment
+from models.embedded.fitting import Recipe, fit
+from models.embedded.photo_set import Pictures, mixed
+from models.segmenters.pointrend import COARSE, PointNetwork, sample, uncertainty
+from models.truth.barnyard.species import SPECIES
+
+
+class SegmenterTraining(Config):
+    """Size and training of the segmenter."""
+
+    width: int = Field(default=16, ge=4, description="channels at half resolution; they double with every halving")
+    points: int = Field(default=256, ge=1, description="points asked per picture")
+    oversample: int = Field(default=3, ge=1, description="random candidates per point (k of the paper)")
+    uncertain: float = Field(default=0.75, ge=0, le=1, description="share of points that are the least certain (beta)")
+    recipe: Recipe = Recipe(steps=2000, batch=32, rate=2e-3, average=0.998)
+
+
+def train_segmenter(
+    config: SegmenterTraining, pictures: Pictures, folder: Path, work: Path, extra: ndarray | None = None
+) -> None:
+    """Write config.json and model.safetensors; `extra` are other versions of the first pictures, with their labels."""
+    from safetensors.torch import save_file
+
+    torch.manual_seed(config.recipe.seed)
+    network = PointNetwork(SPECIES, config.width).train()
+    generator_size = pictures.image.shape[1]
+
+    def loss(step: int, generator: torch.Generator) -> Tensor:
+        image, label = pick(pictures, extra, config.recipe.batch, generator)
+        image, label = augment(image, label, generator_size, generator)
+        return point_loss(config, network, image, label, generator)
+
+    average = fit(network, loss, config.recipe, work / "pointrend.pt").eval()
+    with replaced(folder) as place:
+        (place / "config.json").write_text(json.dumps({"labels": SPECIES, "width": config.width}))
+        save_file(average.state_dict(), place / "model.safetensors")
+
+
+def pick(
+    pictures: Pictures, extra: ndarray | None, batch: int, generator: torch.Generator
+) -> tuple[Float[Tensor, "batch 3 size size"], Int[Tensor, "batch size size"]]:
+    """Random pictures in [0, 1], half of them from `extra`, and the class of every pixel."""
+    index, image = mixed(pictures, extra, batch, generator)
+    species = pictures.category[index] + 1
+    label = np.where(pictures.part[index] > 0, species[:, None, None], 0)
+    return image, torch.from_numpy(label).long()
+
+
+def point_loss(
+    config: SegmenterTraining, network: PointNetwork, image: Tensor, label: Tensor, generator: torch.Generator
+) -> Float[Tensor, ""]:
+    """Cross entropy of the coarse cells and of points, most of which lie where the coarse prediction is uncertain."""
+    with quick():
+        coarse, fine = network(image)
+    coarse, fine = coarse.float(), [each.float() for each in fine]
+    truth = one_hot(label, len(network.labels) + 1).permute(0, 3, 1, 2).float()
+    shares = avg_pool2d(truth, COARSE)
+    points = choose(config, coarse.detach(), generator)
+    with quick():
+        asked = network.refine(coarse, fine, points).float()
+    return cross_entropy(coarse, shares) + cross_entropy(asked, sample(truth, points))
+
+
+def choose(
+    config: SegmenterTraining, coarse: Float[Tensor, "batch classes rows columns"], generator: torch.Generator
+) -> Float[Tensor, "batch count 2"]:
+    """Training points: the least certain of many random ones, and some anywhere (the paper's section 3.1)."""
+    batch, count = len(coarse), config.points
+    sure = round(config.uncertain * count)
+    candidates = torch.rand(batch, config.oversample * count, 2, generator=generator) * 2 - 1
+    best = uncertainty(sample(coarse, candidates)).topk(sure, 1).indices
+    hard = candidates.gather(1, best[..., None].expand(-1, -1, 2))
+    return torch.cat((hard, torch.rand(batch, count - sure, 2, generator=generator) * 2 - 1), 1)

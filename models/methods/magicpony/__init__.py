@@ -1,0 +1,1 @@
+"""MagicPony (Wu et al., CVPR 2023)."""

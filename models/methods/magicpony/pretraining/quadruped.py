@@ -1,0 +1,113 @@
+"""Training of the embedded quadruped: one animal model of all species, for categories to start from.
+
+It learns as a category does, by MagicPony's losses from crops and masks, but it is told what is known of procedural
+animals and takes a category longest to find out: where each camera and each lamp stood, where keypoints such as hooves
+and nose are, and points on each animal's surface, those on its unseen side too.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from pydantic import Field, model_validator
+
+from models.core.category import Category
+from models.core.config import Config
+from models.core.schedule import Schedule
+from models.data.augmentation import augmented, within
+from models.data.crops import Crops
+from models.data.framing import cropped
+from models.data.ground_truth import Truth
+from models.embedded.photo_set import Pictures
+from models.engine.loop import Checkpoints, TrainingConfig, fit
+from models.features import Vit
+from models.features.dense import described
+from models.geometry.cameras import look_at
+from models.methods import MagicPonyConfig
+from models.methods.magicpony.losses import viewpoints
+from models.methods.magicpony.losses.lighting import light
+from models.methods.magicpony.model import AnimalConfig
+from models.methods.magicpony.networks.encoder import EncoderConfig
+from models.methods.magicpony.pretraining.pose_pretraining import DrillConfig, drill
+from models.methods.magicpony.pretraining.surface_keypoints import Marked
+from models.methods.magicpony.terms import Term
+from models.methods.magicpony.warm_start import write
+from models.rendering import ReferenceConfig
+from models.truth.barnyard.rig import OPPOSITE_KEYPOINT
+
+CPU = torch.device("cpu")
+QUADRUPED = Category(name="quadruped", segment_as=("quadruped",))
+
+
+class QuadrupedTraining(Config):
+    """What it learns from, and how."""
+
+    crops: int = Field(default=18_000, ge=1, description="animals cut out of the first photos")
+    animal: AnimalConfig = AnimalConfig(encoder=EncoderConfig(remembered=36_000))
+    method: MagicPonyConfig = MagicPonyConfig(uncovered=Schedule(30.0), behind=Schedule(0.0))
+    camera: Schedule = Field(default=Schedule(10.0), description="weight of the error of the camera's direction")
+    keypoints: Schedule = Field(default=Schedule(3.0), description="weight of the distance to known keypoints")
+    surface: Schedule = Field(default=Schedule(9.0), description="weight of the distance to the known surface")
+    light: Schedule = Field(default=Schedule(1.0), description="weight of the error of the light's coefficients")
+    training: TrainingConfig = TrainingConfig(steps=8000, batch=16, rate_pose=3e-4)
+    drill: DrillConfig = DrillConfig()
+
+    @model_validator(mode="after")
+    def _drilled_at_a_report(self) -> "QuadrupedTraining":
+        if self.drill.steps and self.drill.after % self.training.report_every:
+            every = self.training.report_every
+            raise ValueError(f"drill.after is {self.drill.after}; give a multiple of training.report_every, {every}")
+        return self
+
+
+def train_quadruped(
+    config: QuadrupedTraining, pictures: Pictures, vit: Vit, folder: Path, checkpoints: Checkpoints
+) -> None:
+    """Write a folder for `WarmStart`; goes on from the newest of `checkpoints`."""
+    count, animal, training = min(config.crops, len(pictures)), config.animal, config.training
+    crops = [
+        cropped(pictures.image[row], pictures.part[row] > 0, pictures.image.shape[1], int(pictures.view[row]))
+        for row in range(count)
+    ]
+    shown = augmented(crops, training.augmentation, training.seed)
+    windows = torch.tensor([crop.box[:3] for crop in crops]) / pictures.image.shape[1]
+    azimuth, elevation, keypoints, surface, lamp = (
+        torch.from_numpy(each[:count])
+        for each in (pictures.azimuth, pictures.elevation, pictures.keypoints, pictures.surface, pictures.light)
+    )
+    truth = Truth(
+        look_at(azimuth, elevation).T_camera_world[:, 2, :3],
+        shown.moved(within(keypoints, windows)),
+        shown.moved(within(surface, windows)),
+        lamp,
+        torch.tensor(OPPOSITE_KEYPOINT),
+    )
+    samples, pca = described(shown.samples, vit, animal.encoder.image, animal.prior.channels)
+    torch.manual_seed(training.seed)
+    taught = animal.build(QUADRUPED, vit)
+    learner = Marked(taught)
+    renderer = ReferenceConfig().build(CPU)
+    set_ = Crops(samples, training.size, CPU, shown.seen, truth)
+
+    def drilled(step: int, *_: object) -> None:
+        # A report comes before the checkpoint of its step, so a run that goes on from that one has had its drill.
+        if step == config.drill.after:
+            drill(learner, set_, renderer, config.drill, training.seed)
+
+    method = config.method.build(QUADRUPED)
+    known = (
+        Term("camera", lambda step: viewpoints.camera(step.prediction.camera, step.batch), config.camera),
+        Term("keypoints", learner.error, config.keypoints),
+        Term("surface", learner.distance, config.surface),
+        Term("light", lambda step: light(step.prediction.light, step.batch), config.light),
+    )
+    fit(
+        learner,
+        replace(method, terms=(*method.terms, *known)),
+        training,
+        set_,
+        renderer,
+        checkpoints,
+        drilled,
+    )
+    write(folder, learner.unmarked(taught), pca)

@@ -1,0 +1,100 @@
+"""A method is a table of terms; this is the table's row, and how a table is summed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from models.core.schedule import Schedule
+from models.data.batch import Batch
+from models.geometry.cameras import Camera
+from models.geometry.mesh import Mesh
+from models.methods.magicpony.losses import reconstruction, viewpoints
+from models.methods.magicpony.model import Animal
+from models.methods.magicpony.state import Prediction
+from models.rendering import Renderer
+from models.rendering.types import Light, Rendering
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a term may read at one training step, and where it leaves numbers and pictures for the report."""
+
+    number: int
+    progress: float
+    """Share of the run that is done."""
+    animal: Animal
+    batch: Batch
+    prediction: Prediction
+    rendering: Rendering
+    renderer: Renderer
+    generator: torch.Generator
+    notes: dict[str, float] = field(default_factory=dict)
+    pictures: list[tuple[str, Tensor]] = field(default_factory=list)
+    """Caption and picture (size x size x 3, in [0, 1])."""
+
+    def render(
+        self, prediction: Prediction, size: int, camera: Camera | None = None, light: Light | None = None
+    ) -> Rendering:
+        """`animal.render` with this run's renderer."""
+        return self.animal.render(prediction, self.renderer, size, camera, light)
+
+    @torch.no_grad()
+    def silhouettes(self, mesh: Mesh, camera: Camera, size: int) -> Float[Tensor, "cameras size size"]:
+        """1 where an animal is; consecutive cameras look at the same animal, or all of them at the only one."""
+        vertices = mesh.vertices.repeat_interleave(len(camera) // len(mesh), 0)
+        return (self.renderer.rasterize(camera.to_clip(vertices), mesh.faces, size).face >= 0).to(vertices)
+
+
+@dataclass(frozen=True)
+class Term:
+    """One row: `function(step)` is a scalar, or one error per image, or None while the part it judges is absent."""
+
+    name: str
+    function: Callable[[Step], Tensor | None]
+    weight: Schedule
+    judge: Schedule = Schedule(0.0)
+    """Weight of a per-image error in what the viewpoint scores learn to predict (facts 2.5)."""
+    every: int = 1
+    """Steps between evaluations."""
+
+    def due(self, step: Step) -> bool:
+        """Whether the row counts at this step."""
+        return step.number % self.every == 0 and max(self.weight.at(step.progress), self.judge.at(step.progress)) > 0
+
+
+@dataclass(frozen=True)
+class Method:
+    """A table of terms, and what the viewpoint scores learn."""
+
+    terms: tuple[Term, ...]
+    hypothesis: Schedule
+    """Weight of the scores' own loss."""
+    excess: Callable[[Step], Float[Tensor, "batch hypotheses"]]
+    """How much worse than the taken viewpoint each one is, by the cheapest of the judged errors."""
+
+    def loss(self, step: Step) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
+        """The weighted sum, and the mean value of each row that was due.
+
+        Per-image errors count by the probability of the viewpoint that was taken, so that unlikely ones hardly train
+        the shape; their sum under the `judge` weights is what that viewpoint's score learns to predict.
+        """
+        values: dict[str, Tensor] = {}
+        total = judged = torch.zeros_like(step.prediction.score)
+        for term in self.terms:
+            value = term.function(step) if term.due(step) else None
+            if value is None:
+                continue
+            values[term.name] = value.detach().mean()
+            if value.ndim:
+                judged = judged + term.judge.at(step.progress) * value.detach()
+                value = reconstruction.by_probability(value, step.prediction)
+            total = total + term.weight.at(step.progress) * value
+        total = total.mean()
+        if step.prediction.alternatives is not None:
+            error = viewpoints.hypothesis(step.prediction.alternatives, judged, self.excess(step))
+            values["hypothesis"] = error.detach()
+            total = total + self.hypothesis.at(step.progress) * error
+        return total, values

@@ -1,0 +1,80 @@
+"""A quadruped that was learnt before, for a category to go on from, as the papers make cows out of horses."""
+
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from models.core.config import Config
+from models.core.schedule import Share
+from models.core.weights import explained, locate, replaced
+from models.features import Pca
+from models.methods.magicpony.model import Animal
+
+
+class FromNothing(Config):
+    """Random weights, and directions of the data set's own features."""
+
+    kind: Literal["nothing"] = "nothing"
+    begin: ClassVar[float] = 0.0
+
+    def load(self, animal: Animal) -> None:
+        """Leave it as it is."""
+
+    def pca(self) -> None:
+        """There are none yet."""
+
+
+class WarmStart(Config):
+    """Which quadruped, and how far it has come."""
+
+    kind: Literal["quadruped"] = "quadruped"
+    model: str = Field(
+        default="weights/quadruped", description="folder with animal.safetensors, pca.safetensors and config.json"
+    )
+    begin: Share = Field(
+        default=0.97,
+        description="share of all schedules that lies behind it; so late, learning rates are small and the shape of a "
+        "good quadruped survives poor pictures",
+    )
+
+    def load(self, animal: Animal) -> None:
+        """Put its weights into `animal`.
+
+        Raises MissingWeights where they are absent or broken, ValueError where they have other sizes.
+        """
+        from safetensors.torch import load_file
+
+        folder = Path(locate(self.model))
+        with explained(str(folder), "the quadruped"):
+            weights = load_file(folder / "animal.safetensors")
+        for name, wanted in animal.state_dict().items():
+            if name not in weights or weights[name].shape != wanted.shape:
+                found = tuple(weights[name].shape) if name in weights else "absent"
+                raise ValueError(
+                    f"{folder}: {name} is {found}, this animal needs {tuple(wanted.shape)}; "
+                    'leave the sizes of `animal` alone or set warm_start to {"kind": "nothing"}'
+                )
+        animal.load_state_dict({name: value.to(animal.state_dict()[name].dtype) for name, value in weights.items()})
+
+    def pca(self) -> Pca:
+        """The directions that its feature field was learnt in."""
+        from safetensors.torch import load_file
+
+        folder = Path(locate(self.model))
+        with explained(str(folder), "the quadruped"):
+            return Pca(**load_file(folder / "pca.safetensors"))
+
+
+Start = Annotated[FromNothing | WarmStart, Field(discriminator="kind")]
+
+
+def write(folder: Path, animal: Animal, pca: Pca) -> None:
+    """A folder that `WarmStart` loads."""
+    from safetensors.torch import save_file
+
+    half = {name: value.half() if value.is_floating_point() else value for name, value in animal.state_dict().items()}
+    with replaced(folder) as place:
+        save_file({name: value.contiguous() for name, value in half.items()}, place / "animal.safetensors")
+        save_file({"mean": pca.mean.contiguous(), "directions": pca.directions.contiguous()}, place / "pca.safetensors")
+        (place / "config.json").write_text(animal.config.model_dump_json(indent=1))

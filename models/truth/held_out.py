@@ -1,0 +1,99 @@
+"""Barnyard animals that nothing was trained on, cropped like training pictures, with all that is true of them."""
+
+from collections.abc import Iterator
+from math import pi
+
+import numpy as np
+import torch
+import trimesh
+from pydantic import Field
+from torch import Tensor
+
+from models.core.category import VIEWS
+from models.core.config import Config
+from models.data.batch import Batch
+from models.data.framing import Box, crop_box, cut
+from models.metrics.views import fixed_to_object, normalised
+from models.rendering.types import Light
+from models.truth.barnyard import HELD_OUT, Scene, render_views, sample_scene
+from models.truth.barnyard.scene import SHARE, frame
+from models.truth.examples import Example, Relit, Turned
+
+LAMPS = ((-0.9, 0.5, 0.4), (0.9, 0.5, 0.4))
+"""Directions, in the camera frame, of the two lights under which each photo is taken again."""
+AMBIENT, DIFFUSE = 0.4, 0.7
+FILL = 0.9
+"""Longer side of the animal's box over the picture in novel views."""
+
+
+class HeldOutConfig(Config):
+    """Which animals examine a model."""
+
+    scenes: int = Field(default=60, gt=0, description="photos, each of another individual")
+    photo: int = Field(default=128, ge=32, description="side of the photos in pixels")
+    size: int = Field(default=96, ge=16, description="side of the crops in pixels")
+    turns: tuple[float, ...] = Field(default=(pi / 2, pi), description="yaws of the novel views, in radians")
+
+
+def held_out(category: str, config: HeldOutConfig) -> list[Example]:
+    """One example per individual, the same on every machine."""
+    seeds = range(HELD_OUT, HELD_OUT + config.scenes * SHARE, SHARE)
+    return [_example(sample_scene(category, seed, config.photo), config) for seed in seeds]
+
+
+def training_shapes(category: str, count: int) -> list[trimesh.Trimesh]:
+    """Posed animals of individuals that are not held out, for the baselines."""
+    scenes = (sample_scene(category, seed, 16) for seed in range(0, count * SHARE, SHARE))
+    return [
+        trimesh.Trimesh(scene.mesh.vertices[0].numpy(), scene.mesh.faces.numpy(), process=False) for scene in scenes
+    ]
+
+
+def _example(scene: Scene, config: HeldOutConfig) -> Example:
+    box = crop_box(scene.mask)
+    image, mask = _cut(scene, box, config.size)
+    inside = cut(np.ones_like(scene.mask), box, config.size)
+    crop = Batch(
+        image=image[None],
+        mask=mask[None],
+        valid=torch.tensor(inside)[None].float(),
+        features=None,
+        view=torch.tensor([VIEWS.index(scene.view)]),
+        index=torch.tensor([scene.seed - HELD_OUT]),
+    )
+    pixels = (scene.keypoints_ndc + 1) / 2 * config.photo
+    keypoints = (pixels - box[:2]) / box[2:] * 2 - 1
+    return Example(
+        key=f"{scene.category}-{scene.seed}",
+        crop=crop,
+        mesh=scene.mesh,
+        azimuth=float(scene.camera.azimuth[0]),
+        keypoints=torch.from_numpy(keypoints).float(),
+        seen=torch.from_numpy(scene.keypoints_visible),
+        turned=tuple(_turned(scene, config)),
+        relit=tuple(_relit(scene, box, config)),
+    )
+
+
+def _turned(scene: Scene, config: HeldOutConfig) -> Iterator[Turned]:
+    for yaw in config.turns:
+        azimuth, elevation = float(scene.camera.azimuth[0]) + yaw, float(scene.camera.elevation[0])
+        camera = frame(scene.mesh.vertices[0].numpy(), azimuth, elevation, FILL, np.zeros(2))
+        lamp = fixed_to_object(scene.light, scene.camera, camera)
+        (other,) = render_views(scene.category, scene.seed, camera, config.photo, lamp)
+        mask = torch.from_numpy(other.mask).float()
+        yield Turned(yaw, *normalised(torch.from_numpy(other.image), mask, config.size))
+
+
+def _relit(scene: Scene, box: Box, config: HeldOutConfig) -> Iterator[Relit]:
+    for direction in LAMPS:
+        unit = torch.nn.functional.normalize(torch.tensor([direction]), dim=-1)
+        lamp = Light(unit, torch.tensor([AMBIENT]), torch.tensor([DIFFUSE]))
+        (other,) = render_views(scene.category, scene.seed, scene.camera, config.photo, lamp)
+        yield Relit(lamp, *_cut(other, box, config.size))
+
+
+def _cut(scene: Scene, box: Box, size: int) -> tuple[Tensor, Tensor]:
+    photo = (scene.image * 255).round().astype(np.uint8)
+    image, mask = cut(photo, box, size), cut(scene.mask, box, size)
+    return torch.tensor(image).float() / 255, torch.tensor(mask).float()

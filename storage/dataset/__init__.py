@@ -1,0 +1,1 @@
+"""Shards, their indices, and the snapshots that list them."""

@@ -1,0 +1,161 @@
+"""What a data set holds, what changed between two snapshots, and whether every byte is what was committed."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from storage.dataset import shards, snapshots
+from storage.dataset.records import NEAR, SampleRow, Snapshot, SnapshotShard
+from storage.store import files, layout
+from storage.store.errors import CorruptArtifact, StorageError
+from storage.store.references import DatasetRef, Record, ShardRef, Stage
+
+STAGES: tuple[Stage, ...] = ("raw", "curated")
+KINDS = ("json", "parquet", "tar")
+
+
+class Fault(Record):
+    """Something that is not what was committed."""
+
+    where: str
+    what: str
+    shard: ShardRef | None = None
+    """The shard that has to be made again, where it is one."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What a newer snapshot has and an older one has not, and the other way round."""
+
+    added: tuple[SampleRow, ...]
+    removed: tuple[SampleRow, ...]
+    changed: tuple[SampleRow, ...]
+    """Samples of both whose picture or verdict is another one: their newer rows."""
+    recipe: tuple[str, ...]
+    """Entries of the recipe that differ, as `place: older -> newer`."""
+
+
+def rows(ref: DatasetRef) -> list[SampleRow]:
+    """Every attempted sample of a snapshot, in its order.
+
+    Raises MissingArtifact or CorruptArtifact if an index is not what the snapshot pinned.
+    """
+    return [row for _, row in placed(ref)]
+
+
+def placed(ref: DatasetRef) -> list[tuple[ShardRef, SampleRow]]:
+    """The same, each with its shard."""
+    snapshot = snapshots.read(ref)
+    pinned = [(snapshots.shard(ref, each), snapshots.vouched(ref, each)) for each in snapshot.shards]
+    return [(shard, _told(row, snapshot)) for shard, manifest in pinned for row in shards.rows(shard, manifest)]
+
+
+def reasons(index: list[SampleRow]) -> dict[str, int]:
+    """Dropped samples by reason, most first."""
+    return dict(Counter(row.reason for row in index if not row.kept).most_common())
+
+
+def difference(older: DatasetRef, newer: DatasetRef) -> Difference:
+    """What changed from one snapshot to another."""
+    before, after = ({row.key: row for row in rows(ref)} for ref in (older, newer))
+    both = [(row, before[key]) for key, row in after.items() if key in before]
+    return Difference(
+        added=tuple(row for key, row in after.items() if key not in before),
+        removed=tuple(row for key, row in before.items() if key not in after),
+        changed=tuple(new for new, old in both if _outcome(new) != _outcome(old)),
+        recipe=tuple(_changes("", snapshots.read(older).config, snapshots.read(newer).config)),
+    )
+
+
+def faults(root: str, category: str) -> Iterator[Fault]:
+    """Everything under a category's data that is not byte by byte what was committed; re-reads every file.
+
+    Flipped bytes, missing, foreign and unfinished files, rows that do not fit their tar, a key that two shards hold,
+    snapshots that pin what is not there.
+    """
+    held: dict[str, str] = {}
+    for stage in STAGES:
+        for recipe in files.names(layout.recipes(root, category, stage)):
+            yield from _of_folder(root, category, stage, recipe, held)
+    yield from _unfinished(layout.snapshots(root, category))
+    vouched: dict[str, SnapshotShard] = {}
+    for number in snapshots.numbers(root, category):
+        yield from _of_snapshot(DatasetRef(root=root, category=category, snapshot=number), vouched)
+
+
+def repair(fault: Fault) -> bool:
+    """Move a corrupt shard to quarantine, so that the next run makes it again; False where there is nothing to move."""
+    return fault.shard is not None and shards.committed(fault.shard) is None
+
+
+def _told(row: SampleRow, snapshot: Snapshot) -> SampleRow:
+    """The row, dropped if the snapshot leaves out what its shard keeps."""
+    left_out = row.key in snapshot.duplicates.resembles
+    return row.model_copy(update={"kept": False, "reason": NEAR}) if left_out else row
+
+
+def _of_folder(root: str, category: str, stage: Stage, recipe: str, held: dict[str, str]) -> Iterator[Fault]:
+    folder = layout.shards(root, category, stage, recipe)
+    yield from _unfinished(folder)
+    found: dict[int, set[str]] = {}
+    for name in files.names(folder):
+        stem, _, kind = name.partition(".")
+        if len(stem) == 5 and stem.isdecimal() and kind in KINDS:
+            found.setdefault(int(stem), set()).add(kind)
+        else:
+            yield Fault(where=layout.member(folder, name), what="does not belong here; move it away")
+    for index, kinds in found.items():
+        ref = ShardRef(root=root, category=category, stage=stage, digest=recipe, index=index)
+        if "json" not in kinds:
+            remedy = "was never committed; delete it, or run the flow again"
+            yield Fault(where=layout.tar(ref) if "tar" in kinds else layout.table(ref), what=remedy)
+            continue
+        try:
+            yield from _twice(ref, shards.verify(ref), held)
+        except StorageError as error:
+            yield Fault(where=error.where, what=f"{error.value}; {error.remedy}", shard=ref)
+
+
+def _unfinished(folder: str) -> Iterator[Fault]:
+    for name in files.unfinished(folder):
+        remedy = "is left of a killed writer; delete it, or run the flow again"
+        yield Fault(where=layout.member(folder, name), what=remedy)
+
+
+def _twice(ref: ShardRef, index: list[SampleRow], held: dict[str, str]) -> Iterator[Fault]:
+    """Keys that another shard of the same recipe has as well."""
+    for row in index:
+        place = f"{ref.stage}/{ref.digest}/{row.key}"
+        if place in held:
+            yield Fault(where=layout.tar(ref), what=f"{row.key} is also in {held[place]}; delete one of the two")
+        held[place] = layout.tar(ref)
+
+
+def _of_snapshot(ref: DatasetRef, vouched: dict[str, SnapshotShard]) -> Iterator[Fault]:
+    """What a snapshot pins and is not there; a shard that was `vouched` for to another snapshot is not read again."""
+    try:
+        pinned = snapshots.read(ref).shards
+    except CorruptArtifact as error:
+        yield Fault(where=error.where, what=f"{error.value}; {error.remedy}")
+        return
+    for each in pinned:
+        where = layout.manifest(snapshots.shard(ref, each))
+        if vouched.get(where) == each:
+            continue
+        try:
+            snapshots.vouched(ref, each)
+            vouched[where] = each
+        except StorageError as error:
+            yield Fault(where=layout.snapshot(ref), what=f"pins {error.where}, which {error.value}; {error.remedy}")
+
+
+def _outcome(row: SampleRow) -> tuple[object, ...]:
+    return row.sha256, row.kept, row.reason, row.box
+
+
+def _changes(place: str, older: object, newer: object) -> Iterator[str]:
+    if isinstance(older, dict) and isinstance(newer, dict):
+        for name in sorted(older.keys() | newer.keys()):
+            yield from _changes(f"{place}.{name}".lstrip("."), older.get(name), newer.get(name))
+    elif older != newer:
+        yield f"{place}: {older} -> {newer}"

@@ -1,0 +1,85 @@
+"""The index of a shard: one Parquet row per attempted sample, always with the same columns."""
+
+# pyarrow.parquet has no types.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+import io
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import ValidationError
+
+from storage.dataset.records import SampleRow
+from storage.store.errors import CorruptArtifact, words
+
+_TEXT, _INT, _REAL = pa.string(), pa.int64(), pa.float64()
+
+SCHEMA = pa.schema(
+    [
+        ("key", _TEXT),
+        ("category", _TEXT),
+        ("prompt", _TEXT),
+        ("view", _TEXT),
+        ("coat", _TEXT),
+        ("age", _TEXT),
+        ("action", _TEXT),
+        ("place", _TEXT),
+        ("seed", _INT),
+        ("sampler", _TEXT),
+        ("steps", _INT),
+        ("guidance", _REAL),
+        ("negative_prompt", _TEXT),
+        ("model", _TEXT),
+        ("model_digest", _TEXT),
+        ("photo_width", _INT),
+        ("photo_height", _INT),
+        ("box", pa.list_(_INT)),
+        ("scores", pa.map_(_TEXT, _REAL)),
+        ("kept", pa.bool_()),
+        ("reason", _TEXT),
+        ("split", _TEXT),
+        ("sha256", _TEXT),
+        ("phash", _TEXT),
+        ("width", _INT),
+        ("height", _INT),
+        ("image_offset", _INT),
+        ("image_size", _INT),
+        ("mask_offset", _INT),
+        ("mask_size", _INT),
+        ("features_offset", _INT),
+        ("features_size", _INT),
+    ]
+)
+
+LATER = {"age", "phash", "negative_prompt"}
+"""Columns that indices of before have not."""
+
+
+def to_parquet(rows: Sequence[SampleRow]) -> bytes:
+    """The rows as one Parquet file: the same rows, the same bytes."""
+    plain = [{**row.model_dump(), "scores": sorted(row.scores.items())} for row in rows]
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(plain, schema=SCHEMA), buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def from_parquet(data: bytes, where: str) -> list[SampleRow]:
+    """The rows of a Parquet file that was read at `where`.
+
+    Raises CorruptArtifact if it is torn or has other columns.
+    """
+    remedy = "put the shard in quarantine and make it again"
+    try:
+        table = pq.read_table(io.BytesIO(data))
+    except (pa.ArrowException, OSError) as error:
+        raise CorruptArtifact(where, f"is no whole Parquet file ({words(error)})", remedy) from error
+    wanted = pa.schema([field for field in SCHEMA if field.name not in LATER - set(table.schema.names)])
+    if not table.schema.equals(wanted):
+        odd = sorted(set(table.schema.names) ^ set(SCHEMA.names)) or "their types"
+        raise CorruptArtifact(where, f"has other columns than a sample index: {odd}", remedy)
+    try:
+        return [SampleRow.model_validate(row) for row in table.to_pylist(maps_as_pydicts="strict")]
+    except (ValidationError, ValueError, KeyError) as error:
+        raise CorruptArtifact(where, f"has a row that is no sample ({words(error)})", remedy) from error

@@ -1,0 +1,169 @@
+"""Writes a rigged, animated, textured animal as one glTF 2.0 binary (Khronos specification 2.0.1)."""
+
+import json
+import struct
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from storage.formats.meshes import Asset, local_frame
+from storage.formats.pictures import png
+from storage.formats.rotations import Array, matrices, quaternions
+
+Json = dict[str, Any]
+
+INFLUENCES = 4
+FLOAT, BYTE, INTEGER = 5126, 5121, 5125
+VERTICES, INDICES = 34962, 34963
+LINEAR, MIPMAPPED, CLAMP = 9729, 9987, 33071
+KINDS = {(): "SCALAR", (2,): "VEC2", (3,): "VEC3", (4,): "VEC4", (4, 4): "MAT4"}
+
+
+@dataclass
+class _Buffer:
+    """The one binary chunk, and the tables that point into it."""
+
+    data: bytearray = field(default_factory=bytearray)
+    views: list[Json] = field(default_factory=list[Json])
+    accessors: list[Json] = field(default_factory=list[Json])
+
+    def view(self, content: bytes, target: int | None = None) -> int:
+        self.data += b"\0" * (-len(self.data) % 4)
+        placed: Json = {"buffer": 0, "byteOffset": len(self.data), "byteLength": len(content)}
+        self.views.append(placed | ({"target": target} if target else {}))
+        self.data += content
+        return len(self.views) - 1
+
+    def accessor(self, values: Array, component: int, target: int | None = None, *, bounds: bool = False) -> int:
+        kind = {FLOAT: "<f4", BYTE: "u1", INTEGER: "<u4"}[component]
+        packed = np.ascontiguousarray(values, dtype=kind)
+        entry: Json = {
+            "bufferView": self.view(packed.tobytes(), target),
+            "componentType": component,
+            "count": len(packed),
+            "type": KINDS[packed.shape[1:]],
+        }
+        if bounds:
+            entry |= {side: np.atleast_1d(getattr(packed, side)(0)).tolist() for side in ("min", "max")}
+        self.accessors.append(entry)
+        return len(self.accessors) - 1
+
+
+def glb(asset: Asset) -> bytes:
+    """The whole file. The bones stand in the pose of the photo; each clip is an animation.
+
+    Nodes: 0 the skin, 1 the armature, 2.. the bones. A vertex keeps its four strongest bones; on a learned walking cow
+    that moves the mean vertex by 0.0004 of the cow's length and the worst by 0.04.
+    """
+    buffer = _Buffer()
+    bones = range(len(asset.bones))
+    document: Json = {
+        "asset": {"version": "2.0", "generator": "farm3d"},
+        "scene": 0,
+        "scenes": [{"nodes": [0, 1]}],
+        "nodes": [
+            {"name": asset.name, "mesh": 0, "skin": 0},
+            {"name": "armature", "children": [2 + bone for bone in bones if asset.parents[bone] < 0]},
+            *(_bone_node(asset, bone) for bone in bones),
+        ],
+        "meshes": [{"name": asset.name, "primitives": [_primitive(asset, buffer)]}],
+        "skins": [_skin(asset, buffer)],
+        "materials": [
+            {
+                "name": "coat",
+                "pbrMetallicRoughness": {
+                    "baseColorTexture": {"index": 0},
+                    "metallicFactor": 0.0,
+                    "roughnessFactor": 0.9,
+                },
+            }
+        ],
+        "textures": [{"source": 0, "sampler": 0}],
+        "samplers": [{"magFilter": LINEAR, "minFilter": MIPMAPPED, "wrapS": CLAMP, "wrapT": CLAMP}],
+        "images": [{"name": "coat", "mimeType": "image/png", "bufferView": buffer.view(png(asset.texture))}],
+    }
+    if asset.clips:
+        document["animations"] = [_animation(asset, buffer, name) for name in asset.clips]
+    document |= {"accessors": buffer.accessors, "bufferViews": buffer.views}
+    document["buffers"] = [{"byteLength": len(buffer.data)}]
+    return _packed(document, bytes(buffer.data))
+
+
+def strongest(weights: Array) -> tuple[Array, Array]:
+    """Bones and weights (vertices, 4), strongest first, summing to 1; an unused slot is bone 0 with weight 0."""
+    count = min(INFLUENCES, weights.shape[1])
+    bones = np.argsort(-weights, axis=1, kind="stable")[:, :count]
+    kept = np.take_along_axis(weights, bones, 1).astype(np.float32)
+    kept[kept < 1e-5] = 0
+    kept /= kept.sum(1, keepdims=True)
+    bones = np.where(kept > 0, bones, 0)
+    spare = ((0, 0), (0, INFLUENCES - count))
+    return np.pad(bones, spare), np.pad(kept, spare)
+
+
+def _primitive(asset: Asset, buffer: _Buffer) -> Json:
+    bones, weights = strongest(asset.weights)
+    return {
+        "attributes": {
+            "POSITION": buffer.accessor(asset.vertices, FLOAT, VERTICES, bounds=True),
+            "NORMAL": buffer.accessor(asset.normals, FLOAT, VERTICES),
+            "TEXCOORD_0": buffer.accessor(asset.uv, FLOAT, VERTICES),
+            "JOINTS_0": buffer.accessor(bones, BYTE, VERTICES),
+            "WEIGHTS_0": buffer.accessor(weights, FLOAT, VERTICES),
+        },
+        "indices": buffer.accessor(asset.faces.reshape(-1), INTEGER, INDICES),
+        "material": 0,
+    }
+
+
+def _skin(asset: Asset, buffer: _Buffer) -> Json:
+    inverse_bind = np.linalg.inv(asset.T_world_bone).swapaxes(1, 2)  # glTF stores columns
+    inverse_bind[:, :, 3] = (0, 0, 0, 1)
+    return {
+        "skeleton": 1,
+        "joints": [2 + bone for bone in range(len(asset.bones))],
+        "inverseBindMatrices": buffer.accessor(inverse_bind, FLOAT),
+    }
+
+
+def _bone_node(asset: Asset, bone: int) -> Json:
+    children = [2 + child for child, parent in enumerate(asset.parents) if parent == bone]
+    return {
+        "name": asset.bones[bone],
+        "translation": local_frame(asset, bone)[:3, 3].tolist(),
+        "rotation": _node_rotations(asset, bone, asset.pose[bone]).tolist(),
+    } | ({"children": children} if children else {})
+
+
+def _node_rotations(asset: Asset, bone: int, rotations: Array) -> Array:
+    """Rotations in the bone's own frame as rotations in its parent's: the bind rotation comes first."""
+    return quaternions(local_frame(asset, bone)[:3, :3] @ matrices(rotations))
+
+
+def _animation(asset: Asset, buffer: _Buffer, name: str) -> Json:
+    seconds, rotations = asset.clips[name]
+    times = buffer.accessor(seconds, FLOAT, bounds=True)
+    samplers: list[Json] = []
+    channels: list[Json] = []
+    for bone in range(len(asset.bones)):
+        turns = _continuous(_node_rotations(asset, bone, rotations[:, bone]))
+        channels.append({"sampler": bone, "target": {"node": 2 + bone, "path": "rotation"}})
+        samplers.append({"input": times, "output": buffer.accessor(turns, FLOAT), "interpolation": "LINEAR"})
+    return {"name": name, "channels": channels, "samplers": samplers}
+
+
+def _continuous(turns: Array) -> Array:
+    """The same rotations with signs such that each is near the one before."""
+    flips = np.where((turns[1:] * turns[:-1]).sum(1) < 0, -1.0, 1.0)
+    signs: Array = np.cumprod(np.concatenate(([1.0], flips)))
+    return turns * signs[:, None]
+
+
+def _packed(document: Json, binary: bytes) -> bytes:
+    text = json.dumps(document, separators=(",", ":")).encode()
+    chunks = b"".join(
+        struct.pack("<I4s", len(content) + -len(content) % 4, kind) + content + pad * (-len(content) % 4)
+        for content, kind, pad in ((text, b"JSON", b" "), (binary, b"BIN\0", b"\0"))
+    )
+    return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks

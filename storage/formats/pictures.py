@@ -1,0 +1,68 @@
+"""Pictures and films as file bytes."""
+
+from collections.abc import Sequence
+from io import BytesIO
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from storage.formats.rotations import Array
+
+CAPTION_PX, COLUMNS = 16, 8
+
+
+def png(image: Array) -> bytes:
+    """A uint8 picture (height, width[, 3]) without loss."""
+    return _encoded(image, "PNG", optimize=True)
+
+
+def jpeg(image: Array, quality: int = 90) -> bytes:
+    """A uint8 picture (height, width, 3), small."""
+    return _encoded(image, "JPEG", quality=quality)
+
+
+def gif(frames: Array, fps: float) -> bytes:
+    """An endless film (frames, height, width, 3) that opens everywhere; one palette for all, so nothing flickers."""
+    first = Image.fromarray(np.concatenate(list(frames[:: max(1, len(frames) // 8)]), 1))
+    palette = first.quantize(256, dither=Image.Dither.NONE)
+    reduced = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for frame in frames]
+    return _film(reduced, "GIF", fps, disposal=2)
+
+
+def webp(frames: Array, fps: float) -> bytes:
+    """An endless film (frames, height, width, 3): smaller and in full colour."""
+    return _film([Image.fromarray(frame) for frame in frames], "WEBP", fps, quality=80, method=4)
+
+
+def contact_sheet(pictures: Sequence[Array], captions: Sequence[str]) -> Array:
+    """Pictures of one size, at least one, in rows on white, each over its caption."""
+    columns = min(COLUMNS, len(pictures))
+    height, width = pictures[0].shape[:2]
+    rows = -(-len(pictures) // columns)
+    sheet = Image.new("RGB", (columns * (width + 4), rows * (height + 4 + CAPTION_PX)), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
+    for index, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
+        left, top = index % columns * (width + 4) + 2, index // columns * (height + 4 + CAPTION_PX) + 2
+        sheet.paste(Image.fromarray(picture), (left, top))
+        draw.text((left, top + height + 1), _fitted(caption, width, font), "black", font)
+    return np.asarray(sheet)
+
+
+def _fitted(text: str, width: int, font: ImageFont.ImageFont | ImageFont.FreeTypeFont) -> str:
+    while text and font.getlength(text) > width:
+        text = text[:-1]
+    return text
+
+
+def _encoded(image: Array, form: str, **options: object) -> bytes:
+    stream = BytesIO()
+    Image.fromarray(np.ascontiguousarray(image)).save(stream, form, **options)
+    return stream.getvalue()
+
+
+def _film(frames: Sequence[Image.Image], form: str, fps: float, **options: object) -> bytes:
+    stream = BytesIO()
+    frames[0].save(
+        stream, form, save_all=True, append_images=list(frames[1:]), duration=round(1000 / fps), loop=0, **options
+    )
+    return stream.getvalue()

@@ -1,0 +1,1 @@
+"""Training runs, their checkpoints and metrics, and the releases made of them."""

@@ -1,0 +1,89 @@
+"""Where a released file comes from: release, run, snapshot, shards, and every picture with its prompt and seed."""
+
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from storage.dataset import catalogue, shards, snapshots
+from storage.dataset.records import ShardManifest
+from storage.store import bundles, files, layout
+from storage.store.errors import MissingArtifact
+from storage.store.layout import Store
+from storage.store.references import DatasetRef, ReleaseRef, ShardRef, digest
+
+
+def release_of(file: Path, root: str) -> ReleaseRef:
+    """The release that holds a file with these bytes, whatever it is called now.
+
+    Raises MissingArtifact if none does.
+    """
+    wanted, store = sha256(file.read_bytes()).hexdigest(), Store(root)
+    for category in files.names(store.root):
+        for release in store.releases(category):
+            bundle = bundles.committed(layout.release(release))
+            if bundle and any(entry.sha256 == wanted for entry in bundle.files.values()):
+                return release
+    raise MissingArtifact(
+        str(file), f"is in no release under {store.root}", "name the --root that it was released from"
+    )
+
+
+def told(release: ReleaseRef, pictures: bool) -> Iterator[str]:
+    """The whole chain in lines, the release first; the pictures themselves only if asked for.
+
+    Raises MissingArtifact or CorruptArtifact where the chain is broken.
+    """
+    store = Store(release.root)
+    published = _bundle(layout.release(release))
+    model = store.model(release.category, release.run)
+    learnt = _bundle(layout.model(model))
+    dataset = store.dataset(release.category, learnt.about["snapshot"])
+    snapshot = snapshots.read(dataset)
+    yield f"release   {layout.release(release)}: {len(published.files)} files{_by(published.about.get('code'))}"
+    weights, code = learnt.files["animal.safetensors"].sha256, learnt.about.get("code")
+    yield f"run       {model.run}: {learnt.about['steps']} steps, weights sha256 {weights}{_by(code)}"
+    counts = f"{snapshot.kept} of {snapshot.rows} kept"
+    yield f"snapshot  {release.category} {snapshot.id}: {counts}, recipe {snapshot.digest}"
+    photos: dict[str, Any] = snapshot.config["photos"]
+    yield f"photos    {_source(photos)}, weights {photos['weights']}"
+    yield f"masks     {snapshot.config['segmenter']['kind']}, weights {snapshot.config['weights']}"
+    for pinned in snapshot.shards:
+        yield from _shard(dataset, snapshots.vouched(dataset, pinned), digest(photos))
+    for row in catalogue.rows(dataset) if pictures else ():
+        twin = snapshot.duplicates.resembles.get(row.key)
+        outcome = f"sha256 {row.sha256}" if row.kept else f"dropped: {row.reason}{f' of {twin}' if twin else ''}"
+        yield f"picture   {row.key}: {row.prompt!r}, seed {row.seed}, model {row.model_digest}, {outcome}"
+
+
+def learnt_from(store: Store, category: str) -> set[int]:
+    """Numbers of the snapshots that finished models and releases were made from."""
+    folders = [layout.model(each) for each in store.models(category)]
+    folders += [layout.release(each) for each in store.releases(category)]
+    found = (bundles.committed(folder) for folder in folders)
+    return {each.about["snapshot"] for each in found if each}
+
+
+def _bundle(folder: str) -> bundles.Bundle:
+    found = bundles.committed(folder)
+    if found is None:
+        raise MissingArtifact(folder, "is not committed", "run the stage that makes it")
+    return found
+
+
+def _shard(dataset: DatasetRef, crops: ShardManifest, recipe: str) -> Iterator[str]:
+    yield f"shard     {crops.index:05d}: {crops.kept} of {crops.rows} kept, sha256 {crops.tar_sha256}{_by(crops.code)}"
+    raw = ShardRef(root=dataset.root, category=dataset.category, stage="raw", digest=recipe, index=crops.index)
+    drawn = shards.manifest(raw)
+    same = "" if drawn.tar_sha256 == crops.made_from else "  (made again since)"
+    yield f"  from    raw {recipe}: sha256 {crops.made_from}{same}"
+
+
+def _source(photos: dict[str, Any]) -> str:
+    generator = photos["generator"]
+    return f"{generator['kind']} {generator.get('model') or generator.get('folder')}"
+
+
+def _by(code: str | None) -> str:
+    """The revision, where it was written down."""
+    return f", code {code}" if code else ""

@@ -1,0 +1,1 @@
+"""Files, locks, caches and bundles: what every other room of storage is built on."""

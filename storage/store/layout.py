@@ -1,0 +1,206 @@
+"""Where everything lies. The only file that builds a path.
+
+<root>/<category>/raw/<recipe>/00000.tar .parquet .json       generated photos, one row per attempt
+                  curated/<recipe>/00000.tar .parquet .json   kept crops, a row for the dropped too
+                  quarantine/<stage>-<recipe>-00000-1/        a corrupt shard and why
+                  snapshots/000007.json                       which shards a run reads
+                  holds/<one>.json                            what a living flow keeps from being pruned
+                  runs/<run>/config.json journal.jsonl checkpoints/ panels/ model/ evaluation/
+                  releases/<run>/, LATEST                     what people take away, in the order of its publishing
+"""
+
+from storage.store.files import absolute, names
+from storage.store.references import DatasetRef, ModelRef, ReleaseRef, ShardRef, Stage
+
+LATEST = "LATEST"
+"""The file among the releases that names them."""
+
+
+class Store:
+    """Makes the references to everything under one root: a folder, or an address such as s3://bucket/farm3d."""
+
+    def __init__(self, root: str) -> None:
+        """A relative folder is taken from the working folder of now, for other processes have other ones."""
+        self.root = absolute(root)
+
+    def raw(self, category: str, digest: str, index: int) -> ShardRef:
+        """Generated photos."""
+        return ShardRef(root=self.root, category=category, stage="raw", digest=digest, index=index)
+
+    def curated(self, category: str, digest: str, index: int) -> ShardRef:
+        """Kept crops."""
+        return ShardRef(root=self.root, category=category, stage="curated", digest=digest, index=index)
+
+    def dataset(self, category: str, snapshot: int) -> DatasetRef:
+        """One snapshot."""
+        return DatasetRef(root=self.root, category=category, snapshot=snapshot)
+
+    def model(self, category: str, run: str) -> ModelRef:
+        """One training run."""
+        return ModelRef(root=self.root, category=category, run=run)
+
+    def releases(self, category: str) -> list[ReleaseRef]:
+        """All releases of a category, finished or not."""
+        found = names(releases(self.root, category))
+        return [self.release(category, run) for run in found if run != LATEST]
+
+    def models(self, category: str) -> list[ModelRef]:
+        """All training runs of a category, finished or not."""
+        return [self.model(category, run) for run in names(runs(self.root, category))]
+
+    def release(self, category: str, run: str) -> ReleaseRef:
+        """What was published of one run."""
+        return ReleaseRef(root=self.root, category=category, run=run)
+
+
+def tar(ref: ShardRef) -> str:
+    """Images, masks, features."""
+    return _shard(ref) + ".tar"
+
+
+def table(ref: ShardRef) -> str:
+    """One row per attempted sample."""
+    return _shard(ref) + ".parquet"
+
+
+def manifest(ref: ShardRef) -> str:
+    """What commits a shard."""
+    return _shard(ref) + ".json"
+
+
+def quarantine(root: str, category: str) -> str:
+    """The folder of all corrupt shards of a category."""
+    return f"{root}/{category}/quarantine"
+
+
+def quarantined(ref: ShardRef, count: int) -> str:
+    """The folder for the corrupt files of a shard, the `count`-th time."""
+    return f"{quarantine(ref.root, ref.category)}/{ref.stage}-{ref.digest}-{ref.index:05d}-{count}"
+
+
+def reason(folder: str) -> str:
+    """Why the shard in this folder is in quarantine."""
+    return member(folder, "reason.json")
+
+
+def snapshot(ref: DatasetRef) -> str:
+    """The list of shards of one snapshot."""
+    return f"{snapshots(ref.root, ref.category)}/{ref.snapshot:06d}.json"
+
+
+def snapshots(root: str, category: str) -> str:
+    """The folder of all snapshots of a category."""
+    return f"{root}/{category}/snapshots"
+
+
+def holds(root: str, category: str) -> str:
+    """The folder of what living flows keep from being pruned."""
+    return f"{root}/{category}/holds"
+
+
+def hold(root: str, category: str, name: str) -> str:
+    """What one flow keeps."""
+    return f"{holds(root, category)}/{name}.json"
+
+
+def recipes(root: str, category: str, stage: Stage) -> str:
+    """The folder of all recipes of one stage."""
+    return f"{root}/{category}/{stage}"
+
+
+def shards(root: str, category: str, stage: Stage, digest: str) -> str:
+    """The folder of all shards of one recipe."""
+    return f"{recipes(root, category, stage)}/{digest}"
+
+
+def runs(root: str, category: str) -> str:
+    """The folder of all training runs of a category."""
+    return f"{root}/{category}/runs"
+
+
+def run(ref: ModelRef) -> str:
+    """The folder of one training run."""
+    return f"{runs(ref.root, ref.category)}/{ref.run}"
+
+
+def run_config(ref: ModelRef) -> str:
+    """What the run learns from, and how."""
+    return f"{run(ref)}/config.json"
+
+
+def journal(ref: ModelRef) -> str:
+    """The numbers reported during training."""
+    return f"{run(ref)}/journal.jsonl"
+
+
+def panel(ref: ModelRef, step: int) -> str:
+    """The pictures reported at one step."""
+    return f"{run(ref)}/panels/{step:08d}.png"
+
+
+def checkpoints(ref: ModelRef) -> str:
+    """The folder of training states."""
+    return f"{run(ref)}/checkpoints"
+
+
+def checkpoint(folder: str, step: int) -> str:
+    """One training state."""
+    return f"{folder}/step-{step:08d}.pt"
+
+
+def checkpoint_manifest(folder: str, step: int) -> str:
+    """What commits a training state."""
+    return f"{folder}/step-{step:08d}.json"
+
+
+def model(ref: ModelRef) -> str:
+    """The folder of the finished model."""
+    return f"{run(ref)}/model"
+
+
+def evaluation(ref: ModelRef) -> str:
+    """The folder of what was measured of the finished model."""
+    return f"{run(ref)}/evaluation"
+
+
+def releases(root: str, category: str) -> str:
+    """The folder of all releases of a category."""
+    return f"{root}/{category}/releases"
+
+
+def published(root: str, category: str) -> str:
+    """Holds the runs that were published, the last one last."""
+    return f"{releases(root, category)}/{LATEST}"
+
+
+def release(ref: ReleaseRef) -> str:
+    """The folder of what people take away."""
+    return f"{releases(ref.root, ref.category)}/{ref.run}"
+
+
+BUNDLE = "manifest.json"
+
+
+def bundle(folder: str) -> str:
+    """What commits a folder of files."""
+    return f"{folder}/{BUNDLE}"
+
+
+def member(folder: str, name: str) -> str:
+    """One file of a folder."""
+    return f"{folder}/{name}"
+
+
+def lock(url: str) -> str:
+    """What keeps the writers of a file or folder apart, beside it."""
+    folder, _, name = url.rpartition("/")
+    return member(folder, f".{name}.lock")
+
+
+def inside(folder: str, url: str) -> str:
+    """A file of the same name in another folder."""
+    return member(folder, url.rsplit("/", 1)[-1])
+
+
+def _shard(ref: ShardRef) -> str:
+    return f"{shards(ref.root, ref.category, ref.stage, ref.digest)}/{ref.index:05d}"

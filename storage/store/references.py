@@ -1,0 +1,75 @@
+"""The small references that tasks hand each other, and the digest that names what they point to."""
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Annotated, Literal, cast, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=80)]
+"""Safe as a folder name on every system, and as a key in a tar."""
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Stage = Literal["raw", "curated"]
+Scale = Literal["smoke", "laptop", "gpu", "paper"]
+"""From little of everything to much; the name of a run begins with it."""
+
+
+class Record(BaseModel):
+    """Frozen; an unknown key is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ShardRef(Record):
+    """One shard: generated photos of a recipe (raw), or the crops kept of them (curated)."""
+
+    root: str
+    category: Name
+    stage: Stage
+    digest: Name = Field(description="digest of the recipe")
+    index: int = Field(ge=0)
+
+
+class DatasetRef(Record):
+    """One pinned snapshot."""
+
+    root: str
+    category: Name
+    snapshot: int = Field(ge=1)
+
+
+class ModelRef(Record):
+    """One training run; its key follows from config and snapshot, so the same run continues."""
+
+    root: str
+    category: Name
+    run: Name
+
+
+class ReleaseRef(Record):
+    """One published release, named after the run it shows."""
+
+    root: str
+    category: Name
+    run: Name
+
+    @property
+    def scale(self) -> int:
+        """The place of its run's scale among all; -1 if its name begins with none."""
+        scale, scales = self.run.partition("-")[0], get_args(Scale)
+        return scales.index(scale) if scale in scales else -1
+
+
+def digest(value: object) -> str:
+    """16 hex letters of the sha256 of `value` as canonical JSON; pydantic records count by their fields."""
+    text = json.dumps(value, default=_plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return sha256(text.encode()).hexdigest()[:16]
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, Mapping):
+        return dict(cast(Mapping[str, object], value))
+    raise TypeError(f"{type(value).__name__} has no canonical JSON; give plain values or pydantic records")

@@ -1,0 +1,1 @@
+"""Somebody's photos: which model answers, reading them, writing the answers."""

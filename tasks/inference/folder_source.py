@@ -1,0 +1,91 @@
+"""Somebody's own photos as the raw material of a data set, in the place of generated ones."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from storage.dataset.members import Sample
+from storage.dataset.records import SampleRow, content_key, split_of
+from storage.store.references import ShardRef
+from tasks.inference.image_io import PICTURES, opened, others, pictures
+from tasks.runtime import artifacts
+from tasks.runtime.recipes import OwnPhotos, PhotoRecipe
+
+logger = logging.getLogger(__name__)
+
+NO_PICTURE, UNUSABLE = "no picture", "unusable"
+"""Why a file of the folder gives no photo."""
+
+
+def brought(shard: ShardRef, recipe: PhotoRecipe, own: OwnPhotos) -> Iterator[Sample]:
+    """The shard's part of the folder, with the masks that are known, and a row for each file that cannot be used.
+
+    The first shard has the rows of the files that are no pictures by their names.
+
+    Raises ValueError if there is no picture, or if no photo of the shard can be used.
+    """
+    files = pictures(Path(own.folder))[shard.index * recipe.photos : (shard.index + 1) * recipe.photos]
+    skipped: dict[str, str] = {}
+    for file in files:
+        name = _name(file, own)
+        try:
+            image, mask = opened(file)
+        except ValueError as error:
+            skipped[name] = str(error)
+            yield Sample(_row(name, recipe, own, reason=UNUSABLE))
+            continue
+        image, mask = _fitted(image, own.size), None if mask is None else _fitted(mask, own.size)
+        yield Sample(_row(name, recipe, own, image.shape), image, mask)
+    if skipped:
+        rows = [{"photo": name, "reason": reason} for name, reason in skipped.items()]
+        artifacts.table(
+            f"skipped-{shard.category}-{shard.index:05d}", rows, f"photos of {own.folder} that were skipped"
+        )
+    if len(skipped) == len(files):
+        raise ValueError(f"{own.folder}: no photo of shard {shard.index} can be used; {'; '.join(skipped.values())}")
+    if shard.index == 0 and (left_out := others(Path(own.folder))):
+        logger.warning(_told(own, left_out))
+        yield from (Sample(_row(_name(file, own), recipe, own, reason=NO_PICTURE)) for file in left_out)
+
+
+def _told(own: OwnPhotos, left_out: Sequence[Path]) -> str:
+    endings = ", ".join(sorted({file.suffix.lower() or "no ending" for file in left_out}))
+    count, one, kinds = len(left_out), _name(left_out[0], own), ", ".join(PICTURES)
+    return f"{own.folder}: left out as no pictures: {count} ({endings}; one is {one}); give {kinds}"
+
+
+def _name(file: Path, own: OwnPhotos) -> str:
+    """From the folder on, the same on every machine."""
+    return file.relative_to(own.folder).as_posix()
+
+
+def _fitted(pixels: np.ndarray, longest: int) -> np.ndarray:
+    """The same picture or mask with this longer side."""
+    height, width = pixels.shape[:2]
+    scale = longest / max(height, width)
+    shape = max(1, round(width * scale)), max(1, round(height * scale))
+    image = Image.fromarray(pixels.astype(np.uint8) * 255 if pixels.dtype == bool else pixels)
+    resized = np.array(image.resize(shape, Image.Resampling.LANCZOS))
+    return resized > 127 if pixels.dtype == bool else resized
+
+
+def _row(
+    name: str, recipe: PhotoRecipe, own: OwnPhotos, shape: tuple[int, ...] = (0, 0), reason: str = ""
+) -> SampleRow:
+    key = content_key(recipe.words.name, recipe.weights, name, 0)
+    return SampleRow(
+        key=key,
+        category=recipe.words.name,
+        prompt=name,
+        seed=0,
+        model=own.folder,
+        model_digest=recipe.weights,
+        photo_width=shape[1],
+        photo_height=shape[0],
+        kept=not reason,
+        reason=reason,
+        split=split_of(key),
+    )

@@ -1,0 +1,64 @@
+"""A finished model, loaded to answer photos."""
+
+import json
+from typing import Any, TypeVar
+
+import torch
+from pydantic import BaseModel, ValidationError
+
+from models.core.category import VIEWS
+from models.data.crops import Crops
+from models.methods.magicpony.reconstructor import AnimalReconstructor
+from models.methods.magicpony.refine import Refined
+from storage.dataset import samples, snapshots
+from storage.runs.checkpoints import weights_from
+from storage.store import bundles, layout
+from storage.store.errors import CorruptArtifact, words
+from storage.store.references import DatasetRef, ModelRef
+from tasks.runtime.devices import loaded, torch_device
+from tasks.runtime.recipes import CropRecipe, ModelRecipe
+
+Recipe = TypeVar("Recipe", bound=BaseModel)
+
+
+def recipe_of(model: ModelRef) -> ModelRecipe:
+    """What the model was made by.
+
+    Raises MissingArtifact if its training is not finished, CorruptArtifact if another version wrote it.
+    """
+    said = json.loads(bundles.read(layout.model(model), "recipe.json"))
+    return understood(ModelRecipe, said, layout.model(model))
+
+
+def crop_recipe(crops: DatasetRef) -> CropRecipe:
+    """What the crops of a data set were made by.
+
+    Raises CorruptArtifact if another version wrote it.
+    """
+    return understood(CropRecipe, snapshots.read(crops).config, layout.snapshot(crops))
+
+
+def understood(kind: type[Recipe], said: object, where: str) -> Recipe:
+    """A recipe as it was written down. Raises CorruptArtifact if another version wrote it."""
+    try:
+        return kind.model_validate(said)
+    except ValidationError as error:
+        what = f"holds a recipe of another version ({words(error)})"
+        raise CorruptArtifact(where, what, "run its category again, or read it with the code that wrote it") from error
+
+
+def reconstructor(model: ModelRef, where: str, refine: bool = False) -> AnimalReconstructor:
+    """The model at a place, with the renderer it was trained with; it may fit its answers to their masks."""
+    recipe, device = recipe_of(model), torch_device(where)
+    animal = recipe.animal.build(recipe.category, loaded(recipe.features, where))
+    animal.load_state_dict(weights_from(bundles.read(layout.model(model), "animal.safetensors")))
+    kind = Refined if refine else AnimalReconstructor
+    return kind(animal.to(device).eval(), recipe.renderer.build(device))
+
+
+def validation(crops: DatasetRef, size: int, most: int) -> Crops:
+    """At most so many crops that training does not see; training crops where there are none."""
+    held = samples.of_dataset(crops, "validation", VIEWS)
+    held = held if len(held) else samples.of_dataset(crops, "train", VIEWS)
+    chosen: Any = samples.Samples(held.rows[:most], held.tars[:most], held.views)
+    return Crops(chosen, size, torch.device("cpu"))

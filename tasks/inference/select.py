@@ -1,0 +1,116 @@
+"""What the model of a category makes of somebody's photo."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from PIL import Image
+
+from models.core.errors import MissingModel, NothingKept
+from models.data import framing as crop
+from models.data.crops import Crops
+from models.data.framing import Cropped
+from models.export import film
+from models.export.asset import asset
+from models.methods.magicpony.reconstructor import AnimalReconstructor
+from models.methods.magicpony.state import Prediction
+from storage.formats.meshes import Asset
+from storage.runs import releases
+from storage.store import bundles, layout
+from storage.store.layout import Store
+from storage.store.references import ModelRef
+from tasks.inference.loading import crop_recipe, recipe_of, reconstructor
+from tasks.runtime.devices import Device, loaded, place, torch_device
+from tasks.runtime.recipes import CropRecipe
+
+FILMS = {"turntable": film.turntable, "walk": film.walking, "relit": film.relit}
+Film = Literal["turntable", "walk", "relit"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The animal of one photo."""
+
+    name: str
+    ours: AnimalReconstructor
+    prediction: Prediction
+
+    def asset(self, texture: int) -> Asset:
+        """Rigged and textured."""
+        return Asset(**vars(asset(self.ours, self.prediction, 0, self.name, texture)))
+
+    def film(self, kind: Film, size: int, frames: int) -> np.ndarray:
+        """Frames (frames, size, size, 3)."""
+        return FILMS[kind](self.ours, self.prediction, size, frames)
+
+
+@dataclass(frozen=True)
+class Answering:
+    """The model that answers for a category, and how its photos were cut out."""
+
+    model: ModelRef
+    recipe: CropRecipe
+    size: int
+    """Pixels along an edge of the crops that it was trained on."""
+
+
+def answer(
+    photo: np.ndarray,
+    category: str,
+    root: str,
+    device: Device = "auto",
+    mask: np.ndarray | None = None,
+    refine: bool = True,
+) -> Answer:
+    """The animal in a photo (height, width, 3), under the mask if there is one, by the category's best model.
+
+    The category may name a release of it, as `cow/laptop-0123`. The animal is fitted to its mask, or left as predicted.
+
+    Raises MissingModel if none was published, NothingKept if there is no such animal in the photo.
+    """
+    chosen = answering(category, root)
+    with place(device) as where:
+        ours = reconstructor(chosen.model, where, refine)
+        samples: Any = [cropped(photo, chosen.recipe, where, mask)]
+        batch = Crops(samples, chosen.size, torch_device(where)).batch(torch.tensor([0]))
+        return Answer(chosen.model.category, ours, ours.predict(batch))
+
+
+def answering(category: str, root: str) -> Answering:
+    """The model of the newest release of the largest scale, or of the release that is named as `cow/laptop-0123`.
+
+    Raises MissingModel if there is none.
+    """
+    store = Store(root)
+    release = releases.wanted(store, category)
+    bundle = bundles.described(layout.release(release)) if release else None
+    if release is None or bundle is None:
+        animal = category.partition("/")[0]
+        others = ", ".join(each.run for each in releases.published(store, animal))
+        remedy = f"choose among {others}" if others else f"train one with `farm3d run {animal}`"
+        raise MissingModel(f"{store.root}: no model of {category!r} was published; {remedy}")
+    crops = store.dataset(release.category, bundle.about["snapshot"])
+    model = store.model(release.category, release.run)
+    return Answering(model, crop_recipe(crops), recipe_of(model).training.size)
+
+
+def cropped(photo: np.ndarray, recipe: CropRecipe, where: str, mask: np.ndarray | None = None) -> Cropped:
+    """The animal under the mask; where that is not given, the likeliest one that the segmenter finds.
+
+    Raises NothingKept if it finds none.
+    """
+    mask = _found(photo, recipe, where) if mask is None else mask
+    return crop.cropped(photo, mask, recipe.size)
+
+
+def _found(photo: np.ndarray, recipe: CropRecipe, where: str) -> np.ndarray:
+    """The mask of the likeliest animal, looked for at the size that the segmenter knows."""
+    height, width = photo.shape[:2]
+    scale = recipe.photos.generator.size / max(height, width)
+    seen = Image.fromarray(photo).resize((round(width * scale), round(height * scale)), Image.Resampling.LANCZOS)
+    found = loaded(recipe.segmenter, where).segment(np.array(seen)[None], recipe.segment_as)[0]
+    if not found:
+        raise NothingKept(f"no {recipe.photos.words.name} was found in the photo; give one that shows the whole animal")
+    grey = Image.fromarray(found[0].mask.astype(np.uint8) * 255)
+    return np.asarray(grey.resize((width, height), Image.Resampling.BILINEAR)) > 127

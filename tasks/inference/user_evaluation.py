@@ -1,0 +1,89 @@
+"""Somebody's own photos as an examination: a folder of pictures, beside each as much of the truth as is known.
+
+cow7.jpg (.jpeg .png .webp)   one whole animal
+cow7.mask.png                 white on the animal; else its transparency tells, or the segmenter looks
+cow7.obj (.glb .ply .stl)     the posed animal, y up, head at +z, any scale
+cow7.json                     {"keypoints": [[x, y], ...], "seen": [true, ...]} in pixels, the same order in every file
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from models.core.errors import Farm3dError
+from models.data.crops import Crops
+from models.data.framing import Cropped
+from models.geometry.mesh import Mesh
+from models.metrics import Evaluation, EvaluationConfig, evaluate
+from models.truth.examples import Example
+from storage.formats.meshes import read_mesh
+from tasks.inference.image_io import opened, pictures
+from tasks.inference.loading import reconstructor
+from tasks.inference.select import Answering, answering, cropped
+from tasks.runtime.devices import Device, place
+
+MESHES = (".obj", ".glb", ".ply", ".stl")
+
+
+class Keypoints(BaseModel):
+    """What a .json file says."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    keypoints: list[tuple[float, float]]
+    seen: list[bool]
+
+
+def examined(folder: Path, category: str, root: str, device: Device = "auto") -> tuple[Evaluation, list[str]]:
+    """The best model of a category on the photos of a folder and its sub-folders, and why some of them were skipped.
+
+    Raises ValueError if there is no picture in it, or none that can be used.
+    """
+    chosen, photos = answering(category, root), pictures(folder)
+    examples: list[Example] = []
+    skipped: list[str] = []
+    with place(device) as where:
+        for photo in photos:
+            name = photo.relative_to(folder).as_posix()
+            try:
+                examples.append(_example(photo, name, chosen, where))
+            except (ValueError, Farm3dError) as error:
+                skipped.append(f"{name}: {error}")
+        if not examples:
+            raise ValueError(f"{folder}: no picture can be used; {'; '.join(skipped)}")
+        found = evaluate({chosen.model.run: reconstructor(chosen.model, where)}, examples, EvaluationConfig())
+    return found, skipped
+
+
+def _example(photo: Path, name: str, chosen: Answering, where: str) -> Example:
+    pixels, mask = opened(photo)
+    crop = cropped(pixels, chosen.recipe, where, mask)
+    samples: Any = [crop]
+    batch = Crops(samples, chosen.size, torch.device("cpu")).batch(torch.tensor([0]))
+    points, seen = _keypoints(photo.with_suffix(".json"), crop)
+    return Example(name, batch, _mesh(photo), keypoints=points, seen=seen)
+
+
+def _mesh(photo: Path) -> Mesh | None:
+    file = next((path for kind in MESHES if (path := photo.with_suffix(kind)).exists()), None)
+    if file is None:
+        return None
+    vertices, faces = read_mesh(file.read_bytes(), file.suffix[1:])
+    return Mesh(torch.from_numpy(vertices).float()[None], torch.from_numpy(faces))
+
+
+def _keypoints(file: Path, crop: Cropped) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+    """In normalised device coordinates of the crop."""
+    if not file.exists():
+        return None, None
+    try:
+        said = Keypoints.model_validate(json.loads(file.read_text()))
+    except (ValidationError, json.JSONDecodeError) as error:
+        raise ValueError(f'{file}: is not {{"keypoints": [[x, y], ...], "seen": [true, ...]}}; mend it') from error
+    left, top, side, _ = crop.box
+    points = (np.array(said.keypoints) - (left, top)) / side * 2 - 1
+    return torch.from_numpy(points).float(), torch.tensor(said.seen)

@@ -1,0 +1,133 @@
+"""What is said in words of a release: where its data and its model come from, and on what terms."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from models.core.category import Words
+from models.core.weights import licence
+from models.data.prompts import wanted
+from storage.dataset import catalogue, snapshots
+from storage.dataset.records import SampleRow, Snapshot
+from storage.formats.pictures import jpeg
+from storage.store.references import DatasetRef, ModelRef, digest
+from tasks.reports.sheets import sheets
+from tasks.runtime.recipes import DuplicateRecipe, ModelRecipe, OwnPhotos, PhotoRecipe
+
+SHEETS = {"kept": "kept.jpg", "dropped": "dropped.jpg"}
+"""Contact sheets beside the card."""
+
+
+def dataset_page(ref: DatasetRef) -> dict[str, bytes]:
+    """The card of a data set and its contact sheets, by file name."""
+    index = catalogue.placed(ref)
+    pictures = {
+        SHEETS[name]: sheet for name, sheet in zip(SHEETS, sheets(ref, index), strict=True) if sheet is not None
+    }
+    card = dataset_card(snapshots.read(ref), [row for _, row in index], pictures.keys())
+    return {"DATASET_CARD.md": card.encode(), **{name: jpeg(each) for name, each in pictures.items()}}
+
+
+def dataset_card(snapshot: Snapshot, rows: Sequence[SampleRow], pictures: Collection[str] = ()) -> str:
+    """How the pictures were made and chosen, how many of each kind there are, and on what terms."""
+    photos = PhotoRecipe.model_validate(snapshot.config["photos"])
+    things = "files" if isinstance(photos.generator, OwnPhotos) else "photos"
+    dropped = [(reason, str(count), _share(count, snapshot.rows)) for reason, count in sorted(snapshot.reasons.items())]
+    parts = [
+        f"# Data set of {snapshot.category}, snapshot {snapshot.id}",
+        f"{snapshot.kept} crops of {snapshot.config['size']} px, kept of {snapshot.rows} {things}.{_origin(photos)}",
+        _made(snapshot, photos),
+        _table(("dropped because", things, "of all"), dropped or [("none", "0", "")]),
+    ]
+    if not isinstance(photos.generator, OwnPhotos):
+        parts += ["## Mix of the prompts", _table(("word", "wanted", "drawn", "kept"), _mix(photos.words, rows))]
+    parts += [f"## {name.capitalize()}\n\n![{name}]({file})" for name, file in SHEETS.items() if file in pictures]
+    return "\n\n".join(parts) + "\n"
+
+
+def _origin(photos: PhotoRecipe) -> str:
+    return "" if isinstance(photos.generator, OwnPhotos) else " No photo was taken, collected or labelled."
+
+
+def _made(snapshot: Snapshot, photos: PhotoRecipe) -> str:
+    """What made it, the terms, and the line back to where it comes from.
+
+    The rules of old snapshots may be unknown today, so the recipe of the crops is taken as it was written down.
+    """
+    crops = snapshot.config
+    segmenter: dict[str, Any] = crops["segmenter"]
+    parent = f"adds to snapshot {snapshot.parent}" if snapshot.parent else "has no parent"
+    lines = (
+        *_source(photos),
+        f"Masks: {segmenter['kind']} (weights {crops['weights']}), classes {', '.join(crops['segment_as'])}",
+        f"Licence of the segmenter's weights: {licence(segmenter.get('model') or segmenter['weights'])}",
+        f"Near-duplicates: {_compared(snapshot.duplicates.config)}",
+        f"Lineage: snapshot {snapshot.id} {parent}; {len(snapshot.shards)} shards of recipe {snapshot.digest}, "
+        f"cut out of photos of recipe {digest(crops['photos'])}; every picture: farm3d lineage FILE --pictures",
+    )
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _source(photos: PhotoRecipe) -> tuple[str, str, str]:
+    source = photos.generator
+    if isinstance(source, OwnPhotos):
+        return (
+            f"Photos: the folder `{source.folder}`, brought to {source.size} px",
+            f"Digest of its files: {photos.weights}",
+            f"Licence of the photos: {source.license}",
+        )
+    against = f", away from {source.negative_prompt!r}" if source.negative_prompt else ""
+    return (
+        f"Generator: `{source.model}`, {source.steps} steps, guidance {source.guidance}{against}",
+        f"Its weights: {photos.weights}",
+        f"Licence of the generator's weights: {licence(source.model)}",
+    )
+
+
+def _compared(recipe: Mapping[str, Any]) -> str:
+    if not recipe:
+        return "not looked for"
+    found = DuplicateRecipe.model_validate(recipe)
+    alike = f"at most {found.rules.bits} of 64 bits of their hashes and {found.rules.distance} between their features"
+    return f"{alike} (`{found.features.model}`, weights {found.weights})"
+
+
+def _mix(words: Words, rows: Sequence[SampleRow]) -> Iterator[tuple[str, ...]]:
+    """Shares of the prompts, of the photos drawn and of the crops kept, for every word of a kind that has several."""
+    kept = [row for row in rows if row.kept]
+    for kind, shares in wanted(words).items():
+        for word, share in shares.items() if len(shares) > 1 else ():
+            drawn, left = ([getattr(row, kind) for row in some].count(word) for some in (rows, kept))
+            yield f"{kind}: {word or 'none'}", f"{share:.1%}", _share(drawn, len(rows)), _share(left, len(kept))
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / max(whole, 1):.1%}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
+
+
+def model_card(model: ModelRef, recipe: ModelRecipe, snapshot: Snapshot, scores: Sequence[Mapping[str, Any]]) -> str:
+    """What the model is, what it learned from, and how well it does."""
+    training = recipe.training
+    own = [row for row in scores if row["method"] == model.run]
+    lines = "\n".join(f"| {r['metric']} | {r['mean']:.4g} {r['unit']} | {r['protocol']} |" for r in own)
+    return f"""# {model.category}, run {model.run}
+
+A category model in the manner of Farm3D (Jakab et al., 3DV 2024): one photo to a rigged, textured 3D animal.
+
+- Method: {recipe.method.kind}, seed {training.seed}
+- Training: {training.steps} steps of {training.batch} crops of {training.size} px
+- Data: snapshot {snapshot.id} ({snapshot.kept} crops, recipe {snapshot.digest})
+- Teacher: `{recipe.teacher.model}`; features: `{recipe.features.model}`
+- Licence of the asset: {recipe.category.license}; those of the teacher and the features hold for their weights
+
+Held-out barnyard animals:
+
+| metric | value | protocol |
+| --- | --- | --- |
+{lines}
+
+Not for: measuring real animals, or telling individuals apart.
+"""

@@ -1,0 +1,48 @@
+"""Crops that show nothing new, over a whole data set."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import cache
+
+import numpy as np
+
+from models.features import Vit
+from models.filters.duplicates import distance, phash, resembled
+from storage.dataset import shards
+from storage.dataset.records import Duplicates
+from storage.dataset.samples import ByKey
+from storage.store.references import ShardRef
+from tasks.filter import pixels
+from tasks.runtime.devices import Device, loaded, place
+from tasks.runtime.recipes import DuplicateRecipe
+
+
+def duplicates(crops: Sequence[ShardRef], recipe: DuplicateRecipe, device: Device = "auto") -> Duplicates:
+    """What resembles an earlier crop, in the order of the shards' numbers.
+
+    The hashes are in the shards' indices. Pictures are opened, and a place to compute is asked for, only where two
+    hashes are near.
+    """
+    ordered = sorted(crops, key=lambda ref: ref.index)
+    rows = [(ref, row) for ref in ordered for row in shards.rows(ref, shards.manifest(ref)) if row.kept]
+    keys = [row.key for _, row in rows]
+    stored = ByKey()
+
+    def picture(number: int) -> np.ndarray:
+        return pixels(stored.sample(rows[number][0], keys[number]))
+
+    # Indices from before hashes were written down have none.
+    hashes = [int(row.phash, 16) if row.phash else phash(picture(number)) for number, (_, row) in enumerate(rows)]
+    with ExitStack() as held:
+
+        @cache
+        def vit() -> Vit:
+            return loaded(recipe.features, held.enter_context(place(device)))
+
+        def alike(one: int, other: int) -> bool:
+            return distance(vit(), picture(one), picture(other)) <= recipe.rules.distance
+
+        found = resembled(np.array(hashes, np.uint64), alike, recipe.rules)
+    return Duplicates(
+        config=recipe.model_dump(mode="json"), resembles={keys[one]: keys[other] for one, other in found.items()}
+    )

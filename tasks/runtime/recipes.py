@@ -1,0 +1,74 @@
+"""What names the products: the whole recipe of a photo, of a crop and of a model.
+
+The digest of a recipe is the name of what was made by it, so equal recipes make a thing once. A recipe holds nothing
+that does not change its product: no device, no place, no count of what is wanted.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from models.core.category import Category, Words
+from models.core.config import Config
+from models.core.weights import NOT_STATED
+from models.engine.loop import TrainingConfig
+from models.features import VitConfig
+from models.filters import DuplicateRules, ImageRules, MaskRules
+from models.generators import Generator
+from models.methods import MethodConfig
+from models.methods.magicpony.model import AnimalConfig
+from models.methods.magicpony.warm_start import FromNothing, Start
+from models.rendering import RendererConfig
+from models.segmenters import SegmenterConfig
+
+
+class OwnPhotos(Config):
+    """Somebody's own photos in the place of generated ones, with masks where they have them."""
+
+    kind: Literal["folder"] = "folder"
+    folder: str = Field(description="path on the machine of the worker; its sub-folders belong to it")
+    license: str = Field(default=NOT_STATED, description="terms on which whoever took them lets them be used")
+    size: int = Field(default=256, ge=32, description="pixels along the longer side to which they are brought")
+
+
+class PhotoRecipe(Config):
+    """A shard of photos."""
+
+    words: Words
+    generator: Annotated[Generator | OwnPhotos, Field(discriminator="kind")]
+    weights: str = Field(description="digest of the generator's weights, or of the photos")
+    photos: int = Field(ge=1, description="photos per shard")
+
+
+class CropRecipe(Config):
+    """A shard of crops."""
+
+    photos: PhotoRecipe
+    segment_as: tuple[str, ...]
+    segmenter: SegmenterConfig
+    weights: str = Field(description="digest of the segmenter's weights")
+    image_rules: ImageRules
+    mask_rules: MaskRules
+    size: int = Field(ge=16, description="pixels along an edge of a crop")
+
+
+class DuplicateRecipe(Config):
+    """What a snapshot leaves out of its shards because it shows nothing new."""
+
+    rules: DuplicateRules
+    features: VitConfig
+    weights: str = Field(description="digest of the weights of the features")
+
+
+class ModelRecipe(Config):
+    """A trained animal; together with the snapshot it was trained on."""
+
+    category: Category
+    animal: AnimalConfig
+    features: VitConfig
+    method: MethodConfig
+    teacher: Generator
+    warm_start: Start = FromNothing()
+    weights: tuple[str, ...] = Field(description="digests of the weights of features, teacher and warm start")
+    renderer: RendererConfig
+    training: TrainingConfig

@@ -1,0 +1,164 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from flows.cli import main as cli
+from flows.cli.launcher import ServerDown
+from flows.cli.main import app, main
+from storage.store import bundles, layout
+from storage.store.layout import Store
+
+
+class Services:
+    """A launcher that starts nothing."""
+
+    ui, status = "http://ui", 0
+
+    def __init__(self, port=0):
+        self.ran = []
+        Services.last = self
+
+    def up(self):
+        pass
+
+    def down(self):
+        return ["worker", "server"]
+
+    def prefect(self, *arguments):
+        self.ran.append(arguments)
+        return self.status
+
+
+@pytest.fixture
+def services(monkeypatch):
+    monkeypatch.setattr(cli, "Launcher", Services)
+    return Services
+
+
+def said(*arguments):
+    answer = CliRunner().invoke(app, list(arguments))
+    return answer.exit_code, answer.output
+
+
+def test_without_a_verb_it_lists_them():
+    _, output = said()
+    assert all(verb in output for verb in ("up", "down", "status", "run"))
+
+
+def test_a_run_is_watched_and_its_results_are_told(services, tmp_path):
+    release = Store(str(tmp_path)).release("cow", "smoke-1")
+    bundles.commit(layout.release(release), {"report.html": b"<html>"}, {})
+    code, output = said("run", "cow", "--scale", "smoke", "--root", str(tmp_path))
+    (ran,) = services.last.ran
+    assert code == 0 and ran[:3] == ("deployment", "run", "farm3d/cow") and ran[-1] == "--watch"
+    assert "scale=smoke" in ran
+    assert layout.member(layout.release(release), "report.html") in output.replace("\n", "")
+    assert "cow-1.glb" in output and "http://ui" in output
+
+
+def test_a_failed_run_fails(services, monkeypatch, tmp_path):
+    monkeypatch.setattr(services, "status", 1)
+    code, output = said("run", "cow", "--root", str(tmp_path))
+    assert code == 1 and "report" not in output
+
+
+def test_an_unknown_category_is_refused_before_anything_starts(services, capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["farm3d", "run", "dragon"])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 1
+    assert "'dragon' is unknown; choose cow" in capsys.readouterr().out
+
+
+def test_a_missing_server_is_one_sentence(monkeypatch, capsys):
+    class Down:
+        def __init__(self):
+            raise ServerDown("nothing answers; start one with `farm3d up`")
+
+    monkeypatch.setattr(cli, "Launcher", Down)
+    monkeypatch.setattr("sys.argv", ["farm3d", "down"])
+    with pytest.raises(SystemExit):
+        main()
+    output = capsys.readouterr().out
+    assert "error: nothing answers; start one with `farm3d up`" in output and "Traceback" not in output
+
+
+def test_down_names_what_it_stopped(services):
+    assert said("down") == (0, "stopped: worker, server\n")
+
+
+class Found:
+    """An answer without a model."""
+
+    def __init__(self, refined):
+        self.refined = refined
+
+    def asset(self, texture):
+        return f"{'refined' if self.refined else 'predicted'} asset with {texture} texels"
+
+    def film(self, kind, size, frames):
+        return np.zeros((frames, size, size, 3), np.uint8)
+
+
+@pytest.fixture
+def photo(tmp_path, monkeypatch):
+    monkeypatch.setattr("tasks.inference.select.answer", lambda pixels, category, root, mask, refine: Found(refine))
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "photo.jpg")
+    return tmp_path / "photo.jpg"
+
+
+def test_a_photo_becomes_a_glb(photo, tmp_path, monkeypatch):
+    monkeypatch.setattr("storage.formats.glb.glb", lambda asset: asset.encode())
+    code, output = said("reconstruct", str(photo), "-o", str(tmp_path / "cow.glb"), "--texture", "64")
+    assert code == 0 and "cow.glb" in output
+    assert (tmp_path / "cow.glb").read_bytes() == b"refined asset with 64 texels"
+    said("reconstruct", str(photo), "-o", str(tmp_path / "cow.glb"), "--no-refine")
+    assert (tmp_path / "cow.glb").read_bytes() == b"predicted asset with 512 texels"
+
+
+def test_a_folder_of_photos_becomes_a_folder_of_animals(photo, tmp_path, monkeypatch):
+    told = {"photo": None, "torn.jpg": "cannot be read"}
+    monkeypatch.setattr("tasks.inference.batch.reconstruct_folder", lambda *_, refine: iter(told.items()))
+    code, output = said("reconstruct", str(tmp_path), "-o", str(tmp_path / "animals"))
+    assert code == 0 and "skipped torn.jpg: cannot be read" in output and "1 animals, 1 photos skipped" in output
+    told["photo"] = "no cow was found"
+    assert said("reconstruct", str(tmp_path), "-o", str(tmp_path / "animals"))[0] == 1
+
+
+def test_a_folder_of_photos_does_not_fit_into_a_file(photo, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["farm3d", "reconstruct", str(tmp_path), "-o", str(tmp_path / "cow.glb")])
+    with pytest.raises(SystemExit):
+        main()
+    assert "is a folder; give the name of a folder to write to" in capsys.readouterr().out.replace("\n", "")
+
+
+@pytest.mark.parametrize("verb", ["turntable", "animate", "relight"])
+def test_a_photo_becomes_a_film(photo, tmp_path, verb):
+    file = tmp_path / "film.gif"
+    code, _ = said(verb, str(photo), "-o", str(file), "--frames", "3", "--size", "16")
+    assert code == 0 and Image.open(file).size == (16, 16)
+
+
+def test_a_kind_of_file_that_is_not_written_is_refused_first(photo, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["farm3d", "reconstruct", str(photo), "-o", str(tmp_path / "cow.stl")])
+    with pytest.raises(SystemExit):
+        main()
+    assert "its name ends in '.stl'; give one that ends in .glb or .obj" in capsys.readouterr().out.replace("\n", "")
+
+
+def test_a_photo_that_is_not_there_is_a_usage_error(tmp_path):
+    code, output = said("reconstruct", str(tmp_path / "nowhere.jpg"), "-o", "x.glb")
+    assert code == 2 and "does not exist" in output
+
+
+def test_a_folder_is_examined(tmp_path, monkeypatch):
+    score = SimpleNamespace(mean=71.25, count=3)
+    row = SimpleNamespace(metric="mask IoU", unit="%", scores={"smoke-1": score})
+    monkeypatch.setattr(
+        "tasks.inference.user_evaluation.examined", lambda *_: (SimpleNamespace(rows=[row]), ["b.jpg: torn"])
+    )
+    code, output = said("evaluate", str(tmp_path))
+    assert code == 0 and "mask IoU" in output and "71.25 % (3 values)" in output and "skipped b.jpg: torn" in output

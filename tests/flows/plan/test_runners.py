@@ -1,0 +1,50 @@
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from flows.dataset import collected
+from flows.plan.plan import PlanChanges, load_plan
+from flows.plan.runners import DaskConfig, ThreadsConfig
+
+
+def photos(folder):
+    """Seven noisy fields with an ellipse on each, and its mask."""
+    folder.mkdir()
+    down, right = np.mgrid[:96, :96] - 48
+    for seed in range(7):
+        random = np.random.default_rng(seed)
+        mask = (down / 20) ** 2 + (right / (24 + seed)) ** 2 < 1
+        image = random.integers(0, 120, (96, 96, 3)).astype(np.uint8)
+        image[mask] = (200, 40 + seed, 30)
+        Image.fromarray(image).save(folder / f"{seed}.png")
+        Image.fromarray(mask).save(folder / f"{seed}.mask.png")
+    return {"kind": "folder", "folder": str(folder), "size": 96}
+
+
+def shards(root):
+    """The digest of every file of every shard and of the snapshot."""
+    files = [*Path(root).glob("cow/*/*/[0-9]*"), *Path(root).glob("cow/snapshots/*.json")]
+    return {str(file.relative_to(root)): sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+@pytest.mark.slow
+def test_a_dask_cluster_makes_the_same_bytes_as_one_shard_after_the_other(launcher, tmp_path):
+    own = photos(tmp_path / "photos")
+    runners = {"serial": ThreadsConfig(workers=1), "dask": DaskConfig(workers=2)}
+    with temporary_settings({PREFECT_API_URL: launcher.url}):
+        for name, runner in runners.items():
+            changes = PlanChanges(photos=2, own_photos=own, runner=runner.model_dump())
+            collected(load_plan("cow", "smoke", str(tmp_path / name), changes))
+    made = shards(tmp_path / "serial")
+    assert len(made) == 2 * 4 * 3 + 1
+    assert shards(tmp_path / "dask") == made
+
+
+def test_a_plan_names_its_runner_by_kind():
+    plan = load_plan("cow", "smoke", changes=PlanChanges(runner={"kind": "dask", "address": "tcp://scheduler:8786"}))
+    assert plan.runner == DaskConfig(address="tcp://scheduler:8786")
+    assert load_plan("cow", "smoke").runner == ThreadsConfig()

@@ -1,0 +1,54 @@
+import pytest
+from pydantic import ValidationError
+
+from models.core.category import VIEWS, Category, Skeleton
+
+COW = Category(name="cow", segment_as=("cow",))
+
+
+@pytest.mark.parametrize("legs", [1, 3, 6])
+def test_legs_come_in_pairs(legs):
+    with pytest.raises(ValidationError, match=f"is {legs}; legs come in mirrored pairs, give 0, 2 or 4"):
+        Skeleton(legs=legs)
+
+
+def test_bones_are_the_spine_and_three_to_a_leg():
+    assert [Skeleton(legs=legs).bones for legs in (0, 2, 4)] == [8, 14, 20]
+
+
+def test_prompts_name_the_animal_and_the_view():
+    for view in VIEWS:
+        assert (
+            COW.prompt(view, coat="brown", action="walking", place="snow")
+            == f"a brown cow, {view} view, walking on snow"
+        )
+        assert COW.view_prompt(view) == f"a cow, {view} view"
+
+
+@pytest.mark.parametrize("name", ["Cow", "sea cow", "", "../cow"])
+def test_a_name_is_one_plain_word(name):
+    with pytest.raises(ValidationError, match="name"):
+        Category(name=name, segment_as=("cow",))
+
+
+def test_a_list_of_words_has_equal_weights_and_no_word_twice():
+    found = Category(name="cow", segment_as=("cow",), coats=["brown", "black", "brown"])
+    assert found.coats == {"brown": 1, "black": 1}
+    assert found == Category(name="cow", segment_as=("cow",), coats={"brown": 1, "black": 1})
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("templates", ["a {coat} {name}"], r"it has to hold \{name\} and \{view\}, and may hold \{action\}, \{age\}"),
+        ("templates", ["a {hat} {name}, {view} view"], "it has to hold"),
+        ("templates", ["a {name, {view} view"], "templates"),
+        ("coats", [], "give at least one word"),
+        ("coats", {"brown": -1, "black": 2}, "no weight below 0"),
+        ("views", {"front": 0}, "one above"),
+        ("views", {"above": 1}, "views"),
+    ],
+)
+def test_words_that_give_no_prompt_are_refused(field, value, said):
+    with pytest.raises(ValidationError, match=said):
+        Category.model_validate({"name": "cow", "segment_as": ["cow"], field: value})

@@ -1,0 +1,75 @@
+import pytest
+
+from models.core.errors import MissingWeights
+from models.core.weights import NOT_STATED, REPOSITORY, digest, explained, licence, locate, replaced
+
+
+def test_a_folder_is_found_from_here_and_from_the_repository(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    assert locate("mine") == "mine"
+    assert locate("weights/vit") == str(REPOSITORY / "weights/vit")
+
+
+def test_a_hub_id_stays_as_it_is():
+    assert locate("facebook/dino-vits8") == "facebook/dino-vits8"
+
+
+@pytest.mark.parametrize("model", ["weights/absent", "./absent", "/absent/folder"])
+def test_an_absent_folder_is_named(model):
+    with pytest.raises(MissingWeights, match=model):
+        locate(model)
+
+
+def test_the_digest_is_that_of_the_bytes_wherever_they_lie(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.safetensors").write_bytes(b"weights")
+    assert digest(str(tmp_path / "one"), None) == digest(str(tmp_path / "two"), None)
+    (tmp_path / "two" / "model.safetensors").write_bytes(b"others")
+    assert digest(str(tmp_path / "one"), None) != digest(str(tmp_path / "two"), None)
+    assert digest("facebook/dino-vits8", "abc") == "facebook/dino-vits8@abc"
+
+
+def test_what_a_loader_raises_is_explained_in_one_line():
+    line = r"the model in here cannot be loaded \(no such file\)"
+    with pytest.raises(MissingWeights, match=line), explained("here", "the model"):
+        raise OSError("no such file\nand more")
+
+
+def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
+    folder = tmp_path / "deep" / "vit"
+    with replaced(folder) as place:
+        (place / "config.json").write_text("old")
+    with pytest.raises(OSError, match="no space"), replaced(folder) as place:
+        (place / "model.safetensors").write_text("half")
+        raise OSError("no space")
+    assert [file.name for file in folder.iterdir()] == ["config.json"]
+    with replaced(folder) as place:
+        assert not list(place.iterdir())
+        (place / "config.json").write_text("new")
+    assert (folder / "config.json").read_text() == "new"
+    assert [each.name for each in folder.parent.iterdir()] == ["vit"]
+
+
+@pytest.mark.parametrize("place", ["model", "."])
+def test_the_licence_is_what_the_card_in_the_folder_or_above_states(tmp_path, place):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    assert licence(str(folder)) == NOT_STATED
+    card = tmp_path / place / "README.md"
+    card.write_text("# Weights without a metadata block")
+    assert licence(str(folder)) == NOT_STATED
+    card.write_text("---\nlicense: openrail++\ntags: [animals]\n---\n# Weights")
+    assert licence(str(folder)) == "openrail++"
+
+
+@pytest.mark.parametrize("block", ["license: [", "- a list"])
+def test_a_card_with_torn_metadata_is_named(tmp_path, block):
+    (tmp_path / "README.md").write_text(f"---\n{block}\n---\n")
+    assert licence(str(tmp_path)) == f"{NOT_STATED} ({tmp_path / 'README.md'} has no whole metadata)"
+
+
+@pytest.mark.parametrize("model", ["nobody/has-fetched-this", "detectron2://not/a/hub/id.pkl", "/absent/folder"])
+def test_what_is_not_here_states_no_licence(model):
+    assert licence(model) == NOT_STATED

@@ -1,0 +1,47 @@
+import torch
+from diffusers import AutoencoderKL
+
+from models.embedded.autoencoder_training import (
+    AutoencoderTraining,
+    difference,
+    latents,
+    polish_decoder,
+    round_trip,
+    train_autoencoder,
+)
+from models.embedded.fitting import Recipe
+
+TINY = AutoencoderTraining(
+    widths=(8, 8, 8, 16), crop=32, recipe=Recipe(steps=15, batch=4, rate=5e-3), polish=Recipe(steps=5, batch=4)
+)
+
+
+def error(folder, images):
+    vae = AutoencoderKL.from_pretrained(folder)
+    picture = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
+    with torch.no_grad():
+        return (vae.decode(vae.encode(picture).latent_dist.mean).sample - picture).abs().mean().item()
+
+
+def test_it_learns_and_the_decoder_learns_on_without_moving_the_latents(pictures, tmp_path):
+    train_autoencoder(TINY, pictures.image, tmp_path / "vae", tmp_path / "vae.pt")
+    vae = AutoencoderKL.from_pretrained(tmp_path / "vae")
+    before, first = latents(vae, pictures.image), error(tmp_path / "vae", pictures.image)
+    assert before.shape == (6, 4, 8, 8) and abs(before.float().std() - 1) < 0.1
+    assert first < 0.6
+    back = round_trip(vae, pictures.image, batch=4)
+    assert back.shape == pictures.image.shape and back.dtype == pictures.image.dtype
+    assert abs(back / 127.5 - pictures.image / 127.5).mean() < 1.1 * first
+    polish_decoder(TINY, pictures.image, tmp_path / "vae", tmp_path / "polish.pt")
+    assert torch.equal(latents(AutoencoderKL.from_pretrained(tmp_path / "vae"), pictures.image), before)
+    assert error(tmp_path / "vae", pictures.image) != first
+
+
+def test_the_difference_of_equal_pictures_is_nothing_and_edges_count():
+    picture = torch.rand(1, 3, 16, 16)
+    assert difference(picture, picture, 1.0) == 0
+    # A constant shift has no edges; a checkerboard has little else.
+    board = (torch.arange(16)[:, None] + torch.arange(16)) % 2 * 0.2 - 0.1
+    shifted, checked = difference(picture + 0.1, picture, 1.0), difference(picture + board, picture, 1.0)
+    assert torch.isclose(shifted, difference(picture + 0.1, picture, 0.0), atol=1e-5)
+    assert checked > 1.5 * difference(picture + board, picture, 0.0)

@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+import torch
+
+from models.core.category import VIEWS
+from models.data.framing import cropped
+from models.features.dense import described
+from models.features.head_direction import headings
+from models.features.vit import VitConfig
+from models.truth.barnyard import HELD_OUT, sample_scene
+from models.truth.barnyard.scene import SHARE
+
+FRONT, SIDE, BACK = range(len(VIEWS))
+
+
+def animals(views, heads, size=8):
+    """Maps of two channels: heads are +1 in the first, rumps -1, and the second says nothing."""
+    generator = torch.Generator().manual_seed(0)
+    maps = 0.1 * torch.randn(len(views), 2, size, size, generator=generator)
+    for number, (view, head) in enumerate(zip(views, heads, strict=True)):
+        ramp = torch.linspace(-1, 1, size) * head if view == SIDE else torch.ones(size) * (1 if view == FRONT else -1)
+        maps[number, 0] += ramp
+    mask = torch.zeros(len(views), 2 * size, 2 * size, dtype=torch.bool)
+    mask[:, size // 2 : -size // 2, 2:-2] = True
+    return maps, mask, torch.tensor(views)
+
+
+def test_fronts_and_backs_tell_the_ends_of_side_views() -> None:
+    found = headings(*animals((FRONT, BACK, SIDE, SIDE, SIDE), (0, 0, 1, -1, 1)))
+    assert found[2:].tolist() == [1, -1, 1]
+
+
+def test_a_mirrored_photo_heads_the_other_way() -> None:
+    maps, mask, view = animals((FRONT, BACK, SIDE, SIDE), (0, 0, 1, -1))
+    assert torch.equal(headings(maps.flip(-1), mask.flip(-1), view), -headings(maps, mask, view))
+
+
+@pytest.mark.parametrize("views", ((FRONT, SIDE, SIDE), (BACK, SIDE, SIDE), (-1, -1, -1)))
+def test_without_both_words_nobody_can_tell(views) -> None:
+    assert headings(*animals(views, (1, 1, -1))).tolist() == [0, 0, 0]
+
+
+def test_what_lies_off_the_animal_does_not_count() -> None:
+    maps, mask, view = animals((FRONT, BACK, SIDE), (0, 0, 1))
+    spoilt = maps.clone()
+    spoilt[:, :, 6:] = 100.0
+    mask[:, 12:] = False
+    assert torch.equal(headings(spoilt, mask, view), headings(maps, mask, view))
+
+
+def test_an_empty_mask_and_even_features_tell_nothing() -> None:
+    maps, mask, view = animals((FRONT, BACK, SIDE, SIDE), (0, 0, 1, 1))
+    mask[2], maps[3] = False, 0.5
+    assert headings(maps, mask, view)[2:].tolist() == [0, 0]
+
+
+def test_the_embedded_transformer_knows_a_head_from_a_rump() -> None:
+    scenes = [sample_scene("horse", HELD_OUT + number * SHARE, 64) for number in range(48)]
+    crops = [
+        cropped((scene.image * 255).round().astype(np.uint8), scene.mask, 64, VIEWS.index(scene.view))
+        for scene in scenes
+    ]
+    known, _ = described(crops, VitConfig().build(torch.device("cpu")), 128, 16)
+    found = headings(
+        torch.from_numpy(np.stack([each.features for each in known])),
+        torch.from_numpy(np.stack([each.mask for each in known])),
+        torch.tensor([each.view for each in known]),
+    )
+    # The camera at +x of the animal (azimuth 90 degrees) sees its head on the left.
+    truth = -torch.tensor([float(scene.camera.azimuth[0]) for scene in scenes]).sin()
+    sideways = (truth.abs() > 0.5) & (found != 0)
+    assert sideways.sum() > 16
+    assert (found * truth > 0)[sideways].float().mean() > 0.9

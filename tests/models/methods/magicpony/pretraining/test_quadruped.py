@@ -1,0 +1,82 @@
+import pytest
+import torch
+from transformers import ViTConfig as NetworkConfig
+from transformers import ViTModel
+
+from models.embedded.photo_set import load_pictures, render_pictures
+from models.engine.loop import TrainingConfig
+from models.features.vit import Vit
+from models.methods import MagicPonyConfig
+from models.methods.magicpony.model import AnimalConfig
+from models.methods.magicpony.networks.encoder import EncoderConfig
+from models.methods.magicpony.networks.prior import PriorConfig
+from models.methods.magicpony.pretraining.pose_pretraining import DrillConfig
+from models.methods.magicpony.pretraining.quadruped import QUADRUPED, QuadrupedTraining, train_quadruped
+from models.methods.magicpony.warm_start import WarmStart
+from tests.models.engine.test_loop import Shelf
+
+TINY = QuadrupedTraining(
+    crops=5,
+    animal=AnimalConfig(
+        prior=PriorConfig(grid=12, fine_grid=12, channels=4),
+        encoder=EncoderConfig(image=32, grid=4, width=8, code=8),
+    ),
+    method=MagicPonyConfig(eikonal_points=20),
+    training=TrainingConfig(steps=2, batch=2, size=32, save_every=1, report_every=1),
+    drill=DrillConfig(after=1, steps=2, batch=2),
+)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Two small photos of each species."""
+    folder = tmp_path_factory.mktemp("pictures")
+    render_pictures(folder, 2, 64)
+    return load_pictures(folder, 2)
+
+
+def tiny_vit():
+    torch.manual_seed(0)
+    config = NetworkConfig(
+        hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32, image_size=32, patch_size=8
+    )
+    return Vit(ViTModel(config, add_pooling_layer=False).eval(), None)
+
+
+def learnt(pictures, folder, shelf):
+    train_quadruped(TINY, pictures, tiny_vit(), folder, shelf)
+    animal = TINY.animal.build(QUADRUPED, tiny_vit())
+    WarmStart(model=str(folder)).load(animal)
+    return animal.state_dict()
+
+
+def test_a_stopped_training_goes_on_to_the_same_quadruped(pictures, tmp_path):
+    straight, halfway = Shelf(), Shelf()
+    expected = learnt(pictures, tmp_path / "straight", straight)
+    halfway.save(1, straight.kept[1])
+    found = learnt(pictures, tmp_path / "continued", halfway)
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    assert WarmStart(model=str(tmp_path / "straight")).pca().directions.shape == (32, 4)
+
+
+def test_it_moves_away_from_the_ellipsoid(pictures, tmp_path):
+    torch.manual_seed(TINY.training.seed)
+    fresh = TINY.animal.build(QUADRUPED, tiny_vit()).state_dict()
+    found = learnt(pictures, tmp_path, Shelf())
+    assert (found["prior.distance.last.weight"] != fresh["prior.distance.last.weight"]).any()
+
+
+def test_a_drill_that_no_report_would_start_is_refused():
+    with pytest.raises(ValueError, match=r"drill\.after is 70; give a multiple of training\.report_every, 50"):
+        QuadrupedTraining(drill=DrillConfig(after=70))
+
+
+def test_the_drill_takes_part(pictures, tmp_path):
+    without = TINY.model_copy(update={"drill": TINY.drill.model_copy(update={"steps": 0})})
+    states = []
+    for name, config in (("with", TINY), ("without", without)):
+        train_quadruped(config, pictures, tiny_vit(), tmp_path / name, Shelf())
+        animal = TINY.animal.build(QUADRUPED, tiny_vit())
+        WarmStart(model=str(tmp_path / name)).load(animal)
+        states.append(animal.state_dict())
+    assert not torch.equal(*(state["articulation.leave.weight"] for state in states))

@@ -1,0 +1,95 @@
+"""Fitting moves an answer onto its mask, and nothing else."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from models.data.batch import Batch
+from models.methods.magicpony.reconstructor import AnimalReconstructor
+from models.methods.magicpony.refine import Refined, Refinement
+from models.metrics import Reconstructor
+from models.metrics.silhouette import iou
+
+SIZE = 48
+
+
+@pytest.fixture(scope="module")
+def bent(reconstructor: AnimalReconstructor, crops: Batch) -> Batch:
+    """The crops with masks of the same animals in another pose, before another camera."""
+    found = reconstructor.predict(crops)
+    moved = reconstructor.posed(found, found.angles + 0.15)
+    T = moved.camera.T_camera_world.clone()
+    T[:, 0, 3] += 0.2
+    mask = reconstructor.render(replace(moved, camera=replace(moved.camera, T_camera_world=T)), SIZE).mask
+    return replace(crops, mask=(mask > 0.5).float(), valid=torch.ones_like(mask))
+
+
+@pytest.fixture(scope="module")
+def refined(reconstructor: AnimalReconstructor) -> Refined:
+    return Refined(reconstructor.animal, reconstructor.renderer, Refinement(rate=0.03))
+
+
+def overlap(method: AnimalReconstructor, batch: Batch) -> float:
+    drawn = method.render(method.predict(batch), SIZE).mask > 0.5
+    both = zip(drawn.numpy(), batch.mask.numpy() > 0.5, strict=True)
+    return sum(iou(ours, theirs) for ours, theirs in both) / len(batch)
+
+
+def test_it_is_what_the_metrics_ask_for(refined: Refined) -> None:
+    assert isinstance(refined, Reconstructor)
+
+
+def test_silhouettes_come_nearer_to_their_masks(
+    reconstructor: AnimalReconstructor, refined: Refined, bent: Batch
+) -> None:
+    before, after = overlap(reconstructor, bent), overlap(refined, bent)
+    assert 1 - after < 0.6 * (1 - before)
+
+
+def test_shape_and_viewpoint_choice_stay(reconstructor: AnimalReconstructor, refined: Refined, bent: Batch) -> None:
+    before, after = reconstructor.predict(bent), refined.predict(bent)
+    assert torch.equal(before.rest.vertices, after.rest.vertices)
+    assert torch.equal(before.hypothesis, after.hypothesis)
+    assert not after.mesh.vertices.requires_grad and not after.camera.T_camera_world.requires_grad
+    assert (before.mesh.vertices - after.mesh.vertices).abs().max() > 0.01
+
+
+def test_another_coat_is_found_and_the_network_stays(
+    reconstructor: AnimalReconstructor, refined: Refined, bent: Batch
+) -> None:
+    known = refined.predict(bent)
+    start = replace(
+        known,
+        texture_code=known.texture_code
+        + torch.randn(known.texture_code.shape, generator=torch.Generator().manual_seed(0)),
+    )
+    before = {name: value.clone() for name, value in reconstructor.animal.state_dict().items()}
+    painted = reconstructor.render(known, SIZE).rgb
+    found = refined.coloured(start, replace(bent, image=painted, mask=torch.ones_like(bent.mask)))
+    errors = [(reconstructor.render(each, SIZE).rgb - painted).abs().mean() for each in (start, found)]
+    assert errors[1] < 0.4 * errors[0]
+    assert all(torch.equal(before[name], value) for name, value in reconstructor.animal.state_dict().items())
+    assert all(part.grad is None for part in reconstructor.animal.parameters())
+
+
+def test_its_angles_give_its_pose(reconstructor: AnimalReconstructor, refined: Refined, bent: Batch) -> None:
+    found = refined.predict(bent)
+    again = reconstructor.posed(found, found.angles)
+    torch.testing.assert_close(again.mesh.vertices, found.mesh.vertices, atol=1e-5, rtol=0)
+
+
+def test_an_animal_is_fitted_alike_in_any_company(refined: Refined, bent: Batch) -> None:
+    together = refined.predict(bent)
+    parts = {name: getattr(bent, name)[:1] for name in ("image", "mask", "valid", "view", "index")}
+    alone = refined.predict(replace(bent, **parts))
+    torch.testing.assert_close(alone.mesh.vertices, together.mesh.vertices[:1], atol=1e-4, rtol=0)
+    torch.testing.assert_close(alone.texture_code, together.texture_code[:1], atol=0.01, rtol=0)
+
+
+def test_an_empty_mask_changes_nothing(reconstructor: AnimalReconstructor, refined: Refined, crops: Batch) -> None:
+    empty = replace(crops, mask=torch.zeros_like(crops.mask))
+    before, after = reconstructor.predict(empty), refined.predict(empty)
+    torch.testing.assert_close(before.mesh.vertices, after.mesh.vertices, atol=1e-6, rtol=0)
+    torch.testing.assert_close(before.camera.T_camera_world, after.camera.T_camera_world, atol=1e-6, rtol=0)
+    assert torch.equal(before.texture_code, after.texture_code)

@@ -1,0 +1,67 @@
+import pytest
+import torch
+
+from models.core.errors import MissingWeights
+from models.core.weights import digest
+from models.features import Pca
+from models.methods.magicpony.model import AnimalConfig
+from models.methods.magicpony.networks.encoder import EncoderConfig
+from models.methods.magicpony.networks.prior import PriorConfig
+from models.methods.magicpony.warm_start import FromNothing, WarmStart, write
+from tests.models.methods.magicpony.test_model import CATEGORY, CONFIG, PatchVit
+
+PCA = Pca(torch.arange(3.0), torch.eye(3))
+
+
+def animal(config=CONFIG, seed=0):
+    torch.manual_seed(seed)
+    return config.build(CATEGORY, PatchVit())
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write(tmp_path, animal(), PCA)
+    return tmp_path
+
+
+def test_another_animal_becomes_the_quadruped_within_half_precision(folder):
+    other = animal(seed=1)
+    WarmStart(model=str(folder)).load(other)
+    for name, value in animal().state_dict().items():
+        torch.testing.assert_close(other.state_dict()[name], value, atol=1e-3, rtol=1e-3)
+        assert other.state_dict()[name].dtype == value.dtype
+
+
+def test_the_directions_come_back(folder):
+    found = WarmStart(model=str(folder)).pca()
+    assert torch.equal(found.mean, PCA.mean) and torch.equal(found.directions, PCA.directions)
+
+
+def test_other_weights_are_another_digest(folder):
+    before = digest(str(folder), None)
+    write(folder, animal(seed=1), PCA)
+    assert digest(str(folder), None) != before
+
+
+def test_an_animal_of_another_size_is_named(folder):
+    wider = AnimalConfig(prior=PriorConfig(grid=8, fine_grid=8), encoder=EncoderConfig(image=32, grid=4, code=12))
+    with pytest.raises(ValueError, match=r"weight is \(.*\), this animal needs \(.*\); leave the sizes"):
+        WarmStart(model=str(folder)).load(animal(wider))
+
+
+def test_a_truncated_file_is_named(folder):
+    (folder / "animal.safetensors").write_bytes(b"half")
+    with pytest.raises(MissingWeights, match=f"the quadruped in {folder} cannot be loaded"):
+        WarmStart(model=str(folder)).load(animal())
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(MissingWeights, match="weights folder /.*/nowhere does not exist"):
+        WarmStart(model=str(tmp_path / "nowhere")).pca()
+
+
+def test_from_nothing_changes_no_weight():
+    fresh, started = animal(), animal()
+    FromNothing().load(started)
+    assert all(torch.equal(a, b) for a, b in zip(fresh.parameters(), started.parameters(), strict=True))
+    assert FromNothing().pca() is None and FromNothing().begin == 0

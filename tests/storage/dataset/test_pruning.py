@@ -1,0 +1,174 @@
+import os
+import platform
+import signal
+from contextlib import contextmanager
+
+import pytest
+import torch
+
+from storage.dataset import catalogue, shards, snapshots
+from storage.dataset.pins import holding
+from storage.dataset.pruning import planned, pruned
+from storage.runs import training_runs
+from storage.runs.checkpoints import Checkpoints
+from storage.store import bundles, files, layout, locks
+from storage.store.layout import Store
+from storage.store.locks import locked
+from storage.store.references import Record, digest
+from tests.storage.deaths import ended, inside
+from tests.storage.material import RECIPE, samples
+
+
+def recipe(number):
+    return RECIPE | {"size": number, "photos": {"number": number // 10}}
+
+
+def added(store, number, index):
+    """A snapshot with another shard of a recipe, photos and crops."""
+    for stage, config in (("raw", recipe(number)["photos"]), ("curated", recipe(number))):
+        ref = getattr(store, stage)("cow", digest(config), index)
+        if shards.committed(ref) is None:
+            shards.write(ref, samples(2, first=100 * number + 10 * index), config)
+    return snapshots.commit([ref])
+
+
+@pytest.fixture
+def store(tmp_path):
+    return filled(str(tmp_path / "data"))
+
+
+def filled(root):
+    """Snapshots 1 and 2 of one recipe, 3 and 4 of two others; the last two have the same photos."""
+    store = Store(root)
+    for number, index in ((10, 0), (10, 1), (20, 0), (21, 0)):
+        added(store, number, index)
+    return store
+
+
+def needed(store, keep):
+    """Prune, and give the snapshots that stay for a reason."""
+    return pruned(store.root, "cow", keep).needed
+
+
+def test_what_stays_is_whole(store):
+    needed(store, 2)
+    assert snapshots.numbers(store.root, "cow") == [3, 4]
+    assert list(catalogue.faults(store.root, "cow")) == []
+    assert shards.committed(store.curated("cow", digest(recipe(10)), 0)) is None
+
+
+def test_photos_stay_while_any_crops_of_them_stay(store):
+    needed(store, 1)
+    assert shards.committed(store.raw("cow", digest(recipe(21)["photos"]), 0)) is not None
+    assert shards.committed(store.curated("cow", digest(recipe(20)), 0)) is None
+    assert list(catalogue.faults(store.root, "cow")) == []
+
+
+def test_what_a_model_learnt_from_stays(store):
+    bundles.commit(layout.model(store.model("cow", "old")), {"animal.safetensors": b"w"}, {"snapshot": 1})
+    files.put(layout.published(store.root, "cow"), b"old")
+    assert needed(store, 1) == {1: ["run old learnt from it"]}
+    assert snapshots.numbers(store.root, "cow") == [1, 4]
+    assert shards.committed(store.curated("cow", digest(recipe(10)), 0)) is not None
+    assert shards.committed(store.curated("cow", digest(recipe(10)), 1)) is None
+    assert list(catalogue.faults(store.root, "cow")) == []
+
+
+def begun(store, run, snapshot):
+    """A run that has written down what it is started with."""
+    model = store.model("cow", run)
+    training_runs.start(model, store.dataset("cow", snapshot), Record())
+    return model
+
+
+def test_what_a_living_process_learns_from_stays_until_it_dies(store):
+    @contextmanager
+    def learning():
+        with locked(layout.run(store.model("cow", "young"))):
+            begun(store, "young", 2)
+            yield
+
+    child = inside(learning)
+    assert needed(store, 1) == {2: ["run young is learning"]}
+    assert snapshots.numbers(store.root, "cow") == [2, 4]
+    assert list(catalogue.faults(store.root, "cow")) == []
+    os.kill(child, signal.SIGKILL)
+    ended(child)
+    assert needed(store, 1) == {}
+    assert snapshots.numbers(store.root, "cow") == [4]
+
+
+def test_what_a_dead_run_can_go_on_from_stays_until_its_folder_is_deleted(store):
+    model = begun(store, "stopped", 3)
+    folder = layout.checkpoints(model)
+    Checkpoints(folder).save(20, {"weights": torch.zeros(2)})
+    (reason,) = needed(store, 1)[3]
+    assert reason == f"run stopped stopped after step 20 and can go on (delete {layout.run(model)} if it never shall)"
+    assert snapshots.numbers(store.root, "cow") == [3, 4]
+    files.remove(layout.checkpoint_manifest(folder, 20))
+    assert needed(store, 1) == {}
+
+
+def test_a_run_that_does_not_say_what_it_learns_from_keeps_everything(store):
+    model = store.model("cow", "older")
+    files.put(layout.run_config(model), b"{}")
+    with locked(layout.run(model)):
+        found = needed(store, 1)
+    assert found.keys() == {1, 2, 3} and found[1] == ["run older is learning, and does not say from which snapshot"]
+    assert snapshots.numbers(store.root, "cow") == [1, 2, 3, 4]
+
+
+def test_what_a_flow_is_going_to_learn_from_stays_while_it_lives(root, monkeypatch):
+    monkeypatch.setattr(locks, "LAPSES_SECONDS", 1.0)
+    store = filled(root)
+    with holding(store.root, "cow") as only:
+        assert needed(store, 1).keys() == {1, 2, 3}
+        only(store.dataset("cow", 2))
+        (reason,) = needed(store, 1)[2]
+        assert reason == f"process {os.getpid()} of {platform.node()} is going to learn from it"
+        assert snapshots.numbers(store.root, "cow") == [2, 4]
+        assert list(catalogue.faults(store.root, "cow")) == []
+    assert needed(store, 1) == {}
+    assert snapshots.numbers(store.root, "cow") == [4]
+
+
+def test_what_a_killed_flow_held_goes_and_its_hold_with_it(store):
+    child = inside(lambda: holding(store.root, "cow"))
+    assert needed(store, 1)[1] == [f"process {child} of {platform.node()} is making a data set"]
+    os.kill(child, signal.SIGKILL)
+    ended(child)
+    assert needed(store, 1) == {}
+    assert snapshots.numbers(store.root, "cow") == [4]
+    assert os.listdir(layout.holds(store.root, "cow")) == []
+
+
+def test_a_release_that_lost_a_file_keeps_its_snapshot(store):
+    folder = layout.release(store.release("cow", "old"))
+    bundles.commit(folder, {"cow-1.glb": b"a cow", "walk.webp": b"it walks"}, {"snapshot": 1})
+    files.remove(layout.member(folder, "walk.webp"))
+    assert needed(store, 1) == {1: ["release old was made from it"]}
+    assert snapshots.numbers(store.root, "cow") == [1, 4]
+
+
+def test_shards_that_no_snapshot_listed_yet_stay(store):
+    fresh = store.curated("cow", digest(recipe(30)), 0)
+    shards.write(fresh, samples(2, first=900), recipe(30))
+    needed(store, 1)
+    assert shards.committed(fresh) is not None
+
+
+def test_dying_at_any_file_harms_nothing_that_stays(store):
+    for each in planned(store.root, "cow", 1).waste:
+        files.remove(each.where)
+        faults = [fault for fault in catalogue.faults(store.root, "cow") if "never committed" not in fault.what]
+        assert faults == []
+
+
+def test_the_numbers_go_on_after_pruning(store):
+    needed(store, 1)
+    assert added(store, 40, 0).snapshot == 5
+
+
+def test_the_newest_snapshot_cannot_go(store):
+    with pytest.raises(ValueError, match="keep is 0; keep at least the newest"):
+        planned(store.root, "cow", 0)

@@ -1,0 +1,36 @@
+"""Bytes that other programs read back as the same pictures."""
+
+from io import BytesIO
+
+import numpy as np
+from PIL import Image
+
+from storage.formats.pictures import contact_sheet, gif, jpeg, png, webp
+
+FRAMES = np.random.default_rng(0).integers(0, 255, (5, 24, 32, 3), np.uint8)
+FRAMES[:, :12] = 40
+
+
+def test_png_loses_nothing_and_jpeg_little() -> None:
+    assert (np.asarray(Image.open(BytesIO(png(FRAMES[0])))) == FRAMES[0]).all()
+    flat = np.full((16, 16, 3), 90, np.uint8)
+    assert np.abs(np.asarray(Image.open(BytesIO(jpeg(flat)))).astype(int) - 90).max() <= 2
+
+
+def test_films_keep_their_frames_pace_and_loop() -> None:
+    for film in (Image.open(BytesIO(encoded)) for encoded in (gif(FRAMES, 10), webp(FRAMES, 10))):
+        assert (film.n_frames, film.size, film.info["loop"]) == (5, (32, 24), 0)
+        film.seek(1)
+        film.load()
+        assert film.info["duration"] == 100
+
+
+def test_a_sheet_has_room_for_all() -> None:
+    sheet = contact_sheet([*FRAMES, *FRAMES], ["a caption far longer than its picture"] * 10)
+    assert sheet.shape == (2 * (24 + 4 + 16), 8 * 36, 3)
+    assert (sheet[2:26, 2:34] == FRAMES[0]).all()
+
+
+def test_captions_stay_under_their_pictures() -> None:
+    sheet = contact_sheet([FRAMES[0], FRAMES[1]], ["a caption far longer than its picture", ""])
+    assert (sheet[26:, 36:] == 255).all()

@@ -1,0 +1,76 @@
+import pytest
+
+from storage.dataset import shards, snapshots
+from storage.dataset.members import Sample
+from storage.runs.lineage import release_of, told
+from storage.runs.revision import code
+from storage.store import bundles, files, layout
+from storage.store.errors import CorruptArtifact, MissingArtifact
+from storage.store.layout import Store
+from storage.store.references import digest
+from tests.storage.material import RECIPE, row, sample, samples
+
+PHOTOS = {"generator": {"kind": "stable_diffusion", "model": "weights/teacher"}, "weights": "0123"}
+CROPS = RECIPE | {"photos": PHOTOS, "segmenter": {"kind": "pointrend"}, "weights": "4567"}
+
+
+def shard(store, index):
+    raw, crops = (
+        getattr(store, stage)("cow", digest(recipe), index) for stage, recipe in (("raw", PHOTOS), ("curated", CROPS))
+    )
+    made = shards.write(raw, [sample(10 * index), sample(10 * index + 1)], PHOTOS)
+    shards.write(crops, samples(2, first=10 * index), CROPS, made.tar_sha256)
+    return crops
+
+
+@pytest.fixture
+def release(tmp_path):
+    """A release of a run on two shards."""
+    store = Store(str(tmp_path / "data"))
+    snapshots.commit([shard(store, index) for index in range(2)])
+    model = store.model("cow", "laptop-1")
+    about = {"snapshot": 1, "code": code()}
+    bundles.commit(layout.model(model), {"animal.safetensors": b"weights"}, about | {"steps": 400})
+    bundles.commit(layout.release(store.release("cow", "laptop-1")), {"cow-1.glb": b"a cow"}, about)
+    files.put(layout.published(store.root, "cow"), b"laptop-1")
+    return store.release("cow", "laptop-1")
+
+
+def test_a_released_file_is_found_by_its_bytes(release, tmp_path):
+    copy = tmp_path / "renamed.glb"
+    copy.write_bytes(b"a cow")
+    assert release_of(copy, release.root) == release
+    copy.write_bytes(b"another cow")
+    with pytest.raises(MissingArtifact, match="is in no release under"):
+        release_of(copy, release.root)
+
+
+def test_the_chain_runs_from_the_release_to_every_picture(release):
+    lines = list(told(release, pictures=True))
+    store, stem = Store(release.root), "\n".join(lines)
+    assert [line.split()[0] for line in lines[:5]] == ["release", "run", "snapshot", "photos", "masks"]
+    for index in range(2):
+        for ref in (store.raw("cow", digest(PHOTOS), index), store.curated("cow", digest(CROPS), index)):
+            assert shards.manifest(ref).tar_sha256 in stem
+    pictures = [line for line in lines if line.startswith("picture")]
+    assert len(pictures) == 4 and sum("dropped: too small" in line for line in pictures) == 2
+    assert all("'a brown cow', seed " in line and "model 0123" in line for line in pictures)
+    assert f"code {code()}" in lines[0] and f"code {code()}" in lines[1]
+
+
+def test_photos_that_were_made_again_are_named(release):
+    store = Store(release.root)
+    raw = store.raw("cow", digest(PHOTOS), 1)
+    for place in (layout.manifest(raw), layout.table(raw), layout.tar(raw)):
+        files.remove(place)
+    shards.write(raw, [sample(77)], PHOTOS)
+    assert sum("(made again since)" in line for line in told(release, pictures=False)) == 1
+
+
+def test_a_broken_chain_says_where(release):
+    store = Store(release.root)
+    crops = store.curated("cow", digest(CROPS), 0)
+    files.remove(layout.manifest(crops))
+    shards.write(crops, [sample(5), Sample(row(6, kept=False, reason="blank"))], CROPS)
+    with pytest.raises(CorruptArtifact, match="is not what snapshot 1 pinned"):
+        list(told(release, pictures=False))

@@ -1,0 +1,24 @@
+from storage.runs import training_runs
+from storage.store import files, layout
+from storage.store.layout import Store
+from storage.store.references import Record
+
+
+class Recipe(Record):
+    steps: int = 400
+    rates: tuple[float, ...] = (1e-3, 3e-5)
+
+
+def test_what_a_run_was_started_with_is_read_again(root) -> None:
+    store = Store(root)
+    model = store.model("cow", "laptop-1")
+    assert training_runs.started(model) is None
+    training_runs.start(model, store.dataset("cow", 7), Recipe())
+    found = training_runs.started(model)
+    assert found.snapshot == 7 and Recipe.model_validate(found.recipe) == Recipe()
+
+
+def test_a_run_of_a_version_that_did_not_say_its_snapshot_says_nothing(root) -> None:
+    model = Store(root).model("cow", "laptop-1")
+    files.put(layout.run_config(model), Recipe().model_dump_json().encode())
+    assert training_runs.started(model) is None

@@ -1,0 +1,56 @@
+import pytest
+
+from storage.store import bundles, files, layout
+from storage.store.errors import CorruptArtifact, MissingArtifact
+from tests.storage.deaths import killed_at
+
+FIRST = {"cow.glb": b"glTF first", "report.html": b"<html>"}
+SECOND = {"cow.glb": b"glTF again", "views/front.png": b"png"}
+
+
+def test_a_folder_counts_once_its_manifest_is_there(root) -> None:
+    folder = f"{root}/release"
+    assert bundles.committed(folder) is None
+    made = bundles.commit(folder, FIRST, {"category": "cow"})
+    assert bundles.committed(folder) == made
+    assert made.about == {"category": "cow"}
+    assert bundles.read(folder, "cow.glb") == b"glTF first"
+
+
+def test_a_new_bundle_takes_the_place_of_the_old_one(root) -> None:
+    folder = f"{root}/release"
+    bundles.commit(folder, FIRST, {})
+    bundles.commit(folder, SECOND, {})
+    assert set(bundles.committed(folder).files) == set(SECOND)
+    assert files.names(folder) == ["cow.glb", "manifest.json", "views"]
+    with pytest.raises(MissingArtifact, match=r"report\.html: is not committed; run the stage"):
+        bundles.read(folder, "report.html")
+
+
+def test_a_commit_killed_anywhere_is_never_half_of_two(folder) -> None:
+    step, whole = 0, [bundles.commit(folder, each, {}) for each in (SECOND, FIRST)]
+    while killed_at(step, lambda: bundles.commit(folder, SECOND, {})):
+        found = bundles.committed(folder)
+        assert found is None or found in whole
+        for name in found.files if found else ():
+            assert bundles.read(folder, name) == (SECOND if found == whole[0] else FIRST)[name]
+        bundles.commit(folder, FIRST, {})
+        step += 1
+    assert bundles.committed(folder) == whole[0]
+    assert step > 8
+
+
+def test_a_changed_file_is_refused(root) -> None:
+    folder = f"{root}/release"
+    bundles.commit(folder, FIRST, {})
+    files.put(layout.member(folder, "cow.glb"), b"glTF f1rst")
+    with pytest.raises(CorruptArtifact, match=r"cow\.glb: has other contents"):
+        bundles.read(folder, "cow.glb")
+    files.put(layout.member(folder, "cow.glb"), b"short")
+    assert bundles.committed(folder) is None
+
+
+@pytest.mark.parametrize("name", ["../cow.glb", "/cow.glb", "a//b", "", "manifest.json", ".hidden", "a b"])
+def test_a_name_that_leads_elsewhere_is_refused(folder, name) -> None:
+    with pytest.raises(ValueError, match="is no name for a file in a bundle"):
+        bundles.commit(folder, {name: b""}, {})

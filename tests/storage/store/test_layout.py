@@ -1,0 +1,40 @@
+from pathlib import Path
+
+import pytest
+
+from storage.store import layout
+from storage.store.layout import Store
+
+
+def test_a_relative_root_is_fixed_where_the_store_is_made(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    ref = Store("data").raw("cow", "0123", 0)
+    monkeypatch.chdir("/")
+    assert Path(layout.tar(ref)).is_relative_to(tmp_path)
+
+
+@pytest.mark.parametrize("root", ["/data", "s3://bucket/farm3d", "memory://bucket"])
+def test_everything_lies_below_the_root_and_nothing_lies_twice_in_one_place(root) -> None:
+    pytest.importorskip("s3fs") if root.startswith("s3") else None
+    store = Store(root + "/")
+    shards = [store.raw("cow", "01", 0), store.raw("cow", "01", 1), store.curated("cow", "01", 0)]
+    model = store.model("cow", "small-01")
+    folder = layout.checkpoints(model)
+    paths = [path(ref) for ref in shards for path in (layout.tar, layout.table, layout.manifest)]
+    paths += [layout.quarantined(ref, count) for ref in shards for count in (1, 2)]
+    paths += [layout.snapshot(store.dataset("cow", 1)), layout.snapshot(store.dataset("cow", 2))]
+    paths += [
+        layout.run_config(model),
+        layout.journal(model),
+        layout.panel(model, 1),
+        layout.model(model),
+        layout.evaluation(model),
+    ]
+    paths += [layout.checkpoint(folder, 1), layout.checkpoint_manifest(folder, 1), layout.checkpoint(folder, 2)]
+    paths += [layout.bundle(layout.release(store.release("cow", "small-01")))]
+    assert len(set(paths)) == len(paths)
+    assert all(path.startswith(f"{root}/") and "//" not in path.removeprefix(root) for path in paths)
+
+
+def test_a_file_keeps_its_name_in_another_folder() -> None:
+    assert layout.inside("/a/b", "/c/d.tar") == "/a/b/d.tar"

@@ -1,0 +1,105 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from models.metrics.silhouette import iou
+from storage.formats.meshes import read_mesh
+from tasks.inference import select as answer
+from tasks.inference.batch import reconstruct_folder
+from tests.tasks.material import Drawn, Red
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory, release):
+    """What was said of a folder of good and bad photos, and the folder that was written."""
+    folder, output = tmp_path_factory.mktemp("photos"), tmp_path_factory.mktemp("animals") / "deep"
+    for seed in (1, 2):
+        photo = np.pad(Drawn().draw(seed, blank=False), ((0, 0), (10, 6), (0, 0)))
+        Image.fromarray(photo).save(folder / f"cow{seed}.png")
+    Image.fromarray(np.full((40, 40, 3), 90, np.uint8)).save(folder / "meadow.jpg")
+    (folder / "torn.jpg").write_bytes(b"torn")
+    (folder / "cow1.webp").write_bytes((folder / "cow2.png").read_bytes())
+    (folder / "herd").mkdir()
+    (folder / "herd" / "cow1.png").write_bytes((folder / "cow2.png").read_bytes())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(answer, "loaded", lambda config, where: Red())
+        return dict(reconstruct_folder(folder, output, "cow", release.root, "cpu")), output
+
+
+def test_what_cannot_be_used_is_told_and_the_rest_goes_on(told):
+    said, output = told
+    assert said["cow1"] is None and said["cow2"] is None
+    assert "no cow was found" in said["meadow.jpg"] and "cannot be read" in said["torn.jpg"]
+    assert {path.name.removeprefix("cow1") for path in output.glob("cow1*")} == {
+        ".obj", ".json", "_mask.png", "_vertices.npz", "_overlay.jpg", "_views.jpg",
+    }  # fmt: skip
+    assert not [*output.glob("meadow*"), *output.glob("torn*")]
+
+
+def test_of_two_photos_of_one_name_the_second_is_told_and_takes_no_files(told):
+    said, output = told
+    assert said["cow1.webp"].endswith("cow1.webp: its animal would have the files of cow1.png; rename one of the two")
+    assert (output / "cow1.obj").read_bytes() != (output / "cow2.obj").read_bytes()
+
+
+def test_photos_of_one_name_in_two_folders_have_files_in_two_folders(told):
+    said, output = told
+    assert said["herd/cow1"] is None
+    assert len([*(output / "herd").iterdir()]) == len([*output.glob("cow2*")])
+
+
+@pytest.mark.parametrize("name", ["cow1", "cow2"])
+def test_mesh_and_camera_give_the_vertices_in_the_photo(told, name):
+    _, output = told
+    vertices, _ = read_mesh((output / f"{name}.obj").read_bytes(), "obj")
+    said = json.loads((output / f"{name}.json").read_text())
+    T, pinhole = np.array(said["T_camera_world"]), said["intrinsics"]
+    x, y, z = (vertices @ T[:3, :3].T + T[:3, 3]).T
+    u, v = pinhole["cx"] - pinhole["fx"] * x / z, pinhole["cy"] + pinhole["fy"] * y / z
+    points = np.load(output / f"{name}_vertices.npz")
+    assert np.allclose(np.stack((u, v), -1), points["pixels"], atol=0.01)
+    assert 0 < points["visible"].mean() < 1
+    assert len(said["weights"]) == 64 and said["model"] == "tiny"
+
+
+def test_silhouette_and_vertices_cover_the_same_part_of_the_photo(told):
+    _, output = told
+    mask = np.array(Image.open(output / "cow1_mask.png")) > 0
+    points = np.load(output / "cow1_vertices.npz")["pixels"]
+    assert mask.shape == (48, 64)
+    rows, columns = np.nonzero(mask)
+    inside = points.clip(0, (64, 48))
+    assert np.abs(inside.min(0) - (columns.min(), rows.min())).max() < 1.5
+    assert np.abs(inside.max(0) - (columns.max() + 1, rows.max() + 1)).max() < 1.5
+
+
+def test_vertices_keep_their_order_from_photo_to_photo(told):
+    _, output = told
+    meshes = [read_mesh((output / f"cow{seed}.obj").read_bytes(), "obj") for seed in (1, 2)]
+    assert np.array_equal(meshes[0][1], meshes[1][1]) and not np.array_equal(meshes[0][0], meshes[1][0])
+
+
+def test_refined_silhouettes_lie_nearer_to_the_animals(told, tmp_path, release, monkeypatch):
+    _, output = told
+    monkeypatch.setattr(answer, "loaded", lambda config, where: Red())
+    photo = np.pad(Drawn().draw(1, blank=False), ((0, 0), (10, 6), (0, 0)))
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(photo).save(tmp_path / "photos" / "cow1.png")
+    as_it_is = tmp_path / "animals"
+    said = reconstruct_folder(tmp_path / "photos", as_it_is, "cow", release.root, "cpu", refine=False)
+    assert dict(said) == {"cow1": None}
+    drawn = [np.asarray(Image.open(folder / "cow1_mask.png")) > 127 for folder in (as_it_is, output)]
+    (found,) = Red().segment(photo[None], ("cow",))[0]
+    plain, refined = (iou(each, found.mask) for each in drawn)
+    assert 1 - refined < 0.8 * (1 - plain)
+    said = [json.loads((folder / "cow1.json").read_text())["refined"] for folder in (as_it_is, output)]
+    assert said == [False, True]
+
+
+@pytest.mark.parametrize("output", ["photos", "photos/animals", "animals/../photos"])
+def test_answers_do_not_lie_among_the_photos(tmp_path, release, output):
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(ValueError, match="would be read as photos next time; give a folder beside it"):
+        next(reconstruct_folder(tmp_path / "photos", tmp_path / output, "cow", release.root, "cpu"))

@@ -1,0 +1,91 @@
+import json
+
+import numpy as np
+import pytest
+import trimesh
+from PIL import Image
+
+from tasks.inference import select as answer
+from tasks.inference import user_evaluation as foreign
+from tasks.inference.user_evaluation import examined
+from tests.tasks.material import Drawn, Red
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    monkeypatch.setattr(answer, "loaded", lambda config, where: Red())
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for seed in (1, 2):
+        photo = Drawn().draw(seed, blank=False)
+        Image.fromarray(photo).save(tmp_path / f"cow{seed}.png")
+    return tmp_path
+
+
+def metrics(found):
+    return {row.metric: row.scores["tiny"] for row in found.rows if "tiny" in row.scores}
+
+
+def test_photos_alone_are_judged_by_their_masks(folder, release):
+    found = metrics(examined(folder, "cow", release.root, "cpu")[0])
+    assert found["mask IoU"].count == 2 and "Chamfer distance" not in found
+
+
+def test_a_given_mask_is_believed(folder, release):
+    mask = np.zeros((48, 48), np.uint8)
+    mask[10:20, 10:40] = 255
+    Image.fromarray(mask).save(folder / "cow1.mask.png")
+    found, skipped = examined(folder, "cow", release.root, "cpu")
+    assert metrics(found)["mask IoU"].count == 2 and not skipped
+
+
+def test_a_given_mesh_and_keypoints_are_compared(folder, release):
+    trimesh.creation.icosphere(subdivisions=2).export(folder / "cow1.obj")
+    for seed in (1, 2):
+        points = {"keypoints": [[20, 20], [30, 25]], "seen": [True, True]}
+        (folder / f"cow{seed}.json").write_text(json.dumps(points))
+    found = metrics(examined(folder, "cow", release.root, "cpu")[0])
+    assert found["Chamfer distance"].count == 1 and "keypoint transfer PCK" in found
+
+
+def test_keypoints_are_taken_to_the_crop():
+    crop = answer.Cropped(np.zeros((1, 1, 3), np.uint8), *(np.zeros((1, 1), bool),) * 2, box=(10, 20, 40, 40))
+    file = foreign.Path("nowhere.json")
+    assert foreign._keypoints(file, crop) == (None, None)
+
+
+def test_the_centre_of_the_box_is_the_middle_of_the_crop(tmp_path):
+    crop = answer.Cropped(np.zeros((1, 1, 3), np.uint8), *(np.zeros((1, 1), bool),) * 2, box=(10, 20, 40, 40))
+    (tmp_path / "a.json").write_text('{"keypoints": [[30, 40], [10, 20]], "seen": [true, false]}')
+    points, seen = foreign._keypoints(tmp_path / "a.json", crop)
+    assert points.tolist() == [[0, 0], [-1, -1]] and seen.tolist() == [True, False]
+
+
+@pytest.mark.parametrize("text", ["{", '{"keypoints": 3}', '{"keypoints": [], "seen": [], "visible": []}'])
+def test_wrong_keypoints_are_named(folder, release, text):
+    (folder / "cow1.json").write_text(text)
+    found, (reason,) = examined(folder, "cow", release.root, "cpu")
+    assert reason.startswith("cow1.png: ") and 'cow1.json: is not {"keypoints"' in reason
+    assert metrics(found)["mask IoU"].count == 1
+
+
+def test_photos_of_sub_folders_are_judged_too(folder, release):
+    (folder / "herd").mkdir()
+    (folder / "herd" / "cow1.png").write_bytes((folder / "cow2.png").read_bytes())
+    (folder / "herd" / "torn.png").write_bytes(b"torn")
+    found, (reason,) = examined(folder, "cow", release.root, "cpu")
+    assert metrics(found)["mask IoU"].count == 3 and reason.startswith("herd/torn.png: ")
+
+
+def test_where_nothing_can_be_used_every_reason_is_told(folder, release):
+    for seed in (1, 2):
+        (folder / f"cow{seed}.png").write_bytes(b"torn")
+    with pytest.raises(ValueError, match=r"no picture can be used; cow1.png: .*cannot be read.*; cow2.png: "):
+        examined(folder, "cow", release.root, "cpu")
+
+
+def test_a_folder_without_pictures_is_refused(tmp_path, release):
+    with pytest.raises(ValueError, match="has no picture; give a folder with files that end in .jpg"):
+        examined(tmp_path, "cow", release.root, "cpu")

@@ -1,0 +1,91 @@
+import io
+
+import pytest
+from PIL import Image
+
+from storage.dataset import catalogue, snapshots
+from storage.dataset.records import NEAR, Duplicates
+from tasks.reports.cards import dataset_card, dataset_page, model_card
+from tests.tasks.material import tiny_model
+
+
+@pytest.fixture
+def rows(crops):
+    return catalogue.rows(crops)
+
+
+def cells(card, start):
+    line = next(line for line in card.splitlines() if line.startswith(f"| {start} |"))
+    return [cell.strip() for cell in line.strip("|").split("|")][1:]
+
+
+def test_the_data_card_says_what_was_dropped_and_why(crops, rows):
+    card = dataset_card(snapshots.read(crops), rows)
+    assert "12 crops of 32 px, kept of 16 photos. No photo was taken" in card
+    assert cells(card, "blank") == ["4", "25.0%"]
+
+
+def test_every_word_has_the_share_that_was_wanted_beside_what_came(crops, rows):
+    card = dataset_card(snapshots.read(crops), rows)
+    for word, wanted in (("front", "25.0%"), ("side", "50.0%"), ("back", "25.0%")):
+        drawn, kept = (
+            sum(row.view == word for row in some) / len(some) for some in (rows, [row for row in rows if row.kept])
+        )
+        assert cells(card, f"view: {word}") == [wanted, f"{drawn:.1%}", f"{kept:.1%}"]
+    assert "place: snow" in card and "age: none" not in card
+
+
+def test_a_near_duplicate_is_counted_and_the_comparison_is_told(crops, rows):
+    found = snapshots.read(crops)
+    config = found.duplicates.config
+    left_out = found.model_copy(update={"duplicates": Duplicates(config=config, resembles={rows[1].key: rows[0].key})})
+    card = dataset_card(left_out, rows)
+    assert "11 crops" in card and cells(card, NEAR) == ["1", "6.2%"]
+    assert "at most 4 of 64 bits of their hashes and 0.1 between their features (`weights/vit`" in card
+
+
+def test_it_has_the_terms_and_the_line_back(crops, rows):
+    found = snapshots.read(crops)
+    card = dataset_card(found, rows)
+    assert "Licence of the generator's weights:" in card and "Licence of the segmenter's weights:" in card
+    assert f"Lineage: snapshot 1 has no parent; 2 shards of recipe {found.digest}" in card
+
+
+def test_it_shows_what_was_kept_and_what_was_dropped(crops):
+    page = dataset_page(crops)
+    assert page.keys() == {"DATASET_CARD.md", "kept.jpg", "dropped.jpg"}
+    for name in ("kept.jpg", "dropped.jpg"):
+        assert f"({name})" in page["DATASET_CARD.md"].decode()
+        assert Image.open(io.BytesIO(page[name])).format == "JPEG"
+
+
+def test_the_data_card_of_somebodys_own_photos_names_their_folder_and_their_licence(crops, rows):
+    found = snapshots.read(crops)
+    own = {"kind": "folder", "folder": "shots/", "size": 64, "license": "CC-BY-4.0, A. Farmer"}
+    theirs = found.model_copy(
+        update={"config": {**found.config, "photos": {**found.config["photos"], "generator": own}}}
+    )
+    card = dataset_card(theirs, rows)
+    assert "the folder `shots/`, brought to 64 px" in card and "Licence of the photos: CC-BY-4.0, A. Farmer" in card
+    assert "No photo was taken" not in card and "Mix of the prompts" not in card
+
+
+def test_the_model_card_has_the_models_own_numbers_with_protocol_and_licence(crops, model, vit):
+    row = {"metric": "mask IoU", "unit": "%", "mean": 71.23456, "protocol": "input view"}
+    scores = [row | {"method": "tiny"}, row | {"method": "unit sphere", "mean": 3.0}]
+    card = model_card(model, tiny_model(vit), snapshots.read(crops), scores)
+    assert "| mask IoU | 71.23 % | input view |" in card and "| 3 %" not in card and "CC0-1.0" in card
+
+
+def test_a_snapshot_of_older_rules_has_a_card(crops, rows):
+    found = snapshots.read(crops)
+    older = found.model_copy(update={"config": {**found.config, "image_rules": {"detail": 0.004}}})
+    assert "12 crops" in dataset_card(older, rows)
+
+
+def test_the_data_card_says_what_photos_were_guided_away_from(crops, rows):
+    found = snapshots.read(crops)
+    photos = found.config["photos"]
+    away = photos | {"generator": photos["generator"] | {"negative_prompt": "a toy"}}
+    card = dataset_card(found.model_copy(update={"config": found.config | {"photos": away}}), rows)
+    assert "guidance 2.0, away from 'a toy'\n" in card and "away from" not in dataset_card(found, rows)

@@ -1,0 +1,138 @@
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+import torch
+
+from tasks.runtime import devices as machine
+from tasks.runtime.devices import loaded, place, torch_device
+from tests.tasks.runtime.test_fifo_queue import until
+
+
+@pytest.fixture(autouse=True)
+def _own_locks(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(machine.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(machine, "POLL_SECONDS", 0.01)
+
+
+def test_a_core_is_used_by_one_at_a_time():
+    with place("cpu") as first, place("cpu") as second:
+        assert {first, second} == {"cpu:0", "cpu:1"}
+        third = []
+        waiting = threading.Thread(target=lambda: third.append(entered()))
+        waiting.start()
+        time.sleep(0.1)
+        assert not third
+    waiting.join(5)
+    assert third
+
+
+def entered():
+    with place("cpu") as where:
+        return where
+
+
+def waiting(work):
+    """A thread that does it, once it stands in the line behind those who came before."""
+    before = len(standing())
+    thread = threading.Thread(target=work)
+    thread.start()
+    until(lambda: len(standing()) > before)
+    return thread
+
+
+def standing():
+    line = machine._folder() / "cpu-line"
+    return list(line.glob("[0-9]*")) if line.exists() else []
+
+
+def test_nobody_is_overtaken(monkeypatch):
+    monkeypatch.setattr(machine.os, "cpu_count", lambda: 1)
+    served = []
+
+    def short_tasks():
+        for number in range(20):
+            with place("cpu"):
+                served.append(number)
+
+    def one_photo():
+        with place("cpu"):
+            served.append("photo")
+
+    with place("cpu"):
+        flow = waiting(short_tasks)
+        photo = waiting(one_photo)
+        other = waiting(one_photo)
+    for thread in (flow, photo, other):
+        thread.join(30)
+    assert served == [0, "photo", "photo", *range(1, 20)]
+
+
+def test_whoever_waits_says_who_has_the_cores_and_what_to_do(caplog):
+    with place("cpu"), place("cpu"):
+        thread = waiting(entered)
+        until(lambda: caplog.messages)
+    thread.join(30)
+    (said,) = caplog.messages
+    assert said.startswith(f"all 2 cores of this machine are taken by process {os.getpid()}; waiting until one is free")
+    assert "`farm3d status` shows what runs" in said
+
+
+def test_whoever_finds_a_free_core_says_nothing(caplog):
+    with place("cpu"), place("cpu"):
+        pass
+    assert caplog.messages == []
+
+
+def test_a_killed_holder_gives_its_place_back(tmp_path):
+    code = (
+        "import tempfile, time; from tasks.runtime import devices as machine; tempfile.tempdir = None\n"
+        f"machine.tempfile.gettempdir = lambda: {str(tmp_path)!r}; machine.os.cpu_count = lambda: 1\n"
+        "with machine.place('cpu'): print('in', flush=True); time.sleep(60)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout.readline() == "in\n"
+    with place("cpu") as where:
+        assert where == "cpu:1"
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.wait()
+    with place("cpu") as where:
+        assert where == "cpu:0"
+
+
+def test_one_thread_for_a_core():
+    with place("cpu"):
+        assert torch.get_num_threads() == 1
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU")
+def test_a_gpu_that_is_not_there_is_named():
+    with pytest.raises(ValueError, match="device is cuda and torch sees no GPU; choose cpu or auto"), place("cuda"):
+        pass
+
+
+class Config:
+    """Counts its builds."""
+
+    built = 0
+
+    def build(self, device):
+        assert device == torch.device("cpu")
+        Config.built += 1
+        return object()
+
+
+def test_a_model_is_loaded_once_for_each_place():
+    config = Config()
+    assert loaded(config, "cpu:0") is loaded(config, "cpu:0")
+    assert loaded(config, "cpu:0") is not loaded(config, "cpu:1")
+    assert Config.built == 2
+
+
+def test_places_are_torch_devices():
+    assert torch_device("cpu:1") == torch.device("cpu") and torch_device("cuda:0") == torch.device("cuda", 0)

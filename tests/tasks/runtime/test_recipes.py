@@ -1,0 +1,38 @@
+import pytest
+from pydantic import ValidationError
+
+from models.core.category import Words
+from models.generators import StableDiffusionConfig
+from storage.store.references import digest
+from tasks.runtime.recipes import PhotoRecipe
+
+RECIPE = PhotoRecipe(words=Words(name="cow"), generator=StableDiffusionConfig(), weights="abc", photos=8)
+
+
+def test_equal_recipes_have_one_digest_on_every_machine():
+    assert digest(RECIPE) == digest(PhotoRecipe.model_validate_json(RECIPE.model_dump_json()))
+
+
+def test_the_digests_of_the_data_sets_that_exist_stay():
+    assert digest(RECIPE) == "2d678e290ccdc375"
+    assert digest(RECIPE.generator) == "40a2f5ae2710fb2d"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"variant": "fp16"}, {"sampler": "DDIMScheduler"}, {"negative_prompt": "a toy"}, {"unsafe": "keep"}],
+)
+def test_everything_that_changes_photos_counts(change):
+    changed = StableDiffusionConfig(**change)
+    assert digest(changed) != digest(RECIPE.generator)
+    assert StableDiffusionConfig.model_validate_json(changed.model_dump_json()) == changed
+
+
+@pytest.mark.parametrize("change", [{"weights": "abd"}, {"photos": 9}, {"words": Words(name="cow", coats=("red",))}])
+def test_every_part_of_a_recipe_counts(change):
+    assert digest(RECIPE.model_copy(update=change)) != digest(RECIPE)
+
+
+def test_a_misspelt_part_is_refused():
+    with pytest.raises(ValidationError, match="photoes"):
+        PhotoRecipe.model_validate(RECIPE.model_dump() | {"photoes": 3})
