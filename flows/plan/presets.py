@@ -37,7 +37,7 @@ def at_scale(scale: Scale) -> Parts:
 def _embedded() -> Parts:
     """The parts in `weights/`, which need neither a GPU nor a network."""
     return {
-        # Its noise mends what a small teacher gets wrong on the way: view words 82 -> 90 % (LAB.md).
+        # Its noise mends what a small teacher gets wrong on the way: view words 82 -> 90 % (docs/lab, round 11).
         "generator": StableDiffusionConfig(sampler="EulerAncestralDiscreteScheduler"),
         "segmenter": PointRendConfig(),
         "features": VitConfig(),
@@ -68,7 +68,7 @@ def _laptop() -> Parts:
         "images": 500,
         "photos": 64,
         "animal": AnimalConfig(),
-        # A small teacher overrates what it knows, and knows animals only as its own photos show them (LAB.md).
+        # A small teacher overrates what it knows, and animals only as its photos show them (docs/lab, round 2).
         # The quadruped was told its lamps, and some of them do stand behind.
         "method": Farm3DConfig(
             reconstruction=MagicPonyConfig(behind=Schedule(0.0)),
@@ -82,7 +82,7 @@ def _laptop() -> Parts:
                 background="photo",
             ),
         ),
-        # The quadruped knows legs and poses better than the teacher draws them: both hardly move (LAB.md).
+        # The quadruped knows legs and poses better than the teacher draws them: both hardly move (docs/lab, round 3).
         "training": TrainingConfig(
             steps=400,
             rate_shape=1e-5,
@@ -116,7 +116,7 @@ def _gpu() -> Parts:
 
 
 def _paper() -> Parts:
-    """The constants of the published code (facts section 7)."""
+    """The constants of the published code (docs/fidelity.md)."""
     return {
         # The mirror of stabilityai/stable-diffusion-2-1-base, which its makers took from the hub in November 2025.
         "generator": StableDiffusionConfig(

@@ -1,4 +1,4 @@
-"""The square around an animal, as MagicPony cuts it: every animal covers a quarter of its crop (facts 1.2.4)."""
+"""The square around an animal, as MagicPony cuts it: every animal covers a quarter of its crop (fidelity F4)."""
 
 from dataclasses import dataclass
 

@@ -56,7 +56,7 @@ class Pictures:
 def render_pictures(folder: Path, count: int, size: int, *, first: int = 0, worker: int = 0, workers: int = 1) -> None:
     """Write photos of `count` individuals of every species, the `first` and those after it; finished chunks are kept.
 
-    Each photo shows another individual: sixteen of each teach the individuals rather than their species (LAB.md).
+    Each photo shows another individual: sixteen of each teach the individuals rather than the species (docs/lab, 11).
     Several workers share the chunks between them.
     """
     held_out = HELD_OUT // SHARE

@@ -1,4 +1,4 @@
-"""What a person reads while a model trains: one fixed line per report (style 3.7)."""
+"""What a person reads while a model trains: one fixed line per report."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Feature maps of a data set: each crop's tokens in the directions that vary most over the category (facts 1.5)."""
+"""Feature maps of a data set: each crop's tokens in the directions that vary most over the category (fidelity F5)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

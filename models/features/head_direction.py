@@ -1,8 +1,9 @@
 """Which side of a photo the head is on, told by nothing but the view words of the whole data set.
 
 A prompt says front, side or back, never left or right, and a side view fits a silhouette about as well with its head at
-either end: a run from nothing then takes one end for the head at random (LAB.md). But photos of fronts show heads, and
-photos of backs show rumps. What sets the ones' features apart from the others' tells the two ends of a side view.
+either end: a run from nothing then takes one end for the head at random (docs/lab, round 8). But photos of fronts show
+heads, and photos of backs show rumps. What sets the ones' features apart from the others' tells the two ends of a side
+view.
 """
 
 import torch

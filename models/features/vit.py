@@ -1,4 +1,4 @@
-"""Tokens of a frozen vision transformer (DINO, Caron et al. 2021), and their principal components (facts 1.5).
+"""Tokens of a frozen vision transformer (DINO, Caron et al. 2021), and their principal components (fidelity F5).
 
 Any `transformers` ViTModel does: a folder such as `weights/vit`, or a hub id such as `facebook/dino-vits8`.
 """

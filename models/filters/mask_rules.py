@@ -1,4 +1,4 @@
-"""What is wrong with the animals found in a photo (facts 1.4)."""
+"""What is wrong with the animals found in a photo (fidelity F3)."""
 
 from collections.abc import Sequence
 

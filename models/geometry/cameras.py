@@ -109,7 +109,7 @@ def look_at(
 
 
 def from_pose(forward: Float[Tensor, "batch 3"], translation: Float[Tensor, "batch 3"]) -> Camera:
-    """Cameras from the object's +z axis seen in the camera frame (unit) and a shift in camera axes (facts 2.1).
+    """Cameras from the object's +z axis seen in the camera frame (unit) and a shift in camera axes (fidelity F7).
 
     forward (0, 0, 1) and no translation is the camera at (0, 0, 10) that faces the head.
     """

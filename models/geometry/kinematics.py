@@ -1,4 +1,4 @@
-"""Linear blend skinning with bones that carry each other (facts 2.9)."""
+"""Linear blend skinning with bones that carry each other (fidelity F28)."""
 
 from collections.abc import Sequence
 

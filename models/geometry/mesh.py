@@ -26,7 +26,7 @@ def face_normals(mesh: Mesh) -> Float[Tensor, "batch faces 3"]:
 
 
 def vertex_normals(mesh: Mesh) -> Float[Tensor, "batch vertices 3"]:
-    """Unit normals: the area-weighted mean of the adjacent faces (facts 2.2); finite gradient on empty faces."""
+    """Unit normals: the area-weighted mean of the adjacent faces (fidelity F23); finite gradient on empty faces."""
     per_face = face_normals(mesh)
     total = torch.zeros_like(mesh.vertices)
     for corner in range(3):

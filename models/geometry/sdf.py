@@ -35,7 +35,7 @@ class Field(Protocol):
 
 
 def ellipsoid(points: Float[Tensor, "*shape 3"], radius: float, stretch: float) -> Float[Tensor, "*shape"]:
-    """Positive inside an ellipsoid with semi-axes radius, radius, and radius * stretch along z (facts 2.2)."""
+    """Positive inside an ellipsoid with semi-axes radius, radius, and radius * stretch along z (fidelity F17)."""
     scale = points.new_tensor((1, 1, 1 / stretch))
     return radius - ((points * scale).square().sum(-1) + 1e-12).sqrt()
 
@@ -43,7 +43,7 @@ def ellipsoid(points: Float[Tensor, "*shape 3"], radius: float, stretch: float) 
 def axes(resolution: int, half_extent: float, jitter: float, device: torch.device) -> Axes:
     """Coordinates of the half grid x >= 0 with `resolution` cubes along an edge of the whole.
 
-    `jitter` shifts y and z, and stretches x, by up to its value: as in facts 2.2, but the grid keeps its mirror plane.
+    `jitter` shifts y and z, and stretches x, by up to its value, which keeps the mirror plane (fidelity F19).
     """
     if resolution % 4 or resolution < 4:
         raise ValueError(f"grid resolution is {resolution}; give a multiple of 4")

@@ -1,4 +1,4 @@
-"""Functions of a point in space, optionally told about an image (MagicPony's coordinate MLP; facts 2.2).
+"""Functions of a point in space, optionally told about an image (MagicPony's coordinate MLP; fidelity F15).
 
 Harmonic embedding, one linear layer, the image code beside it, ReLU, then `layers` linear layers without bias.
 """

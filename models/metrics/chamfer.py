@@ -1,8 +1,8 @@
-"""Animodel's 3D error: Chamfer distance after a volume normalisation and a rigid fit (facts 5.2).
+"""Animodel's 3D error: Chamfer distance after a volume normalisation and a rigid fit (fidelity F55).
 
-Source: the Animodel benchmark of Farm3D (Jakab et al. 2024), github.com/tomasjakab/animodel at bb5f203; steps carry the
-numbers of facts 5.2. Two things differ: sampling is seeded, and voxels stop shrinking with the shortest side at a sixth
-of the longest, so that a flat mesh cannot exhaust the memory.
+Source: the Animodel benchmark of Farm3D (Jakab et al. 2024), github.com/tomasjakab/animodel at bb5f203; steps have the
+numbers of fidelity F55. Two things differ: sampling is seeded, and voxels stop shrinking with the shortest side at a
+sixth of the longest, so that a flat mesh cannot exhaust the memory.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Keypoint transfer through the mesh: PCK@0.1 (facts 5.1; A-CSM, Kulkarni et al. 2020, as MagicPony evaluates it).
+"""Keypoint transfer through the mesh: PCK@0.1 (A-CSM, Kulkarni et al. 2020; fidelity F54).
 
 A keypoint of one picture is carried to another by the index of the nearest visible vertex, so the number says whether
 the same vertex sits on the same part of every animal. No keypoint is used in training.

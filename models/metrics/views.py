@@ -1,4 +1,4 @@
-"""Viewpoint, novel views and new light (facts 5.3, extra metrics; images are compared after the crop rule 1.2.4)."""
+"""Viewpoint, novel views and new light (fidelity F56), compared in the frame of a crop (F4)."""
 
 from math import pi
 
@@ -30,14 +30,14 @@ def turned(camera: Camera, yaw: Float[Tensor, " batch"]) -> Camera:
 
 
 def further(camera: Camera, by: float) -> Camera:
-    """The cameras moved back, so that a long animal fits from every side (facts 5.4: by 5.5)."""
+    """The cameras moved back, so that a long animal fits from every side (MagicPony's visualisation: by 5.5)."""
     T_camera_world = camera.T_camera_world.clone()
     T_camera_world[:, 2, 3] -= by
     return Camera(T_camera_world, camera.fov)
 
 
 def fixed_to_object(light: Light, old: Camera, new: Camera) -> Light:
-    """The same lamp seen by another camera: l' = R_new R_old^T l (facts 5.4)."""
+    """The same lamp seen by another camera: l' = R_new R_old^T l (as in MagicPony's visualisation)."""
     rotation = new.T_camera_world[:, :3, :3] @ old.T_camera_world[:, :3, :3].mT
     return Light((rotation @ light.direction[..., None])[..., 0], light.ambient, light.diffuse)
 

@@ -1,4 +1,4 @@
-"""The render pass: find what each pixel sees first, evaluate the fields of the surface only there (facts 2.11)."""
+"""The render pass: find what each pixel sees first, evaluate the fields of the surface only there (fidelity F30)."""
 
 from collections.abc import Callable
 

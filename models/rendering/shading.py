@@ -1,4 +1,4 @@
-"""Lambertian shading in the camera frame (MagicPony section 3.4, facts 2.10)."""
+"""Lambertian shading in the camera frame (MagicPony; fidelity F31)."""
 
 import torch
 from jaxtyping import Float

@@ -9,7 +9,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Light:
-    """One directional light in the camera frame and an ambient term (facts 2.10)."""
+    """One directional light in the camera frame and an ambient term (fidelity F31)."""
 
     direction: Float[Tensor, "batch 3"]
     """Unit vector towards the light."""

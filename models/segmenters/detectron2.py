@@ -1,4 +1,4 @@
-"""The production PointRend: detectron2's own, trained on COCO (facts 1.3)."""
+"""The production PointRend: detectron2's own, trained on COCO (fidelity F2)."""
 
 from importlib import import_module
 from typing import Any, Literal

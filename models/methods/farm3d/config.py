@@ -1,4 +1,4 @@
-"""Farm3D (Jakab et al., 3DV 2024): MagicPony, judged from random views by a text-to-image model (facts 4)."""
+"""Farm3D (Jakab et al., 3DV 2024): MagicPony, judged from random views by a diffusion model (fidelity F39 to F45)."""
 
 from dataclasses import replace
 from typing import Literal

@@ -1,9 +1,9 @@
-"""Score distillation: what a frozen text-to-image model thinks of the animal seen from elsewhere (Farm3D section 3.3).
+"""Score distillation: what a frozen text-to-image model thinks of the animal seen from elsewhere (DreamFusion eq. 3).
 
     grad SDS = w(t) (noise'(z_t, prompt) - noise) dz/dtheta,    w(t) = 1 - alpha_bar(t)
 
 z is the latent of a virtual view: the predicted animal under a random camera and a random light, over a random
-background. The view word of the camera goes into the prompt. Constants and their sources: facts 4.
+background. The view word of the camera goes into the prompt. Constants and their sources: fidelity F39 to F45.
 """
 
 from collections.abc import Callable

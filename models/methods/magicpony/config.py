@@ -1,4 +1,4 @@
-"""MagicPony (Wu et al., CVPR 2023): explain the photo from its own viewpoint, and stay regular (facts 3)."""
+"""MagicPony (Wu et al., CVPR 2023): explain the photo from its own view, and stay regular (fidelity F33 to F38)."""
 
 from typing import Literal
 

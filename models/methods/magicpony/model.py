@@ -1,4 +1,4 @@
-"""One category's animals: a photo to a posed, coloured, lit 3D animal in a single pass (MagicPony; facts 2.12)."""
+"""One category's animals: a photo to a posed, coloured, lit 3D animal in a single pass (MagicPony)."""
 
 from collections.abc import Callable
 from contextlib import nullcontext

@@ -38,7 +38,7 @@ class Prediction:
     hypothesis: Int[Tensor, " batch"]
     """The viewpoint hypothesis that was taken."""
     score: Float[Tensor, " batch"]
-    """Its predicted loss: lower is better (facts 2.5)."""
+    """Its predicted loss: lower is better (fidelity F12)."""
     probability: Float[Tensor, " batch"]
     """Its probability; constant for the gradient."""
     deformation: Float[Tensor, "batch vertices 3"] | None

@@ -56,7 +56,7 @@ class Term:
     function: Callable[[Step], Tensor | None]
     weight: Schedule
     judge: Schedule = Schedule(0.0)
-    """Weight of a per-image error in what the viewpoint scores learn to predict (facts 2.5)."""
+    """Weight of a per-image error in what the viewpoint scores learn to predict (fidelity F12)."""
     every: int = 1
     """Steps between evaluations."""
 

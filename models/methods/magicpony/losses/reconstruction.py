@@ -1,4 +1,4 @@
-"""How far a rendering is from its photo, one number per image (MagicPony section 3.4; facts 3.1, 2.5).
+"""How far a rendering is from its photo, one number per image (MagicPony; fidelity F33 to F35).
 
 Means run over all pixels and channels, so weights do not depend on the resolution. One departure: colours and features
 are compared where photo and rendering overlap, and that mean is scaled to the photo's animal, not to the overlap. The

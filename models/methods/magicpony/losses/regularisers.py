@@ -1,4 +1,4 @@
-"""What is asked of an animal whatever the photo: a true distance field, small angles and deformations (facts 3.2)."""
+"""Regularisers: a true distance field, small bone angles and small deformations (fidelity F36)."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Teaching each viewpoint hypothesis to predict the error it ends up with (MagicPony section 3.3; facts 2.5).
+"""Teaching each viewpoint hypothesis to predict the error it ends up with (MagicPony; fidelity F12).
 
 Only the viewpoint that was taken is rendered in full. Its error, and how much worse or better the silhouettes of the
 others are, make the lesson for all four. (Teaching one score per step, as the authors do, is too slow for 10^3 steps.)

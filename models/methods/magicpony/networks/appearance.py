@@ -1,4 +1,4 @@
-"""Colour and light of one animal (MagicPony section 3.4; facts 2.10)."""
+"""Colour and light of one animal (MagicPony; fidelity F30, F31)."""
 
 import torch
 from jaxtyping import Float, Int

@@ -1,4 +1,4 @@
-"""Bone angles of one animal from its photo: a transformer over the bones (MagicPony section 3.1; facts 2.8)."""
+"""Bone angles of one animal from its photo: a transformer over the bones (MagicPony; fidelity F26)."""
 
 from math import pi, radians
 

@@ -1,4 +1,4 @@
-"""How one animal differs from its category's prior shape (facts 2.6)."""
+"""How one animal differs from its category's prior shape (MagicPony; fidelity F22)."""
 
 from jaxtyping import Float
 from pydantic import Field

@@ -1,4 +1,4 @@
-"""Token maps of a frozen ViT to image codes (MagicPony section 3.3; facts 2.4)."""
+"""Token maps of a frozen ViT to image codes (MagicPony; fidelity F29)."""
 
 from concurrent.futures import Executor, Future
 from math import log2

@@ -1,4 +1,4 @@
-"""Viewpoint as one of four quadrants, each explored on its own (MagicPony section 3.3; facts 2.5).
+"""Viewpoint as one of four quadrants, each explored on its own (MagicPony; fidelity F9).
 
 Photos of an animal fit a front and a back view, a left and a right one about equally well at first. So the network
 answers with one view per quadrant and predicts, for each, the loss it would end up with; training tries one of them.
@@ -83,7 +83,7 @@ class PoseNetwork(nn.Module):
         progress: float,
         generator: torch.Generator | None,
     ) -> Pose:
-        """In training one of the `allowed` hypotheses by the rules of facts 2.5, else the one with the best score."""
+        """In training one of the `allowed` hypotheses as scheduled (fidelity F11), else the one with the best score."""
         raw = self.head(keys)
         scores, views = raw[:, :16].view(-1, 4, 4).split((1, 3), -1)
         scores = scores[..., 0]

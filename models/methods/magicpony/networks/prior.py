@@ -1,4 +1,4 @@
-"""What all animals of a category share: a signed distance field and a field of image features (facts 2.2, 2.3)."""
+"""What all animals of a category share: a signed distance field and a field of image features (fidelity F17, F21)."""
 
 import torch
 from jaxtyping import Float
