@@ -1,0 +1,85 @@
+"""The examples of docs/extending.md do what they say."""
+
+import re
+from math import isnan
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import yaml
+from jaxtyping import Bool, Float, UInt8
+from numpy import ndarray
+from pydantic import Field
+from torch import Tensor
+
+from models.core.category import Category
+from models.core.config import Config
+from models.filters.mask_rules import Mask, MaskRules
+from models.methods.magicpony.state import Prediction
+
+TEXT = (Path(__file__).parents[1] / "docs" / "extending.md").read_text()
+NAMES = {
+    "Bool": Bool,
+    "Config": Config,
+    "Field": Field,
+    "Float": Float,
+    "Literal": Literal,
+    "Mask": Mask,
+    "MaskRules": MaskRules,
+    "Prediction": Prediction,
+    "Tensor": Tensor,
+    "UInt8": UInt8,
+    "ndarray": ndarray,
+    "np": np,
+    "torch": torch,
+}
+
+
+def blocks(heading: str, language: str) -> list[str]:
+    """The code blocks of one section."""
+    section = TEXT.split(f"## {heading}\n")[1].split("\n## ")[0]
+    return re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)
+
+
+def define(heading: str) -> Any:
+    """What the first Python block of a section defines."""
+    names: dict[str, Any] = dict(NAMES)
+    exec(blocks(heading, "python")[0], names)
+    return SimpleNamespace(**names)
+
+
+def test_the_category_is_one() -> None:
+    category = Category.model_validate(yaml.safe_load(blocks("A category", "yaml")[0]))
+    assert category.name == "pig" and "sheep" in category.segment_as
+
+
+def test_a_picture_of_the_generator_depends_on_its_seed_alone() -> None:
+    generator = define("An image generator").FlatConfig(size=64).build(torch.device("cpu"))
+    pictures = generator.generate(["a cow"] * 3, [5, 6, 5])
+    assert pictures.shape == (3, 64, 64, 3) and pictures.dtype == np.uint8
+    assert (pictures[0] == pictures[2]).all() and (pictures[0] != pictures[1]).any()
+
+
+def test_the_metric_is_the_error_of_the_area() -> None:
+    area_error = define("A metric").area_error
+    half, whole = np.arange(64).reshape(8, 8) < 32, np.ones((8, 8), bool)
+    assert area_error(half, half) == 0 and area_error(half, whole) == 50 and isnan(area_error(half, ~whole))
+
+
+def test_the_rule_drops_a_stripe_and_keeps_a_square() -> None:
+    slender = define("A filter rule").slender
+    stripe, square = np.zeros((64, 64), bool), np.zeros((64, 64), bool)
+    stripe[30:34, 4:60], square[10:50, 10:50] = True, True
+    rules = SimpleNamespace(slenderness=8.0)
+    assert slender(stripe, rules) == "slender" and slender(square, rules) is None
+
+
+def test_the_term_sees_bends_to_the_side_alone() -> None:
+    sway = define("A loss term").sway
+    angles = torch.zeros(2, 4, 3)
+    angles[..., 0] = 1
+    assert sway(SimpleNamespace(angles=angles)) == 0 and sway(SimpleNamespace(angles=None)) is None
+    angles[..., 1] = 2
+    assert sway(SimpleNamespace(angles=angles)) == 4
