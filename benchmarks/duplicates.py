@@ -17,7 +17,7 @@ from time import process_time
 
 import numpy as np
 import torch
-from filters import HELD_OUT, SPECIES, cases, clean
+from filters import FARM, HELD_OUT, cases, clean
 from numpy import ndarray
 from PIL import Image
 
@@ -72,10 +72,10 @@ class Made:
 def photos(number: int) -> list[Made]:
     """Clean photos of many individuals, of few individuals, and two copies of each of the first."""
     many = [Made(species, case.photo) for species, case in cases(clean, number)]
-    seeds = range(HELD_OUT + 5000, HELD_OUT + 5000 + number // len(SPECIES))
+    seeds = range(HELD_OUT + 5000, HELD_OUT + 5000 + number // len(FARM))
     few = [
         Made(species, (scene.image * 255).round().astype(np.uint8))
-        for species in SPECIES
+        for species in FARM
         for scene in sample_scenes(species, seeds, 128)
     ]
     copies: list[Made] = []

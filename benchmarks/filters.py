@@ -37,7 +37,7 @@ from models.truth.barnyard.scene import (
     sample_camera,
     sample_light,
 )
-from models.truth.barnyard.species import SPECIES
+from models.truth.barnyard.species import FARM
 
 log = logging.getLogger("filters")
 SIZE = 128
@@ -259,7 +259,7 @@ def cases(make: Maker, number: int) -> Iterator[tuple[str, Case]]:
     """So many photos of a kind with their species; each is another individual."""
     made = 0
     for turn in count():
-        species, seed = SPECIES[turn % len(SPECIES)], HELD_OUT + turn // len(SPECIES) * SHARE + turn % SHARE
+        species, seed = FARM[turn % len(FARM)], HELD_OUT + turn // len(FARM) * SHARE + turn % SHARE
         case = make(species, seed, np.random.default_rng((seed, turn)))
         if case is not None:
             yield species, case

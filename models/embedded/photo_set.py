@@ -16,7 +16,7 @@ from trimesh.sample import sample_surface
 
 from models.core.category import VIEWS
 from models.truth.barnyard.scene import HELD_OUT, SHARE, Scene, sample_scenes
-from models.truth.barnyard.species import SPECIES
+from models.truth.barnyard.species import FARM, SPECIES, SpeciesName
 
 log = logging.getLogger(__name__)
 CHUNK = 240
@@ -53,8 +53,17 @@ class Pictures:
         return len(self.image)
 
 
-def render_pictures(folder: Path, count: int, size: int, *, first: int = 0, worker: int = 0, workers: int = 1) -> None:
-    """Write photos of `count` individuals of every species, the `first` and those after it; finished chunks are kept.
+def render_pictures(
+    folder: Path,
+    count: int,
+    size: int,
+    *,
+    species: Sequence[SpeciesName] = FARM,
+    first: int = 0,
+    worker: int = 0,
+    workers: int = 1,
+) -> None:
+    """Write photos of `count` individuals of each species, the `first` and those after it; finished chunks are kept.
 
     Each photo shows another individual: sixteen of each teach the individuals rather than the species (docs/lab, 11).
     Several workers share the chunks between them.
@@ -63,7 +72,7 @@ def render_pictures(folder: Path, count: int, size: int, *, first: int = 0, work
     if first < held_out < first + count:
         raise ValueError(f"{first} to {first + count} mix training and evaluation, which starts at {held_out}")
     folder.mkdir(parents=True, exist_ok=True)
-    chunks = [(start, category) for start in range(first, first + count, CHUNK) for category in SPECIES]
+    chunks = [(start, category) for start in range(first, first + count, CHUNK) for category in species]
     for start, category in chunks[worker::workers]:
         path = _chunk(folder, category, start)
         if not path.exists():
@@ -72,9 +81,9 @@ def render_pictures(folder: Path, count: int, size: int, *, first: int = 0, work
             log.info("rendered %s", path.name)
 
 
-def load_pictures(folder: Path, count: int, *, first: int = 0) -> Pictures:
-    """The photos of these individuals of every species, as `render_pictures` wrote them."""
-    paths = [_chunk(folder, category, start) for start in range(first, first + count, CHUNK) for category in SPECIES]
+def load_pictures(folder: Path, count: int, *, species: Sequence[SpeciesName] = FARM, first: int = 0) -> Pictures:
+    """The photos of these individuals of each species, as `render_pictures` wrote them."""
+    paths = [_chunk(folder, category, start) for start in range(first, first + count, CHUNK) for category in species]
     missing = [path.name for path in paths if not path.exists()]
     if missing:
         raise ValueError(f"{folder}: {len(missing)} chunks are missing, {missing[0]} first; run render_pictures again")

@@ -12,7 +12,7 @@ from models.core.category import VIEWS
 from models.data.transforms import augment
 from models.embedded.fitting import Recipe, fit
 from models.embedded.photo_set import Pictures
-from models.truth.barnyard.species import SPECIES
+from models.truth.barnyard.species import FARM
 
 SIZE, WIDTH = 64, 24
 RECIPE = Recipe(steps=700, batch=64, rate=2e-3, average=0.99, decay=0.05)
@@ -30,14 +30,14 @@ class Probe(nn.Module):
             layers += [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
             layers += [nn.Conv2d(outputs, outputs, 3, 2, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
         self.body = nn.Sequential(*layers)
-        self.answer = nn.Linear(8 * WIDTH, len(SPECIES) + len(VIEWS))
+        self.answer = nn.Linear(8 * WIDTH, len(FARM) + len(VIEWS))
 
     def forward(
         self, image: Float[Tensor, "batch 3 height width"]
     ) -> tuple[Float[Tensor, "batch species"], Float[Tensor, "batch views"]]:
         """Logits of the species and of the view word."""
         found = self.answer(self.body(image - 0.5).mean((2, 3)))
-        return found[:, : len(SPECIES)], found[:, len(SPECIES) :]
+        return found[:, : len(FARM)], found[:, len(FARM) :]
 
 
 def train_probe(pictures: Pictures, checkpoint: Path, recipe: Recipe = RECIPE) -> Probe:

@@ -18,7 +18,7 @@ from models.data.transforms import augment
 from models.embedded.fitting import Recipe, fit
 from models.embedded.photo_set import Pictures, mixed
 from models.segmenters.pointrend import COARSE, PointNetwork, sample, uncertainty
-from models.truth.barnyard.species import SPECIES
+from models.truth.barnyard.species import FARM
 
 
 class SegmenterTraining(Config):
@@ -38,7 +38,7 @@ def train_segmenter(
     from safetensors.torch import save_file
 
     torch.manual_seed(config.recipe.seed)
-    network = PointNetwork(SPECIES, config.width).train()
+    network = PointNetwork(FARM, config.width).train()
     generator_size = pictures.image.shape[1]
 
     def loss(step: int, generator: torch.Generator) -> Tensor:
@@ -48,7 +48,7 @@ def train_segmenter(
 
     average = fit(network, loss, config.recipe, work / "pointrend.pt").eval()
     with replaced(folder) as place:
-        (place / "config.json").write_text(json.dumps({"labels": SPECIES, "width": config.width}))
+        (place / "config.json").write_text(json.dumps({"labels": FARM, "width": config.width}))
         save_file(average.state_dict(), place / "model.safetensors")
 
 

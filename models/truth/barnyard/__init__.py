@@ -2,12 +2,14 @@
 
 from models.truth.barnyard.rig import BONES, KEYPOINTS, PARTS
 from models.truth.barnyard.scene import HELD_OUT, Scene, render_views, sample_scene, sample_scenes
-from models.truth.barnyard.species import SPECIES
+from models.truth.barnyard.species import FARM, OTHERS, SPECIES
 
 __all__ = [
     "BONES",
+    "FARM",
     "HELD_OUT",
     "KEYPOINTS",
+    "OTHERS",
     "PARTS",
     "SPECIES",
     "Scene",

@@ -11,8 +11,14 @@ from numpy import ndarray
 
 from models.truth.barnyard.average import Average
 from models.truth.barnyard.cow import cow
+from models.truth.barnyard.deer import deer
+from models.truth.barnyard.dog import dog
+from models.truth.barnyard.donkey import donkey
+from models.truth.barnyard.goat import goat
 from models.truth.barnyard.horse import horse
+from models.truth.barnyard.llama import llama
 from models.truth.barnyard.noise import waves
+from models.truth.barnyard.pig import pig
 from models.truth.barnyard.rig import BONES, DOCK, FORE, HEAD, HIND, KEYPOINTS, OPPOSITE, PART
 from models.truth.barnyard.sheep import sheep
 from models.truth.barnyard.solids import Solid, half_mesh, mirrored
@@ -24,7 +30,17 @@ FORWARD_SHIFT = 0.25
 """The origin lies this far in front of the torso's centre, towards the middle of the whole animal."""
 SPACING = 0.08
 """Edge of a marching-cubes cell: about 9,000 faces."""
-_AVERAGES = {"cow": cow, "horse": horse, "sheep": sheep}
+_AVERAGES: dict[str, Callable[[], Average]] = {
+    "cow": cow,
+    "horse": horse,
+    "sheep": sheep,
+    "pig": pig,
+    "goat": goat,
+    "deer": deer,
+    "dog": dog,
+    "donkey": donkey,
+    "llama": llama,
+}
 SOFTNESS = 0.05
 """Distance over which neighbouring bones share a vertex."""
 

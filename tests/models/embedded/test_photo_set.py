@@ -3,7 +3,7 @@ import pytest
 
 from models.core.category import VIEWS
 from models.embedded.photo_set import load_pictures, render_pictures
-from models.truth.barnyard import SPECIES
+from models.truth.barnyard import FARM, OTHERS, SPECIES
 from models.truth.barnyard.scene import HELD_OUT, SHARE, sample_light
 
 
@@ -16,7 +16,7 @@ def folder(tmp_path_factory):
 
 def test_what_was_rendered_is_loaded(folder):
     pictures = load_pictures(folder, 2)
-    assert len(pictures) == 2 * len(SPECIES)
+    assert len(pictures) == 2 * len(FARM)
     for index in range(len(pictures)):
         caption = str(pictures.caption[index])
         assert SPECIES[pictures.category[index]] in caption and f"{VIEWS[pictures.view[index]]} view" in caption
@@ -51,7 +51,7 @@ def test_surface_and_keypoints_are_in_one_space(folder):
 
 def test_photos_are_of_other_individuals_and_lit_as_these_are(folder):
     pictures = load_pictures(folder, 2)
-    lamps = [sample_light(category, seed).coefficients[0] for category in SPECIES for seed in (0, SHARE)]
+    lamps = [sample_light(category, seed).coefficients[0] for category in FARM for seed in (0, SHARE)]
     assert np.allclose(pictures.light, np.stack(lamps))
 
 
@@ -62,6 +62,14 @@ def test_finished_chunks_are_kept_and_workers_share_the_rest(folder, tmp_path):
     for worker in range(2):
         render_pictures(tmp_path, 2, 32, worker=worker, workers=2)
     assert np.array_equal(load_pictures(tmp_path, 2).image, load_pictures(folder, 2).image)
+
+
+def test_species_are_kept_apart_and_keep_their_numbers(tmp_path):
+    render_pictures(tmp_path, 1, 32, species=OTHERS)
+    others = load_pictures(tmp_path, 1, species=OTHERS)
+    assert [SPECIES[number] for number in others.category] == list(OTHERS)
+    with pytest.raises(ValueError, match="cow-0000000"):
+        load_pictures(tmp_path, 1)
 
 
 def test_missing_chunks_and_mixed_seeds_are_refused(folder):

@@ -4,7 +4,7 @@ from transformers import CLIPTokenizer
 from models.core.category import VIEWS, Category
 from models.embedded.teacher_training import WORDS
 from models.embedded.vocabulary import LENGTH, write_vocabulary
-from models.truth.barnyard import SPECIES
+from models.truth.barnyard import FARM
 from models.truth.barnyard.actions import ACTIONS
 from models.truth.barnyard.coat import COATS
 from models.truth.barnyard.scene import PLACES
@@ -23,7 +23,7 @@ def test_each_word_is_one_token(tokenizer, word):
 
 
 def test_every_caption_of_the_barnyard_is_made_of_known_words_and_fits(tokenizer):
-    for name in SPECIES:
+    for name in FARM:
         category = Category(name=name, segment_as=(name,), coats=COATS[name])
         for coat in COATS[name]:
             for action in ACTIONS:
