@@ -13,7 +13,7 @@ from torch.nn.functional import interpolate
 
 from models.data.batch import Batch
 from models.data.ground_truth import Truth
-from models.features.head_direction import headings
+from models.features.head_direction import head_directions
 from models.methods.magicpony.losses.reconstruction import inside
 
 logger = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class Crops:
         self._features = _features(crops)
         self._heading = torch.zeros(len(crops))
         if self._features is not None:
-            self._heading = headings(self._features, self._mask, self._view)
+            self._heading = head_directions(self._features, self._mask, self._view)
             known = self._heading.count_nonzero()
             logger.info("which side the head is on is known of %d of %d crops", known, len(crops))
         self._seen = None if seen is None else torch.stack([_resize(each, size) for each in seen])

@@ -14,7 +14,7 @@ class Truth:
     towards: Float[Tensor, "batch 3"]
     """Unit vector from the animal to the camera, object frame."""
     keypoints: Float[Tensor, "batch keypoints 3"]
-    """Where they fall in the crop, those that are hidden too, and `Camera.recession`: halves of the crop's width."""
+    """Where they fall in the crop, hidden ones too, and their `Camera.relative_depth`."""
     surface: Float[Tensor, "batch points 3"]
     """Points on the animal, in the space of the keypoints and about their mean."""
     light: Float[Tensor, "batch 4"]

@@ -37,7 +37,7 @@ class Pictures:
     elevation: Float[ndarray, " count"]
     """Of the camera, radians."""
     keypoints: Float[ndarray, "count keypoints 3"]
-    """Where `rig.KEYPOINTS` fall, hidden ones too, and `Camera.recession`: halves of the photo's width."""
+    """Where `rig.KEYPOINTS` fall, hidden ones too, and `Camera.relative_depth`: halves of the photo's width."""
     surface: Float[ndarray, "count points 3"]
     """Points on the animal, alike, about the mean of the keypoints."""
     light: Float[ndarray, "count 4"]
@@ -133,7 +133,7 @@ def _surface(scene: Scene) -> Float[ndarray, "points 3"]:
 def _placed(scene: Scene, points: Float[ndarray, "points 3"]) -> Float[ndarray, "points 3"]:
     """Where they fall in the picture, and how far behind the keypoints' mean."""
     there, about = (torch.from_numpy(each)[None].float() for each in (points, scene.keypoints_world))
-    return scene.camera.placed(there, about)[0].numpy()
+    return scene.camera.project_with_depth(there, about)[0].numpy()
 
 
 def _write(path: Path, arrays: dict[str, ndarray]) -> None:

@@ -9,7 +9,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from models.data.batch import Batch
-from models.geometry.cameras import FOV, Camera, look_at
+from models.geometry.cameras import FOV, PerspectiveCamera, look_at
 from models.geometry.gait import walk
 from models.methods.magicpony.reconstructor import AnimalReconstructor, picked
 from models.methods.magicpony.state import Prediction
@@ -62,7 +62,7 @@ def strip(reconstructor: AnimalReconstructor, batch: Batch, size: int) -> UInt8[
     return np.concatenate([_bytes(each) if isinstance(each, Tensor) else on_white(each) for each in panels], 2)
 
 
-def framed(prediction: Prediction, azimuth: Float[Tensor, " batch"]) -> Camera:
+def framed(prediction: Prediction, azimuth: Float[Tensor, " batch"]) -> PerspectiveCamera:
     """Cameras a little above the animals, each as near as the sphere round its animal lets it."""
     vertices = prediction.mesh.vertices.cpu()
     low, high = vertices.amin(1), vertices.amax(1)

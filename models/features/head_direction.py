@@ -19,7 +19,7 @@ TOGETHER = 500
 """Maps in single precision at a time: those of 10,000 large crops would take 2.6 GB."""
 
 
-def headings(
+def head_directions(
     maps: Float[Tensor, "count channels rows columns"],
     mask: Bool[Tensor, "count size size"],
     view: Int[Tensor, " count"],

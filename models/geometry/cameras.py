@@ -1,10 +1,13 @@
-"""Pinhole cameras that look at an animal (MagicPony section 3.2; facts in OpenGL convention)."""
+"""Cameras that look at an animal: perspective, weak perspective and orthographic, behind one protocol."""
 
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 from math import pi, radians, tan
+from typing import TypeVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from models.core.category import View
@@ -16,51 +19,60 @@ VIEW_HALF_ANGLE = pi / 4
 """Front and back views reach this far from the body axis; the rest is side (DreamFusion's 45 degrees)."""
 
 
+Kind = TypeVar("Kind", bound="Camera")
+
+
 @dataclass(frozen=True)
-class Camera:
-    """A batch of cameras that share one field of view."""
+class Camera(ABC):
+    """A batch of cameras of one kind: what renderers and metrics ask of every camera."""
 
     T_camera_world: Float[Tensor, "batch 4 4"]
-    fov: float = FOV
+
+    @abstractmethod
+    def to_clip(self, points_world: Float[Tensor, "batch points 3"]) -> Float[Tensor, "batch points 4"]:
+        """Homogeneous clip coordinates; image row 0 is the top."""
+
+    @abstractmethod
+    def line_of_sight(self, points_camera: Float[Tensor, "batch points 3"]) -> Float[Tensor, "batch points 3"]:
+        """Directions, of any length and in the camera frame, in which the camera sees points of the camera frame."""
+
+    @abstractmethod
+    def half_width(self, distance: Float[Tensor, "batch points"]) -> Float[Tensor, "batch #points"]:
+        """Half the width of the picture, in scene units, at a distance along the camera's axis."""
 
     def to_camera(self, points_world: Float[Tensor, "batch points 3"]) -> Float[Tensor, "batch points 3"]:
         """Points in the camera frame."""
         return points_world @ self.T_camera_world[:, :3, :3].mT + self.T_camera_world[:, None, :3, 3]
 
-    def to_clip(self, points_world: Float[Tensor, "batch points 3"]) -> Float[Tensor, "batch points 4"]:
-        """Homogeneous clip coordinates; image row 0 is the top."""
-        x, y, z = self.to_camera(points_world).unbind(-1)
-        focal = 1 / tan(self.fov / 2)
-        depth = -(FAR + NEAR) / (FAR - NEAR) * z - 2 * FAR * NEAR / (FAR - NEAR)
-        return torch.stack((focal * x, -focal * y, depth, -z), -1)
+    def distance(self, points_world: Float[Tensor, "batch points 3"]) -> Float[Tensor, "batch points"]:
+        """Distance along the camera's axis."""
+        return -self.to_camera(points_world)[..., 2]
 
     def project(self, points_world: Float[Tensor, "batch points 3"]) -> Float[Tensor, "batch points 2"]:
         """Normalised device coordinates, x right and y down, both in [-1, 1] inside the image."""
         clip = self.to_clip(points_world)
         return clip[..., :2] / clip[..., 3:]
 
-    def recession(
-        self, points_world: Float[Tensor, "batch points 3"], about: Float[Tensor, "batch others 3"] | None = None
+    def relative_depth(
+        self, points_world: Float[Tensor, "batch points 3"], reference: Float[Tensor, "batch others 3"] | None = None
     ) -> Float[Tensor, "batch points"]:
-        """How far points lie beyond the mean of `about`, or their own, in halves of the image's width there.
+        """Depth relative to the mean depth of `reference` (default: the points), in half image widths at that depth.
 
         That is the unit of `project`.
         """
-        distance, others = (
-            -self.to_camera(each)[..., 2] for each in (points_world, points_world if about is None else about)
-        )
-        middle = others.mean(-1, keepdim=True)
-        return (distance - middle) / (middle * tan(self.fov / 2))
+        distance = self.distance(points_world)
+        middle = (distance if reference is None else self.distance(reference)).mean(-1, keepdim=True)
+        return (distance - middle) / self.half_width(middle)
 
-    def placed(
-        self, points_world: Float[Tensor, "batch points 3"], about: Float[Tensor, "batch others 3"]
+    def project_with_depth(
+        self, points_world: Float[Tensor, "batch points 3"], reference: Float[Tensor, "batch others 3"]
     ) -> Float[Tensor, "batch points 3"]:
-        """`project` and `recession` of points, beside each other."""
-        return torch.cat((self.project(points_world), self.recession(points_world, about)[..., None]), -1)
+        """`project` and `relative_depth` of points, beside each other."""
+        return torch.cat((self.project(points_world), self.relative_depth(points_world, reference)[..., None]), -1)
 
     @property
     def position(self) -> Float[Tensor, "batch 3"]:
-        """Camera centres in the world."""
+        """Origins of the camera frames in the world."""
         R, t = self.T_camera_world[:, :3, :3], self.T_camera_world[:, :3, 3]
         return -(R.mT @ t[..., None])[..., 0]
 
@@ -75,16 +87,106 @@ class Camera:
         """Height of the camera's direction above the ground plane, in [-pi/2, pi/2]."""
         return torch.asin(self.T_camera_world[:, 2, 1].clamp(-1, 1))
 
+    def with_extrinsics(self: Kind, T_camera_world: Float[Tensor, "batch 4 4"]) -> Kind:
+        """The same lenses at other places."""
+        return replace(self, T_camera_world=T_camera_world)
+
+    def apply(self: Kind, change: Callable[[Tensor], Tensor]) -> Kind:
+        """The cameras with each of their tensors changed alike."""
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(self, **{name: change(part) for name, part in parts.items() if isinstance(part, Tensor)})
+
+    def to(self: Kind, device: torch.device) -> Kind:
+        """The cameras on a device."""
+        return self.apply(lambda part: part.to(device))
+
     def __len__(self) -> int:
         """Number of cameras."""
         return len(self.T_camera_world)
 
-    def __getitem__(self, index: slice | Tensor) -> "Camera":
+    def __getitem__(self: Kind, index: slice | Int[Tensor, " chosen"]) -> Kind:
         """Some of the cameras."""
-        return Camera(self.T_camera_world[index], self.fov)
+        return self.apply(lambda part: part[index])
 
 
-def _assemble(rotation: Tensor, translation: Tensor) -> Tensor:
+@dataclass(frozen=True)
+class PerspectiveCamera(Camera):
+    """Pinhole cameras that share one field of view (MagicPony section 3.2)."""
+
+    fov: float = FOV
+    """Angle between the top and the bottom of the picture, in radians."""
+
+    def to_clip(self, points_world: Float[Tensor, "batch points 3"]) -> Float[Tensor, "batch points 4"]:
+        """Homogeneous clip coordinates; w is the distance along the camera's axis."""
+        x, y, z = self.to_camera(points_world).unbind(-1)
+        focal = 1 / tan(self.fov / 2)
+        depth = -(FAR + NEAR) / (FAR - NEAR) * z - 2 * FAR * NEAR / (FAR - NEAR)
+        return torch.stack((focal * x, -focal * y, depth, -z), -1)
+
+    def line_of_sight(self, points_camera: Float[Tensor, "batch points 3"]) -> Float[Tensor, "batch points 3"]:
+        """From the pinhole to the points."""
+        return points_camera
+
+    def half_width(self, distance: Float[Tensor, "batch points"]) -> Float[Tensor, "batch #points"]:
+        """Grows with the distance."""
+        return distance * tan(self.fov / 2)
+
+
+@dataclass(frozen=True)
+class OrthographicCamera(Camera):
+    """Parallel projections that share one size of picture: a point moves as far in it whatever its depth."""
+
+    half_extent: float
+    """Half the width of the picture, in scene units."""
+
+    def to_clip(self, points_world: Float[Tensor, "batch points 3"]) -> Float[Tensor, "batch points 4"]:
+        """Clip coordinates with w = 1."""
+        x, y, z = self.to_camera(points_world).unbind(-1)
+        return _parallel_clip(x / self.half_extent, -y / self.half_extent, z)
+
+    def line_of_sight(self, points_camera: Float[Tensor, "batch points 3"]) -> Float[Tensor, "batch points 3"]:
+        """Along the camera's axis, for every point."""
+        return _along_axis(points_camera)
+
+    def half_width(self, distance: Float[Tensor, "batch points"]) -> Float[Tensor, "batch #points"]:
+        """The same at every distance."""
+        return torch.full_like(distance, self.half_extent)
+
+
+@dataclass(frozen=True)
+class WeakPerspectiveCamera(Camera):
+    """Parallel projections of which each image has its own scale and shift (CMR, Kanazawa et al. 2018, section 2)."""
+
+    scale: Float[Tensor, " batch"]
+    """Half image widths to a scene unit: what a pinhole does at one depth, done at all depths."""
+    shift: Float[Tensor, "batch 2"]
+    """Where the origin of the camera frame falls, in normalised device coordinates: x right, y down."""
+
+    def to_clip(self, points_world: Float[Tensor, "batch points 3"]) -> Float[Tensor, "batch points 4"]:
+        """Clip coordinates with w = 1."""
+        x, y, z = self.to_camera(points_world).unbind(-1)
+        scale, (right, down) = self.scale[:, None], self.shift[..., None].unbind(1)
+        return _parallel_clip(scale * x + right, -scale * y + down, z)
+
+    def line_of_sight(self, points_camera: Float[Tensor, "batch points 3"]) -> Float[Tensor, "batch points 3"]:
+        """Along the camera's axis, for every point."""
+        return _along_axis(points_camera)
+
+    def half_width(self, distance: Float[Tensor, "batch points"]) -> Float[Tensor, "batch #points"]:
+        """The same at every distance."""
+        return (1 / self.scale)[:, None].expand_as(distance)
+
+
+def _parallel_clip(x: Tensor, y: Tensor, z: Tensor) -> Float[Tensor, "batch points 4"]:
+    depth = (-2 * z - (FAR + NEAR)) / (FAR - NEAR)
+    return torch.stack((x, y, depth, torch.ones_like(z)), -1)
+
+
+def _along_axis(points: Tensor) -> Float[Tensor, "batch points 3"]:
+    return points.new_tensor((0.0, 0.0, -1.0)).expand_as(points)
+
+
+def _assemble(rotation: Tensor, translation: Tensor) -> Float[Tensor, "*batch 4 4"]:
     top = torch.cat((rotation, translation[..., None]), -1)
     bottom = top.new_tensor((0.0, 0.0, 0.0, 1.0)).expand(*top.shape[:-2], 1, 4)
     return torch.cat((top, bottom), -2)
@@ -95,7 +197,7 @@ def look_at(
     elevation: Float[Tensor, " batch"],
     distance: Float[Tensor, " batch"] | float = DISTANCE,
     target: Float[Tensor, "batch 3"] | None = None,
-) -> Camera:
+) -> PerspectiveCamera:
     """Cameras on a sphere about `target` (default: the origin), upright; |elevation| is kept below 89 degrees."""
     elevation = elevation.clamp(-radians(89), radians(89))
     back = torch.stack((elevation.cos() * azimuth.sin(), elevation.sin(), elevation.cos() * azimuth.cos()), -1)
@@ -105,10 +207,10 @@ def look_at(
     rotation = torch.stack((right, torch.cross(back, right, dim=-1), back), -2)
     distance = torch.as_tensor(distance, dtype=back.dtype, device=back.device).expand(len(back))
     position = back * distance[:, None] + (0 if target is None else target)
-    return Camera(_assemble(rotation, -(rotation @ position[..., None])[..., 0]))
+    return PerspectiveCamera(_assemble(rotation, -(rotation @ position[..., None])[..., 0]))
 
 
-def from_pose(forward: Float[Tensor, "batch 3"], translation: Float[Tensor, "batch 3"]) -> Camera:
+def from_pose(forward: Float[Tensor, "batch 3"], translation: Float[Tensor, "batch 3"]) -> PerspectiveCamera:
     """Cameras from the object's +z axis seen in the camera frame (unit) and a shift in camera axes (fidelity F7).
 
     forward (0, 0, 1) and no translation is the camera at (0, 0, 10) that faces the head.
@@ -118,7 +220,7 @@ def from_pose(forward: Float[Tensor, "batch 3"], translation: Float[Tensor, "bat
     right = torch.nn.functional.normalize(torch.cross(up, forward, dim=-1), dim=-1)
     rows = torch.stack((right, torch.cross(forward, right, dim=-1), forward), -2)
     back = translation.new_tensor((0.0, 0.0, -DISTANCE))
-    return Camera(_assemble(rows.mT, translation + back))
+    return PerspectiveCamera(_assemble(rows.mT, translation + back))
 
 
 def view_word(azimuth: float) -> View:

@@ -96,8 +96,8 @@ def harmonics(values: Float[Tensor, "*shape"], frequencies: int, scale: float) -
     return torch.cat((values[..., None], angles.sin(), angles.cos()), -1)
 
 
-def silence(layer: nn.Linear | nn.Conv2d) -> None:
-    """Make a last layer answer 0 at first, so that what it corrects starts out untouched."""
+def zero_init_(layer: nn.Linear | nn.Conv2d) -> None:
+    """Zero the weights and the bias in place, so that a residual starts at 0."""
     nn.init.zeros_(layer.weight)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)

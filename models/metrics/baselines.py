@@ -110,6 +110,6 @@ class Constant:
 
         view, lamp = camera or prediction.camera, light or prediction.light
         device = self.mesh.vertices.device
-        view = Camera(view.T_camera_world.to(device), view.fov)
+        view = view.to(device)
         lamp = Light(lamp.direction.to(device), lamp.ambient.to(device), lamp.diffuse.to(device))
         return render(self.renderer, prediction.mesh, view, lamp, size, albedo, prediction.prior[None], None)

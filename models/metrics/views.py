@@ -26,14 +26,14 @@ def turned(camera: Camera, yaw: Float[Tensor, " batch"]) -> Camera:
     T_old_new = torch.eye(4).repeat(len(yaw), 1, 1)
     T_old_new[:, 0, 0] = T_old_new[:, 2, 2] = yaw.cos()
     T_old_new[:, 0, 2], T_old_new[:, 2, 0] = -yaw.sin(), yaw.sin()
-    return Camera(camera.T_camera_world @ T_old_new.to(camera.T_camera_world), camera.fov)
+    return camera.with_extrinsics(camera.T_camera_world @ T_old_new.to(camera.T_camera_world))
 
 
 def further(camera: Camera, by: float) -> Camera:
     """The cameras moved back, so that a long animal fits from every side (MagicPony's visualisation: by 5.5)."""
     T_camera_world = camera.T_camera_world.clone()
     T_camera_world[:, 2, 3] -= by
-    return Camera(T_camera_world, camera.fov)
+    return camera.with_extrinsics(T_camera_world)
 
 
 def fixed_to_object(light: Light, old: Camera, new: Camera) -> Light:

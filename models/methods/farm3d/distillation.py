@@ -21,7 +21,7 @@ from models.core.category import View
 from models.core.config import Config
 from models.core.schedule import Schedule
 from models.data.batch import Batch
-from models.geometry.cameras import DISTANCE, Camera, look_at, view_word
+from models.geometry.cameras import DISTANCE, Camera, PerspectiveCamera, look_at, view_word
 from models.geometry.mesh import Mesh
 from models.rendering.types import Light, Rendering
 
@@ -154,7 +154,7 @@ class Distillation:
         return (weight * (predicted.to(noise) - noise)).nan_to_num(0, 0, 0), weight
 
 
-def virtual_cameras(config: DistillationConfig, mesh: Mesh, generator: torch.Generator | None) -> Camera:
+def virtual_cameras(config: DistillationConfig, mesh: Mesh, generator: torch.Generator | None) -> PerspectiveCamera:
     """Cameras all around the animals, uniform over the band of the sphere between the two elevations."""
     device = mesh.vertices.device
     azimuth, height, distance = torch.rand(3, len(mesh), generator=generator).to(device)
@@ -169,7 +169,7 @@ def virtual_cameras(config: DistillationConfig, mesh: Mesh, generator: torch.Gen
 
 
 @torch.no_grad()
-def _framed(mesh: Mesh, azimuth: Tensor, elevation: Tensor, share: Tensor) -> Camera:
+def _framed(mesh: Mesh, azimuth: Tensor, elevation: Tensor, share: Tensor) -> PerspectiveCamera:
     """Cameras whose pictures have the animal centred, whole, and covering about `share` of the area."""
     distance, target = torch.full_like(azimuth, DISTANCE), mesh.vertices.mean(1)
     for _ in range(3):  # perspective changes the box; three rounds leave it within 2 %

@@ -36,8 +36,7 @@ class AnimalReconstructor:
         self, prediction: Prediction, size: int, camera: Camera | None = None, light: Light | None = None
     ) -> Rendering:
         """Pictures from the predicted or another camera, under the predicted or another light."""
-        camera = camera or prediction.camera
-        camera = Camera(self._here(camera.T_camera_world), camera.fov)
+        camera = (camera or prediction.camera).apply(self._here)
         if light is not None:
             light = Light(self._here(light.direction), self._here(light.ambient), self._here(light.diffuse))
         return self.animal.render(prediction, self.renderer, size, camera, light)
@@ -64,7 +63,7 @@ def picked(prediction: Prediction, row: int, count: int = 1) -> Prediction:
         mesh=Mesh(take(prediction.mesh.vertices), prediction.mesh.faces),
         rest=Mesh(whole if len(whole) == 1 else take(whole), prediction.rest.faces),
         prior=prediction.prior,
-        camera=Camera(take(prediction.camera.T_camera_world), prediction.camera.fov),
+        camera=prediction.camera.apply(take),
         light=Light(take(prediction.light.direction), take(prediction.light.ambient), take(prediction.light.diffuse)),
         texture_code=take(prediction.texture_code),
         hypothesis=take(prediction.hypothesis),

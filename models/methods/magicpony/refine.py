@@ -17,7 +17,7 @@ from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d
 
 from models.core.config import Config
 from models.data.batch import Batch
-from models.geometry.cameras import Camera
+from models.geometry.cameras import PerspectiveCamera
 from models.geometry.kinematics import blend, bone_motions, euler_xyz, skin_weights
 from models.geometry.mesh import Mesh
 from models.methods.magicpony.losses.reconstruction import inside
@@ -143,10 +143,10 @@ class _Pose:
     def strayed(self) -> Float[Tensor, ""]:
         return self.turn.square().sum() + 0.1 * self.shift.square().sum()
 
-    def __call__(self) -> tuple[Mesh, Camera]:
+    def __call__(self) -> tuple[Mesh, PerspectiveCamera]:
         vertices = blend(self.found.rest.vertices, self.weights, bone_motions(self.rig, self.angles))
         T = self.found.camera.T_camera_world
         rotation, shift = euler_xyz(self.turn) @ T[:, :3, :3], T[:, :3, 3] + self.shift
         top = torch.cat((rotation, shift[..., None]), -1)
-        camera = Camera(torch.cat((top, T[:, 3:]), 1), self.found.camera.fov)
+        camera = self.found.camera.with_extrinsics(torch.cat((top, T[:, 3:]), 1))
         return Mesh(vertices, self.found.mesh.faces), camera

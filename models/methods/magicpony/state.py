@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from models.geometry.cameras import Camera
+from models.geometry.cameras import PerspectiveCamera
 from models.geometry.mesh import Mesh
 from models.rendering.types import Light
 
@@ -17,7 +17,7 @@ class Alternatives:
     score: Float[Tensor, "batch hypotheses"]
     ruled_out: Float[Tensor, "batch hypotheses"]
     """How firmly the prompt's view word and the head's side rule each out, 0 to 1."""
-    camera: Camera
+    camera: PerspectiveCamera
     """Image by image; constant for the gradient."""
 
 
@@ -31,7 +31,7 @@ class Prediction:
     """After instance deformation, before articulation; batch 1 while there is no deformation."""
     prior: Float[Tensor, "vertices 3"]
     """Canonical vertices: where the albedo and feature fields are read."""
-    camera: Camera
+    camera: PerspectiveCamera
     light: Light
     texture_code: Float[Tensor, "batch code"]
     """Image code of the albedo field."""

@@ -11,7 +11,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from models.core.category import View
-from models.geometry.cameras import DISTANCE, FOV, VIEW_HALF_ANGLE, Camera, look_at, view_word
+from models.geometry.cameras import DISTANCE, FOV, VIEW_HALF_ANGLE, PerspectiveCamera, look_at, view_word
 from models.geometry.mesh import Mesh, face_normals
 from models.rendering.reference import Reference
 from models.rendering.shading import shade
@@ -71,7 +71,7 @@ class Scene:
     """Posed, object frame."""
     rest: Float[ndarray, "vertices 3"]
     albedo: Float[ndarray, "vertices 3"]
-    camera: Camera
+    camera: PerspectiveCamera
     light: Light
     caption: str
     category: str
@@ -110,7 +110,7 @@ def sample_light(category: str, seed: int) -> Light:
     return Light(torch.from_numpy(unit)[None], strength[0], strength[1])
 
 
-def sample_camera(subject: Animal, view: View | None = None) -> Camera:
+def sample_camera(subject: Animal, view: View | None = None) -> PerspectiveCamera:
     """A camera that has the whole animal in its picture; its azimuth is uniform, or within the view word's bin."""
     random = _random(subject.category, subject.seed, 3)
     turn = random.uniform(-1, 1)
@@ -131,7 +131,7 @@ def sample_camera(subject: Animal, view: View | None = None) -> Camera:
 
 def frame(
     vertices: Float[ndarray, "vertices 3"], azimuth: float, elevation: float, fill: float, shift: ndarray
-) -> Camera:
+) -> PerspectiveCamera:
     """The camera from this direction in whose picture the box of the points has `fill` as its longer side.
 
     `shift` in [-1, 1] moves the box off the centre, at most by 0.6 of the room that is left.
@@ -151,7 +151,7 @@ def frame(
     return look_at(angles[0], angles[1], float(-move[2]), target)
 
 
-def photograph(subject: Animal, camera: Camera, light: Light, size: int) -> Scene:
+def photograph(subject: Animal, camera: PerspectiveCamera, light: Light, size: int) -> Scene:
     """The photo this camera takes of the animal in this light."""
     rotation = camera.T_camera_world[0, :3, :3].numpy()
     to_light = light.direction[0].numpy() @ rotation
@@ -188,7 +188,7 @@ def photograph(subject: Animal, camera: Camera, light: Light, size: int) -> Scen
     )
 
 
-def _foreground(subject: Animal, mesh: Mesh, camera: Camera, light: Light, size: int) -> tuple[ndarray, ...]:
+def _foreground(subject: Animal, mesh: Mesh, camera: PerspectiveCamera, light: Light, size: int) -> tuple[ndarray, ...]:
     """Premultiplied colour, coverage, depth and part; the last two are those of the nearest of each pixel's samples."""
     renderer, fine = Reference(), size * SUPERSAMPLE
     clip = camera.to_clip(mesh.vertices)
@@ -218,11 +218,11 @@ def _samples(picture: ndarray, size: int) -> ndarray:
     return blocks.reshape(size, size, SUPERSAMPLE**2)
 
 
-def _backdrop(place: Backdrop, camera: Camera, size: int) -> ndarray:
+def _backdrop(place: Backdrop, camera: PerspectiveCamera, size: int) -> ndarray:
     return paint(place, camera.T_camera_world[0, :3, :3].numpy(), camera.position[0].numpy(), camera.fov, size)
 
 
-def _see(keypoints: ndarray, camera: Camera, depth: ndarray) -> tuple[ndarray, ndarray]:
+def _see(keypoints: ndarray, camera: PerspectiveCamera, depth: ndarray) -> tuple[ndarray, ndarray]:
     """Where keypoints fall in the picture, and whether nothing of the animal lies in front of them."""
     points = torch.from_numpy(keypoints)[None]
     ndc, distance = camera.project(points)[0].numpy(), -camera.to_camera(points)[0, :, 2].numpy()
@@ -243,7 +243,9 @@ def sample_scenes(category: str, seeds: Sequence[int], size: int) -> Iterator[Sc
     return (sample_scene(category, seed, size) for seed in seeds)
 
 
-def render_views(category: str, seed: int, cameras: Camera, size: int, light: Light | None = None) -> list[Scene]:
+def render_views(
+    category: str, seed: int, cameras: PerspectiveCamera, size: int, light: Light | None = None
+) -> list[Scene]:
     """The animal of a scene from other cameras; in its own light, or in another one."""
     subject = animal(category, seed)
     lamp = sample_light(category, seed) if light is None else light

@@ -5,7 +5,7 @@ import torch
 from models.core.category import VIEWS
 from models.data.framing import cropped
 from models.features.dense import described
-from models.features.head_direction import headings
+from models.features.head_direction import head_directions
 from models.features.vit import VitConfig
 from models.truth.barnyard import HELD_OUT, sample_scene
 from models.truth.barnyard.scene import SHARE
@@ -26,18 +26,18 @@ def animals(views, heads, size=8):
 
 
 def test_fronts_and_backs_tell_the_ends_of_side_views() -> None:
-    found = headings(*animals((FRONT, BACK, SIDE, SIDE, SIDE), (0, 0, 1, -1, 1)))
+    found = head_directions(*animals((FRONT, BACK, SIDE, SIDE, SIDE), (0, 0, 1, -1, 1)))
     assert found[2:].tolist() == [1, -1, 1]
 
 
 def test_a_mirrored_photo_heads_the_other_way() -> None:
     maps, mask, view = animals((FRONT, BACK, SIDE, SIDE), (0, 0, 1, -1))
-    assert torch.equal(headings(maps.flip(-1), mask.flip(-1), view), -headings(maps, mask, view))
+    assert torch.equal(head_directions(maps.flip(-1), mask.flip(-1), view), -head_directions(maps, mask, view))
 
 
 @pytest.mark.parametrize("views", ((FRONT, SIDE, SIDE), (BACK, SIDE, SIDE), (-1, -1, -1)))
 def test_without_both_words_nobody_can_tell(views) -> None:
-    assert headings(*animals(views, (1, 1, -1))).tolist() == [0, 0, 0]
+    assert head_directions(*animals(views, (1, 1, -1))).tolist() == [0, 0, 0]
 
 
 def test_what_lies_off_the_animal_does_not_count() -> None:
@@ -45,13 +45,13 @@ def test_what_lies_off_the_animal_does_not_count() -> None:
     spoilt = maps.clone()
     spoilt[:, :, 6:] = 100.0
     mask[:, 12:] = False
-    assert torch.equal(headings(spoilt, mask, view), headings(maps, mask, view))
+    assert torch.equal(head_directions(spoilt, mask, view), head_directions(maps, mask, view))
 
 
 def test_an_empty_mask_and_even_features_tell_nothing() -> None:
     maps, mask, view = animals((FRONT, BACK, SIDE, SIDE), (0, 0, 1, 1))
     mask[2], maps[3] = False, 0.5
-    assert headings(maps, mask, view)[2:].tolist() == [0, 0]
+    assert head_directions(maps, mask, view)[2:].tolist() == [0, 0]
 
 
 def test_the_embedded_transformer_knows_a_head_from_a_rump() -> None:
@@ -61,7 +61,7 @@ def test_the_embedded_transformer_knows_a_head_from_a_rump() -> None:
         for scene in scenes
     ]
     known, _ = described(crops, VitConfig().build(torch.device("cpu")), 128, 16)
-    found = headings(
+    found = head_directions(
         torch.from_numpy(np.stack([each.features for each in known])),
         torch.from_numpy(np.stack([each.mask for each in known])),
         torch.tensor([each.view for each in known]),

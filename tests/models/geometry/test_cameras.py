@@ -112,21 +112,21 @@ def test_cameras_are_indexed_like_tensors(directions):
     assert torch.equal(some.T_camera_world[0], camera.T_camera_world[3])
 
 
-def test_recession_is_depth_in_the_unit_of_the_picture():
+def test_relative_depth_is_depth_in_the_unit_of_the_picture():
     camera = look_at(torch.tensor([0.7]), torch.tensor([0.2]))
     # A small cube about the target: as deep as wide.
     points = torch.cartesian_prod(*3 * [torch.tensor([-0.01, 0.01])])
     turned = (points @ camera.T_camera_world[0, :3, :3])[None]
     width = camera.project(turned)[0, :, 0]
-    assert torch.allclose(camera.recession(turned)[0].max(), width.max(), atol=1e-5)
+    assert torch.allclose(camera.relative_depth(turned)[0].max(), width.max(), atol=1e-5)
     # Twice as far away and twice as large looks the same, and is as deep.
     far = look_at(torch.tensor([0.7]), torch.tensor([0.2]), distance=20.0)
-    assert torch.allclose(far.recession(2 * turned), camera.recession(turned), atol=1e-5)
+    assert torch.allclose(far.relative_depth(2 * turned), camera.relative_depth(turned), atol=1e-5)
 
 
-def test_recession_is_the_same_whatever_lies_beside_the_point_it_is_about():
+def test_relative_depth_is_the_same_whatever_lies_beside_the_point_it_is_about():
     camera = look_at(torch.tensor([0.7]), torch.tensor([0.2]))
     points = torch.randn(1, 5, 3, generator=torch.Generator().manual_seed(0))
     about = points[:, :2]
-    assert torch.equal(camera.recession(points, about)[:, 2:], camera.recession(points[:, 2:], about))
-    assert torch.equal(camera.recession(points, points), camera.recession(points))
+    assert torch.equal(camera.relative_depth(points, about)[:, 2:], camera.relative_depth(points[:, 2:], about))
+    assert torch.equal(camera.relative_depth(points, points), camera.relative_depth(points))

@@ -3,7 +3,7 @@ from math import pi
 import pytest
 import torch
 
-from models.layers.coordinate_mlp import HALF_EXTENT, CoordMlpConfig, harmonics, silence
+from models.layers.coordinate_mlp import HALF_EXTENT, CoordMlpConfig, harmonics, zero_init_
 
 CONFIG = CoordMlpConfig(layers=3, width=16, frequencies=3)
 POINTS = torch.randn(10, 3, generator=torch.Generator().manual_seed(0))
@@ -62,9 +62,9 @@ def test_a_network_that_hears_an_image_must_get_one() -> None:
         CONFIG.build(2, code=5)(POINTS)
 
 
-def test_a_silenced_network_answers_zero_and_can_still_learn() -> None:
+def test_a_zero_initialised_network_answers_zero_and_can_still_learn() -> None:
     network = CONFIG.build(1)
-    silence(network.last)
+    zero_init_(network.last)
     answer = network(POINTS)
     answer.sum().backward()
     assert (answer == 0).all() and network.last.weight.grad.abs().sum() > 0

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from models.geometry.cameras import Camera, look_at
+from models.geometry.cameras import PerspectiveCamera, look_at
 from models.geometry.mesh import Mesh
 from models.rendering import Reference
 from models.rendering.deferred import render, silhouette, visible_faces
@@ -27,7 +27,7 @@ def mesh(ball):
 
 @pytest.fixture
 def views(cameras):
-    return Camera(cameras.T_camera_world.float())
+    return PerspectiveCamera(cameras.T_camera_world.float())
 
 
 def picture(mesh, views, albedo=position_colour, features=None, light=None):
@@ -74,7 +74,7 @@ def test_fields_are_asked_only_at_covered_pixels_with_their_image(mesh, views):
 
 def test_texture_sticks_to_the_canonical_point_when_the_mesh_moves(mesh, views):
     moved = Mesh(mesh.vertices + torch.tensor([0.2, 0.1, 0.3]), mesh.faces)
-    camera = Camera(views.T_camera_world.clone())
+    camera = PerspectiveCamera(views.T_camera_world.clone())
     shift = views.T_camera_world[:, :3, :3] @ torch.tensor([0.2, 0.1, 0.3])
     camera.T_camera_world[:, :3, 3] -= shift
     canonical = mesh.vertices[:1]
@@ -94,7 +94,9 @@ def test_every_part_of_the_scene_gets_a_finite_gradient(mesh, views):
     T_camera_world = views.T_camera_world.clone().requires_grad_()
     light = Light(*(part.clone().requires_grad_() for part in vars(lights(3)).values()))
     tint = torch.ones(3, requires_grad=True)
-    rendering = picture(Mesh(vertices, mesh.faces), Camera(T_camera_world), lambda p, _: p * tint + 1, light=light)
+    rendering = picture(
+        Mesh(vertices, mesh.faces), PerspectiveCamera(T_camera_world), lambda p, _: p * tint + 1, light=light
+    )
     (rendering.rgb.square().sum() + rendering.mask.square().sum()).backward()
     for leaf in (vertices, T_camera_world, light.direction, light.ambient, light.diffuse, tint):
         assert leaf.grad.isfinite().all()

@@ -3,7 +3,7 @@ import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 
-from models.geometry.cameras import Camera, look_at
+from models.geometry.cameras import PerspectiveCamera, look_at
 from models.rendering import ReferenceConfig, RendererConfig, reference
 
 RENDERER = ReferenceConfig().build("cpu")
@@ -110,7 +110,7 @@ def test_a_shift_by_whole_pixels_shifts_the_picture(ball, cameras):
 def test_turning_camera_and_animal_together_changes_nothing(ball, cameras):
     turn = look_at(torch.tensor([0.7]).double(), torch.tensor([0.3]).double(), 0.0).T_camera_world[0]
     moved = ball.vertices @ turn[:3, :3].mT
-    camera = Camera(cameras.T_camera_world @ turn.inverse())
+    camera = PerspectiveCamera(cameras.T_camera_world @ turn.inverse())
     before = RENDERER.rasterize(ball.clip(cameras), ball.faces, 32)
     after = RENDERER.rasterize(camera.to_clip(moved.expand(3, -1, -1)), ball.faces, 32)
     assert torch.allclose(before.depth, after.depth)
@@ -198,7 +198,7 @@ def test_gradients_are_finite_on_a_crumpled_mesh(ball, cameras):
     vertices = ball.vertices.float() + 1e-4 * torch.randn(ball.vertices.shape, generator=generator)
     vertices[torch.randint(642, (200,), generator=generator)] = vertices[7].clone()
     vertices = vertices.requires_grad_()
-    clip = Camera(cameras.T_camera_world.float()).to_clip(vertices.expand(3, -1, -1))
+    clip = PerspectiveCamera(cameras.T_camera_world.float()).to_clip(vertices.expand(3, -1, -1))
     fragments = RENDERER.rasterize(clip, ball.faces, 32)
     colors = RENDERER.interpolate(vertices[None], fragments, ball.faces)
     RENDERER.antialias(colors, fragments, clip, ball.faces).square().sum().backward()

@@ -27,7 +27,7 @@ def keypoints(
     across, along = batch.truth.keypoints.split((2, 1), -1)
     miss = (camera.project(found) - across).square().sum(-1)
     # The root has no slope at zero; 1e-6 forgives misses of a thousandth.
-    return (miss + 1e-6).sqrt().mean() + DEPTH * (camera.recession(found) - along[..., 0]).abs().mean()
+    return (miss + 1e-6).sqrt().mean() + DEPTH * (camera.relative_depth(found) - along[..., 0]).abs().mean()
 
 
 def carried(

@@ -30,7 +30,7 @@ def surface(  # noqa: PLR0913 - as `keypoints`, and which vertices are compared
     if batch.truth is None:
         raise ValueError("batch.truth is None; only procedural animals know their surfaces")
     rows = torch.randperm(len(prior), generator=generator)[:COMPARED].to(prior.device)
-    seen = camera.placed(posed.vertices[:, rows], carried(markers, prior, posed))
+    seen = camera.project_with_depth(posed.vertices[:, rows], carried(markers, prior, posed))
     return chamfer(seen, batch.truth.surface)
 
 

@@ -11,7 +11,7 @@ from torch.nn.functional import grid_sample
 from models.core.category import Skeleton
 from models.core.config import Config
 from models.geometry.cameras import DISTANCE, Camera
-from models.layers.coordinate_mlp import HALF_EXTENT, harmonics, silence
+from models.layers.coordinate_mlp import HALF_EXTENT, harmonics, zero_init_
 
 FREQUENCIES = 8
 STIFF_LEGS = 0.3
@@ -46,7 +46,7 @@ class Articulation(nn.Module):
         )
         self.blocks = nn.Sequential(*[_Block(width, config.heads) for _ in range(config.blocks)])
         self.leave = nn.Linear(width, 3)
-        silence(self.leave)
+        zero_init_(self.leave)
         freedom = torch.ones(skeleton.bones, 3)
         freedom[skeleton.body_bones :, 1:] = STIFF_LEGS
         self.register_buffer("freedom", freedom, persistent=False)

@@ -5,7 +5,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from models.core.config import Config
-from models.layers.coordinate_mlp import CoordMlpConfig, silence
+from models.layers.coordinate_mlp import CoordMlpConfig, zero_init_
 
 
 class DeformationConfig(Config):
@@ -34,7 +34,7 @@ class Deformation(nn.Module):
         super().__init__()
         self.reach = config.reach
         self.mlp = config.mlp.build(3, code, symmetric=True)
-        silence(self.mlp.last)
+        zero_init_(self.mlp.last)
 
     def forward(
         self, vertices: Float[Tensor, "vertices 3"], code: Float[Tensor, "batch code"]

@@ -16,7 +16,7 @@ from torch.nn.functional import normalize, softplus
 from models.core.category import VIEWS
 from models.core.config import Config
 from models.core.schedule import Schedule, Share
-from models.geometry.cameras import DISTANCE, FOV, Camera, from_pose
+from models.geometry.cameras import DISTANCE, FOV, PerspectiveCamera, from_pose
 from models.methods.magicpony.networks.encoder import EncoderConfig
 from models.methods.magicpony.state import Alternatives
 
@@ -60,7 +60,7 @@ class PoseConfig(Config):
 class Pose:
     """The chosen viewpoint of each image."""
 
-    camera: Camera
+    camera: PerspectiveCamera
     hypothesis: Int[Tensor, " batch"]
     score: Float[Tensor, " batch"]
     probability: Float[Tensor, " batch"]
@@ -100,13 +100,13 @@ class PoseNetwork(nn.Module):
         camera = self._camera(views[row, taken], taken, raw[:, 16:])
         return Pose(camera, taken, scores[row, taken], odds[row, taken], alternatives)
 
-    def _cameras(self, views: Tensor, shift: Tensor) -> Camera:
+    def _cameras(self, views: Tensor, shift: Tensor) -> PerspectiveCamera:
         """Those of all hypotheses, image by image."""
         count, hypotheses = views.shape[:2]
         numbers = torch.arange(hypotheses, device=views.device).repeat(count)
         return self._camera(views.flatten(0, 1), numbers, shift.repeat_interleave(hypotheses, 0))
 
-    def _camera(self, view: Tensor, hypothesis: Tensor, shift: Tensor) -> Camera:
+    def _camera(self, view: Tensor, hypothesis: Tensor, shift: Tensor) -> PerspectiveCamera:
         reach = shift.new_tensor((self.config.shift, self.config.shift, self.config.approach)) * HALF_VIEW
         camera = from_pose(facing(view[:, 0], view[:, 2], hypothesis), shift.tanh() * reach)
         if not self.config.elevation_deg:
@@ -174,10 +174,10 @@ def choose(
     return torch.where(coins[1] < config.best.at(progress), odds.argmax(-1), random)
 
 
-def _elevate(camera: Camera, angle: Float[Tensor, " batch"]) -> Camera:
+def _elevate(camera: PerspectiveCamera, angle: Float[Tensor, " batch"]) -> PerspectiveCamera:
     """Cameras raised by this angle about the animal; the shift stays in camera axes."""
     zero, one = torch.zeros_like(angle), torch.ones_like(angle)
     rows = (one, zero, zero, zero, angle.cos(), -angle.sin(), zero, angle.sin(), angle.cos())
     rotation = torch.stack(rows, -1).view(-1, 3, 3) @ camera.T_camera_world[:, :3, :3]
     T = torch.cat((rotation, camera.T_camera_world[:, :3, 3:]), -1)
-    return Camera(torch.cat((T, camera.T_camera_world[:, 3:]), 1), camera.fov)
+    return camera.with_extrinsics(torch.cat((T, camera.T_camera_world[:, 3:]), 1))

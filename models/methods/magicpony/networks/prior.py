@@ -9,7 +9,7 @@ from models.core.config import Config
 from models.core.schedule import Share
 from models.geometry.mesh import Mesh
 from models.geometry.sdf import Axes, axes, ellipsoid, surface
-from models.layers.coordinate_mlp import HALF_EXTENT, CoordMlpConfig, silence
+from models.layers.coordinate_mlp import HALF_EXTENT, CoordMlpConfig, zero_init_
 
 
 class PriorConfig(Config):
@@ -43,7 +43,7 @@ class Prior(nn.Module):
         super().__init__()
         self.config = config
         self.distance = config.sdf.build(1, symmetric=True)
-        silence(self.distance.last)
+        zero_init_(self.distance.last)
         self.feature = config.features.build(config.channels)
 
     def forward(self, points: Float[Tensor, "points 3"]) -> Float[Tensor, " points"]:

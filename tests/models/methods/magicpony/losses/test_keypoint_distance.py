@@ -31,7 +31,7 @@ def batch(points):
 
 
 def known(points):
-    return torch.cat((CAMERA.project(points), CAMERA.recession(points)[..., None]), -1)
+    return torch.cat((CAMERA.project(points), CAMERA.relative_depth(points)[..., None]), -1)
 
 
 def test_markers_on_their_keypoints_have_no_error():

@@ -37,7 +37,7 @@ def test_descent_brings_one_surface_to_the_other_and_leaves_the_known_one():
 
 
 def seen(points, about):
-    return torch.cat((CAMERA.project(points), CAMERA.recession(points, about)[..., None]), -1)
+    return torch.cat((CAMERA.project(points), CAMERA.relative_depth(points, about)[..., None]), -1)
 
 
 def test_a_surface_in_its_known_place_misses_nothing_and_one_moved_aside_does():
