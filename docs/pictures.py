@@ -16,8 +16,7 @@ from models.export import film
 from models.methods.magicpony.reconstructor import AnimalReconstructor, picked
 from models.truth.held_out import HeldOutConfig, held_out
 from storage.formats.pictures import jpeg
-from tasks.inference.loading import reconstructor
-from tasks.inference.select import answering
+from tasks.inference.select import select_model
 
 PX, PHOTOS, TINT = 144, (2, 7), torch.tensor((0.1, 0.8, 0.3))
 
@@ -45,11 +44,7 @@ def _row(ours: AnimalReconstructor, crop: film.Batch) -> np.ndarray:
 
 def main(root: str, target: str, *categories: str) -> None:
     """Write the picture."""
-    strips = [
-        strip
-        for category in categories
-        for strip in rows(reconstructor(answering(category, root).model, "cpu:0"), category)
-    ]
+    strips = [strip for category in categories for strip in rows(select_model(category, root).load("cpu:0"), category)]
     Path(target).write_bytes(jpeg(np.concatenate(strips)))
 
 

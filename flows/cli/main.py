@@ -95,6 +95,7 @@ def reconstruct(
     from storage.formats.glb import glb
     from storage.formats.meshes import obj
 
+    _check_category(category, root)
     if photo.is_dir():
         return _all_of(photo, output, category, root, refine)
     _check(output, ".glb", ".obj")
@@ -153,6 +154,7 @@ def evaluate(folder: Folder, category: Whose = "cow", root: Root = "data") -> No
     """The best model on a folder of your own photos, with masks, meshes and keypoints where you have them."""
     from tasks.inference.user_evaluation import examined
 
+    _check_category(category, root)
     with console.status("looking at the photos"):
         found, skipped = examined(folder, category, root)
     for reason in skipped:
@@ -184,6 +186,7 @@ def _film(kind: "Film", photo: Path, output: Path, category: str, root: str, siz
     from storage.formats.pictures import gif, webp
 
     _check(output, ".webp", ".gif")
+    _check_category(category, root)
     with console.status("rendering"):
         shown = _answered(photo, category, root).film(kind, size, frames)
     data = (webp if output.suffix == ".webp" else gif)(shown, frames / SECONDS)
@@ -203,6 +206,15 @@ def _answered(photo: Path, category: str, root: str, refine: bool = True) -> "An
 def _check(output: Path, *suffixes: str) -> None:
     if output.suffix not in suffixes:
         raise ValueError(f"{output}: its name ends in {output.suffix!r}; give one that ends in {' or '.join(suffixes)}")
+
+
+def _check_category(category: str, root: str) -> None:
+    """Raises ValueError for a category that has neither a file nor a release."""
+    from flows.plan.plan import load_category
+
+    name = category.partition("/")[0]
+    if not releases.published(Store(root), name):
+        load_category(name)
 
 
 def _up(port: int) -> Launcher:

@@ -42,6 +42,10 @@ class Detectron2Config(Config):
         """What the masks depend on besides this config: the weights by name, which detectron2 keeps unchanged."""
         return self.weights
 
+    def classes(self) -> tuple[str, ...]:
+        """The classes of COCO that may be an animal."""
+        return tuple(COCO)
+
     def build(self, device: torch.device) -> "Detectron2":
         """Raises MissingPackage without detectron2, MissingWeights where its files are absent."""
         try:

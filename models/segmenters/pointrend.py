@@ -48,6 +48,15 @@ class PointRendConfig(Config):
         """What the masks depend on besides this config."""
         return digest(locate(self.weights), None)
 
+    def classes(self) -> tuple[str, ...]:
+        """The animals that these weights know.
+
+        Raises MissingWeights where the folder is absent or broken.
+        """
+        folder = Path(locate(self.weights))
+        with explained(str(folder), "PointRend"):
+            return tuple(json.loads((folder / "config.json").read_text())["labels"])
+
     def build(self, device: torch.device) -> "PointRend":
         """Raises MissingWeights where the folder is absent or broken."""
         from safetensors.torch import load_file

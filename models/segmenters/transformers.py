@@ -34,6 +34,10 @@ class TransformersConfig(Config):
         """What the masks depend on besides this config."""
         return digest(locate(self.model), self.revision)
 
+    def classes(self) -> None:
+        """Known once the model is loaded."""
+        return
+
     def build(self, device: torch.device) -> "TransformersSegmenter":
         """Raises MissingWeights where the model is absent or broken."""
         from transformers import AutoImageProcessor, AutoModelForUniversalSegmentation

@@ -33,10 +33,9 @@ from models.metrics.keypoints import visible_vertices
 from models.rendering.deferred import visible_faces
 from storage.formats.meshes import plain_obj
 from storage.formats.pictures import jpeg, png
-from storage.store import bundles, files, layout
+from storage.store import files
 from tasks.inference.image_io import opened, pictures
-from tasks.inference.loading import reconstructor
-from tasks.inference.select import Answering, answering, cropped
+from tasks.inference.select import SelectedModel, cropped, select_model
 from tasks.runtime.devices import Device, place, torch_device
 
 TOGETHER = 8
@@ -66,16 +65,14 @@ def reconstruct_folder(
 
     Animals are fitted to their masks, or left as predicted.
 
-    Raises ValueError if there is no picture or `output` lies in `folder`, MissingModel if no model was published.
+    Raises ValueError if there is no picture or `output` lies in `folder`, MissingModel if a named run has no release.
     """
     if output.resolve().is_relative_to(folder.resolve()):
         raise ValueError(f"{output}: lies in {folder} and would be read as photos next time; give a folder beside it")
-    chosen, photos, named = answering(category, root), pictures(folder), dict[str, Path]()
+    chosen, photos, named = select_model(category, root), pictures(folder), dict[str, Path]()
     with place(device) as where:
-        ours = reconstructor(chosen.model, where, refine)
-        bundle = bundles.committed(layout.model(chosen.model))
-        weights = bundle.files["animal.safetensors"].sha256 if bundle else ""
-        about: dict[str, object] = {"model": chosen.model.run, "weights": weights, "refined": refine}
+        ours = chosen.load(where, refine)
+        about: dict[str, object] = {"model": chosen.name, "weights": chosen.weights_digest, "refined": refine}
         for start in range(0, len(photos), TOGETHER):
             found: list[Photo] = []
             for path in photos[start : start + TOGETHER]:
@@ -90,7 +87,7 @@ def reconstruct_folder(
             yield from ((each.name, None) for each in found)
 
 
-def _photo(path: Path, name: str, first: Path, chosen: Answering, where: str) -> Photo:
+def _photo(path: Path, name: str, first: Path, chosen: SelectedModel, where: str) -> Photo:
     """The picture, if it is the first of its name."""
     if path != first:
         raise ValueError(f"{path}: its animal would have the files of {first.name}; rename one of the two")

@@ -1,22 +1,31 @@
 """A finished model, loaded to answer photos."""
 
 import json
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from pydantic import BaseModel, ValidationError
 
-from models.core.category import VIEWS
+from models.core.category import VIEWS, Category, Words
+from models.core.weights import contents, locate
 from models.data.crops import Crops
+from models.features import VitConfig
+from models.filters import ImageRules, MaskRules
+from models.generators import StableDiffusionConfig
+from models.methods.magicpony.model import AnimalConfig
 from models.methods.magicpony.reconstructor import AnimalReconstructor
 from models.methods.magicpony.refine import Refined
+from models.methods.magicpony.warm_start import WarmStart
+from models.rendering import ReferenceConfig
+from models.segmenters import PointRendConfig
 from storage.dataset import samples, snapshots
 from storage.runs.checkpoints import weights_from
 from storage.store import bundles, layout
 from storage.store.errors import CorruptArtifact, words
 from storage.store.references import DatasetRef, ModelRef
 from tasks.runtime.devices import loaded, torch_device
-from tasks.runtime.recipes import CropRecipe, ModelRecipe
+from tasks.runtime.recipes import CropRecipe, ModelRecipe, PhotoRecipe
 
 Recipe = TypeVar("Recipe", bound=BaseModel)
 
@@ -54,6 +63,39 @@ def reconstructor(model: ModelRef, where: str, refine: bool = False) -> AnimalRe
     animal.load_state_dict(weights_from(bundles.read(layout.model(model), "animal.safetensors")))
     kind = Refined if refine else AnimalReconstructor
     return kind(animal.to(device).eval(), recipe.renderer.build(device))
+
+
+def embedded_quadruped(where: str, refine: bool = False) -> AnimalReconstructor:
+    """The quadruped that ships, which answers for every animal that no model was trained for."""
+    animal = AnimalConfig.model_validate_json((_quadruped() / "config.json").read_bytes()).build(
+        Category(name="quadruped", segment_as=PointRendConfig().classes()), loaded(VitConfig(), where)
+    )
+    WarmStart().load(animal)
+    kind, device = Refined if refine else AnimalReconstructor, torch_device(where)
+    return kind(animal.to(device).eval(), ReferenceConfig().build(device))
+
+
+def embedded_crop_recipe(category: str) -> CropRecipe:
+    """How the embedded segmenter cuts out whichever animal it knows."""
+    generator = StableDiffusionConfig()
+    return CropRecipe(
+        photos=PhotoRecipe(words=Words(name=category), generator=generator, weights="", photos=1),
+        segment_as=PointRendConfig().classes(),
+        segmenter=PointRendConfig(),
+        weights="",
+        image_rules=ImageRules(),
+        mask_rules=MaskRules(),
+        size=generator.size,
+    )
+
+
+def quadruped_digest() -> str:
+    """Digest of the files of the quadruped that ships."""
+    return contents(_quadruped())
+
+
+def _quadruped() -> Path:
+    return Path(locate(WarmStart().model))
 
 
 def validation(crops: DatasetRef, size: int, most: int) -> Crops:

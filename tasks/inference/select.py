@@ -1,5 +1,9 @@
-"""What the model of a category makes of somebody's photo."""
+"""Single-photo inference: which model answers for a category, and what it makes of a photo.
 
+Where no model of the category was published, the embedded quadruped answers and says so.
+"""
+
+import logging
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,6 +15,7 @@ from models.core.errors import MissingModel, NothingKept
 from models.data import framing as crop
 from models.data.crops import Crops
 from models.data.framing import Cropped
+from models.engine.loop import TrainingConfig
 from models.export import film
 from models.export.asset import asset
 from models.methods.magicpony.reconstructor import AnimalReconstructor
@@ -20,10 +25,21 @@ from storage.runs import releases
 from storage.store import bundles, layout
 from storage.store.layout import Store
 from storage.store.references import ModelRef
-from tasks.inference.loading import crop_recipe, recipe_of, reconstructor
+from tasks.inference.loading import (
+    crop_recipe,
+    embedded_crop_recipe,
+    embedded_quadruped,
+    quadruped_digest,
+    recipe_of,
+    reconstructor,
+)
 from tasks.runtime.devices import Device, loaded, place, torch_device
 from tasks.runtime.recipes import CropRecipe
 
+logger = logging.getLogger(__name__)
+
+QUADRUPED = "embedded-quadruped"
+"""Names the model that ships beside the runs of a category."""
 FILMS = {"turntable": film.turntable, "walk": film.walking, "relit": film.relit}
 Film = Literal["turntable", "walk", "relit"]
 
@@ -46,13 +62,32 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Answering:
+class SelectedModel:
     """The model that answers for a category, and how its photos were cut out."""
 
-    model: ModelRef
+    category: str
+    model: ModelRef | None
+    """None: the embedded quadruped."""
     recipe: CropRecipe
     size: int
     """Pixels along an edge of the crops that it was trained on."""
+
+    @property
+    def name(self) -> str:
+        """The run that trained it."""
+        return self.model.run if self.model else QUADRUPED
+
+    @property
+    def weights_digest(self) -> str:
+        """Digest of its weights."""
+        if self.model is None:
+            return quadruped_digest()
+        bundle = bundles.committed(layout.model(self.model))
+        return bundle.files["animal.safetensors"].sha256 if bundle else ""
+
+    def load(self, where: str, refine: bool = False) -> AnimalReconstructor:
+        """The model at a place; it may fit its answers to their masks."""
+        return reconstructor(self.model, where, refine) if self.model else embedded_quadruped(where, refine)
 
 
 def answer(
@@ -67,32 +102,39 @@ def answer(
 
     The category may name a release of it, as `cow/laptop-0123`. The animal is fitted to its mask, or left as predicted.
 
-    Raises MissingModel if none was published, NothingKept if there is no such animal in the photo.
+    Raises MissingModel if the named one was not published, NothingKept if there is no such animal in the photo.
     """
-    chosen = answering(category, root)
+    chosen = select_model(category, root)
     with place(device) as where:
-        ours = reconstructor(chosen.model, where, refine)
+        ours = chosen.load(where, refine)
         samples: Any = [cropped(photo, chosen.recipe, where, mask)]
         batch = Crops(samples, chosen.size, torch_device(where)).batch(torch.tensor([0]))
-        return Answer(chosen.model.category, ours, ours.predict(batch))
+        return Answer(chosen.category, ours, ours.predict(batch))
 
 
-def answering(category: str, root: str) -> Answering:
+def select_model(category: str, root: str) -> SelectedModel:
     """The model of the newest release of the largest scale, or of the release that is named as `cow/laptop-0123`.
 
-    Raises MissingModel if there is none.
+    Where the category has no release, the embedded quadruped is taken, with a line in the log that says so.
+
+    Raises MissingModel if a release is named that is not there.
     """
     store = Store(root)
     release = releases.wanted(store, category)
     bundle = bundles.described(layout.release(release)) if release else None
     if release is None or bundle is None:
-        animal = category.partition("/")[0]
-        others = ", ".join(each.run for each in releases.published(store, animal))
-        remedy = f"choose among {others}" if others else f"train one with `farm3d run {animal}`"
-        raise MissingModel(f"{store.root}: no model of {category!r} was published; {remedy}")
+        animal, _, run = category.partition("/")
+        runs = ", ".join(release.run for release in releases.published(store, animal))
+        remedy = f"choose among {runs}" if runs else f"train one with `farm3d run {animal}`"
+        if run:
+            raise MissingModel(f"{store.root}: no model of {category!r} was published; {remedy}")
+        logger.warning(
+            "the embedded quadruped answers: no model of %r was published under %s; %s", animal, store.root, remedy
+        )
+        return SelectedModel(animal, None, embedded_crop_recipe(animal), TrainingConfig().size)
     crops = store.dataset(release.category, bundle.about["snapshot"])
     model = store.model(release.category, release.run)
-    return Answering(model, crop_recipe(crops), recipe_of(model).training.size)
+    return SelectedModel(release.category, model, crop_recipe(crops), recipe_of(model).training.size)
 
 
 def cropped(photo: np.ndarray, recipe: CropRecipe, where: str, mask: np.ndarray | None = None) -> Cropped:

@@ -22,8 +22,7 @@ from models.metrics import Evaluation, EvaluationConfig, evaluate
 from models.truth.examples import Example
 from storage.formats.meshes import read_mesh
 from tasks.inference.image_io import opened, pictures
-from tasks.inference.loading import reconstructor
-from tasks.inference.select import Answering, answering, cropped
+from tasks.inference.select import SelectedModel, cropped, select_model
 from tasks.runtime.devices import Device, place
 
 MESHES = (".obj", ".glb", ".ply", ".stl")
@@ -43,7 +42,7 @@ def examined(folder: Path, category: str, root: str, device: Device = "auto") ->
 
     Raises ValueError if there is no picture in it, or none that can be used.
     """
-    chosen, photos = answering(category, root), pictures(folder)
+    chosen, photos = select_model(category, root), pictures(folder)
     examples: list[Example] = []
     skipped: list[str] = []
     with place(device) as where:
@@ -55,11 +54,11 @@ def examined(folder: Path, category: str, root: str, device: Device = "auto") ->
                 skipped.append(f"{name}: {error}")
         if not examples:
             raise ValueError(f"{folder}: no picture can be used; {'; '.join(skipped)}")
-        found = evaluate({chosen.model.run: reconstructor(chosen.model, where)}, examples, EvaluationConfig())
+        found = evaluate({chosen.name: chosen.load(where)}, examples, EvaluationConfig())
     return found, skipped
 
 
-def _example(photo: Path, name: str, chosen: Answering, where: str) -> Example:
+def _example(photo: Path, name: str, chosen: SelectedModel, where: str) -> Example:
     pixels, mask = opened(photo)
     crop = cropped(pixels, chosen.recipe, where, mask)
     samples: Any = [crop]

@@ -162,3 +162,13 @@ def test_a_folder_is_examined(tmp_path, monkeypatch):
     )
     code, output = said("evaluate", str(tmp_path))
     assert code == 0 and "mask IoU" in output and "71.25 % (3 values)" in output and "skipped b.jpg: torn" in output
+
+
+@pytest.mark.parametrize("verb", ["reconstruct", "turntable", "evaluate"])
+def test_a_photo_of_an_unknown_category_is_refused_before_a_model_answers(photo, tmp_path, monkeypatch, capsys, verb):
+    target = [] if verb == "evaluate" else ["-o", str(tmp_path / ("a.glb" if verb == "reconstruct" else "a.gif"))]
+    source = str(tmp_path if verb == "evaluate" else photo)
+    monkeypatch.setattr("sys.argv", ["farm3d", verb, source, *target, "--category", "dragon", "--root", str(tmp_path)])
+    with pytest.raises(SystemExit):
+        main()
+    assert "category 'dragon' is unknown; choose cow" in capsys.readouterr().out

@@ -71,6 +71,10 @@ def test_a_class_the_weights_do_not_know_is_refused():
         PointRend(PointRendConfig(), network()).segment(np.zeros((1, 32, 32, 3), np.uint8), ("pig",))
 
 
+def test_the_classes_of_the_embedded_weights_are_known_before_they_are_loaded():
+    assert PointRendConfig().classes() == PointRendConfig().build(torch.device("cpu")).network.labels
+
+
 def test_saved_weights_come_back_and_any_size_of_picture_is_segmented(tmp_path):
     save_file(network().state_dict(), tmp_path / "model.safetensors")
     (tmp_path / "config.json").write_text(json.dumps({"labels": ["cow", "horse"], "width": 4}))
