@@ -51,7 +51,7 @@ def axes(resolution: int, half_extent: float, jitter: float, device: torch.devic
     return line[resolution // 2 :] * (1 + jitter), line + jitter, line + jitter
 
 
-def surface(field: Field, grid: Axes) -> Mesh:
+def zero_surface(field: Field, grid: Axes) -> Mesh:
     """The zero surface of a field: closed, mirror-symmetric, outward faces; gradient to the field's parameters.
 
     Raises TrainingDiverged if nothing is inside.

@@ -20,7 +20,7 @@ from models.geometry.mesh import Mesh
 from models.methods.magicpony.state import Prediction
 from models.metrics.chamfer import filled
 from models.rendering import Nvdiffrast, Renderer
-from models.rendering.deferred import render
+from models.rendering.deferred import Surface, render
 from models.rendering.types import Light, Rendering
 
 VOXELS = 48
@@ -112,4 +112,5 @@ class Constant:
         device = self.mesh.vertices.device
         view = view.to(device)
         lamp = Light(lamp.direction.to(device), lamp.ambient.to(device), lamp.diffuse.to(device))
-        return render(self.renderer, prediction.mesh, view, lamp, size, albedo, prediction.prior[None], None)
+        surface = Surface(prediction.mesh, prediction.prior[None], albedo)
+        return render(self.renderer, surface, view, lamp, size)

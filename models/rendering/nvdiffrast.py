@@ -41,16 +41,23 @@ class Nvdiffrast:
     """`nvdiffrast.torch`."""
     context: Any
 
-    def rasterize(self, clip: Float[Tensor, "batch vertices 4"], faces: Int[Tensor, "faces 3"], size: int) -> Fragments:
-        """The nearest face at every pixel centre."""
+    def rasterize(
+        self,
+        clip: Float[Tensor, "batch vertices 4"],
+        faces: Int[Tensor, "faces 3"],
+        size: int,
+        distance: Float[Tensor, "batch vertices"] | None = None,
+    ) -> Fragments:
+        """The nearest face at every pixel centre; `distance` along the camera's axis is the clip w if not given."""
         clip, triangles = clip.float().contiguous(), faces.int().contiguous()
         raster, _ = self.operations.rasterize(self.context, clip, triangles, [size, size], grad_db=False)
         first, second, _, number = raster.unbind(-1)
         face = number.detach().long() - 1
         covered = (face >= 0)[..., None]
         weights = torch.stack((first, second, 1 - first - second), -1) * covered
-        w, _ = self.operations.interpolate(clip[..., 3:].contiguous(), raster, triangles)
-        return Fragments(face, weights, w[..., 0])
+        along_axis = clip[..., 3:] if distance is None else distance.float()[..., None]
+        depth, _ = self.operations.interpolate(along_axis.contiguous(), raster, triangles)
+        return Fragments(face, weights, depth[..., 0], distance)
 
     def interpolate(
         self, attributes: Float[Tensor, "meshes vertices channels"], fragments: Fragments, faces: Int[Tensor, "faces 3"]

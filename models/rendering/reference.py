@@ -36,7 +36,9 @@ class Fragments:
     barycentric: Float[Tensor, "batch height width 3"]
     """Perspective-correct weights of its corners, with gradient to the clip positions; 0 where empty."""
     depth: Float[Tensor, "batch height width"]
-    """Clip w, the distance along the camera's axis; 0 where empty."""
+    """Distance along the camera's axis; 0 where empty."""
+    distance: Float[Tensor, "batch vertices"] | None = None
+    """That of the vertices, where it is not their clip w: the projection is parallel."""
 
 
 class ReferenceConfig(Config):
@@ -52,8 +54,17 @@ class ReferenceConfig(Config):
 class Reference:
     """Rasterise, interpolate and antialias batches of meshes that share faces."""
 
-    def rasterize(self, clip: Float[Tensor, "batch vertices 4"], faces: Int[Tensor, "faces 3"], size: int) -> Fragments:
-        """The nearest face at every pixel centre. A face that crosses the near plane or is a sliver is left out."""
+    def rasterize(
+        self,
+        clip: Float[Tensor, "batch vertices 4"],
+        faces: Int[Tensor, "faces 3"],
+        size: int,
+        distance: Float[Tensor, "batch vertices"] | None = None,
+    ) -> Fragments:
+        """The nearest face at every pixel centre. A face that crosses the near plane or is a sliver is left out.
+
+        `distance` along the camera's axis is the clip w where it is not given, as for a pinhole.
+        """
         face = _nearest_face(clip.detach(), faces, size)
         covered = (face.flatten() >= 0).nonzero()[:, 0]
         corners = _corners(covered, face, faces, clip.shape[1])
@@ -63,8 +74,9 @@ class Reference:
         (x0, x1, x2), (y0, y1, y2) = x.unbind(1), y.unbind(1)
         weights = torch.stack((x1 * y2 - x2 * y1, x2 * y0 - x0 * y2, x0 * y1 - x1 * y0), 1)
         weights = weights / weights.sum(1, keepdim=True)
-        depth = (weights * w).sum(1)
-        return Fragments(face, _scatter(weights, covered, face), _scatter(depth, covered, face))
+        along_axis = w if distance is None else distance.flatten().index_select(0, corners.flatten()).view(-1, 3)
+        depth = (weights * along_axis).sum(1)
+        return Fragments(face, _scatter(weights, covered, face), _scatter(depth, covered, face), distance)
 
     def interpolate(
         self, attributes: Float[Tensor, "meshes vertices channels"], fragments: Fragments, faces: Int[Tensor, "faces 3"]
@@ -86,7 +98,7 @@ class Reference:
         faces: Int[Tensor, "faces 3"],
     ) -> Float[Tensor, "batch height width channels"]:
         """Colours blended across silhouettes, which gives the vertices their gradient there."""
-        return antialias(colors, fragments.face, fragments.depth.detach(), clip, faces)
+        return antialias(colors, fragments.face, fragments.depth.detach(), clip, faces, fragments.distance)
 
 
 def _corners(covered: Tensor, face: Tensor, faces: Tensor, stride: int) -> Int[Tensor, "covered 3"]:

@@ -124,16 +124,13 @@ class Animal(nn.Module):
     ) -> Rendering:
         """Pictures from the predicted view with features, or from another camera without."""
         code = prediction.texture_code
-        return deferred.render(
-            renderer,
+        surface = deferred.Surface(
             prediction.mesh,
-            camera or prediction.camera,
-            light or prediction.light,
-            size,
+            prediction.prior[None],
             albedo=lambda points, image: self.read(self.albedo, points, code, image),
-            canonical=prediction.prior[None],
             features=None if camera else lambda points, _: self.read(self.prior.features, points),
         )
+        return deferred.render(renderer, surface, camera or prediction.camera, light or prediction.light, size)
 
     def sdf(self, points: Float[Tensor, "points 3"]) -> Float[Tensor, " points"]:
         """Signed distance of the prior shape, positive inside; the field of the Eikonal term."""

@@ -100,7 +100,7 @@ class Refined(AnimalReconstructor):
         inner = avg_pool2d(common[:, None].to(photo), 3, stride=1, padding=1) > WHOLE
         covered = inner.flatten().nonzero()[:, 0]
         image = torch.div(covered, size**2, rounding_mode="floor")
-        points, normal = deferred.surface(self.renderer, fragments, mesh, camera, found.prior[None], covered)
+        points, normal = deferred.points_and_normals(self.renderer, fragments, mesh, camera, found.prior[None], covered)
         return points, shade(normal, found.light.rows(image)), image, photo.reshape(-1, 3)[covered]
 
 

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from models.core.errors import TrainingDiverged
 from models.geometry import sdf
-from models.geometry.sdf import Axes, axes, ellipsoid, surface
+from models.geometry.sdf import Axes, axes, ellipsoid, zero_surface
 
 CPU = torch.device("cpu")
 
@@ -34,7 +34,7 @@ def test_the_ellipsoid_has_its_semi_axes() -> None:
 
 @pytest.mark.parametrize("jitter", (0.0, 0.3, -0.3))
 def test_the_surface_is_closed_outward_and_symmetric_on_any_grid(jitter: float) -> None:
-    mesh = surface(Ball(1.5), axes(16, 3.5, jitter, CPU))
+    mesh = zero_surface(Ball(1.5), axes(16, 3.5, jitter, CPU))
     solid = trimesh.Trimesh(mesh.vertices[0].detach().numpy(), mesh.faces.numpy(), process=False)
     assert solid.is_watertight and solid.is_winding_consistent and solid.euler_number == 2
     assert solid.volume == pytest.approx(4 / 3 * torch.pi * 1.5**3, rel=0.08)
@@ -58,26 +58,26 @@ def test_looking_closely_only_near_the_surface_finds_what_looking_everywhere_fin
 
 def test_a_growing_ball_moves_its_surface_outwards_at_unit_speed() -> None:
     ball = Ball(1.5)
-    mesh = surface(ball, axes(32, 3.5, 0.0, CPU))
+    mesh = zero_surface(ball, axes(32, 3.5, 0.0, CPU))
     mesh.vertices.norm(dim=-1).mean().backward()
     assert ball.radius.grad.item() == pytest.approx(1, abs=0.05)
 
 
 def test_only_ends_of_crossed_edges_on_one_side_are_asked_with_gradient() -> None:
     ball = Ball(1.5)
-    mesh = surface(ball, axes(32, 3.5, 0.0, CPU))
+    mesh = zero_surface(ball, axes(32, 3.5, 0.0, CPU))
     assert ball.asked < mesh.vertices.shape[1]
 
 
 def test_a_surface_that_would_leave_the_grid_is_closed_at_its_rim() -> None:
-    mesh = surface(Ball(3.0, middle=2.0), axes(16, 3.5, 0.0, CPU))
+    mesh = zero_surface(Ball(3.0, middle=2.0), axes(16, 3.5, 0.0, CPU))
     assert trimesh.Trimesh(mesh.vertices[0].detach().numpy(), mesh.faces.numpy(), process=False).is_watertight
     assert mesh.vertices.abs().max() <= 3.5
 
 
 def test_a_vanished_surface_is_an_error_of_the_training() -> None:
     with pytest.raises(TrainingDiverged, match="vanished"):
-        surface(Ball(-1.0), axes(16, 3.5, 0.0, CPU))
+        zero_surface(Ball(-1.0), axes(16, 3.5, 0.0, CPU))
 
 
 @pytest.mark.parametrize("resolution", (2, 17, 18))

@@ -16,7 +16,7 @@ from models.geometry.cameras import Camera, look_at
 from models.geometry.mesh import Mesh
 from models.methods.magicpony.state import Prediction
 from models.metrics.views import fixed_to_object, normalised, turned
-from models.rendering.deferred import render
+from models.rendering.deferred import Surface, render
 from models.rendering.reference import Reference
 from models.rendering.types import Light, Rendering
 from models.truth.examples import Example, Relit, Turned
@@ -62,16 +62,15 @@ class Oracle:
     def render(
         self, prediction: Prediction, size: int, camera: Camera | None = None, light: Light | None = None
     ) -> Rendering:
-        canonical = prediction.prior[None]
         view, lit = camera or prediction.camera, light or prediction.light
-        return render(Reference(), prediction.mesh, view, lit, size, coat, canonical, None)
+        return render(Reference(), Surface(prediction.mesh, prediction.prior[None], coat), view, lit, size)
 
 
 def example(index: int, azimuth: float) -> Example:
     camera = look_at(torch.tensor([azimuth]), torch.tensor([0.1]))
 
     def picture(view: Camera, light: Light) -> Rendering:
-        return render(Reference(), body(), view, light, SIZE, coat, body().vertices, None)
+        return render(Reference(), Surface(body(), body().vertices, coat), view, light, SIZE)
 
     photo, relit = picture(camera, lamp(0.0)), picture(camera, lamp(-1.5))
     views = []

@@ -5,7 +5,7 @@ from torch.nn.functional import normalize
 from models.geometry.cameras import PerspectiveCamera, look_at
 from models.geometry.mesh import Mesh
 from models.rendering import Reference
-from models.rendering.deferred import render, silhouette, visible_faces
+from models.rendering.deferred import Surface, render, silhouette, visible_faces
 from models.rendering.types import Light
 
 SIZE = 48
@@ -32,7 +32,7 @@ def views(cameras):
 
 def picture(mesh, views, albedo=position_colour, features=None, light=None):
     canonical = mesh.vertices[:1].detach()
-    return render(Reference(), mesh, views, light or lights(len(mesh)), SIZE, albedo, canonical, features)
+    return render(Reference(), Surface(mesh, canonical, albedo, features), views, light or lights(len(mesh)), SIZE)
 
 
 def test_inside_the_mask_colour_is_albedo_times_shading_of_a_sphere(mesh, views):
@@ -78,7 +78,7 @@ def test_texture_sticks_to_the_canonical_point_when_the_mesh_moves(mesh, views):
     shift = views.T_camera_world[:, :3, :3] @ torch.tensor([0.2, 0.1, 0.3])
     camera.T_camera_world[:, :3, 3] -= shift
     canonical = mesh.vertices[:1]
-    after = render(Reference(), moved, camera, lights(3), SIZE, position_colour, canonical)
+    after = render(Reference(), Surface(moved, canonical, position_colour), camera, lights(3), SIZE)
     assert torch.allclose(after.rgb, picture(mesh, views).rgb, atol=2e-3)
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from models.core.config import Config
 from models.core.schedule import Share
 from models.geometry.mesh import Mesh
-from models.geometry.sdf import Axes, axes, ellipsoid, surface
+from models.geometry.sdf import Axes, axes, ellipsoid, zero_surface
 from models.layers.coordinate_mlp import HALF_EXTENT, CoordMlpConfig, zero_init_
 
 
@@ -66,4 +66,4 @@ class Prior(nn.Module):
         jitter = 0.0
         if self.training:
             jitter = config.jitter * 2 * HALF_EXTENT * (2 * torch.rand((), generator=generator).item() - 1)
-        return surface(self, axes(resolution, HALF_EXTENT, jitter, self.distance.point.weight.device))
+        return zero_surface(self, axes(resolution, HALF_EXTENT, jitter, self.distance.point.weight.device))
