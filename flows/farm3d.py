@@ -34,4 +34,4 @@ def story(plan: Plan) -> ReleaseRef:
     with pinned(plan) as crops:
         model = train(plan.model(crops), crops, plan.model_recipe, plan.device)
     measured = evaluate([model], crops, plan.truth, plan.evaluation, plan.device)
-    return publish(measured, crops, plan.release, plan.device)
+    return publish(measured, crops, plan.release, plan.scale, plan.device)

@@ -1,9 +1,7 @@
 """Numbers: trained animals beside trivial answers, on animals whose every truth is known and on generated photos."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import torch
 from prefect import task
@@ -15,8 +13,9 @@ from models.metrics import evaluate as measured
 from models.metrics.baselines import baselines
 from models.truth.examples import Example, split
 from models.truth.held_out import HeldOutConfig, held_out, training_shapes
+from storage.runs.scores import Score, decode_scores, encode_scores
 from storage.store import bundles, layout
-from storage.store.references import DatasetRef, ModelRef, digest
+from storage.store.references import DatasetRef, ModelRef, Record, digest
 from tasks.inference.loading import crop_recipe, reconstructor, validation
 from tasks.runtime import artifacts
 from tasks.runtime.devices import Device, loaded, place
@@ -27,6 +26,13 @@ SHAPES = 24
 ANIMALS, PHOTOS = "barnyard animals", "generated photos"
 REFINED = "refined"
 """Fitted to the mask that the data set's segmenter finds in each photo."""
+
+
+class EvaluationAbout(Record):
+    """What the bundle of an evaluation is about."""
+
+    protocol: str
+    """Digest of everything that was measured, and how."""
 
 
 @task(task_run_name="evaluate-{models[0].category}-{models[0].run}", cache_policy=NO_CACHE)
@@ -42,26 +48,31 @@ def evaluate(
     Writes a table of records for each of the two next to the first model; they are there already if nothing changed.
     """
     model, protocol = models[0], digest([list(models), crops, truth, config])
-    done = bundles.committed(layout.evaluation(model))
-    if not (done and done.about["protocol"] == protocol):
+    folder = layout.evaluation(model)
+    done = bundles.read_about(folder, EvaluationAbout) if bundles.committed(folder) else None
+    if not (done and done.protocol == protocol):
         with place(device) as where:
             tables = _tables(models, crops, truth, config, where)
-        contents = {f"{_file(name)}.json": json.dumps(table, indent=1).encode() for name, table in tables.items()}
-        bundles.commit(layout.evaluation(model), contents, {"protocol": protocol})
+        contents = {f"{_file(name)}.json": encode_scores(table) for name, table in tables.items()}
+        bundles.commit(folder, contents, EvaluationAbout(protocol=protocol))
     for name, table in read(model).items():
-        artifacts.table(f"scores-{model.category}-{_file(name)}", table, f"{model.run} on {name}")
+        rows = [score.model_dump() for score in table]
+        artifacts.table(f"scores-{model.category}-{_file(name)}", rows, f"{model.run} on {name}")
     return model
 
 
-def read(model: ModelRef) -> dict[str, list[dict[str, Any]]]:
+def read(model: ModelRef) -> dict[str, list[Score]]:
     """The tables of a measured model by what it was measured on."""
     folder = layout.evaluation(model)
-    return {name: json.loads(bundles.read(folder, f"{_file(name)}.json")) for name in (ANIMALS, PHOTOS)}
+    found = {name: f"{_file(name)}.json" for name in (ANIMALS, PHOTOS)}
+    return {
+        name: decode_scores(bundles.read(folder, file), layout.member(folder, file)) for name, file in found.items()
+    }
 
 
 def _tables(
     models: Sequence[ModelRef], crops: DatasetRef, truth: HeldOutConfig, config: EvaluationConfig, where: str
-) -> dict[str, list[dict[str, Any]]]:
+) -> dict[str, list[Score]]:
     category, first = models[0].category, models[0].run
     trained = {model.run: reconstructor(model, where) for model in models}
     renderer = trained[first].renderer
@@ -73,10 +84,11 @@ def _tables(
     fitted = {f"{first} {REFINED}": Refined(trained[first].animal, renderer)}
     recipe = crop_recipe(crops)
     animals = [_segmented(each, recipe, where) for each in held_out(category, truth)]
-    return {
-        ANIMALS: measured({**methods, **fitted}, animals, config).table(),
-        PHOTOS: measured(methods, generated, config).table(),
+    measurements = {
+        ANIMALS: measured({**methods, **fitted}, animals, config),
+        PHOTOS: measured(methods, generated, config),
     }
+    return {name: [Score.model_validate(row) for row in found.table()] for name, found in measurements.items()}
 
 
 def _segmented(example: Example, recipe: CropRecipe, where: str) -> Example:

@@ -23,14 +23,15 @@ from storage.formats.pictures import jpeg, webp
 from storage.formats.report import Picture, Report, page
 from storage.runs import releases
 from storage.runs.metrics_log import Journal
+from storage.runs.releases import ReleaseAbout
 from storage.runs.revision import code
 from storage.store import bundles, layout
 from storage.store.layout import Store
-from storage.store.references import DatasetRef, ModelRef, ReleaseRef
+from storage.store.references import DatasetRef, ModelRef, ReleaseRef, Scale
 from tasks.evaluate import ANIMALS, read
 from tasks.inference.loading import recipe_of, reconstructor, validation
 from tasks.inference.select import FILMS
-from tasks.reports.cards import SHEETS, dataset_page, model_card
+from tasks.reports.cards import SHEETS, dataset_page, model_card, own_scores
 from tasks.runtime import artifacts
 from tasks.runtime.devices import Device, place
 
@@ -58,18 +59,31 @@ class Shown:
 
 
 @task(task_run_name="publish-{model.category}-{model.run}", cache_policy=NO_CACHE)
-def publish(model: ModelRef, crops: DatasetRef, config: ReleaseConfig, device: Device = "auto") -> ReleaseRef:
+def publish(
+    model: ModelRef, crops: DatasetRef, config: ReleaseConfig, scale: Scale, device: Device = "auto"
+) -> ReleaseRef:
     """GLB and OBJ of well reconstructed photos, films, cards and the report of a measured model."""
     release = Store(model.root).release(model.category, model.run)
     if bundles.committed(layout.release(release)) is None:
         with place(device) as where:
             shown = _shown(model, crops, config, where)
-        bundles.commit(
-            layout.release(release), _contents(model, crops, shown), {"snapshot": crops.snapshot, "code": code()}
-        )
+        bundles.commit(layout.release(release), _contents(model, crops, shown), _about(model, crops, scale))
     releases.announce(release)
     artifacts.page(f"release-{model.category}", _overview(release))
     return release
+
+
+def _about(model: ModelRef, crops: DatasetRef, scale: Scale) -> ReleaseAbout:
+    """How it was made, how good it is, and where it comes from."""
+    bundle = bundles.committed(layout.model(model))
+    return ReleaseAbout(
+        method=recipe_of(model).method.kind,
+        scale=scale,
+        snapshot=crops.snapshot,
+        code=code(),
+        weights={name: file.sha256 for name, file in bundle.files.items()} if bundle else {},
+        scores={name: tuple(own_scores(model, table)) for name, table in read(model).items()},
+    )
 
 
 def _shown(model: ModelRef, crops: DatasetRef, config: ReleaseConfig, where: str) -> Shown:

@@ -10,7 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from models.core.category import VIEWS
 from models.data.augmentation import augmented
 from models.data.crops import Crops
-from models.engine.loop import Summary, fit
+from models.engine.loop import fit
 from models.features.dense import described
 from storage.dataset import samples as stored_samples
 from storage.formats.pictures import png
@@ -18,6 +18,7 @@ from storage.runs import training_runs
 from storage.runs.checkpoints import Checkpoints, weights_bytes
 from storage.runs.metrics_log import Journal
 from storage.runs.revision import code
+from storage.runs.training_runs import ModelAbout
 from storage.store import bundles, files, layout
 from storage.store.locks import locked
 from storage.store.references import DatasetRef, ModelRef
@@ -65,7 +66,10 @@ def _fit(model: ModelRef, crops: DatasetRef, recipe: ModelRecipe, where: str) ->
     )
     weights = weights_bytes(animal.state_dict(), {"category": model.category, "run": model.run})
     contents = {"animal.safetensors": weights, "recipe.json": recipe.model_dump_json(indent=1).encode()}
-    bundles.commit(layout.model(model), contents, _about(crops, summary))
+    about = ModelAbout(
+        snapshot=crops.snapshot, code=code(), steps=summary.steps, skipped=summary.skipped, values=summary.values
+    )
+    bundles.commit(layout.model(model), contents, about)
 
 
 def _described(crops: DatasetRef, recipe: ModelRecipe, where: str) -> tuple[list[Any], list[np.ndarray]]:
@@ -78,16 +82,6 @@ def _described(crops: DatasetRef, recipe: ModelRecipe, where: str) -> tuple[list
     shown = augmented(stored, recipe.training.augmentation, recipe.training.seed)
     pca = recipe.warm_start.pca()
     return described(shown.samples, vit, animal.encoder.image, animal.prior.channels, pca)[0], shown.seen
-
-
-def _about(crops: DatasetRef, summary: Summary) -> dict[str, object]:
-    return {
-        "snapshot": crops.snapshot,
-        "code": code(),
-        "steps": summary.steps,
-        "skipped": summary.skipped,
-        "values": summary.values,
-    }
 
 
 class _Report:

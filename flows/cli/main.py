@@ -171,13 +171,14 @@ def lineage(
     pictures: Annotated[bool, typer.Option(help="every picture with its prompt, seed and digest")] = False,
 ) -> None:
     """Where a release comes from: run, code, snapshot, shards, models, pictures."""
-    from storage.runs.lineage import release_of, told
+    from storage.runs.lineage import lines, release_of
 
     file = Path(released)
-    release = release_of(file, root) if file.is_file() else releases.wanted(Store(root), released)
+    selected = None if file.is_file() else releases.select_release(Store(root), released)
+    release = release_of(file, root) if file.is_file() else selected and selected.ref
     if release is None:
         raise ValueError(f"{released}: is no file, and {root} has no release of such a category; name one of the two")
-    for line in told(release, pictures):
+    for line in lines(release, pictures):
         console.print(line)
 
 
@@ -213,7 +214,7 @@ def _check_category(category: str, root: str) -> None:
     from flows.plan.plan import load_category
 
     name = category.partition("/")[0]
-    if not releases.published(Store(root), name):
+    if not releases.published_releases(Store(root), name):
         load_category(name)
 
 
@@ -225,8 +226,8 @@ def _up(port: int) -> Launcher:
 
 
 def _say_where(store: Store, category: str) -> None:
-    for release in releases.published(store, category)[-1:]:
-        folder = layout.release(release)
+    for release in releases.published_releases(store, category)[-1:]:
+        folder = layout.release(release.ref)
         console.print(f"report                  {layout.member(folder, 'report.html')}")
         console.print(f"rigged animals          {layout.member(folder, f'{category}-1.glb')}, ...")
 

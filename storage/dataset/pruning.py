@@ -7,6 +7,8 @@ from storage.dataset import pins, snapshots
 from storage.dataset.records import Snapshot
 from storage.runs import training_runs
 from storage.runs.checkpoints import Checkpoints
+from storage.runs.releases import ReleaseAbout
+from storage.runs.training_runs import ModelAbout
 from storage.store import bundles, files, layout
 from storage.store.layout import Store
 from storage.store.locks import held, locked
@@ -73,14 +75,14 @@ def _needs(store: Store, category: str) -> Iterator[tuple[int | None, str]]:
     """Snapshots that must stay, with the reason; None stands for all of them."""
     for release in store.releases(category):
         # A release that lost a file is still somebody's.
-        if published := bundles.described(layout.release(release)):
-            yield published.about["snapshot"], f"release {release.run} was made from it"
+        if published := bundles.read_about(layout.release(release), ReleaseAbout):
+            yield published.snapshot, f"release {release.run} was made from it"
     for model in store.models(category):
         if why := _unfinished(model):
             started = training_runs.started(model)
             yield (started.snapshot, why) if started else (None, f"{why}, and does not say from which snapshot")
-        elif learnt := bundles.described(layout.model(model)):
-            yield learnt.about["snapshot"], f"run {model.run} learnt from it"
+        elif learnt := bundles.read_about(layout.model(model), ModelAbout):
+            yield learnt.snapshot, f"run {model.run} learnt from it"
 
 
 def _unfinished(model: ModelRef) -> str:
@@ -91,7 +93,7 @@ def _unfinished(model: ModelRef) -> str:
     if held(layout.run(model)):
         return f"run {model.run} is learning"
     steps = Checkpoints(layout.checkpoints(model)).steps()
-    if bundles.described(layout.model(model)) or not steps:
+    if bundles.manifest(layout.model(model)) or not steps:
         return ""
     remedy = f"delete {layout.run(model)} if it never shall"
     return f"run {model.run} stopped after step {steps[-1]} and can go on ({remedy})"

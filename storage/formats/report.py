@@ -10,6 +10,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from storage.formats.charts import curve
+from storage.runs.scores import Score
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class Report:
     title: str
     summary: str
     films: Sequence[Picture] = ()
-    table: Sequence[Mapping[str, Any]] = ()
-    """Records of metric, unit, better, method, mean, spread, count, protocol; the first method is ours."""
+    table: Sequence[Score] = ()
+    """The first method is ours."""
     curves: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict[str, Any])
     """Name: (step, value) in order."""
     sheets: Sequence[Picture] = ()
@@ -45,12 +46,31 @@ class Report:
     lineage: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
+@dataclass(frozen=True)
+class Cell:
+    """One number of the table as it is shown."""
+
+    mean: str
+    spread: str
+    best: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """One metric of the table."""
+
+    first: Score
+    """Says what is measured, and how."""
+    cells: list[Cell | None]
+    """One for each method; None where it was not measured."""
+
+
 def page(report: Report) -> str:
     """The whole page. Everything foreign is escaped, and the page forbids itself any connection."""
     environment: Any = Environment(autoescape=True, undefined=StrictUndefined)
     environment.filters["base64"] = _base64
     folder = files("storage.formats")
-    methods = list(dict.fromkeys(record["method"] for record in report.table))
+    methods = list(dict.fromkeys(score.method for score in report.table))
     return environment.from_string(folder.joinpath("report.html").read_text("utf-8")).render(
         report=report,
         methods=methods,
@@ -60,27 +80,24 @@ def page(report: Report) -> str:
     )
 
 
-def rows(table: Sequence[Mapping[str, Any]], methods: Sequence[str]) -> list[dict[str, Any]]:
-    """One row per metric with a cell per method, None where it was not measured; the best cells are marked."""
-    metrics = list(dict.fromkeys(record["metric"] for record in table))
-    return [_row([record for record in table if record["metric"] == metric], methods) for metric in metrics]
+def rows(table: Sequence[Score], methods: Sequence[str]) -> list[Row]:
+    """One row per metric with a cell per method; the best cells are marked."""
+    metrics = list(dict.fromkeys(score.metric for score in table))
+    return [_row([score for score in table if score.metric == metric], methods) for metric in metrics]
 
 
-def _row(records: Sequence[Mapping[str, Any]], methods: Sequence[str]) -> dict[str, Any]:
-    found = {record["method"]: record for record in records}
-    means = [record["mean"] for record in records]
-    best = max(means) if records[0]["better"] == "higher" else min(means)
+def _row(scores: Sequence[Score], methods: Sequence[str]) -> Row:
+    by_method = {score.method: score for score in scores}
+    means = [score.mean for score in scores]
+    best = max(means) if scores[0].better == "higher" else min(means)
     digits = _digits(max(abs(mean) for mean in means))
-    cells = [
-        _cell(found[m], digits, best if min(means) < max(means) else None) if m in found else None for m in methods
-    ]
-    first = {key: records[0][key] for key in ("metric", "unit", "better", "protocol", "count")}
-    return first | {"cells": cells}
+    marked = best if min(means) < max(means) else None
+    cells = [_cell(by_method[m], digits, marked) if m in by_method else None for m in methods]
+    return Row(scores[0], cells)
 
 
-def _cell(record: Mapping[str, Any], digits: int, best: float | None) -> dict[str, Any]:
-    shown = {key: f"{record[key]:.{digits}f}" for key in ("mean", "spread")}
-    return shown | {"best": record["mean"] == best}
+def _cell(score: Score, digits: int, best: float | None) -> Cell:
+    return Cell(f"{score.mean:.{digits}f}", f"{score.spread:.{digits}f}", score.mean == best)
 
 
 def _digits(largest: float) -> int:

@@ -7,10 +7,14 @@ from typing import Any
 
 from storage.dataset import catalogue, shards, snapshots
 from storage.dataset.records import ShardManifest
+from storage.runs.releases import ReleaseAbout
+from storage.runs.training_runs import ModelAbout
 from storage.store import bundles, files, layout
 from storage.store.errors import MissingArtifact
 from storage.store.layout import Store
 from storage.store.references import DatasetRef, ReleaseRef, ShardRef, digest
+
+WEIGHTS = ".safetensors"
 
 
 def release_of(file: Path, root: str) -> ReleaseRef:
@@ -29,20 +33,21 @@ def release_of(file: Path, root: str) -> ReleaseRef:
     )
 
 
-def told(release: ReleaseRef, pictures: bool) -> Iterator[str]:
+def lines(release: ReleaseRef, pictures: bool) -> Iterator[str]:
     """The whole chain in lines, the release first; the pictures themselves only if asked for.
 
     Raises MissingArtifact or CorruptArtifact where the chain is broken.
     """
     store = Store(release.root)
-    published = _bundle(layout.release(release))
     model = store.model(release.category, release.run)
-    learnt = _bundle(layout.model(model))
-    dataset = store.dataset(release.category, learnt.about["snapshot"])
+    files_published, published = _committed(layout.release(release), ReleaseAbout)
+    files_learnt, learnt = _committed(layout.model(model), ModelAbout)
+    dataset = store.dataset(release.category, learnt.snapshot)
     snapshot = snapshots.read(dataset)
-    yield f"release   {layout.release(release)}: {len(published.files)} files{_by(published.about.get('code'))}"
-    weights, code = learnt.files["animal.safetensors"].sha256, learnt.about.get("code")
-    yield f"run       {model.run}: {learnt.about['steps']} steps, weights sha256 {weights}{_by(code)}"
+    made_by = f"method {published.method}, scale {published.scale}"
+    yield f"release   {layout.release(release)}: {made_by}, {len(files_published)} files{_by(published.code)}"
+    weights = [file.sha256 for name, file in files_learnt.items() if name.endswith(WEIGHTS)]
+    yield f"run       {model.run}: {learnt.steps} steps, weights sha256 {' '.join(weights) or 'none'}{_by(learnt.code)}"
     counts = f"{snapshot.kept} of {snapshot.rows} kept"
     yield f"snapshot  {release.category} {snapshot.id}: {counts}, recipe {snapshot.digest}"
     photos: dict[str, Any] = snapshot.config["photos"]
@@ -58,17 +63,18 @@ def told(release: ReleaseRef, pictures: bool) -> Iterator[str]:
 
 def learnt_from(store: Store, category: str) -> set[int]:
     """Numbers of the snapshots that finished models and releases were made from."""
-    folders = [layout.model(each) for each in store.models(category)]
-    folders += [layout.release(each) for each in store.releases(category)]
-    found = (bundles.committed(folder) for folder in folders)
-    return {each.about["snapshot"] for each in found if each}
+    models = [(layout.model(ref), ModelAbout) for ref in store.models(category)]
+    releases = [(layout.release(ref), ReleaseAbout) for ref in store.releases(category)]
+    abouts = (bundles.read_about(folder, kind) for folder, kind in (*models, *releases) if bundles.committed(folder))
+    return {about.snapshot for about in abouts if about}
 
 
-def _bundle(folder: str) -> bundles.Bundle:
-    found = bundles.committed(folder)
-    if found is None:
+def _committed(folder: str, kind: type[bundles.About]) -> tuple[dict[str, bundles.BundleFile], bundles.About]:
+    """The files of a bundle, and what it is about."""
+    bundle, about = bundles.committed(folder), bundles.read_about(folder, kind)
+    if bundle is None or about is None:
         raise MissingArtifact(folder, "is not committed", "run the stage that makes it")
-    return found
+    return bundle.files, about
 
 
 def _shard(dataset: DatasetRef, crops: ShardManifest, recipe: str) -> Iterator[str]:
@@ -84,6 +90,6 @@ def _source(photos: dict[str, Any]) -> str:
     return f"{generator['kind']} {generator.get('model') or generator.get('folder')}"
 
 
-def _by(code: str | None) -> str:
+def _by(code: str) -> str:
     """The revision, where it was written down."""
     return f", code {code}" if code else ""

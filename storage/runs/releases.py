@@ -1,14 +1,55 @@
-"""Which release of a category answers for it: the newest of those of the largest scale, or the one that is named."""
+"""Which release answers for a category: the promoted one, else the newest of its main method at the largest scale."""
 
 import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
+from pydantic import Field
+
+from storage.runs.scores import Score
 from storage.store import bundles, files, layout
 from storage.store.errors import MissingArtifact
 from storage.store.layout import Store
 from storage.store.locks import locked
-from storage.store.references import ReleaseRef
+from storage.store.references import SCALES, Name, Record, ReleaseRef, Scale, Sha256
+from storage.store.versions import Versioned, parse
 
 logger = logging.getLogger(__name__)
+
+MAIN_METHOD = "farm3d"
+"""The method whose releases answer for a category that names no other."""
+
+
+class ReleaseAbout(Record):
+    """What the bundle of a release is about: how it was made, how good it is, and where it comes from."""
+
+    method: Name
+    scale: Scale
+    snapshot: int = Field(ge=1, description="what its model learnt from")
+    code: str = Field(default="", description="revision of the code that made it")
+    weights: dict[str, Sha256] = Field(default={}, description="sha256 of its model's files by their names")
+    scores: dict[str, tuple[Score, ...]] = Field(default={}, description="its own scores by what they are measured on")
+
+
+@dataclass(frozen=True)
+class Release:
+    """A whole release."""
+
+    ref: ReleaseRef
+    about: ReleaseAbout
+
+    @property
+    def name(self) -> str:
+        """What asks for it on the command line."""
+        return f"{self.ref.category}/{self.ref.run}"
+
+
+class Promotion(Versioned):
+    """Somebody's decision that a release answers for its category until another one is promoted."""
+
+    run: Name
+    by: str = Field(description="who decided it")
+    at: str = Field(description="when, in UTC")
 
 
 def announce(release: ReleaseRef) -> None:
@@ -19,27 +60,90 @@ def announce(release: ReleaseRef) -> None:
         files.put(where, "".join(f"{run}\n" for run in (*runs, release.run)).encode())
 
 
-def published(store: Store, category: str) -> list[ReleaseRef]:
-    """All whole releases of a category in the order in which they were published, the last one last."""
-    order = {run: place for place, run in enumerate(_announced(layout.published(store.root, category)))}
-    whole = [each for each in store.releases(category) if bundles.committed(layout.release(each))]
-    return sorted(whole, key=lambda each: order.get(each.run, -1))
+def published_releases(store: Store, category: str) -> list[Release]:
+    """All whole releases of a category in the order in which they were published, the last one last.
+
+    Raises OtherVersion or CorruptArtifact if one cannot be read.
+    """
+    order = {run: position for position, run in enumerate(_announced(layout.published(store.root, category)))}
+    refs = [ref for ref in store.releases(category) if bundles.committed(layout.release(ref))]
+    abouts = ((ref, bundles.read_about(layout.release(ref), ReleaseAbout)) for ref in refs)
+    releases = [Release(ref, about) for ref, about in abouts if about]
+    return sorted(releases, key=lambda release: order.get(release.ref.run, -1))
 
 
-def wanted(store: Store, name: str) -> ReleaseRef | None:
-    """The release that `name` asks for, if there is one: `cow` the best of its category, `cow/laptop-0123` that run's.
+def select_release(store: Store, name: str, main_method: str = MAIN_METHOD) -> Release | None:
+    """The release that `name` asks for, if there is one: `cow` what answers for it, `cow/RUN` that run's.
 
-    A larger scale is better, whenever it was published; a later one that has to stand back for it is told.
+    What answers is the promoted release, else the newest of the main method at the largest scale. A later one that
+    has to stand back is named in a warning.
+
+    Raises MissingArtifact if the promoted release is gone.
     """
     category, _, run = name.partition("/")
-    found = published(store, category)
+    releases = published_releases(store, category)
     if run:
-        return next((each for each in found if each.run == run), None)
-    best = max(reversed(found), key=lambda each: each.scale, default=None)
-    if best and best != found[-1]:
-        told = "%s: release %s answers; a later one is of a smaller scale, name %s/%s to ask that"
-        logger.warning(told, category, best.run, category, found[-1].run)
+        return next((release for release in releases if release.ref.run == run), None)
+    if promotion := read_promotion(store, category):
+        return _promoted(store, category, releases, promotion)
+    candidates = [release for release in releases if release.about.method == main_method]
+    best = max(reversed(candidates), key=lambda release: SCALES.index(release.about.scale), default=None)
+    if releases and best != releases[-1]:
+        _warn(category, best, releases[-1], main_method)
     return best
+
+
+def promote_release(store: Store, name: str, by: str) -> Promotion:
+    """Decide that the release `cow/RUN` answers for `cow`, whatever its method and scale, until another is promoted.
+
+    Raises ValueError if `name` names no run, MissingArtifact if the run is no whole release.
+    """
+    category, _, run = name.partition("/")
+    releases = published_releases(store, category)
+    choices = ", ".join(release.name for release in releases) or "none; make one with `farm3d run`"
+    if not run:
+        raise ValueError(f"{name!r} names no run; type `farm3d promote {category}/RUN`; its releases: {choices}")
+    if run not in {release.ref.run for release in releases}:
+        where = layout.releases(store.root, category)
+        raise MissingArtifact(where, f"{run!r} is no release", f"promote one of these: {choices}")
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    promotion, where = Promotion(run=run, by=by, at=now), layout.promotion(store.root, category)
+    with locked(where):
+        files.put(where, promotion.model_dump_json(indent=1).encode())
+    return promotion
+
+
+def read_promotion(store: Store, category: str) -> Promotion | None:
+    """The decision that holds now, if there is one."""
+    where = layout.promotion(store.root, category)
+    try:
+        return parse(Promotion, files.get(where), where, f"promote a release again: `farm3d promote {category}/RUN`")
+    except MissingArtifact:
+        return None
+
+
+def _promoted(store: Store, category: str, releases: list[Release], promotion: Promotion) -> Release:
+    run = promotion.run
+    for release in releases:
+        if release.ref.run == run:
+            logger.info("%s: release %s answers, promoted by %s at %s", category, run, promotion.by, promotion.at)
+            return release
+    choices = ", ".join(release.name for release in releases) or "delete it, for no release is left"
+    what = f"promotes {run!r}, which is no whole release any more"
+    remedy = f"promote another with `farm3d promote`: {choices}"
+    raise MissingArtifact(layout.promotion(store.root, category), what, remedy)
+
+
+def _warn(category: str, best: Release | None, later: Release, main_method: str) -> None:
+    """Name the later release that does not answer, and why."""
+    answers = f"release {best.ref.run} answers" if best else f"no release of {main_method} answers"
+    method = later.about.method
+    why = (
+        "is of a smaller scale"
+        if method == main_method
+        else f"is of method {method}, and the main one is {main_method}"
+    )
+    logger.warning("%s: %s; a later one %s, name %s to ask that", category, answers, why, later.name)
 
 
 def _announced(where: str) -> list[str]:

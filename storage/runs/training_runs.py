@@ -1,30 +1,45 @@
-"""What a training run was started with, written down before it learns."""
+"""What a training run was started with, written down before it learns, and what its finished model says of itself."""
 
 from typing import Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from storage.store import files, layout
 from storage.store.errors import MissingArtifact
 from storage.store.references import DatasetRef, ModelRef, Record
+from storage.store.versions import Versioned, parse
 
 
-class Started(Record):
-    """What it learns from, and how."""
+class Started(Versioned):
+    """What a run learns from, and how."""
 
     snapshot: int = Field(ge=1)
-    recipe: dict[str, Any]
+    recipe: dict[str, Any] = Field(description="the whole recipe, for whoever asks how it was made")
+
+
+class ModelAbout(Record):
+    """What the bundle of a finished model is about."""
+
+    snapshot: int = Field(ge=1, description="what it learnt from")
+    code: str = Field(default="", description="revision of the code that made it")
+    steps: int = Field(default=0, ge=0, description="optimiser steps of all its stages; 0 where nothing is trained")
+    skipped: int = Field(default=0, ge=0, description="steps whose gradient was not finite")
+    values: dict[str, float] = Field(default={}, description="means over the last report's steps")
 
 
 def start(model: ModelRef, crops: DatasetRef, recipe: BaseModel) -> None:
     """Write it down, by whoever holds the lock of the run's folder."""
-    started = Started(snapshot=crops.snapshot, recipe=recipe.model_dump(mode="json"))
-    files.put(layout.run_config(model), started.model_dump_json(indent=1).encode())
+    record = Started(snapshot=crops.snapshot, recipe=recipe.model_dump(mode="json"))
+    files.put(layout.run_config(model), record.model_dump_json(indent=1).encode())
 
 
 def started(model: ModelRef) -> Started | None:
-    """What was written down; None where nothing was, or by a version that did not say the snapshot."""
+    """What was written down; None where nothing was.
+
+    Raises CorruptArtifact or OtherVersion if it cannot be read.
+    """
+    where = layout.run_config(model)
     try:
-        return Started.model_validate_json(files.get(layout.run_config(model)))
-    except (MissingArtifact, ValidationError):
+        return parse(Started, files.get(where), where, f"delete {layout.run(model)}, or run it again")
+    except MissingArtifact:
         return None

@@ -3,6 +3,7 @@
 StorageError
 +-- MissingArtifact    nothing is committed under this name
 +-- CorruptArtifact    what lies there is not what was committed, or must not be read
++-- OtherVersion       what lies there was written by an older or newer farm3d
 +-- StorageFull        no room to write it
 """
 
@@ -28,6 +29,10 @@ class MissingArtifact(StorageError):
 
 class CorruptArtifact(StorageError):
     """What lies there is not what was committed, or is nothing that may be read."""
+
+
+class OtherVersion(StorageError):
+    """What lies there was written by an older or newer farm3d. It is left as it is: not read, moved or made again."""
 
 
 class StorageFull(StorageError):

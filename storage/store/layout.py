@@ -6,14 +6,16 @@
                   snapshots/000007.json                       which shards a run reads
                   holds/<one>.json                            what a living flow keeps from being pruned
                   runs/<run>/config.json journal.jsonl checkpoints/ panels/ model/ evaluation/
-                  releases/<run>/, LATEST                     what people take away, in the order of its publishing
+                  releases/<run>/                             what people take away
+                  releases/LATEST                             the runs in the order of their publishing
+                  releases/PROMOTED                           the run that somebody chose to answer, and who
 """
 
 from storage.store.files import absolute, names
 from storage.store.references import DatasetRef, ModelRef, ReleaseRef, ShardRef, Stage
 
-LATEST = "LATEST"
-"""The file among the releases that names them."""
+LATEST, PROMOTED = "LATEST", "PROMOTED"
+"""The files among the releases: their order, and the one that was chosen to answer."""
 
 
 class Store:
@@ -41,8 +43,8 @@ class Store:
 
     def releases(self, category: str) -> list[ReleaseRef]:
         """All releases of a category, finished or not."""
-        found = names(releases(self.root, category))
-        return [self.release(category, run) for run in found if run != LATEST]
+        runs = names(releases(self.root, category))
+        return [self.release(category, run) for run in runs if run not in (LATEST, PROMOTED)]
 
     def models(self, category: str) -> list[ModelRef]:
         """All training runs of a category, finished or not."""
@@ -171,6 +173,11 @@ def releases(root: str, category: str) -> str:
 def published(root: str, category: str) -> str:
     """Holds the runs that were published, the last one last."""
     return f"{releases(root, category)}/{LATEST}"
+
+
+def promotion(root: str, category: str) -> str:
+    """Names the run that somebody chose to answer for the category."""
+    return f"{releases(root, category)}/{PROMOTED}"
 
 
 def release(ref: ReleaseRef) -> str:

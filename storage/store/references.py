@@ -12,7 +12,9 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=80)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Stage = Literal["raw", "curated"]
 Scale = Literal["smoke", "laptop", "gpu", "paper"]
-"""From little of everything to much; the name of a run begins with it."""
+"""The one dial, from little of everything to much."""
+SCALES: tuple[Scale, ...] = get_args(Scale)
+"""All scales, the smallest first."""
 
 
 class Record(BaseModel):
@@ -53,12 +55,6 @@ class ReleaseRef(Record):
     root: str
     category: Name
     run: Name
-
-    @property
-    def scale(self) -> int:
-        """The place of its run's scale among all; -1 if its name begins with none."""
-        scale, scales = self.run.partition("-")[0], get_args(Scale)
-        return scales.index(scale) if scale in scales else -1
 
 
 def digest(value: object) -> str:

@@ -113,18 +113,17 @@ def answer(
 
 
 def select_model(category: str, root: str) -> SelectedModel:
-    """The model of the newest release of the largest scale, or of the release that is named as `cow/laptop-0123`.
+    """The model of the release that answers for a category, or of the one that is named as `cow/laptop-0123`.
 
     Where the category has no release, the embedded quadruped is taken, with a line in the log that says so.
 
     Raises MissingModel if a release is named that is not there.
     """
     store = Store(root)
-    release = releases.wanted(store, category)
-    bundle = bundles.described(layout.release(release)) if release else None
-    if release is None or bundle is None:
+    release = releases.select_release(store, category)
+    if release is None:
         animal, _, run = category.partition("/")
-        runs = ", ".join(release.run for release in releases.published(store, animal))
+        runs = ", ".join(release.ref.run for release in releases.published_releases(store, animal))
         remedy = f"choose among {runs}" if runs else f"train one with `farm3d run {animal}`"
         if run:
             raise MissingModel(f"{store.root}: no model of {category!r} was published; {remedy}")
@@ -132,9 +131,9 @@ def select_model(category: str, root: str) -> SelectedModel:
             "the embedded quadruped answers: no model of %r was published under %s; %s", animal, store.root, remedy
         )
         return SelectedModel(animal, None, embedded_crop_recipe(animal), TrainingConfig().size)
-    crops = store.dataset(release.category, bundle.about["snapshot"])
-    model = store.model(release.category, release.run)
-    return SelectedModel(release.category, model, crop_recipe(crops), recipe_of(model).training.size)
+    crops = store.dataset(release.ref.category, release.about.snapshot)
+    model = store.model(release.ref.category, release.ref.run)
+    return SelectedModel(release.ref.category, model, crop_recipe(crops), recipe_of(model).training.size)
 
 
 def cropped(photo: np.ndarray, recipe: CropRecipe, where: str, mask: np.ndarray | None = None) -> Cropped:

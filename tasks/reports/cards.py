@@ -9,6 +9,7 @@ from models.data.prompts import wanted
 from storage.dataset import catalogue, snapshots
 from storage.dataset.records import SampleRow, Snapshot
 from storage.formats.pictures import jpeg
+from storage.runs.scores import Score
 from storage.store.references import DatasetRef, ModelRef, digest
 from tasks.reports.sheets import sheets
 from tasks.runtime.recipes import DuplicateRecipe, ModelRecipe, OwnPhotos, PhotoRecipe
@@ -108,11 +109,15 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
 
 
-def model_card(model: ModelRef, recipe: ModelRecipe, snapshot: Snapshot, scores: Sequence[Mapping[str, Any]]) -> str:
+def own_scores(model: ModelRef, scores: Sequence[Score]) -> list[Score]:
+    """The scores of the model itself, without those of the baselines and of other models."""
+    return [score for score in scores if score.method == model.run]
+
+
+def model_card(model: ModelRef, recipe: ModelRecipe, snapshot: Snapshot, scores: Sequence[Score]) -> str:
     """What the model is, what it learned from, and how well it does."""
     training = recipe.training
-    own = [row for row in scores if row["method"] == model.run]
-    lines = "\n".join(f"| {r['metric']} | {r['mean']:.4g} {r['unit']} | {r['protocol']} |" for r in own)
+    lines = "\n".join(f"| {s.metric} | {s.mean:.4g} {s.unit} | {s.protocol} |" for s in own_scores(model, scores))
     return f"""# {model.category}, run {model.run}
 
 A category model in the manner of Farm3D (Jakab et al., 3DV 2024): one photo to a rigged, textured 3D animal.

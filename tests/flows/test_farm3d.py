@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from flows.plan.plan import load_plan
-from storage.runs import releases
 from storage.runs.metrics_log import read
+from storage.runs.releases import published_releases
 from storage.store import bundles, layout
 
 pytestmark = pytest.mark.slow
@@ -78,7 +78,9 @@ def test_killed_twice_it_ends_with_nothing_made_twice(launcher, tmp_path, capfd)
     assert first.items() <= second.items() == last.items(), "a committed shard was written again"
     assert "Reused" in states(launcher)
 
-    (release,) = releases.published(load_plan("cow", "smoke", root).store, "cow")
+    (published,) = published_releases(load_plan("cow", "smoke", root).store, "cow")
+    release = published.ref
+    assert (published.about.method, published.about.scale) == ("farm3d", "smoke")
     model = load_plan("cow", "smoke", root).store.model("cow", release.run)
     steps = [line["step"] for line in read(layout.journal(model))]
     assert steps == list(range(5, 31, 5)) and saved >= 10

@@ -7,6 +7,7 @@ from flows.plan.plan import PlanChanges, load_plan
 from flows.refresh import refresh
 from storage.dataset import catalogue, shards, snapshots
 from storage.dataset.pruning import pruned
+from storage.runs.training_runs import ModelAbout
 from storage.store import bundles, layout
 from storage.store.references import digest
 from tests.storage.deaths import ended, forked, killed_at
@@ -59,7 +60,7 @@ def logged(monkeypatch, direct, log):
 
 def test_it_adds_as_many_as_wanted_and_makes_nothing_twice(direct, told, store):
     first = run(store, 3)
-    bundles.commit(layout.model(store.model("cow", "old")), {}, {"snapshot": first.data.snapshot})
+    bundles.commit(layout.model(store.model("cow", "old")), {}, ModelAbout(snapshot=first.data.snapshot))
     second, third = run(store, 4), run(store, 1, due=5)
     due = "farm3d/cow is due"
     assert first.message == f"snapshot 1: 3 crops, 3 of them new; no model has learnt from it: {due}"

@@ -6,7 +6,13 @@ import numpy as np
 
 from storage.dataset.members import Sample
 from storage.dataset.records import SampleRow, content_key, split_of
+from storage.runs.releases import ReleaseAbout, announce
+from storage.store import bundles, layout
+from storage.store.layout import Store
+from storage.store.references import ReleaseRef
 
+ABOUT = {"method": "farm3d", "scale": "laptop", "snapshot": 1}
+"""What a release is about."""
 RECIPE = {"generator": "drawn", "size": 16}
 
 
@@ -34,6 +40,14 @@ def sample(seed: int, **changes: object) -> Sample:
     smooth = np.linspace(0, 255, 16)[:, None, None] * np.ones((16, 16, 3)) / (1 + seed % 4)
     features = random.random((4, 2, 2)).astype(np.float16)
     return Sample(row(seed, **changes), smooth.astype(np.uint8), random.random((16, 16)) > 0.5, features)
+
+
+def publish(store: Store, run: str, **changes: object) -> ReleaseRef:
+    """A release of one file, announced."""
+    release = store.release("cow", run)
+    bundles.commit(layout.release(release), {"cow-1.glb": b"a cow"}, ReleaseAbout.model_validate(ABOUT | changes))
+    announce(release)
+    return release
 
 
 def samples(count: int = 5, first: int = 0) -> list[Sample]:

@@ -7,12 +7,13 @@ import torch
 from storage.dataset import catalogue, export, samples, shards, snapshots
 from storage.dataset.pruning import planned
 from storage.runs.checkpoints import Checkpoints
-from storage.runs.lineage import release_of, told
+from storage.runs.lineage import lines, release_of
 from storage.runs.metrics_log import Journal
+from storage.runs.training_runs import ModelAbout
 from storage.store import bundles, files, layout, locks
 from storage.store.layout import Store
 from storage.store.references import DatasetRef, digest
-from tests.storage.material import RECIPE, sample
+from tests.storage.material import RECIPE, publish, sample
 from tests.storage.material import samples as drawn
 
 PHOTOS = {"generator": {"kind": "stable_diffusion", "model": "weights/teacher"}, "weights": "0123"}
@@ -29,15 +30,14 @@ def story(root: str) -> DatasetRef:
             made = shards.write(raw, [sample(10 * index + place) for place in range(3)], PHOTOS)
         shards.write(crops, drawn(3, first=10 * index), CROPS, made.tar_sha256)
         dataset = snapshots.commit([crops])
-    model, release = store.model("cow", "run-1"), store.release("cow", "run-1")
+    model = store.model("cow", "run-1")
     with locks.locked(layout.run(model)):
         states, journal = Checkpoints(layout.checkpoints(model)), Journal(layout.journal(model))
         for step in (1, 2, 3):
             states.save(step, {"weights": torch.full((3,), float(step))})
             journal.add(step, {"loss": 1 / step})
-        bundles.commit(layout.model(model), {"animal.safetensors": b"w"}, {"snapshot": 2, "steps": 3})
-    bundles.commit(layout.release(release), {"cow-1.glb": b"a cow"}, {"snapshot": 2})
-    files.put(layout.published(store.root, "cow"), b"run-1")
+        bundles.commit(layout.model(model), {"animal.safetensors": b"w"}, ModelAbout(snapshot=2, steps=3))
+    publish(store, "run-1", snapshot=2)
     return dataset
 
 
@@ -61,7 +61,7 @@ def test_an_object_store_holds_the_same_files_as_a_folder_and_serves_them(s3, fo
     assert step == 3 and state["weights"].tolist() == [3.0] * 3
     copy = tmp_path / "found.glb"
     copy.write_bytes(b"a cow")
-    assert len(list(told(release_of(copy, s3), pictures=True))) == len(list(told(release_of(copy, folder), True)))
+    assert len(list(lines(release_of(copy, s3), pictures=True))) == len(list(lines(release_of(copy, folder), True)))
 
     assert list(catalogue.faults(s3, "cow")) == []
     files.put(layout.tar(Store(s3).raw("cow", digest(PHOTOS), 1)), b"torn")

@@ -7,10 +7,11 @@ import torch
 
 from models.data.crops import Crops
 from models.data.framing import Framed
-from storage.runs import releases
+from storage.runs.releases import published_releases, select_release
 from storage.store import bundles, layout
 from storage.store.layout import Store
 from tasks import publish
+from tasks.evaluate import ANIMALS
 from tasks.publish import ReleaseConfig
 
 
@@ -39,9 +40,19 @@ def test_the_report_needs_no_network(release):
 
 
 def test_the_release_is_found_again(release):
-    assert releases.published(Store(release.root), "cow") == [release]
-    assert releases.wanted(Store(release.root), "cow") == release
-    assert releases.wanted(Store(release.root), "horse") is None
+    store = Store(release.root)
+    (published,) = published_releases(store, "cow")
+    assert published.ref == release and select_release(store, "cow") == published
+    assert select_release(store, "horse") is None
+
+
+def test_a_release_carries_method_scale_scores_and_weights(release, model):
+    (published,) = published_releases(Store(release.root), "cow")
+    about, files = published.about, bundles.committed(layout.model(model)).files
+    assert (about.method, about.scale, about.snapshot) == ("magicpony", "smoke", 1)
+    assert about.weights["animal.safetensors"] == files["animal.safetensors"].sha256
+    assert {score.method for table in about.scores.values() for score in table} == {model.run}
+    assert {"mask IoU", "Chamfer distance"} <= {score.metric for score in about.scores[ANIMALS]}
 
 
 def test_the_best_explained_photo_is_shown_and_then_other_coats():

@@ -8,8 +8,10 @@ from typer.testing import CliRunner
 from flows.cli import main as cli
 from flows.cli.launcher import ServerDown
 from flows.cli.main import app, main
+from storage.runs.releases import ReleaseAbout
 from storage.store import bundles, layout
 from storage.store.layout import Store
+from tests.storage.material import ABOUT
 
 
 class Services:
@@ -50,7 +52,7 @@ def test_without_a_verb_it_lists_them():
 
 def test_a_run_is_watched_and_its_results_are_told(services, tmp_path):
     release = Store(str(tmp_path)).release("cow", "smoke-1")
-    bundles.commit(layout.release(release), {"report.html": b"<html>"}, {})
+    bundles.commit(layout.release(release), {"report.html": b"<html>"}, ReleaseAbout.model_validate(ABOUT))
     code, output = said("run", "cow", "--scale", "smoke", "--root", str(tmp_path))
     (ran,) = services.last.ran
     assert code == 0 and ran[:3] == ("deployment", "run", "farm3d/cow") and ran[-1] == "--watch"

@@ -15,6 +15,7 @@ from flows.dataset import dataset
 from flows.plan.plan import PlanChanges, load_plan
 from storage.dataset import snapshots
 from storage.runs.growth import Growth
+from storage.runs.training_runs import ModelAbout
 from storage.store import bundles, layout
 from tests.flows.test_farm3d import MINUTES, wait_for
 
@@ -90,7 +91,9 @@ EVERY = timedelta(minutes=1)
 def test_a_scheduled_refresh_grows_the_data_set_and_its_event_starts_the_animal(launcher, direct, store):
     plan = load_plan("cow", "smoke", store.root, PlanChanges(**CHANGES))
     first = dataset.fn(plan.model_copy(update={"images": 3}), 3)
-    bundles.commit(layout.model(store.model("cow", "old")), {"animal.safetensors": b""}, {"snapshot": first.snapshot})
+    bundles.commit(
+        layout.model(store.model("cow", "old")), {"animal.safetensors": b""}, ModelAbout(snapshot=first.snapshot)
+    )
     wanted = {"scale": "smoke", "root": store.root, "more": 1, "changes": CHANGES}
     with launcher.client() as client, scheduled(client, "refresh/cow", wanted) as refresh:
         # On a busy machine a refresh takes its time; only what the server does with its events is awaited for a while.

@@ -1,5 +1,3 @@
-from typing import get_args
-
 import pytest
 
 from flows.plan import plan as plans
@@ -8,10 +6,6 @@ from models.core.schedule import Schedule
 from models.generators import StableDiffusionConfig
 from models.methods import Farm3DConfig
 from models.methods.magicpony.warm_start import FromNothing, WarmStart
-from storage.dataset import shards, snapshots
-from storage.store.layout import Store
-from storage.store.references import Scale, digest
-from tests.storage.material import RECIPE, samples
 
 
 @pytest.mark.parametrize("name", categories())
@@ -131,14 +125,3 @@ def test_an_own_folder_that_is_not_there_is_named(tmp_path):
     plan = load_plan("cow", changes=PlanChanges(own_photos={"kind": "folder", "folder": str(tmp_path / "gone")}))
     with pytest.raises(ValueError, match="gone: is no folder; give the path of one"):
         _ = plan.photo_recipe
-
-
-def test_releases_of_larger_plans_rank_higher(tmp_path, monkeypatch):
-    monkeypatch.setattr(plans, "weights", lambda part: "0123")
-    store = Store(str(tmp_path))
-    ref = store.curated("cow", digest(RECIPE), 0)
-    shards.write(ref, samples(), RECIPE)
-    crops = snapshots.commit([ref])
-    runs = [load_plan("cow", scale, store.root).model(crops).run for scale in get_args(Scale)]
-    ranks = [store.release("cow", run).scale for run in runs]
-    assert ranks == sorted(set(ranks)) and ranks[0] >= 0

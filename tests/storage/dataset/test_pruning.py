@@ -11,12 +11,15 @@ from storage.dataset.pins import holding
 from storage.dataset.pruning import planned, pruned
 from storage.runs import training_runs
 from storage.runs.checkpoints import Checkpoints
+from storage.runs.releases import ReleaseAbout
+from storage.runs.training_runs import ModelAbout
 from storage.store import bundles, files, layout, locks
+from storage.store.errors import OtherVersion
 from storage.store.layout import Store
 from storage.store.locks import locked
 from storage.store.references import Record, digest
 from tests.storage.deaths import ended, inside
-from tests.storage.material import RECIPE, samples
+from tests.storage.material import ABOUT, RECIPE, samples
 
 
 def recipe(number):
@@ -65,7 +68,7 @@ def test_photos_stay_while_any_crops_of_them_stay(store):
 
 
 def test_what_a_model_learnt_from_stays(store):
-    bundles.commit(layout.model(store.model("cow", "old")), {"animal.safetensors": b"w"}, {"snapshot": 1})
+    bundles.commit(layout.model(store.model("cow", "old")), {"animal.safetensors": b"w"}, ModelAbout(snapshot=1))
     files.put(layout.published(store.root, "cow"), b"old")
     assert needed(store, 1) == {1: ["run old learnt from it"]}
     assert snapshots.numbers(store.root, "cow") == [1, 4]
@@ -109,12 +112,12 @@ def test_what_a_dead_run_can_go_on_from_stays_until_its_folder_is_deleted(store)
     assert needed(store, 1) == {}
 
 
-def test_a_run_that_does_not_say_what_it_learns_from_keeps_everything(store):
-    model = store.model("cow", "older")
-    files.put(layout.run_config(model), b"{}")
+def test_a_run_that_does_not_say_yet_what_it_learns_from_keeps_everything(store):
+    model = store.model("cow", "young")
+    files.put(layout.panel(model, 1), b"a picture")
     with locked(layout.run(model)):
         found = needed(store, 1)
-    assert found.keys() == {1, 2, 3} and found[1] == ["run older is learning, and does not say from which snapshot"]
+    assert found.keys() == {1, 2, 3} and found[1] == ["run young is learning, and does not say from which snapshot"]
     assert snapshots.numbers(store.root, "cow") == [1, 2, 3, 4]
 
 
@@ -144,10 +147,17 @@ def test_what_a_killed_flow_held_goes_and_its_hold_with_it(store):
 
 def test_a_release_that_lost_a_file_keeps_its_snapshot(store):
     folder = layout.release(store.release("cow", "old"))
-    bundles.commit(folder, {"cow-1.glb": b"a cow", "walk.webp": b"it walks"}, {"snapshot": 1})
+    bundles.commit(folder, {"cow-1.glb": b"a cow", "walk.webp": b"it walks"}, ReleaseAbout.model_validate(ABOUT))
     files.remove(layout.member(folder, "walk.webp"))
     assert needed(store, 1) == {1: ["release old was made from it"]}
     assert snapshots.numbers(store.root, "cow") == [1, 4]
+
+
+def test_what_another_version_wrote_is_not_pruned_in_the_dark(store):
+    files.put(layout.bundle(layout.release(store.release("cow", "old"))), b'{"about": {"snapshot": 1}, "files": {}}')
+    with pytest.raises(OtherVersion, match="was written in version 1"):
+        needed(store, 1)
+    assert snapshots.numbers(store.root, "cow") == [1, 2, 3, 4]
 
 
 def test_shards_that_no_snapshot_listed_yet_stay(store):

@@ -10,19 +10,17 @@ import pytest
 from storage.formats.glb import glb
 from storage.formats.meshes import Asset
 from storage.formats.pictures import png
-from storage.formats.report import Picture, Report, page, rows
+from storage.formats.report import Cell, Picture, Report, page, rows
+from storage.runs.scores import Score
 from tests.storage.tube import tube
 
 
-def record(metric: str, method: str, mean: float, better: str = "higher") -> dict:
-    return {"metric": metric, "unit": "%", "better": better, "method": method, "mean": mean} | {
-        "spread": 1.0,
-        "count": 7,
-        "protocol": f"how {metric} is made",
-    }
+def score(metric: str, method: str, mean: float, better: str = "higher") -> Score:
+    names = {"metric": metric, "method": method, "better": better, "unit": "%", "protocol": f"how {metric} is made"}
+    return Score.model_validate(names | {"mean": mean, "spread": 1.0, "count": 7})
 
 
-TABLE = [record("IoU", "ours", 77.25), record("IoU", "sphere", 60), record("error", "ours", 0.5, "lower")]
+TABLE = [score("IoU", "ours", 77.25), score("IoU", "sphere", 60), score("error", "ours", 0.5, "lower")]
 DOT = png(np.zeros((2, 2, 3), np.uint8))
 
 
@@ -95,7 +93,11 @@ def test_an_empty_report_has_no_empty_parts() -> None:
 
 def test_the_best_of_a_row_is_marked() -> None:
     iou, error = rows(TABLE, ["ours", "sphere"])
-    assert [cell["best"] for cell in iou["cells"]] == [True, False]
-    assert iou["cells"][0]["mean"] == "77.2"
-    assert error["cells"][1] is None
-    assert error["cells"][0] == {"mean": "0.5000", "spread": "1.0000", "best": False}
+    assert [cell.best for cell in iou.cells] == [True, False]
+    assert iou.cells[0].mean == "77.2"
+    assert error.cells == [Cell("0.5000", "1.0000", best=False), None]
+
+
+def test_a_row_says_what_it_measures_and_how(full: str) -> None:
+    assert "IoU ↑ <small>%</small>" in full and "error ↓" in full
+    assert "<dd>how IoU is made; 7 values</dd>" in full

@@ -2,6 +2,7 @@ import pytest
 
 from storage.dataset import shards, snapshots
 from storage.runs.growth import Growth, growth
+from storage.runs.training_runs import ModelAbout
 from storage.store import bundles, layout
 from storage.store.layout import Store
 from storage.store.references import digest
@@ -19,7 +20,7 @@ def snapshot(root, index, recipe=RECIPE, count=5):
 
 def learn(ref, run="laptop-1"):
     model = Store(ref.root).model("cow", run)
-    bundles.commit(layout.model(model), {"animal.safetensors": b""}, {"snapshot": ref.snapshot})
+    bundles.commit(layout.model(model), {"animal.safetensors": b""}, ModelAbout(snapshot=ref.snapshot))
 
 
 def test_growth_is_counted_from_what_the_newest_model_learnt_from(root):

@@ -1,14 +1,17 @@
+from hashlib import sha256
+
 import pytest
 
 from storage.dataset import shards, snapshots
 from storage.dataset.members import Sample
-from storage.runs.lineage import release_of, told
+from storage.runs.lineage import lines, release_of
 from storage.runs.revision import code
+from storage.runs.training_runs import ModelAbout
 from storage.store import bundles, files, layout
 from storage.store.errors import CorruptArtifact, MissingArtifact
 from storage.store.layout import Store
 from storage.store.references import digest
-from tests.storage.material import RECIPE, row, sample, samples
+from tests.storage.material import RECIPE, publish, row, sample, samples
 
 PHOTOS = {"generator": {"kind": "stable_diffusion", "model": "weights/teacher"}, "weights": "0123"}
 CROPS = RECIPE | {"photos": PHOTOS, "segmenter": {"kind": "pointrend"}, "weights": "4567"}
@@ -29,11 +32,9 @@ def release(tmp_path):
     store = Store(str(tmp_path / "data"))
     snapshots.commit([shard(store, index) for index in range(2)])
     model = store.model("cow", "laptop-1")
-    about = {"snapshot": 1, "code": code()}
-    bundles.commit(layout.model(model), {"animal.safetensors": b"weights"}, about | {"steps": 400})
-    bundles.commit(layout.release(store.release("cow", "laptop-1")), {"cow-1.glb": b"a cow"}, about)
-    files.put(layout.published(store.root, "cow"), b"laptop-1")
-    return store.release("cow", "laptop-1")
+    about = ModelAbout(snapshot=1, code=code(), steps=400)
+    bundles.commit(layout.model(model), {"animal.safetensors": b"weights", "recipe.json": b"{}"}, about)
+    return publish(store, "laptop-1", code=code())
 
 
 def test_a_released_file_is_found_by_its_bytes(release, tmp_path):
@@ -46,16 +47,17 @@ def test_a_released_file_is_found_by_its_bytes(release, tmp_path):
 
 
 def test_the_chain_runs_from_the_release_to_every_picture(release):
-    lines = list(told(release, pictures=True))
-    store, stem = Store(release.root), "\n".join(lines)
-    assert [line.split()[0] for line in lines[:5]] == ["release", "run", "snapshot", "photos", "masks"]
+    chain = list(lines(release, pictures=True))
+    store, stem = Store(release.root), "\n".join(chain)
+    assert [line.split()[0] for line in chain[:5]] == ["release", "run", "snapshot", "photos", "masks"]
     for index in range(2):
         for ref in (store.raw("cow", digest(PHOTOS), index), store.curated("cow", digest(CROPS), index)):
             assert shards.manifest(ref).tar_sha256 in stem
-    pictures = [line for line in lines if line.startswith("picture")]
+    pictures = [line for line in chain if line.startswith("picture")]
     assert len(pictures) == 4 and sum("dropped: too small" in line for line in pictures) == 2
     assert all("'a brown cow', seed " in line and "model 0123" in line for line in pictures)
-    assert f"code {code()}" in lines[0] and f"code {code()}" in lines[1]
+    assert f"code {code()}" in chain[0] and f"code {code()}" in chain[1]
+    assert "method farm3d, scale laptop" in chain[0] and sha256(b"weights").hexdigest() in chain[1]
 
 
 def test_photos_that_were_made_again_are_named(release):
@@ -64,7 +66,7 @@ def test_photos_that_were_made_again_are_named(release):
     for place in (layout.manifest(raw), layout.table(raw), layout.tar(raw)):
         files.remove(place)
     shards.write(raw, [sample(77)], PHOTOS)
-    assert sum("(made again since)" in line for line in told(release, pictures=False)) == 1
+    assert sum("(made again since)" in line for line in lines(release, pictures=False)) == 1
 
 
 def test_a_broken_chain_says_where(release):
@@ -73,4 +75,4 @@ def test_a_broken_chain_says_where(release):
     files.remove(layout.manifest(crops))
     shards.write(crops, [sample(5), Sample(row(6, kept=False, reason="blank"))], CROPS)
     with pytest.raises(CorruptArtifact, match="is not what snapshot 1 pinned"):
-        list(told(release, pictures=False))
+        list(lines(release, pictures=False))

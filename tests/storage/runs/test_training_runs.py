@@ -1,5 +1,8 @@
+import pytest
+
 from storage.runs import training_runs
 from storage.store import files, layout
+from storage.store.errors import OtherVersion
 from storage.store.layout import Store
 from storage.store.references import Record
 
@@ -18,7 +21,8 @@ def test_what_a_run_was_started_with_is_read_again(root) -> None:
     assert found.snapshot == 7 and Recipe.model_validate(found.recipe) == Recipe()
 
 
-def test_a_run_of_a_version_that_did_not_say_its_snapshot_says_nothing(root) -> None:
+def test_what_another_version_wrote_is_refused(root) -> None:
     model = Store(root).model("cow", "laptop-1")
     files.put(layout.run_config(model), Recipe().model_dump_json().encode())
-    assert training_runs.started(model) is None
+    with pytest.raises(OtherVersion, match="config.json: was written in version 1"):
+        training_runs.started(model)

@@ -1,26 +1,32 @@
 import pytest
 
 from storage.store import bundles, files, layout
-from storage.store.errors import CorruptArtifact, MissingArtifact
+from storage.store.errors import CorruptArtifact, MissingArtifact, OtherVersion
+from storage.store.references import Record
 from tests.storage.deaths import killed_at
 
 FIRST = {"cow.glb": b"glTF first", "report.html": b"<html>"}
+NOTHING = Record()
 SECOND = {"cow.glb": b"glTF again", "views/front.png": b"png"}
+
+
+class About(Record):
+    category: str
 
 
 def test_a_folder_counts_once_its_manifest_is_there(root) -> None:
     folder = f"{root}/release"
     assert bundles.committed(folder) is None
-    made = bundles.commit(folder, FIRST, {"category": "cow"})
+    made = bundles.commit(folder, FIRST, About(category="cow"))
     assert bundles.committed(folder) == made
-    assert made.about == {"category": "cow"}
+    assert bundles.read_about(folder, About) == About(category="cow")
     assert bundles.read(folder, "cow.glb") == b"glTF first"
 
 
 def test_a_new_bundle_takes_the_place_of_the_old_one(root) -> None:
     folder = f"{root}/release"
-    bundles.commit(folder, FIRST, {})
-    bundles.commit(folder, SECOND, {})
+    bundles.commit(folder, FIRST, NOTHING)
+    bundles.commit(folder, SECOND, NOTHING)
     assert set(bundles.committed(folder).files) == set(SECOND)
     assert files.names(folder) == ["cow.glb", "manifest.json", "views"]
     with pytest.raises(MissingArtifact, match=r"report\.html: is not committed; run the stage"):
@@ -28,13 +34,13 @@ def test_a_new_bundle_takes_the_place_of_the_old_one(root) -> None:
 
 
 def test_a_commit_killed_anywhere_is_never_half_of_two(folder) -> None:
-    step, whole = 0, [bundles.commit(folder, each, {}) for each in (SECOND, FIRST)]
-    while killed_at(step, lambda: bundles.commit(folder, SECOND, {})):
+    step, whole = 0, [bundles.commit(folder, each, NOTHING) for each in (SECOND, FIRST)]
+    while killed_at(step, lambda: bundles.commit(folder, SECOND, NOTHING)):
         found = bundles.committed(folder)
         assert found is None or found in whole
         for name in found.files if found else ():
             assert bundles.read(folder, name) == (SECOND if found == whole[0] else FIRST)[name]
-        bundles.commit(folder, FIRST, {})
+        bundles.commit(folder, FIRST, NOTHING)
         step += 1
     assert bundles.committed(folder) == whole[0]
     assert step > 8
@@ -42,9 +48,11 @@ def test_a_commit_killed_anywhere_is_never_half_of_two(folder) -> None:
 
 def test_a_changed_file_is_refused(root) -> None:
     folder = f"{root}/release"
-    bundles.commit(folder, FIRST, {})
+    bundles.commit(folder, FIRST, NOTHING)
     files.put(layout.member(folder, "cow.glb"), b"glTF f1rst")
-    with pytest.raises(CorruptArtifact, match=r"cow\.glb: has other contents"):
+    with pytest.raises(
+        CorruptArtifact, match=r"cow\.glb: has sha256 [0-9a-f]{16}, its manifest says [0-9a-f]{16}; run the stage"
+    ):
         bundles.read(folder, "cow.glb")
     files.put(layout.member(folder, "cow.glb"), b"short")
     assert bundles.committed(folder) is None
@@ -53,4 +61,21 @@ def test_a_changed_file_is_refused(root) -> None:
 @pytest.mark.parametrize("name", ["../cow.glb", "/cow.glb", "a//b", "", "manifest.json", ".hidden", "a b"])
 def test_a_name_that_leads_elsewhere_is_refused(folder, name) -> None:
     with pytest.raises(ValueError, match="is no name for a file in a bundle"):
-        bundles.commit(folder, {name: b""}, {})
+        bundles.commit(folder, {name: b""}, NOTHING)
+
+
+def test_what_it_is_about_is_known_after_a_file_was_lost_and_has_one_type(root) -> None:
+    folder = f"{root}/release"
+    assert bundles.read_about(folder, About) is None
+    bundles.commit(folder, FIRST, About(category="cow"))
+    files.remove(layout.member(folder, "cow.glb"))
+    assert bundles.committed(folder) is None and bundles.read_about(folder, About) == About(category="cow")
+    with pytest.raises(CorruptArtifact, match=r"manifest.json: is about no Record \(category: .*; run the stage"):
+        bundles.read_about(folder, Record)
+
+
+def test_a_bundle_of_another_version_is_refused_and_not_made_again(folder) -> None:
+    files.put(layout.bundle(folder), b'{"about": {}, "files": {}}')
+    for ask in (bundles.committed, bundles.manifest, lambda it: bundles.commit(it, FIRST, NOTHING)):
+        with pytest.raises(OtherVersion, match="manifest.json: was written in version 1"):
+            ask(folder)

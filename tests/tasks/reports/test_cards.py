@@ -5,6 +5,7 @@ from PIL import Image
 
 from storage.dataset import catalogue, snapshots
 from storage.dataset.records import NEAR, Duplicates
+from storage.runs.scores import Score
 from tasks.reports.cards import dataset_card, dataset_page, model_card
 from tests.tasks.material import tiny_model
 
@@ -71,8 +72,9 @@ def test_the_data_card_of_somebodys_own_photos_names_their_folder_and_their_lice
 
 
 def test_the_model_card_has_the_models_own_numbers_with_protocol_and_licence(crops, model, vit):
-    row = {"metric": "mask IoU", "unit": "%", "mean": 71.23456, "protocol": "input view"}
-    scores = [row | {"method": "tiny"}, row | {"method": "unit sphere", "mean": 3.0}]
+    names = {"metric": "mask IoU", "unit": "%", "better": "higher", "method": "tiny", "protocol": "input view"}
+    ours = Score.model_validate(names | {"mean": 71.23456, "spread": 2.0, "count": 7})
+    scores = [ours, ours.model_copy(update={"method": "unit sphere", "mean": 3.0})]
     card = model_card(model, tiny_model(vit), snapshots.read(crops), scores)
     assert "| mask IoU | 71.23 % | input view |" in card and "| 3 %" not in card and "CC0-1.0" in card
 

@@ -1,0 +1,42 @@
+"""The table of an evaluation as it is stored: one record for each metric and method."""
+
+import json
+from collections.abc import Iterable
+from typing import Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from storage.store.errors import CorruptArtifact, words
+from storage.store.references import Record
+
+
+class Score(Record):
+    """One metric of one method, over the examples whose truth is known."""
+
+    metric: str
+    unit: str
+    better: Literal["higher", "lower"]
+    method: str = Field(description="the run, or the name of the baseline")
+    mean: float
+    spread: float = Field(description="standard deviation")
+    count: int
+    protocol: str = Field(description="how it was measured")
+
+
+_TABLE: TypeAdapter[list[Score]] = TypeAdapter(list[Score])
+
+
+def encode_scores(scores: Iterable[Score]) -> bytes:
+    """A table as JSON."""
+    return json.dumps([score.model_dump() for score in scores], indent=1).encode()
+
+
+def decode_scores(data: bytes, where: str) -> list[Score]:
+    """The table in a file that was read at `where`.
+
+    Raises CorruptArtifact if it is none.
+    """
+    try:
+        return _TABLE.validate_json(data)
+    except ValidationError as error:
+        raise CorruptArtifact(where, f"is no table of scores ({words(error)})", "evaluate the model again") from error
