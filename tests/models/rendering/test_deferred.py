@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from models.geometry.cameras import PerspectiveCamera, look_at
+from models.geometry.cameras import OrthographicCamera, PerspectiveCamera, WeakPerspectiveCamera, look_at
 from models.geometry.mesh import Mesh
 from models.rendering import Reference
 from models.rendering.deferred import Surface, render, silhouette, visible_faces
@@ -147,3 +147,57 @@ def test_a_silhouette_is_the_mask_of_the_picture_with_its_gradient(mesh, views):
     for pixels in (mask, covered):
         (weights * pixels).sum().backward()
     assert torch.allclose(whole.vertices.grad, alone.vertices.grad, atol=1e-6)
+
+
+PARALLEL = {
+    "orthographic": lambda T, half=1.6: OrthographicCamera(T, half),
+    "weak perspective": lambda T, half=1.6: WeakPerspectiveCamera(T, torch.full((3,), 1 / half), torch.zeros(3, 2)),
+}
+
+
+@pytest.mark.parametrize("kind", PARALLEL)
+def test_a_parallel_projection_of_a_ball_is_a_disc_with_the_normals_and_depths_of_a_sphere(kind, mesh, views):
+    camera = PARALLEL[kind](views.T_camera_world)
+    rendering = picture(mesh, camera)
+    pixel = 2 * 1.6 / SIZE
+    assert torch.allclose(rendering.mask.sum((1, 2)) * pixel**2, torch.full((3,), torch.pi), rtol=0.01)
+    centre = ((torch.arange(SIZE) + 0.5) / SIZE * 2 - 1) * 1.6
+    y, x = torch.meshgrid(-centre, centre, indexing="ij")
+    height = (1 - x.square() - y.square()).clamp(min=0).sqrt()
+    inside = (height > 0.3) & (rendering.depth > 0)
+    assert inside.sum() > 600
+    expected = torch.stack((x, y, height), -1).expand_as(rendering.normal)
+    assert torch.allclose(rendering.normal[inside], expected[inside], atol=0.03)
+    assert torch.allclose(rendering.depth[inside], (10 - height).expand_as(inside)[inside], atol=0.02)
+
+
+@pytest.mark.parametrize("kind", PARALLEL)
+def test_a_parallel_projection_is_the_picture_of_a_far_pinhole(kind, mesh, views):
+    camera = PARALLEL[kind](views.T_camera_world)
+    T = views.T_camera_world.clone()
+    T[:, 2, 3] -= 90
+    half = torch.atan(torch.tensor(1.6 / 100, dtype=torch.float64)).item()
+    pinhole = PerspectiveCamera(T.double(), 2 * half)
+    near, far = picture(mesh, camera), picture(Mesh(mesh.vertices.double(), mesh.faces), pinhole)
+    for part in ("rgb", "mask", "normal"):
+        assert (getattr(near, part) - getattr(far, part)).abs().mean() < 0.005
+    assert (near.depth[near.depth > 0] - far.depth[near.depth > 0] + 90).abs().mean() < 0.05
+
+
+@pytest.mark.parametrize("kind", PARALLEL)
+def test_a_parallel_projection_blends_where_one_part_hides_another(kind, mesh, views):
+    """A small ball before a large one: its outline has pixels that are a mixture, and the gradient of its size."""
+    straight = torch.zeros(3)
+    camera = PARALLEL[kind](look_at(straight, straight, 0.5).T_camera_world, 0.16)
+    size = torch.tensor(0.04, requires_grad=True)
+    front = mesh.vertices * size + torch.tensor([0.0, 0.0, 0.2])
+    vertices = torch.cat((0.1 * mesh.vertices, front), 1)
+    both = Mesh(vertices, torch.cat((mesh.faces, mesh.faces + mesh.vertices.shape[1])))
+    near = (torch.arange(both.vertices.shape[1]) >= mesh.vertices.shape[1]).float()[None, :, None].expand(1, -1, 3)
+    surface = Surface(both, near, lambda points, _: points)
+    albedo = render(Reference(), surface, camera, lights(3), SIZE).albedo[0, ..., 0]
+    assert ((albedo > 0.05) & (albedo < 0.95)).sum() > 10
+    pixels = (SIZE / 0.32) ** 2
+    assert albedo.sum().item() == pytest.approx(torch.pi * 0.04**2 * pixels, rel=0.03)
+    albedo.sum().backward()
+    assert size.grad.item() == pytest.approx(2 * torch.pi * 0.04 * pixels, rel=0.1)
