@@ -9,7 +9,7 @@ from models.truth.barnyard.coat import COATS, albedo
 from models.truth.barnyard.rig import PART
 from models.truth.barnyard.species import FARM, SPECIES
 
-CATEGORIES = Path(__file__).parents[3] / "flows" / "categories"
+CATEGORIES = Path(__file__).parents[4] / "flows" / "categories"
 ALL = [(category, coat) for category in SPECIES for coat in COATS[category]]
 
 
