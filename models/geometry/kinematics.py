@@ -1,4 +1,4 @@
-"""Linear blend skinning with bones that carry each other (fidelity F28)."""
+"""Linear blend skinning by MagicPony's chains of bones (fidelity F28) and by joint trees given from outside."""
 
 from collections.abc import Sequence
 
@@ -52,7 +52,7 @@ def bone_motions(rig: Rig, angles: Float[Tensor, "batch bones 3"]) -> Float[Tens
     own = T_world_bone @ _transform(turns, torch.zeros_like(turns[..., 0])) @ _inverse(T_world_bone)
     motions: dict[int, Tensor] = {}
 
-    def motion(bone: int) -> Tensor:
+    def motion(bone: int) -> Float[Tensor, "batch 4 4"]:
         if bone not in motions:
             parent = rig.parents[bone]
             motions[bone] = own[:, bone] if parent < 0 else motion(parent) @ own[:, bone]
@@ -61,14 +61,39 @@ def bone_motions(rig: Rig, angles: Float[Tensor, "batch bones 3"]) -> Float[Tens
     return torch.stack([motion(bone) for bone in range(len(rig.parents))], 1)
 
 
+def joint_motions(
+    joints: Float[Tensor, "*batch joints 3"], parents: Sequence[int], rotations: Float[Tensor, "*batch joints 3 3"]
+) -> Float[Tensor, "*batch joints 4 4"]:
+    """T_posed_rest in the object frame of a joint tree: each joint turns about itself, then all joints that carry it.
+
+    Rotations are about axes parallel to the object frame, as those of a body (SMPL, Loper et al. 2015, section 3);
+    shifts are rounded to the joints' precision. Parents come before their children; -1 is none.
+    """
+    points = joints.to(rotations)
+    turns: list[Tensor] = []
+    shifts: list[Tensor] = []
+    for joint, parent in enumerate(parents):
+        if parent >= joint:
+            raise ValueError(f"parent of joint {joint} is {parent}; sort the joints such that parents come first")
+        rotation, point = rotations[..., joint, :, :], points[..., joint, :, None]
+        if parent < 0:
+            above, shift = torch.eye(3).to(rotation).expand_as(rotation), torch.zeros_like(point)
+        else:
+            above, shift = turns[parent], shifts[parent]
+        turn = above @ rotation
+        turns.append(turn)
+        shifts.append((above @ point + shift - turn @ point).to(joints).to(points))
+    return _transform(torch.stack(turns, -3), torch.stack(shifts, -3)[..., 0])
+
+
 def blend(
-    vertices: Float[Tensor, "#batch vertices 3"],
-    weights: Float[Tensor, "#batch vertices bones"],
-    motions: Float[Tensor, "#batch bones 4 4"],
-) -> Float[Tensor, "#batch vertices 3"]:
+    vertices: Float[Tensor, "*#batch vertices 3"],
+    weights: Float[Tensor, "*#batch vertices bones"],
+    motions: Float[Tensor, "*#batch bones 4 4"],
+) -> Float[Tensor, "*#batch vertices 3"]:
     """Posed vertices: each rest vertex moved by its bones, averaged by weight."""
-    moved = (weights @ motions[:, :, :3].flatten(2)).unflatten(-1, (3, 4))
-    return (moved[..., :3] * vertices[:, :, None]).sum(-1) + moved[..., 3]
+    moved = (weights @ motions[..., :3, :].flatten(-2)).unflatten(-1, (3, 4))
+    return (moved[..., :3] * vertices[..., None, :]).sum(-1) + moved[..., 3]
 
 
 def posed_ends(rig: Rig, motions: Float[Tensor, "batch bones 4 4"]) -> Float[Tensor, "batch bones 2 3"]:
@@ -76,15 +101,15 @@ def posed_ends(rig: Rig, motions: Float[Tensor, "batch bones 4 4"]) -> Float[Ten
     return (motions[:, :, None, :3, :3] @ rig.ends[..., None])[..., 0] + motions[:, :, None, :3, 3]
 
 
-def _dot(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
+def _dot(a: Sequence[Float[Tensor, "*#shape"]], b: Sequence[Float[Tensor, "*#shape"]]) -> Float[Tensor, "*shape"]:
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
-def _transform(rotation: Tensor, origin: Tensor) -> Tensor:
+def _transform(rotation: Float[Tensor, "*batch 3 3"], origin: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 4 4"]:
     top = torch.cat((rotation, origin[..., None]), -1)
     return torch.cat((top, top.new_tensor((0.0, 0.0, 0.0, 1.0)).expand_as(top[..., :1, :])), -2)
 
 
-def _inverse(T: Tensor) -> Tensor:
+def _inverse(T: Float[Tensor, "*batch 4 4"]) -> Float[Tensor, "*batch 4 4"]:
     turned = T[..., :3, :3].mT
     return _transform(turned, -(turned @ T[..., :3, 3:])[..., 0])

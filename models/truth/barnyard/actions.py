@@ -45,8 +45,8 @@ def _head_down(
     low, high = 0.0, 1.7
     for _ in range(12):
         share = (low + high) / 2
-        turn, shift = bone_motions(joints, full * share)
-        reached = (turn[HEAD] @ nose + shift[HEAD])[1]
+        T_posed_rest = bone_motions(joints, full * share)[HEAD]
+        reached = (T_posed_rest[:3, :3] @ nose + T_posed_rest[:3, 3])[1]
         low, high = (share, high) if reached > height else (low, share)
     return full * low
 

@@ -1,12 +1,14 @@
-"""Names that every barnyard animal shares: bones, parts, keypoints; and linear blend skinning along the bones.
+"""The rig that all barnyard animals share: names of bones, parts and keypoints, and how the bones carry a body.
 
 Bones turn about axes parallel to the object frame through their joint. Spine bones 0..7 run from hips to head, then
 three for each leg from top to hoof (left fore, right fore, left hind, right hind; left is +x), then two for the tail.
 """
 
-import numpy as np
+import torch
 from jaxtyping import Float
 from numpy import ndarray
+
+from models.geometry.kinematics import blend, euler_xyz, joint_motions
 
 SPINE = ("hips", "loin", "back", "chest", "neck_low", "neck_mid", "neck_high", "head")
 LEGS = ("left_fore", "right_fore", "left_hind", "right_hind")
@@ -64,38 +66,17 @@ OPPOSITE_KEYPOINT = tuple(
 """Keypoint on the other side of the mirror plane."""
 
 
-def rotations(angles: Float[ndarray, "bones 3"]) -> Float[ndarray, "bones 3 3"]:
-    """R = Rx Ry Rz from radians."""
-    (sx, sy, sz), (cx, cy, cz) = np.sin(angles).T, np.cos(angles).T
-    rows = (
-        (cy * cz, -cy * sz, sy),
-        (cx * sz + sx * sy * cz, cx * cz - sx * sy * sz, -sx * cy),
-        (sx * sz - cx * sy * cz, sx * cz + cx * sy * sz, cx * cy),
-    )
-    return np.moveaxis(np.array(rows), -1, 0)
+def bone_motions(joints: Float[ndarray, "bones 3"], angles: Float[ndarray, "bones 3"]) -> Float[ndarray, "bones 4 4"]:
+    """T_posed_rest of each bone, in the angles' precision."""
+    return joint_motions(torch.from_numpy(joints), PARENTS, euler_xyz(torch.from_numpy(angles))).numpy()
 
 
-def bone_motions(
-    joints: Float[ndarray, "bones 3"], angles: Float[ndarray, "bones 3"]
-) -> tuple[Float[ndarray, "bones 3 3"], Float[ndarray, "bones 3"]]:
-    """Rotation and shift that take rest points to where each bone carries them."""
-    local = rotations(angles)
-    turn, shift = np.zeros_like(local), np.zeros_like(joints)
-    for bone, parent in enumerate(PARENTS):
-        above, moved = (np.eye(3), np.zeros(3)) if parent < 0 else (turn[parent], shift[parent])
-        turn[bone] = above @ local[bone]
-        shift[bone] = above @ joints[bone] + moved - turn[bone] @ joints[bone]
-    return turn, shift
-
-
-def skin(
+def pose_vertices(
     vertices: Float[ndarray, "vertices 3"],
     weights: Float[ndarray, "vertices bones"],
     joints: Float[ndarray, "bones 3"],
     angles: Float[ndarray, "bones 3"],
 ) -> Float[ndarray, "vertices 3"]:
     """Rest vertices carried by their bones, averaged by weight."""
-    turn, shift = bone_motions(joints, angles)
-    motion = np.concatenate((turn, shift[:, :, None]), -1).astype(vertices.dtype).reshape(-1, 12)
-    motion = (weights @ motion).reshape(-1, 3, 4)
-    return (motion[:, :, :3] * vertices[:, None]).sum(-1) + motion[:, :, 3]
+    motions = bone_motions(joints, angles).astype(vertices.dtype)
+    return blend(*(torch.from_numpy(part) for part in (vertices, weights, motions))).numpy()

@@ -20,7 +20,7 @@ from models.truth.barnyard.actions import ACTIONS, FREQUENCY, pose
 from models.truth.barnyard.anatomy import Body, body, normals
 from models.truth.barnyard.backdrop import PLACES, Backdrop, cast_shadow, paint, sample_backdrop
 from models.truth.barnyard.coat import COATS, albedo
-from models.truth.barnyard.rig import skin
+from models.truth.barnyard.rig import pose_vertices
 
 HELD_OUT = 1_000_000
 """Seeds from here on are for evaluation only; nothing is trained on them."""
@@ -94,7 +94,7 @@ def animal(category: str, seed: int) -> Animal:
     action = ACTIONS[random.choice(len(ACTIONS), p=FREQUENCY)]
     rest_ground = float(individual.vertices[:, 1].min())
     angles = pose(action, individual.joints, individual.vertices[individual.keypoints[0]], rest_ground, random)
-    vertices = skin(individual.vertices, individual.weights, individual.joints, angles)
+    vertices = pose_vertices(individual.vertices, individual.weights, individual.joints, angles)
     paint_ = albedo(individual, coat, random)
     return Animal(
         category, seed, individual, coat, action, place, paint_, vertices, angles, float(vertices[:, 1].min())

@@ -1,10 +1,20 @@
 from math import pi
 
+import numpy as np
+import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
 from models.core.category import Skeleton
-from models.geometry.kinematics import blend, bone_frames, bone_motions, euler_xyz, posed_ends, skin_weights
+from models.geometry.kinematics import (
+    blend,
+    bone_frames,
+    bone_motions,
+    euler_xyz,
+    joint_motions,
+    posed_ends,
+    skin_weights,
+)
 from models.geometry.skeleton import Rig, attach, joints, parents
 from tests.models.geometry.test_skeleton import creature
 
@@ -103,3 +113,57 @@ def test_angles_get_gradient_and_weights_none() -> None:
     assert not skin_weights(vertices, ENDS).requires_grad
     blend(vertices, WEIGHTS, bone_motions(RIGS[True], angles)).square().sum().backward()
     assert angles.grad.isfinite().all() and angles.grad.abs().sum() > 0
+
+
+TREE = (-1, 0, 0, 1, 2, 3, 4, 1)
+"""A body's: two limbs of three joints and one more, from one root."""
+
+
+def reference_body(joints, rotations):
+    """World frames down the tree, as SMPL's equations 3 and 4 have them, one 4 x 4 matrix after the other."""
+    frames = []
+    for joint, parent in enumerate(TREE):
+        local = np.eye(4)
+        local[:3, :3], local[:3, 3] = rotations[joint], joints[joint] - (joints[parent] if parent >= 0 else 0)
+        frames.append(local if parent < 0 else frames[parent] @ local)
+    rest = [np.eye(4) for _ in TREE]
+    for joint, frame in enumerate(rest):
+        frame[:3, 3] = joints[joint]
+    return np.stack([frame @ np.linalg.inv(still) for frame, still in zip(frames, rest, strict=True)])
+
+
+@pytest.mark.parametrize("kind, tolerance", [(torch.float64, 1e-12), (torch.float32, 1e-5)])
+def test_a_joint_tree_moves_as_an_independent_implementation_has_it(kind, tolerance) -> None:
+    random = np.random.default_rng(0)
+    joints, rotations = random.normal(size=(8, 3)), Rotation.random(8, random_state=1).as_matrix()
+    motions = joint_motions(torch.tensor(joints, dtype=kind), TREE, torch.tensor(rotations, dtype=kind))
+    assert np.allclose(motions.numpy(), reference_body(joints, rotations), atol=tolerance)
+
+
+def test_a_batch_of_joint_trees_is_each_of_them() -> None:
+    random = np.random.default_rng(0)
+    joints = torch.tensor(random.normal(size=(5, 8, 3)))
+    rotations = torch.tensor(Rotation.random(40, random_state=1).as_matrix()).view(5, 8, 3, 3)
+    together = joint_motions(joints, TREE, rotations)
+    for row in range(5):
+        assert torch.allclose(together[row], joint_motions(joints[row], TREE, rotations[row]))
+    rotations.requires_grad_()
+    joint_motions(joints, TREE, rotations).square().sum().backward()
+    assert rotations.grad.isfinite().all() and rotations.grad.abs().sum() > 0
+
+
+def test_a_joint_tree_whose_parents_come_late_is_refused() -> None:
+    with pytest.raises(ValueError, match="parent of joint 0 is 1"):
+        joint_motions(torch.zeros(2, 3), (1, -1), torch.eye(3).expand(2, 3, 3))
+
+
+def test_both_kinds_of_tree_agree_where_the_bones_stand_along_the_axes() -> None:
+    """A chain along z, whose bones' own frames are those of the object, as a body with a joint at each inner end."""
+    starts = torch.stack((torch.zeros(4), torch.zeros(4), torch.arange(4.0)), -1)
+    ends = torch.stack((starts, starts + torch.tensor((0.0, 0, 1))), 1)[None]
+    angles = torch.randn(1, 4, 3, generator=torch.Generator().manual_seed(0)) * 0.5
+    chain, tree = (
+        bone_motions(Rig(ends, (-1, 0, 1, 2)), angles),
+        joint_motions(starts, (-1, 0, 1, 2), euler_xyz(angles[0])),
+    )
+    assert torch.allclose(chain[0], tree, atol=1e-4)

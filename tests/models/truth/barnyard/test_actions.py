@@ -3,7 +3,7 @@ import pytest
 
 from models.truth.barnyard.actions import ACTIONS, pose
 from models.truth.barnyard.anatomy import body
-from models.truth.barnyard.rig import HEAD, KEYPOINTS, skin
+from models.truth.barnyard.rig import HEAD, KEYPOINTS, pose_vertices
 from models.truth.barnyard.species import SPECIES
 
 
@@ -11,7 +11,7 @@ def posed(category, action, seed=0):
     rest = body(category, 0)
     ground = float(rest.vertices[:, 1].min())
     angles = pose(action, rest.joints, rest.vertices[rest.keypoints[0]], ground, np.random.default_rng(seed))
-    return rest, angles, skin(rest.vertices, rest.weights, rest.joints, angles)
+    return rest, angles, pose_vertices(rest.vertices, rest.weights, rest.joints, angles)
 
 
 @pytest.mark.parametrize("category", SPECIES)
