@@ -30,4 +30,4 @@ def evaluation(
     plans = [plan, plan.without_sds] if isinstance(plan.method, Farm3DConfig) else [plan]
     with pinned(plan) as crops:
         models = [train(each.model(crops), crops, each.model_recipe, each.device) for each in plans]
-    return evaluate(models, crops, plan.truth, plan.evaluation, plan.device)
+    return evaluate(models, crops, plan.category.truth, plan.held_out, plan.evaluation, plan.device)

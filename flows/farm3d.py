@@ -33,5 +33,5 @@ def story(plan: Plan) -> ReleaseRef:
     """Data set, training, measurement, release."""
     with pinned(plan) as crops:
         model = train(plan.model(crops), crops, plan.model_recipe, plan.device)
-    measured = evaluate([model], crops, plan.truth, plan.evaluation, plan.device)
+    measured = evaluate([model], crops, plan.category.truth, plan.held_out, plan.evaluation, plan.device)
     return publish(measured, crops, plan.release, plan.scale, plan.device)

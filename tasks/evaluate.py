@@ -1,29 +1,37 @@
-"""Numbers: trained animals beside trivial answers, on animals whose every truth is known and on generated photos."""
+"""Numbers: trained animals beside trivial answers, on examples whose truth is known and on generated photos.
+
+A category without ground truth is measured on generated photos alone, and everything that shows its numbers says so.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from models.core.category import BarnyardTruth, FolderTruth, NoTruth, TruthConfig
+from models.core.weights import contents
 from models.methods.magicpony.refine import Refined
-from models.metrics import EvaluationConfig, Reconstructor
+from models.metrics import Evaluation, EvaluationConfig, Reconstructor
 from models.metrics import evaluate as measured
 from models.metrics.baselines import baselines
+from models.truth import TruthSource
 from models.truth.examples import Example, split
-from models.truth.held_out import HeldOutConfig, held_out, training_shapes
+from models.truth.held_out import HeldOutAnimals, HeldOutConfig
 from storage.runs.scores import Score, decode_scores, encode_scores
 from storage.store import bundles, layout
 from storage.store.references import DatasetRef, ModelRef, Record, digest
 from tasks.inference.loading import crop_recipe, reconstructor, validation
+from tasks.inference.user_evaluation import FolderPhotos
 from tasks.runtime import artifacts
 from tasks.runtime.devices import Device, loaded, place
 from tasks.runtime.recipes import CropRecipe
 
 SHAPES = 24
-"""Barnyard animals that the baselines average."""
-ANIMALS, PHOTOS = "barnyard animals", "generated photos"
+"""Animals that the baselines average."""
+PHOTOS = "generated photos"
 REFINED = "refined"
 """Fitted to the mask that the data set's segmenter finds in each photo."""
 
@@ -39,56 +47,96 @@ class EvaluationAbout(Record):
 def evaluate(
     models: Sequence[ModelRef],
     crops: DatasetRef,
-    truth: HeldOutConfig,
+    truth: TruthConfig,
+    held_out: HeldOutConfig,
     config: EvaluationConfig,
     device: Device = "auto",
 ) -> ModelRef:
-    """The first model beside the others and the baselines, on held-out barnyard animals and on generated photos.
+    """The first model beside the others and the baselines, on what truth there is and on generated photos.
 
     Writes a table of records for each of the two next to the first model; they are there already if nothing changed.
     """
-    model, protocol = models[0], digest([list(models), crops, truth, config])
+    model, protocol = models[0], digest([list(models), crops, truth, _contents(truth), held_out, config])
     folder = layout.evaluation(model)
     done = bundles.read_about(folder, EvaluationAbout) if bundles.committed(folder) else None
     if not (done and done.protocol == protocol):
         with place(device) as where:
-            tables = _tables(models, crops, truth, config, where)
+            source = truth_source(truth, crops, held_out, where)
+            tables = _tables(models, crops, source, held_out, config, where)
         contents = {f"{_file(name)}.json": encode_scores(table) for name, table in tables.items()}
         bundles.commit(folder, contents, EvaluationAbout(protocol=protocol))
     for name, table in read(model).items():
         rows = [score.model_dump() for score in table]
-        artifacts.table(f"scores-{model.category}-{_file(name)}", rows, f"{model.run} on {name}")
+        artifacts.table(f"scores-{model.category}-{_file(name)}", rows, f"{model.run}, {measured_on(model, name)}")
     return model
 
 
 def read(model: ModelRef) -> dict[str, list[Score]]:
-    """The tables of a measured model by what it was measured on."""
+    """The tables of a measured model by what it was measured on; the one with ground truth, if any, is the first.
+
+    Raises MissingArtifact if the model was not measured.
+    """
     folder = layout.evaluation(model)
-    found = {name: f"{_file(name)}.json" for name in (ANIMALS, PHOTOS)}
+    bundle = bundles.committed(folder)
+    files = bundle.files if bundle else (f"{_file(PHOTOS)}.json",)
     return {
-        name: decode_scores(bundles.read(folder, file), layout.member(folder, file)) for name, file in found.items()
+        file.removesuffix(".json").replace("-", " "): decode_scores(
+            bundles.read(folder, file), layout.member(folder, file)
+        )
+        for file in sorted(files, key=lambda file: file == f"{_file(PHOTOS)}.json")
     }
+
+
+def measured_on(model: ModelRef, name: str) -> str:
+    """What a table was measured on, in words."""
+    lacking = f"; no ground truth for {model.category.replace('_', ' ')}" if list(read(model)) == [PHOTOS] else ""
+    return f"measured on {name}{lacking}"
+
+
+def truth_source(truth: TruthConfig, crops: DatasetRef, held_out: HeldOutConfig, where: str) -> TruthSource | None:
+    """The examples with truth of the category whose crops these are; None where it has no truth."""
+    match truth:
+        case BarnyardTruth():
+            return HeldOutAnimals(crops.category, held_out)
+        case FolderTruth():
+            return FolderPhotos(Path(truth.folder), crop_recipe(crops), held_out.size, where)
+        case NoTruth():
+            return None
+
+
+def _contents(truth: TruthConfig) -> str:
+    return contents(Path(truth.folder)) if isinstance(truth, FolderTruth) else ""
 
 
 def _tables(
-    models: Sequence[ModelRef], crops: DatasetRef, truth: HeldOutConfig, config: EvaluationConfig, where: str
+    models: Sequence[ModelRef],
+    crops: DatasetRef,
+    source: TruthSource | None,
+    held_out: HeldOutConfig,
+    config: EvaluationConfig,
+    where: str,
 ) -> dict[str, list[Score]]:
-    category, first = models[0].category, models[0].run
+    first = models[0].run
     trained = {model.run: reconstructor(model, where) for model in models}
     renderer = trained[first].renderer
-    methods: dict[str, Reconstructor] = {**trained, **baselines(training_shapes(category, SHAPES), renderer)}
-    photos = validation(crops, truth.size, truth.scenes)
+    shapes = source.training_shapes(SHAPES) if source else ()
+    methods: dict[str, Reconstructor] = {**trained, **baselines(shapes, renderer)}
+    photos = validation(crops, held_out.size, held_out.scenes)
     numbers = torch.arange(len(photos))
     generated = split(photos.batch(numbers), [f"photo-{number}" for number in numbers.tolist()])
-    # Of a generated photo nothing is known but the mask itself, which it would be fitted to.
-    fitted = {f"{first} {REFINED}": Refined(trained[first].animal, renderer)}
-    recipe = crop_recipe(crops)
-    animals = [_segmented(each, recipe, where) for each in held_out(category, truth)]
-    measurements = {
-        ANIMALS: measured({**methods, **fitted}, animals, config),
-        PHOTOS: measured(methods, generated, config),
-    }
-    return {name: [Score.model_validate(row) for row in found.table()] for name, found in measurements.items()}
+    tables = {PHOTOS: _scores(measured(methods, generated, config))}
+    if source is None:
+        return tables
+    examples = source.examples()
+    if isinstance(source, HeldOutAnimals):
+        # Elsewhere nothing may be known but the mask itself, which an answer would be fitted to.
+        methods |= {f"{first} {REFINED}": Refined(trained[first].animal, renderer)}
+        examples = [_segmented(example, crop_recipe(crops), where) for example in examples]
+    return {source.name: _scores(measured(methods, examples, config)), **tables}
+
+
+def _scores(evaluation: Evaluation) -> list[Score]:
+    return [Score.model_validate(row) for row in evaluation.table()]
 
 
 def _segmented(example: Example, recipe: CropRecipe, where: str) -> Example:

@@ -28,7 +28,7 @@ from storage.runs.revision import code
 from storage.store import bundles, layout
 from storage.store.layout import Store
 from storage.store.references import DatasetRef, ModelRef, ReleaseRef, Scale
-from tasks.evaluate import ANIMALS, read
+from tasks.evaluate import measured_on, read
 from tasks.inference.loading import recipe_of, reconstructor, validation
 from tasks.inference.select import FILMS
 from tasks.reports.cards import SHEETS, dataset_page, model_card, own_scores
@@ -69,7 +69,7 @@ def publish(
             shown = _shown(model, crops, config, where)
         bundles.commit(layout.release(release), _contents(model, crops, shown), _about(model, crops, scale))
     releases.announce(release)
-    artifacts.page(f"release-{model.category}", _overview(release))
+    artifacts.page(f"release-{model.category}", _overview(release, _protocol(model)))
     return release
 
 
@@ -115,11 +115,12 @@ def _chosen(ours: AnimalReconstructor, photos: Crops, count: int) -> Tensor:
 
 def _contents(model: ModelRef, crops: DatasetRef, shown: Shown) -> dict[str, bytes]:
     """Every file of the release by name."""
-    recipe, snapshot, scores = recipe_of(model), snapshots.read(crops), read(model)[ANIMALS]
+    recipe, snapshot, tables = recipe_of(model), snapshots.read(crops), read(model)
+    scores, protocol = next(iter(tables.values())), _protocol(model)
     models, catalogue = {each.name: glb(each) for each in shown.assets}, dataset_page(crops)
     report = Report(
         title=f"{model.category}, run {model.run}",
-        summary=f"{snapshot.kept} crops, {recipe.training.steps} steps, method {recipe.method.kind}",
+        summary=f"{snapshot.kept} crops, {recipe.training.steps} steps, method {recipe.method.kind}; {protocol}",
         films=[Picture(name, data, "webp") for name, data in shown.films.items()],
         table=scores,
         curves=_curves(model),
@@ -132,7 +133,7 @@ def _contents(model: ModelRef, crops: DatasetRef, shown: Shown) -> dict[str, byt
     )
     return {
         "report.html": page(report).encode(),
-        "MODEL_CARD.md": model_card(model, recipe, snapshot, scores).encode(),
+        "MODEL_CARD.md": model_card(model, recipe, snapshot, scores, protocol).encode(),
         **catalogue,
         "strip.jpg": shown.strip,
         **{f"{name}.glb": data for name, data in models.items()},
@@ -161,9 +162,15 @@ def _lineage(model: ModelRef, crops: DatasetRef) -> dict[str, str]:
     }
 
 
-def _overview(release: ReleaseRef) -> str:
+def _protocol(model: ModelRef) -> str:
+    """What the numbers of the release were measured on."""
+    first, *_ = read(model)
+    return measured_on(model, first)
+
+
+def _overview(release: ReleaseRef, protocol: str) -> str:
     """What the UI shows of it."""
     folder = layout.release(release)
     bundle, strip = bundles.committed(folder), bundles.read(folder, "strip.jpg")
     listed = "\n".join(f"- `{layout.member(folder, name)}`" for name in (bundle.files if bundle else ()))
-    return f"# {release.category}, run {release.run}\n\n{artifacts.encoded(strip)}\n\n{listed}\n"
+    return f"# {release.category}, run {release.run}\n\nNumbers {protocol}.\n\n{artifacts.encoded(strip)}\n\n{listed}\n"

@@ -13,7 +13,7 @@ from prefect import Flow
 from prefect.flows import load_flow_from_entrypoint
 
 from flows.control.growth import DUE
-from flows.plan.plan import categories, load_category
+from flows.plan.categories import categories, load_category
 from models.core.category import Category
 from models.core.config import Config
 

@@ -211,7 +211,7 @@ def _check(output: Path, *suffixes: str) -> None:
 
 def _check_category(category: str, root: str) -> None:
     """Raises ValueError for a category that has neither a file nor a release."""
-    from flows.plan.plan import load_category
+    from flows.plan.categories import load_category
 
     name = category.partition("/")[0]
     if not releases.published_releases(Store(root), name):

@@ -1,13 +1,15 @@
-"""One category and one scale make every config of a run. The only reader of YAML."""
+"""One category and one scale make every config of a run."""
 
+import logging
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from pydantic import Field, ValidationError
 
 import models.core.weights
+from flows.plan.categories import explain, load_category
+from flows.plan.checks import check_truth, known_classes
 from flows.plan.overrides import Changes, partial
 from flows.plan.presets import Scale, at_scale
 from flows.plan.runners import Runner, ThreadsConfig
@@ -31,7 +33,7 @@ from tasks.publish import ReleaseConfig
 from tasks.runtime.devices import Device
 from tasks.runtime.recipes import CropRecipe, DuplicateRecipe, ModelRecipe, OwnPhotos, PhotoRecipe
 
-CATEGORIES = Path(__file__).parents[1] / "categories"
+logger = logging.getLogger(__name__)
 
 
 class Plan(Config):
@@ -58,7 +60,7 @@ class Plan(Config):
     method: MethodConfig
     training: TrainingConfig
     warm_start: Start = FromNothing()
-    truth: HeldOutConfig
+    held_out: HeldOutConfig
     evaluation: EvaluationConfig
     release: ReleaseConfig = ReleaseConfig()
 
@@ -66,6 +68,11 @@ class Plan(Config):
     def store(self) -> Store:
         """Where everything of the run lies."""
         return Store(self.root)
+
+    @property
+    def segment_as(self) -> tuple[str, ...]:
+        """The classes that are looked for: of own photos all, for those may bring their masks."""
+        return self.category.segment_as if self.own_photos else known_classes(self.category, self.segmenter)
 
     @property
     def photo_recipe(self) -> PhotoRecipe:
@@ -82,7 +89,7 @@ class Plan(Config):
         """What names a curated shard."""
         return CropRecipe(
             photos=self.photo_recipe,
-            segment_as=self.category.segment_as,
+            segment_as=self.segment_as,
             segmenter=self.segmenter,
             weights=weights(self.segmenter),
             image_rules=self.image_rules,
@@ -99,7 +106,7 @@ class Plan(Config):
     def model_recipe(self) -> ModelRecipe:
         """What names a run, together with its snapshot."""
         return ModelRecipe(
-            category=self.category,
+            category=self.category.without_truth,
             animal=self.animal,
             features=self.features,
             method=self.method,
@@ -136,7 +143,8 @@ else:
 def load_plan(category: str, scale: Scale = "laptop", root: str = "data", changes: Changes | None = None) -> Plan:
     """The plan of a category at a scale, with what this run changes of it.
 
-    Raises ValueError for an unknown category or a wrong value, naming file, place, value and remedy.
+    Raises ValueError for an unknown category, a wrong value, or a category that its truth or its segmenter does not
+    know, naming file, place, value and remedy.
     """
     plain: dict[str, Any] = {
         "category": load_category(category).model_dump(mode="json"),
@@ -145,42 +153,14 @@ def load_plan(category: str, scale: Scale = "laptop", root: str = "data", change
         **{name: _plain(part) for name, part in at_scale(scale).items()},
     }
     try:
-        return Plan.model_validate(changes.over(plain) if changes else plain)
+        plan = Plan.model_validate(changes.over(plain) if changes else plain)
     except ValidationError as error:
-        raise ValueError(f"changes: {_told(error)}") from error
-
-
-def load_category(name: str) -> Category:
-    """What `flows/categories/<name>.yaml` says.
-
-    Raises ValueError if there is no such file, or if it says something wrong.
-    """
-    known = categories()
-    if name not in known:
-        raise ValueError(
-            f"category {name!r} is unknown; choose {', '.join(known)}, or add flows/categories/{name}.yaml"
-        )
-    return read_category(CATEGORIES / f"{name}.yaml")
-
-
-def read_category(file: Path) -> Category:
-    """What one YAML file says of an animal."""
-    where = f"flows/categories/{file.name}"
-    try:
-        said = yaml.safe_load(file.read_text())
-    except yaml.YAMLError as error:
-        raise ValueError(f"{where}: is not YAML ({error}); mend it") from error
-    if not isinstance(said, dict) or said.get("name") != file.stem:
-        raise ValueError(f"{where}: name is missing or not {file.stem!r}; a category has the name of its file")
-    try:
-        return Category.model_validate(said)
-    except ValidationError as error:
-        raise ValueError(f"{where}: {_told(error)}") from error
-
-
-def categories() -> list[str]:
-    """The names of all categories."""
-    return sorted(file.stem for file in CATEGORIES.glob("*.yaml"))
+        raise ValueError(f"changes: {explain(error)}") from error
+    check_truth(plan.category)
+    if unknown := [name for name in plan.category.segment_as if name not in plan.segment_as]:
+        looked_for = ", ".join(plan.segment_as)
+        logger.warning("%s: the segmenter does not know %s; looks for %s", category, ", ".join(unknown), looked_for)
+    return plan
 
 
 def weights(part: Generator | OwnPhotos | SegmenterConfig | VitConfig | Start) -> str:
@@ -216,19 +196,3 @@ def _contents(folder: str) -> str:
 
 def _plain(part: object) -> object:
     return part.model_dump(mode="json") if isinstance(part, Config) else part
-
-
-def _told(error: ValidationError) -> str:
-    """Each fault as `place is value; remedy` or `place: no such key`."""
-    return "; and ".join(_fault(each) for each in error.errors())
-
-
-def _fault(fault: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
-    place = ".".join(str(step) for step in fault["loc"])
-    if fault["type"] == "extra_forbidden":
-        return f"{place}: no such key; take it out or mend its spelling"
-    if fault["type"] == "missing":
-        return f"{place} is missing; add it"
-    if fault["type"] == "value_error":
-        return f"{place} {fault['ctx']['error']}"
-    return f"{place} is {fault['input']!r}; {fault['msg'][0].lower()}{fault['msg'][1:]}"

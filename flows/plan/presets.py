@@ -55,7 +55,7 @@ def _smoke() -> Parts:
         "animal": AnimalConfig(prior=PriorConfig(grid=16, fine_grid=16), encoder=EncoderConfig(image=64, grid=8)),
         "method": Farm3DConfig(distillation=DistillationConfig(size=128)),
         "training": TrainingConfig(steps=30, size=64, report_every=5, panel_every=15, save_every=10),
-        "truth": HeldOutConfig(scenes=4, size=64),
+        "held_out": HeldOutConfig(scenes=4, size=64),
         "evaluation": EvaluationConfig(chamfer=ChamferConfig(icp_points=200, points=500)),
         "release": ReleaseConfig(assets=1, film=64, frames=6, texture=64),
     }
@@ -93,7 +93,7 @@ def _laptop() -> Parts:
             save_every=100,
         ),
         "warm_start": WarmStart(),
-        "truth": HeldOutConfig(),
+        "held_out": HeldOutConfig(),
         "evaluation": EvaluationConfig(),
     }
 
@@ -167,6 +167,6 @@ def _paper() -> Parts:
             panel_every=5000,
             save_every=2000,
         ),
-        "truth": HeldOutConfig(photo=512, size=256),
+        "held_out": HeldOutConfig(photo=512, size=256),
         "evaluation": PAPER,
     }

@@ -57,10 +57,40 @@ TEMPLATE = "a {age} {coat} {name}, {view} view, {action} on {place}"
 """What the embedded teacher was trained on, where there is no age."""
 
 
+class BarnyardTruth(Config):
+    """Held-out animals of the barnyard simulator, with everything known about them."""
+
+    kind: Literal["barnyard"] = "barnyard"
+
+
+class FolderTruth(Config):
+    """Photos in a folder; beside each as much of the truth as is known, in the files that `farm3d evaluate` reads."""
+
+    kind: Literal["folder"] = "folder"
+    folder: str = Field(description="path, from the folder of the category's file on")
+
+
+class NoTruth(Config):
+    """No animal whose shape or pose is known: a model is measured on generated photos alone."""
+
+    kind: Literal["none"] = "none"
+
+
+def _tagged(truth: object) -> object:
+    """The short form `truth: barnyard`."""
+    return {"kind": truth} if isinstance(truth, str) else truth
+
+
+TruthConfig = Annotated[BarnyardTruth | FolderTruth | NoTruth, Field(discriminator="kind"), BeforeValidator(_tagged)]
+"""What the models of a category are measured against."""
+
+
 class Words(Config):
     """What a category's pictures are asked for with: all that a generated photo depends on."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="the word in every prompt")
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9_]*$", description="the word in every prompt; polar_bear is said as polar bear"
+    )
     templates: Weighted = Field(default={TEMPLATE: 1.0}, description="prompts with {name}, {view} and more")
     views: dict[View, float] = Field(
         default={"front": 1.0, "side": 2.0, "back": 1.0}, description="how often each view"
@@ -87,14 +117,19 @@ class Words(Config):
     def _seen(cls, views: dict[View, float]) -> dict[View, float]:
         return _useful(views)
 
+    @property
+    def spoken(self) -> str:
+        """The name as prompts say it, which may be several words."""
+        return self.name.replace("_", " ")
+
     def prompt(self, view: View, template: str = TEMPLATE, **words: str) -> str:
         """The full caption; words that are absent or empty leave no gap."""
-        filled = template.format(name=self.name, view=view, **{"age": "", **words})
+        filled = template.format(name=self.spoken, view=view, **{"age": "", **words})
         return " ".join(filled.split())
 
     def view_prompt(self, view: View) -> str:
         """The short caption that SDS uses for a virtual view."""
-        return f"a {self.name}, {view} view"
+        return f"a {self.spoken}, {view} view"
 
 
 class Category(Words):
@@ -103,8 +138,14 @@ class Category(Words):
     segment_as: tuple[str, ...] = Field(min_length=1, description="COCO classes a segmenter may call it")
     skeleton: Skeleton = Skeleton()
     license: str = Field(default="CC0-1.0", description="licence of the published asset")
+    truth: TruthConfig = Field(default=NoTruth(), description="what models of it are measured against")
 
     @property
     def words(self) -> Words:
         """Its words alone: another skeleton or licence makes no photo anew."""
         return Words.model_validate(self.model_dump(include=set(Words.model_fields)))
+
+    @property
+    def without_truth(self) -> "Category":
+        """All that a training depends on: what a model is measured against makes no other model."""
+        return self.model_copy(update={"truth": NoTruth()})

@@ -28,12 +28,16 @@ VOXELS = 48
 
 
 def baselines(meshes: Sequence[trimesh.Trimesh], renderer: Renderer) -> dict[str, "Constant"]:
-    """The unit sphere, the mean ellipsoid and the mean shape of training meshes that stand in their own frames."""
-    if not meshes:
-        raise ValueError("baselines: no training mesh to average; give at least one")
+    """The unit sphere, the mean ellipsoid and the mean shape of training meshes that stand in their own frames.
+
+    Without meshes there is nothing to average, and the sphere stands alone.
+    """
     sphere = trimesh.creation.icosphere(subdivisions=3)
-    ellipsoid = sphere.copy().apply_transform(np.diag((*np.mean([unit(m).extents for m in meshes], axis=0), 2.0)))
-    shapes = {"unit sphere": sphere, "mean ellipsoid": ellipsoid, "mean mesh": mean_mesh(meshes)}
+    shapes = {"unit sphere": sphere}
+    if meshes:
+        extents = np.mean([unit(mesh).extents for mesh in meshes], axis=0)
+        shapes["mean ellipsoid"] = sphere.copy().apply_transform(np.diag((*extents, 2.0)))
+        shapes["mean mesh"] = mean_mesh(meshes)
     device = "cuda" if isinstance(renderer, Nvdiffrast) else "cpu"
     return {name: Constant(_to_fill_the_crop(shape, device), renderer) for name, shape in shapes.items()}
 

@@ -1,6 +1,7 @@
 """Barnyard animals that nothing was trained on, cropped like training pictures, with all that is true of them."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from math import pi
 
 import numpy as np
@@ -33,6 +34,23 @@ class HeldOutConfig(Config):
     photo: int = Field(default=128, ge=32, description="side of the photos in pixels")
     size: int = Field(default=96, ge=16, description="side of the crops in pixels")
     turns: tuple[float, ...] = Field(default=(pi / 2, pi), description="yaws of the novel views, in radians")
+
+
+@dataclass(frozen=True)
+class HeldOutAnimals:
+    """The held-out individuals of a species of the barnyard."""
+
+    species: str
+    config: HeldOutConfig
+    name: str = "barnyard animals"
+
+    def examples(self) -> list[Example]:
+        """With their shape, camera, keypoints, other views and other lights."""
+        return held_out(self.species, self.config)
+
+    def training_shapes(self, count: int) -> list[trimesh.Trimesh]:
+        """Individuals that are not held out."""
+        return training_shapes(self.species, count)
 
 
 def held_out(category: str, config: HeldOutConfig) -> list[Example]:

@@ -127,9 +127,8 @@ def select_model(category: str, root: str) -> SelectedModel:
         remedy = f"choose among {runs}" if runs else f"train one with `farm3d run {animal}`"
         if run:
             raise MissingModel(f"{store.root}: no model of {category!r} was published; {remedy}")
-        logger.warning(
-            "the embedded quadruped answers: no model of %r was published under %s; %s", animal, store.root, remedy
-        )
+        why = f"no {'farm3d ' if runs else ''}model of {animal!r} was published under {store.root}; {remedy}"
+        logger.warning("the embedded quadruped answers: %s", why)
         return SelectedModel(animal, None, embedded_crop_recipe(animal), TrainingConfig().size)
     crops = store.dataset(release.ref.category, release.about.snapshot)
     model = store.model(release.ref.category, release.ref.run)

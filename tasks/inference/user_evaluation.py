@@ -1,4 +1,4 @@
-"""Somebody's own photos as an examination: a folder of pictures, beside each as much of the truth as is known.
+"""Evaluation on a user's folder of photos with optional masks, meshes and keypoints.
 
 cow7.jpg (.jpeg .png .webp)   one whole animal
 cow7.mask.png                 white on the animal; else its transparency tells, or the segmenter looks
@@ -7,11 +7,15 @@ cow7.json                     {"keypoints": [[x, y], ...], "seen": [true, ...]} 
 """
 
 import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import trimesh
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from models.core.errors import Farm3dError
@@ -22,8 +26,11 @@ from models.metrics import Evaluation, EvaluationConfig, evaluate
 from models.truth.examples import Example
 from storage.formats.meshes import read_mesh
 from tasks.inference.image_io import opened, pictures
-from tasks.inference.select import SelectedModel, cropped, select_model
+from tasks.inference.select import cropped, select_model
 from tasks.runtime.devices import Device, place
+from tasks.runtime.recipes import CropRecipe
+
+logger = logging.getLogger(__name__)
 
 MESHES = (".obj", ".glb", ".ply", ".stl")
 
@@ -37,32 +44,64 @@ class Keypoints(BaseModel):
     seen: list[bool]
 
 
+@dataclass(frozen=True)
+class FolderPhotos:
+    """A folder of photos as the truth of a category."""
+
+    folder: Path
+    recipe: CropRecipe
+    size: int
+    """Pixels along an edge of the crops."""
+    where: str
+    """The device that the segmenter runs on."""
+    name: str = "photos with truth"
+
+    def examples(self) -> list[Example]:
+        """One per photo that can be used; the others are named in the log."""
+        examples, skipped = read_examples(self.folder, self.recipe, self.size, self.where)
+        for reason in skipped:
+            logger.warning("skipped %s", reason)
+        return examples
+
+    def training_shapes(self, count: int) -> Sequence[trimesh.Trimesh]:
+        """None: the shapes in the folder are what is measured against."""
+        return ()
+
+
+def read_examples(folder: Path, recipe: CropRecipe, size: int, where: str) -> tuple[list[Example], list[str]]:
+    """The photos of a folder and its sub-folders as examples, and why some of them were skipped.
+
+    Raises ValueError if there is no picture in it, or none that can be used.
+    """
+    examples: list[Example] = []
+    skipped: list[str] = []
+    for photo in pictures(folder):
+        name = photo.relative_to(folder).as_posix()
+        try:
+            examples.append(_example(photo, name, recipe, size, where))
+        except (ValueError, Farm3dError) as error:
+            skipped.append(f"{name}: {error}")
+    if not examples:
+        raise ValueError(f"{folder}: no picture can be used; {'; '.join(skipped)}")
+    return examples, skipped
+
+
 def examined(folder: Path, category: str, root: str, device: Device = "auto") -> tuple[Evaluation, list[str]]:
     """The best model of a category on the photos of a folder and its sub-folders, and why some of them were skipped.
 
     Raises ValueError if there is no picture in it, or none that can be used.
     """
-    chosen, photos = select_model(category, root), pictures(folder)
-    examples: list[Example] = []
-    skipped: list[str] = []
+    chosen = select_model(category, root)
     with place(device) as where:
-        for photo in photos:
-            name = photo.relative_to(folder).as_posix()
-            try:
-                examples.append(_example(photo, name, chosen, where))
-            except (ValueError, Farm3dError) as error:
-                skipped.append(f"{name}: {error}")
-        if not examples:
-            raise ValueError(f"{folder}: no picture can be used; {'; '.join(skipped)}")
-        found = evaluate({chosen.name: chosen.load(where)}, examples, EvaluationConfig())
-    return found, skipped
+        examples, skipped = read_examples(folder, chosen.recipe, chosen.size, where)
+        return evaluate({chosen.name: chosen.load(where)}, examples, EvaluationConfig()), skipped
 
 
-def _example(photo: Path, name: str, chosen: SelectedModel, where: str) -> Example:
+def _example(photo: Path, name: str, recipe: CropRecipe, size: int, where: str) -> Example:
     pixels, mask = opened(photo)
-    crop = cropped(pixels, chosen.recipe, where, mask)
+    crop = cropped(pixels, recipe, where, mask)
     samples: Any = [crop]
-    batch = Crops(samples, chosen.size, torch.device("cpu")).batch(torch.tensor([0]))
+    batch = Crops(samples, size, torch.device("cpu")).batch(torch.tensor([0]))
     points, seen = _keypoints(photo.with_suffix(".json"), crop)
     return Example(name, batch, _mesh(photo), keypoints=points, seen=seen)
 

@@ -114,8 +114,8 @@ def own_scores(model: ModelRef, scores: Sequence[Score]) -> list[Score]:
     return [score for score in scores if score.method == model.run]
 
 
-def model_card(model: ModelRef, recipe: ModelRecipe, snapshot: Snapshot, scores: Sequence[Score]) -> str:
-    """What the model is, what it learned from, and how well it does."""
+def model_card(model: ModelRef, recipe: ModelRecipe, snapshot: Snapshot, scores: Sequence[Score], protocol: str) -> str:
+    """What the model is, what it learned from, and how well it does on what `protocol` says."""
     training = recipe.training
     lines = "\n".join(f"| {s.metric} | {s.mean:.4g} {s.unit} | {s.protocol} |" for s in own_scores(model, scores))
     return f"""# {model.category}, run {model.run}
@@ -128,7 +128,7 @@ A category model in the manner of Farm3D (Jakab et al., 3DV 2024): one photo to 
 - Teacher: `{recipe.teacher.model}`; features: `{recipe.features.model}`
 - Licence of the asset: {recipe.category.license}; those of the teacher and the features hold for their weights
 
-Held-out barnyard animals:
+{protocol[:1].upper()}{protocol[1:]}:
 
 | metric | value | protocol |
 | --- | --- | --- |

@@ -2,6 +2,7 @@
 
 import pytest
 
+from models.core.category import BarnyardTruth
 from models.generators import StableDiffusionConfig
 from models.segmenters import PointRendConfig
 from storage.runs.releases import promote_release
@@ -11,7 +12,7 @@ from tasks.evaluate import evaluate
 from tasks.publish import ReleaseConfig, publish
 from tasks.shard import shard
 from tasks.train import train
-from tests.tasks.material import ALIKE, CONFIG, PHOTOS, TRUTH, Drawn, Red, made, tiny_model, tiny_vit
+from tests.tasks.material import ALIKE, CONFIG, HELD_OUT, PHOTOS, Drawn, Red, made, tiny_model, tiny_vit
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def measured(model, crops):
     """The finished run with its numbers."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tasks.evaluate.SHAPES", 2)
-        return evaluate.fn([model], crops, TRUTH, CONFIG, "cpu")
+        return evaluate.fn([model], crops, BarnyardTruth(), HELD_OUT, CONFIG, "cpu")
 
 
 @pytest.fixture(scope="session")

@@ -40,7 +40,7 @@ CROPS = CropRecipe(
     size=32,
 )
 ALIKE = DuplicateRecipe(rules=DuplicateRules(), features=VitConfig(), weights="embedded")
-TRUTH = HeldOutConfig(scenes=2, photo=48, size=32)
+HELD_OUT = HeldOutConfig(scenes=2, photo=48, size=32)
 CONFIG = EvaluationConfig(chamfer=ChamferConfig(voxels=16, icp_points=60, icp_iterations=3, points=100))
 
 

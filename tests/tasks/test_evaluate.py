@@ -1,12 +1,17 @@
 import pytest
 import torch
 
+from models.core.category import BarnyardTruth, FolderTruth, NoTruth
 from models.metrics.silhouette import iou
 from models.truth.examples import joined
 from models.truth.held_out import held_out
+from storage.formats.pictures import png
+from storage.store import layout
 from tasks import evaluate as module
-from tasks.evaluate import ANIMALS, PHOTOS, evaluate, read
-from tests.tasks.material import CONFIG, TRUTH
+from tasks.evaluate import PHOTOS, evaluate, measured_on, read
+from tests.tasks.material import CONFIG, HELD_OUT, Drawn, Red
+
+ANIMALS = "barnyard animals"
 
 
 def test_the_model_stands_first_and_beside_trivial_answers(measured):
@@ -26,7 +31,7 @@ def test_refinement_is_measured_only_where_masks_are_true(measured):
 
 
 def test_refinement_sees_the_segmenters_mask_and_is_judged_by_the_true_one(crops):
-    (example,) = held_out("cow", TRUTH.model_copy(update={"scenes": 1, "photo": 128, "size": 96}))
+    (example,) = held_out("cow", HELD_OUT.model_copy(update={"scenes": 1, "photo": 128, "size": 96}))
     shown = module._segmented(example, module.crop_recipe(crops), "cpu")
     assert 0.8 < iou(shown.found[0].numpy() > 0.5, example.crop.mask[0].numpy() > 0.5) < 1
     assert torch.equal(joined([shown]).mask, shown.found) and torch.equal(shown.crop.mask, example.crop.mask)
@@ -45,11 +50,51 @@ def test_truth_is_asked_only_where_it_is_known(measured):
 
 def test_the_same_measurement_is_not_taken_twice(measured, crops, monkeypatch):
     monkeypatch.setattr(module, "_tables", lambda *_: pytest.fail("measured again"))
-    assert evaluate.fn([measured], crops, TRUTH, CONFIG, "cpu") == measured
+    assert evaluate.fn([measured], crops, BarnyardTruth(), HELD_OUT, CONFIG, "cpu") == measured
 
 
 def test_another_protocol_is_another_measurement(measured, crops, monkeypatch):
     asked = []
     monkeypatch.setattr(module, "_tables", lambda *_: asked.append(1) or read(measured))
-    evaluate.fn([measured], crops, TRUTH.model_copy(update={"scenes": 3}), CONFIG, "cpu")
+    evaluate.fn([measured], crops, BarnyardTruth(), HELD_OUT.model_copy(update={"scenes": 3}), CONFIG, "cpu")
     assert asked
+
+
+@pytest.fixture
+def elsewhere(model, monkeypatch, tmp_path):
+    """The numbers are written beside those of the other tests."""
+    monkeypatch.setattr(layout, "evaluation", lambda _: str(tmp_path / "evaluation"))
+    monkeypatch.setattr("tasks.inference.select.loaded", lambda config, where: Red())
+
+
+def test_without_truth_photos_alone_are_measured_and_every_table_says_so(model, crops, elsewhere):
+    evaluate.fn([model], crops, NoTruth(), HELD_OUT, CONFIG, "cpu")
+    tables = read(model)
+    assert list(tables) == [PHOTOS]
+    assert {row.method for row in tables[PHOTOS]} == {"tiny", "unit sphere"}
+    assert {"mask IoU", "boundary F", "view word"} <= {row.metric for row in tables[PHOTOS]}
+    assert measured_on(model, PHOTOS) == "measured on generated photos; no ground truth for cow"
+
+
+def test_a_folder_is_truth_as_far_as_it_knows(model, crops, elsewhere, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for seed in (1, 2):
+        (folder / f"{seed}.png").write_bytes(png(Drawn().draw(seed, blank=False)))
+    truth = FolderTruth(folder=str(folder))
+    evaluate.fn([model], crops, truth, HELD_OUT, CONFIG, "cpu")
+    tables = read(model)
+    assert list(tables) == ["photos with truth", PHOTOS]
+    counts = {row.metric: row.count for row in tables["photos with truth"] if row.method == "tiny"}
+    assert counts["mask IoU"] == 2 and "view word" not in counts
+    assert measured_on(model, "photos with truth") == "measured on photos with truth"
+
+
+def test_another_photo_in_the_folder_is_another_measurement(model, crops, elsewhere, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(module, "_tables", lambda *_: asked.append(1) or {PHOTOS: []})
+    for name in ("1.png", "2.png", "2.png"):
+        (tmp_path / "photos").mkdir(exist_ok=True)
+        (tmp_path / "photos" / name).write_bytes(png(Drawn().draw(1, blank=False)))
+        evaluate.fn([model], crops, FolderTruth(folder=str(tmp_path / "photos")), HELD_OUT, CONFIG, "cpu")
+    assert len(asked) == 2

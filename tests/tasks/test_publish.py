@@ -8,10 +8,10 @@ import torch
 from models.data.crops import Crops
 from models.data.framing import Framed
 from storage.runs.releases import published_releases, select_release
+from storage.runs.scores import Score
 from storage.store import bundles, layout
 from storage.store.layout import Store
-from tasks import publish
-from tasks.evaluate import ANIMALS
+from tasks import evaluate, publish
 from tasks.publish import ReleaseConfig
 
 
@@ -39,6 +39,20 @@ def test_the_report_needs_no_network(release):
     assert 'src="http' not in page and 'href="http' not in page
 
 
+def test_report_card_and_page_of_a_category_without_truth_say_so(release, model, crops, monkeypatch):
+    assert "Measured on barnyard animals:" in file(release, "MODEL_CARD.md").decode()
+    names = {"metric": "mask IoU", "unit": "%", "better": "higher", "method": "tiny", "protocol": "input view"}
+    tables = {"generated photos": [Score.model_validate(names | {"mean": 50.0, "spread": 1.0, "count": 2})]}
+    for module in (publish, evaluate):
+        monkeypatch.setattr(module, "read", lambda _: tables)
+    contents = publish._contents(model, crops, publish.Shown(b"", {}, []))
+    for name in ("report.html", "MODEL_CARD.md"):
+        assert "easured on generated photos; no ground truth for cow" in contents[name].decode(), name
+    assert "Numbers measured on generated photos; no ground truth for cow." in publish._overview(
+        release, publish._protocol(model)
+    )
+
+
 def test_the_release_is_found_again(release):
     store = Store(release.root)
     (published,) = published_releases(store, "cow")
@@ -52,7 +66,7 @@ def test_a_release_carries_method_scale_scores_and_weights(release, model):
     assert (about.method, about.scale, about.snapshot) == ("magicpony", "smoke", 1)
     assert about.weights["animal.safetensors"] == files["animal.safetensors"].sha256
     assert {score.method for table in about.scores.values() for score in table} == {model.run}
-    assert {"mask IoU", "Chamfer distance"} <= {score.metric for score in about.scores[ANIMALS]}
+    assert {"mask IoU", "Chamfer distance"} <= {score.metric for score in about.scores["barnyard animals"]}
 
 
 def test_the_best_explained_photo_is_shown_and_then_other_coats():

@@ -1,42 +1,11 @@
 import pytest
 
 from flows.plan import plan as plans
-from flows.plan.plan import PlanChanges, categories, load_category, load_plan, read_category
+from flows.plan.plan import PlanChanges, load_plan
 from models.core.schedule import Schedule
 from models.generators import StableDiffusionConfig
 from models.methods import Farm3DConfig
 from models.methods.magicpony.warm_start import FromNothing, WarmStart
-
-
-@pytest.mark.parametrize("name", categories())
-def test_every_category_loads_and_has_the_name_of_its_file(name):
-    assert load_category(name).name == name
-
-
-def test_an_unknown_category_is_answered_with_the_known_ones():
-    with pytest.raises(ValueError, match=r"'dragon' is unknown; choose cow, horse, sheep.*dragon.yaml"):
-        load_plan("dragon")
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("name: crab\nsegment_as: [cow]\nskeleton: {legs: 3}", "crab.yaml: skeleton.legs is 3; legs come in mirrored"),
-        ("name: crab\nsegment_as: [cow]\ncoast: [red]", "crab.yaml: coast: no such key"),
-        ("name: crab\nsegment_as: [cow]\nskeleton: {legz: 4}", "crab.yaml: skeleton.legz: no such key"),
-        ("name: crab", "crab.yaml: segment_as is missing; add it"),
-        ("name: crab\nsegment_as: []", "crab.yaml: segment_as is "),
-        ("name: cow\nsegment_as: [cow]", "crab.yaml: name is missing or not 'crab'"),
-        ("name: [crab", "crab.yaml: is not YAML"),
-        ("", "crab.yaml: name is missing"),
-    ],
-)
-def test_a_wrong_file_is_refused_by_file_place_and_remedy(tmp_path, text, said):
-    file = tmp_path / "crab.yaml"
-    file.write_text(text)
-    with pytest.raises(ValueError) as error:
-        read_category(file)
-    assert f"flows/categories/{said}" in str(error.value)
 
 
 @pytest.mark.parametrize("scale", ["smoke", "laptop", "gpu", "paper"])

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from models.core.category import VIEWS, Category, Skeleton
+from models.core.category import VIEWS, BarnyardTruth, Category, FolderTruth, NoTruth, Skeleton
 
 COW = Category(name="cow", segment_as=("cow",))
 
@@ -52,3 +52,28 @@ def test_a_list_of_words_has_equal_weights_and_no_word_twice():
 def test_words_that_give_no_prompt_are_refused(field, value, said):
     with pytest.raises(ValidationError, match=said):
         Category.model_validate({"name": "cow", "segment_as": ["cow"], field: value})
+
+
+def test_truth_has_a_short_form_and_a_category_that_says_nothing_has_none():
+    assert COW.truth == NoTruth()
+    for said, meant in (
+        ("barnyard", BarnyardTruth()),
+        ("none", NoTruth()),
+        ({"kind": "folder", "folder": "p"}, FolderTruth(folder="p")),
+    ):
+        assert Category(name="cow", segment_as=("cow",), truth=said).truth == meant
+    with pytest.raises(ValidationError, match="'zoo'.*'barnyard', 'folder', 'none'"):
+        Category(name="cow", segment_as=("cow",), truth="zoo")
+
+
+def test_what_a_model_is_measured_against_is_no_part_of_what_it_learns():
+    measured = COW.model_copy(update={"truth": BarnyardTruth()})
+    assert measured.without_truth == COW and measured.words == COW.words
+
+
+def test_prompts_say_several_words():
+    bear = Category(name="polar_bear", segment_as=("bear",))
+    assert bear.view_prompt("side") == "a polar bear, side view"
+    assert bear.prompt("front", coat="white", action="standing", place="snow").startswith(
+        "a white polar bear, front view"
+    )

@@ -6,7 +6,7 @@ import torch
 
 from models.truth.barnyard import HELD_OUT
 from models.truth.examples import Example
-from models.truth.held_out import HeldOutConfig, held_out, training_shapes
+from models.truth.held_out import HeldOutAnimals, HeldOutConfig, held_out, training_shapes
 
 CONFIG = HeldOutConfig(scenes=3, photo=64, size=48)
 
@@ -55,3 +55,11 @@ def test_shapes_for_the_baselines_are_of_other_animals(examples: list[Example]) 
     shapes = training_shapes("cow", 2)
     assert not np.allclose(shapes[0].extents, shapes[1].extents)
     assert all(shape.volume > 0.5 for shape in shapes)
+
+
+def test_the_source_of_a_species_gives_its_held_out_animals_and_other_ones_for_the_baselines() -> None:
+    source = HeldOutAnimals("sheep", CONFIG.model_copy(update={"scenes": 1}))
+    (example,) = source.examples()
+    assert example.key == f"sheep-{HELD_OUT}" and example.mesh is not None
+    (shape,) = source.training_shapes(1)
+    assert not np.array_equal(shape.vertices, example.mesh.vertices[0])

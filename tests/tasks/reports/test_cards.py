@@ -75,8 +75,10 @@ def test_the_model_card_has_the_models_own_numbers_with_protocol_and_licence(cro
     names = {"metric": "mask IoU", "unit": "%", "better": "higher", "method": "tiny", "protocol": "input view"}
     ours = Score.model_validate(names | {"mean": 71.23456, "spread": 2.0, "count": 7})
     scores = [ours, ours.model_copy(update={"method": "unit sphere", "mean": 3.0})]
-    card = model_card(model, tiny_model(vit), snapshots.read(crops), scores)
+    protocol = "measured on photos; no ground truth for cow"
+    card = model_card(model, tiny_model(vit), snapshots.read(crops), scores, protocol)
     assert "| mask IoU | 71.23 % | input view |" in card and "| 3 %" not in card and "CC0-1.0" in card
+    assert "\nMeasured on photos; no ground truth for cow:\n" in card
 
 
 def test_a_snapshot_of_older_rules_has_a_card(crops, rows):

@@ -1,0 +1,93 @@
+"""The categories: one YAML file each. The only reader of YAML.
+
+They lie in `flows/categories`. Where the variable FARM3D_CATEGORIES names a folder, those in it count too, and the one
+there is taken where both have a file of the same name.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from models.core.category import Category, FolderTruth
+
+REPOSITORY = Path(__file__).parents[2]
+SHIPPED = REPOSITORY / "flows" / "categories"
+VARIABLE = "FARM3D_CATEGORIES"
+"""Names the folder of categories that are not part of the checkout."""
+
+
+def own_folder() -> Path:
+    """Where a new category is written: what FARM3D_CATEGORIES says, else the checkout."""
+    named = os.environ.get(VARIABLE)
+    return Path(named).expanduser().resolve() if named else SHIPPED
+
+
+def category_files() -> dict[str, Path]:
+    """The file of every category by its name, sorted."""
+    files = {file.stem: file for folder in (SHIPPED, own_folder()) for file in folder.glob("*.yaml")}
+    return dict(sorted(files.items()))
+
+
+def categories() -> list[str]:
+    """The names of all categories."""
+    return list(category_files())
+
+
+def load_category(name: str) -> Category:
+    """What the file of a category says.
+
+    Raises ValueError if there is no such file, or if it says something wrong.
+    """
+    files = category_files()
+    if name not in files:
+        raise ValueError(
+            f"category {name!r} is unknown; choose {', '.join(files)}, "
+            f"or make it: farm3d category new {name} --segment-as CLASS,CLASS"
+        )
+    return read_category(files[name])
+
+
+def read_category(file: Path) -> Category:
+    """What one YAML file says of an animal; the folder of its truth is taken from the file's own folder on.
+
+    Raises ValueError with file, place, value and remedy.
+    """
+    where = shown(file)
+    try:
+        said = yaml.safe_load(file.read_text())
+    except yaml.YAMLError as error:
+        raise ValueError(f"{where}: is not YAML ({error}); mend it") from error
+    if not isinstance(said, dict) or said.get("name") != file.stem:
+        raise ValueError(f"{where}: name is missing or not {file.stem!r}; a category has the name of its file")
+    try:
+        category = Category.model_validate(said)
+    except ValidationError as error:
+        raise ValueError(f"{where}: {explain(error)}") from error
+    if not isinstance(category.truth, FolderTruth):
+        return category
+    folder = file.parent / Path(category.truth.folder).expanduser()
+    return category.model_copy(update={"truth": FolderTruth(folder=str(folder))})
+
+
+def shown(file: Path) -> str:
+    """A file as messages name it: from the checkout on, where it lies in it."""
+    return str(file.relative_to(REPOSITORY) if file.is_relative_to(REPOSITORY) else file)
+
+
+def explain(error: ValidationError) -> str:
+    """Each fault as `place is value; remedy` or `place: no such key`."""
+    return "; and ".join(_explain_one(fault) for fault in error.errors())
+
+
+def _explain_one(fault: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+    place = ".".join(str(step) for step in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        return f"{place}: no such key; take it out or mend its spelling"
+    if fault["type"] == "missing":
+        return f"{place} is missing; add it"
+    if fault["type"] == "value_error":
+        return f"{place} {fault['ctx']['error']}"
+    return f"{place} is {fault['input']!r}; {fault['msg'][0].lower()}{fault['msg'][1:]}"

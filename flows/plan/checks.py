@@ -1,0 +1,49 @@
+"""What a plan would fail on after hours of work, found when it is made: truth and segmenter have to know the animal."""
+
+from pathlib import Path
+
+from flows.plan.categories import category_files, shown
+from models.core.category import BarnyardTruth, Category, FolderTruth
+from models.segmenters import SegmenterConfig
+from models.segmenters.detectron2 import COCO
+from models.truth.barnyard import SPECIES
+
+
+def check_truth(category: Category) -> None:
+    """Raises ValueError where the truth of a category knows no such animal, or its folder is not there."""
+    where, truth = _file_of(category), category.truth
+    if isinstance(truth, BarnyardTruth) and category.name not in SPECIES:
+        raise ValueError(
+            f"{where}: truth is barnyard, which keeps no {category.spoken}, only {', '.join(SPECIES)}; take the line "
+            "out to measure on photos alone, or give your own: truth: {kind: folder, folder: PATH}"
+        )
+    if isinstance(truth, FolderTruth) and not Path(truth.folder).is_dir():
+        raise ValueError(
+            f"{where}: truth.folder is {truth.folder}, and there is no such folder; mend the path, "
+            "or take truth out to measure on photos alone"
+        )
+
+
+def known_classes(category: Category, segmenter: SegmenterConfig) -> tuple[str, ...]:
+    """The classes of the category that its segmenter knows, so that one file serves a small and a large segmenter.
+
+    Raises ValueError where it knows none of them, or where one is no class of COCO either.
+    """
+    known = segmenter.classes()
+    if known is None:
+        return category.segment_as
+    chosen = tuple(name for name in category.segment_as if name in known)
+    foreign = [name for name in category.segment_as if name not in {*known, *COCO}]
+    if chosen and not foreign:
+        return chosen
+    wrong = ", ".join(foreign or category.segment_as)
+    raise ValueError(
+        f"{_file_of(category)}: segment_as is {wrong}; the segmenter `{segmenter.kind}` of this plan knows "
+        f"{', '.join(known)}; name what {category.spoken} pictures look like, as segment_as: [{', '.join(known[:3])}]"
+        + ("" if foreign else ", or take --scale gpu, whose segmenter knows more")
+    )
+
+
+def _file_of(category: Category) -> str:
+    file = category_files().get(category.name)
+    return shown(file) if file else f"category {category.name}"
