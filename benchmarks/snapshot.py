@@ -1,14 +1,13 @@
 """What the benchmarks of training learn from."""
 
-from typing import Any
-
-from models.core.category import VIEWS
+from models.data.framing import Framed
 from storage.dataset import samples, snapshots
 from storage.store.layout import Store
+from tasks.inference.loading import framed
 
 
-def newest_crops(root: str, category: str) -> list[Any]:
+def newest_crops(root: str, category: str) -> list[Framed]:
     """The training crops of the category's newest snapshot."""
     store = Store(root)
     number = snapshots.numbers(store.root, category)[-1]
-    return list(samples.of_dataset(store.dataset(category, number), "train", VIEWS))
+    return [framed(sample) for sample in samples.of_dataset(store.dataset(category, number), "train")]

@@ -55,7 +55,7 @@ def shares(count: int) -> Iterator[tuple[int, range]]:
 def write_ours(pixels: list[np.ndarray], count: int, folder: Path) -> None:
     """Committed shards."""
     from storage.dataset import shards
-    from storage.dataset.members import Sample
+    from storage.dataset.encoding import Sample
     from storage.dataset.records import SampleRow
     from storage.store.layout import Store
     from storage.store.references import digest

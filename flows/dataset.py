@@ -10,7 +10,7 @@ from typing import Any
 from prefect import Flow, flow
 
 from flows.plan.plan import Plan
-from storage.dataset.pins import holding
+from storage.dataset.pins import pin_category
 from storage.store.references import DatasetRef, ShardRef
 from tasks.filter import filter
 from tasks.generate import generate
@@ -30,9 +30,9 @@ def collected(plan: Plan) -> DatasetRef:
 @contextmanager
 def pinned(plan: Plan) -> Generator[DatasetRef]:
     """The data set of a plan, which is not pruned while the block runs, which learns from it."""
-    with holding(plan.store.root, plan.category.name) as only:
+    with pin_category(plan.store.root, plan.category.name) as pin_snapshot:
         crops = collected(plan)
-        only(crops)
+        pin_snapshot(crops)
         yield crops
 
 

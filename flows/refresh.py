@@ -13,7 +13,7 @@ from flows.dataset import most, spread
 from flows.plan.plan import Plan, PlanChanges, load_plan
 from flows.plan.presets import Scale
 from storage.dataset import snapshots
-from storage.dataset.pins import holding
+from storage.dataset.pins import pin_category
 from storage.runs.growth import Growth, growth
 from storage.store.references import DatasetRef, digest
 from tasks.runtime import artifacts
@@ -46,7 +46,7 @@ def refresh(
     """
     plan = load_plan(category, scale, root, changes).model_copy(update={"images": more})
     have, again = 0, list[int]()
-    with holding(plan.store.root, category):
+    with pin_category(plan.store.root, category):
         if before := snapshots.newest(plan.store.root, category, digest(plan.crop_recipe)):
             have, again = len(before.shards), snapshots.gaps(plan.store.dataset(category, before.id))
         dataset = spread(plan)(plan, 0, have, again, minutes)

@@ -8,7 +8,7 @@ from prefect.cache_policies import NO_CACHE
 
 from models.filters import image_rules
 from storage.dataset import samples, shards
-from storage.dataset.members import Sample
+from storage.dataset.encoding import Sample
 from storage.store.layout import Store
 from storage.store.references import Record, ShardRef, digest
 from tasks.runtime import artifacts

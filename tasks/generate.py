@@ -9,7 +9,7 @@ from prefect.cache_policies import NO_CACHE
 from models.data.prompts import Request, requests
 from models.generators import Generator
 from storage.dataset import shards
-from storage.dataset.members import Sample
+from storage.dataset.encoding import Sample
 from storage.dataset.records import SampleRow, content_key, split_of
 from storage.store.references import ShardRef
 from tasks.inference.folder_source import brought

@@ -22,7 +22,7 @@ from storage.formats.meshes import Asset, obj
 from storage.formats.pictures import jpeg, webp
 from storage.formats.report import Picture, Report, page
 from storage.runs import releases
-from storage.runs.metrics_log import Journal
+from storage.runs.metrics_log import MetricsLog
 from storage.runs.releases import ReleaseAbout
 from storage.runs.revision import code
 from storage.store import bundles, layout
@@ -143,7 +143,7 @@ def _contents(model: ModelRef, crops: DatasetRef, shown: Shown) -> dict[str, byt
 
 
 def _curves(model: ModelRef) -> dict[str, list[tuple[float, float]]]:
-    lines = Journal(layout.journal(model)).lines
+    lines = MetricsLog(layout.metrics(model)).lines
     return {name: [(line["step"], line[name]) for line in lines if name in line] for name in CURVES}
 
 

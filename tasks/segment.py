@@ -11,7 +11,7 @@ from models.filters import mask_rules
 from models.filters.duplicates import phash
 from models.segmenters import Instance
 from storage.dataset import samples, shards
-from storage.dataset.members import Sample
+from storage.dataset.encoding import Sample
 from storage.store.references import ShardRef
 from tasks.filter import Verdicts, pixels
 from tasks.runtime import artifacts

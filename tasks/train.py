@@ -7,7 +7,6 @@ import torch
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from models.core.category import VIEWS
 from models.data.augmentation import augmented
 from models.data.crops import Crops
 from models.engine.loop import fit
@@ -16,12 +15,13 @@ from storage.dataset import samples as stored_samples
 from storage.formats.pictures import png
 from storage.runs import training_runs
 from storage.runs.checkpoints import Checkpoints, weights_bytes
-from storage.runs.metrics_log import Journal
+from storage.runs.metrics_log import MetricsLog
 from storage.runs.revision import code
 from storage.runs.training_runs import ModelAbout
 from storage.store import bundles, files, layout
 from storage.store.locks import locked
 from storage.store.references import DatasetRef, ModelRef
+from tasks.inference.loading import framed
 from tasks.runtime import artifacts
 from tasks.runtime.devices import Device, loaded, place, torch_device
 from tasks.runtime.recipes import ModelRecipe
@@ -77,7 +77,7 @@ def _described(crops: DatasetRef, recipe: ModelRecipe, where: str) -> tuple[list
 
     The directions of the maps depend on the data set or on the warm start, so no shard holds them.
     """
-    stored, animal = list(stored_samples.of_dataset(crops, "train", VIEWS)), recipe.animal
+    stored, animal = [framed(sample) for sample in stored_samples.of_dataset(crops, "train")], recipe.animal
     vit = loaded(recipe.features, where)
     shown = augmented(stored, recipe.training.augmentation, recipe.training.seed)
     pca = recipe.warm_start.pca()
@@ -88,7 +88,7 @@ class _Report:
     """Writes the numbers and the panels of a run down, and moves its bar."""
 
     def __init__(self, model: ModelRef, steps: int) -> None:
-        self.model, self.journal = model, Journal(layout.journal(model))
+        self.model, self.journal = model, MetricsLog(layout.metrics(model))
         self.bar = artifacts.Progress(steps, f"training of {model.category}")
 
     def __call__(self, step: int, values: dict[str, float], panel: np.ndarray | None) -> None:
@@ -101,7 +101,7 @@ class _Report:
 
 def _show(model: ModelRef) -> None:
     """The table of losses, evenly thinned."""
-    lines = Journal(layout.journal(model)).lines
+    lines = MetricsLog(layout.metrics(model)).lines
     chosen = [lines[round(at)] for at in np.linspace(0, len(lines) - 1, min(LINES, len(lines)))]
     rows = [{name: round(line[name], 4) for name in ("step", *SHOWN) if name in line} for line in chosen]
     artifacts.table(f"losses-{model.category}", rows, f"losses of run {model.run}")

@@ -28,38 +28,42 @@ def list_(root: Root = "data") -> None:
     store = Store(root)
     for category in files.names(store.root):
         for number in snapshots.numbers(store.root, category):
-            found = snapshots.read(store.dataset(category, number))
-            console.print(f"{category} {number}: {found.kept} of {found.rows} photos kept, recipe {found.digest}")
+            ref = store.dataset(category, number)
+            snapshot = snapshots.read(ref)
+            derived = "".join(f", {_derivation(derivation)}" for derivation in catalogue.derivations(ref))
+            counts = f"{snapshot.kept} of {snapshot.rows} photos kept"
+            console.print(f"{category} {number}: {counts}, recipe {snapshot.digest}{derived}")
 
 
 @app.command()
 def show(category: Category, root: Root = "data", snapshot: Number = None) -> None:
-    """One snapshot: how many pictures were made of what, and why some were dropped."""
+    """One snapshot: how many pictures were made of what, why some were dropped, and what was derived of them."""
     ref = _ref(category, root, snapshot)
-    found, index = snapshots.read(ref), catalogue.rows(ref)
-    console.print(
-        f"{category}, snapshot {found.id}: {found.kept} of {found.rows} photos kept in {len(found.shards)} shards"
-    )
+    contents, index = snapshots.read(ref), catalogue.rows(ref)
+    counts = f"{contents.kept} of {contents.rows} photos kept in {len(contents.shards)} shards"
+    console.print(f"{category}, snapshot {contents.id}: {counts}")
     for reason, count in catalogue.reasons(index).items():
         console.print(f"  dropped: {reason}  {count}")
-    for key, twin in list(found.duplicates.resembles.items())[:FEW]:
+    for key, twin in list(contents.duplicates.resembles.items())[:FEW]:
         console.print(f"    {key} resembles {twin}")
     for name in ("split", "view", "coat", "age", "action", "place"):
         if any(getattr(row, name) for row in index):
             console.print(f"  {name}: {_mix(index, name)}")
-    for each in shards.quarantined(ref.root, category):
-        console.print(f"  in quarantine: {each.reason}")
+    for derivation in catalogue.derivations(ref):
+        console.print(f"  {_derivation(derivation)}")
+    for note in shards.quarantined(ref.root, category):
+        console.print(f"  in quarantine: {note.reason}")
 
 
 @app.command()
 def diff(category: Category, older: int, newer: int, root: Root = "data") -> None:
     """What changed from one snapshot to another: samples, verdicts, recipe."""
-    found = catalogue.difference(_ref(category, root, older), _ref(category, root, newer))
+    difference = catalogue.difference(_ref(category, root, older), _ref(category, root, newer))
     for name in ("added", "removed", "changed"):
-        some = getattr(found, name)
-        shown = ", ".join(row.key for row in some[:FEW]) + (", ..." if len(some) > FEW else "")
-        console.print(f"{name}: {len(some)} samples, {sum(row.kept for row in some)} of them kept  {shown}")
-    for line in found.recipe:
+        rows = getattr(difference, name)
+        keys = ", ".join(row.key for row in rows[:FEW]) + (", ..." if len(rows) > FEW else "")
+        console.print(f"{name}: {len(rows)} samples, {sum(row.kept for row in rows)} of them kept  {keys}")
+    for line in difference.recipe:
         console.print(f"recipe: {line}")
 
 
@@ -67,9 +71,9 @@ def diff(category: Category, older: int, newer: int, root: Root = "data") -> Non
 def verify(category: Category, root: Root = "data", repair: bool = False) -> None:
     """Read every byte again; --repair moves corrupt shards to quarantine, and the next run makes them anew."""
     faults = list(catalogue.faults(Store(root).root, category))
-    for each in faults:
-        moved = "  (moved to quarantine)" if repair and catalogue.repair(each) else ""
-        console.print(f"{each.where}: {each.what}{moved}")
+    for fault in faults:
+        moved = "  (moved to quarantine)" if repair and catalogue.repair(fault) else ""
+        console.print(f"{fault.where}: {fault.what}{moved}")
     console.print(f"{category}: {len(faults)} faults" if faults else f"{category}: every byte is what was committed")
     if faults:
         raise typer.Exit(1)
@@ -93,14 +97,15 @@ def card(category: Category, folder: Path, root: Root = "data", snapshot: Number
 @app.command()
 def prune(category: Category, keep: int = 3, root: Root = "data", apply: bool = False) -> None:
     """What only old snapshots list that no flow, no run and no release needs; --apply deletes it."""
-    answer = (pruning.pruned if apply else pruning.planned)(Store(root).root, category, keep)
+    answer = (pruning.prune if apply else pruning.plan_pruning)(Store(root).root, category, keep)
     for number, reasons in answer.needed.items():
         console.print(f"{category} {number} stays: {'; '.join(reasons)}")
-    found = answer.waste
-    for each in found:
-        console.print(f"{each.where}  {each.bytes} bytes")
+    for waste in answer.waste:
+        console.print(f"{waste.where}  {waste.size} bytes")
     done = "deleted" if apply else "could go; --apply deletes them"
-    console.print(f"{category}: {len(found)} files, {sum(each.bytes for each in found) / 2**20:.1f} MiB {done}")
+    console.print(
+        f"{category}: {len(answer.waste)} files, {sum(waste.size for waste in answer.waste) / 2**20:.1f} MiB {done}"
+    )
 
 
 def _ref(category: str, root: str, snapshot: int | None) -> DatasetRef:
@@ -109,6 +114,14 @@ def _ref(category: str, root: str, snapshot: int | None) -> DatasetRef:
     if not numbers:
         raise ValueError(f"{store.root}: there is no data set of {category!r}; make one with `farm3d run {category}`")
     return store.dataset(category, snapshot or numbers[-1])
+
+
+def _derivation(derivation: catalogue.Derivation) -> str:
+    """What was derived, by whom, and how much of it is there."""
+    recipe = derivation.recipe
+    columns = ", ".join(recipe.columns)
+    done = f"{derivation.shards} of {derivation.wanted} shards"
+    return f"derived: {columns} by {recipe.method} {recipe.model[:16]} ({done})"
 
 
 def _mix(index: list[catalogue.SampleRow], name: str) -> str:

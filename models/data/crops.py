@@ -23,16 +23,30 @@ logger = logging.getLogger(__name__)
 class Sample(Protocol):
     """One crop as it is stored."""
 
-    image: np.ndarray
-    """RGB, height x width x 3, uint8."""
-    mask: np.ndarray
-    """Height x width, true on the animal."""
-    valid: np.ndarray
-    """Height x width, true inside the generated picture."""
-    features: np.ndarray | None
-    """Channels x rows x columns in [0, 1]."""
-    view: int
-    """Index into `models.core.category.VIEWS`, -1 where unknown."""
+    @property
+    def image(self) -> np.ndarray:
+        """RGB, height x width x 3, uint8."""
+        ...
+
+    @property
+    def mask(self) -> np.ndarray:
+        """Height x width, true on the animal."""
+        ...
+
+    @property
+    def valid(self) -> np.ndarray:
+        """Height x width, true inside the generated picture."""
+        ...
+
+    @property
+    def features(self) -> np.ndarray | None:
+        """Channels x rows x columns in [0, 1]."""
+        ...
+
+    @property
+    def view(self) -> int:
+        """Index into `models.core.category.VIEWS`, -1 where unknown."""
+        ...
 
 
 @runtime_checkable

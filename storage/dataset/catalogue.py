@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from storage.dataset import shards, snapshots
+from storage.dataset import derived, shards, snapshots
+from storage.dataset.derived import DerivedRecipe
 from storage.dataset.records import NEAR, SampleRow, Snapshot, SnapshotShard
 from storage.store import files, layout
-from storage.store.errors import CorruptArtifact, StorageError
-from storage.store.references import DatasetRef, Record, ShardRef, Stage
+from storage.store.errors import CorruptArtifact, MissingArtifact, StorageError
+from storage.store.references import STAGES, DatasetRef, Record, ShardRef, Stage
 
-STAGES: tuple[Stage, ...] = ("raw", "curated")
 KINDS = ("json", "parquet", "tar")
 
 
@@ -32,7 +32,18 @@ class Difference:
     changed: tuple[SampleRow, ...]
     """Samples of both whose picture or verdict is another one: their newer rows."""
     recipe: tuple[str, ...]
-    """Entries of the recipe that differ, as `place: older -> newer`."""
+    """Entries of the recipe that differ, as `path: older -> newer`."""
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """Pseudo-truth of a snapshot by one model."""
+
+    recipe: DerivedRecipe
+    shards: int
+    """Shards that it is made for."""
+    wanted: int
+    """Shards of the snapshot."""
 
 
 def rows(ref: DatasetRef) -> list[SampleRow]:
@@ -40,14 +51,27 @@ def rows(ref: DatasetRef) -> list[SampleRow]:
 
     Raises MissingArtifact or CorruptArtifact if an index is not what the snapshot pinned.
     """
-    return [row for _, row in placed(ref)]
+    return [row for _, row in rows_with_shard(ref)]
 
 
-def placed(ref: DatasetRef) -> list[tuple[ShardRef, SampleRow]]:
+def rows_with_shard(ref: DatasetRef) -> list[tuple[ShardRef, SampleRow]]:
     """The same, each with its shard."""
     snapshot = snapshots.read(ref)
-    pinned = [(snapshots.shard(ref, each), snapshots.vouched(ref, each)) for each in snapshot.shards]
-    return [(shard, _told(row, snapshot)) for shard, manifest in pinned for row in shards.rows(shard, manifest)]
+    pinned = [(snapshots.shard(ref, entry), snapshots.pinned_manifest(ref, entry)) for entry in snapshot.shards]
+    return [(shard, _judged(row, snapshot)) for shard, manifest in pinned for row in shards.rows(shard, manifest)]
+
+
+def derivations(ref: DatasetRef) -> list[Derivation]:
+    """What was derived of a snapshot, wholly or in part."""
+    recipes = derived.recipes(ref.root, ref.category)
+    wanted = {entry.index: entry for entry in snapshots.read(ref).shards}
+    counts = {digest: len(wanted.keys() & set(derived.indices(ref.root, ref.category, digest))) for digest in recipes}
+    ours = {entry.digest for entry in wanted.values()}
+    return [
+        Derivation(recipe, counts[digest], len(wanted))
+        for digest, recipe in recipes.items()
+        if recipe.crops in ours and counts[digest]
+    ]
 
 
 def reasons(index: list[SampleRow]) -> dict[str, int]:
@@ -73,14 +97,16 @@ def faults(root: str, category: str) -> Iterator[Fault]:
     Flipped bytes, missing, foreign and unfinished files, rows that do not fit their tar, a key that two shards hold,
     snapshots that pin what is not there.
     """
-    held: dict[str, str] = {}
+    homes: dict[str, str] = {}
     for stage in STAGES:
         for recipe in files.names(layout.recipes(root, category, stage)):
-            yield from _of_folder(root, category, stage, recipe, held)
+            yield from _of_folder(root, category, stage, recipe, homes)
+    for digest, recipe in derived.recipes(root, category).items():
+        yield from _of_derived(root, category, digest, recipe)
     yield from _unfinished(layout.snapshots(root, category))
-    vouched: dict[str, SnapshotShard] = {}
+    intact: dict[str, SnapshotShard] = {}
     for number in snapshots.numbers(root, category):
-        yield from _of_snapshot(DatasetRef(root=root, category=category, snapshot=number), vouched)
+        yield from _of_snapshot(DatasetRef(root=root, category=category, snapshot=number), intact)
 
 
 def repair(fault: Fault) -> bool:
@@ -88,32 +114,33 @@ def repair(fault: Fault) -> bool:
     return fault.shard is not None and shards.committed(fault.shard) is None
 
 
-def _told(row: SampleRow, snapshot: Snapshot) -> SampleRow:
+def _judged(row: SampleRow, snapshot: Snapshot) -> SampleRow:
     """The row, dropped if the snapshot leaves out what its shard keeps."""
     left_out = row.key in snapshot.duplicates.resembles
     return row.model_copy(update={"kept": False, "reason": NEAR}) if left_out else row
 
 
-def _of_folder(root: str, category: str, stage: Stage, recipe: str, held: dict[str, str]) -> Iterator[Fault]:
+def _of_folder(root: str, category: str, stage: Stage, recipe: str, homes: dict[str, str]) -> Iterator[Fault]:
     folder = layout.shards(root, category, stage, recipe)
     yield from _unfinished(folder)
-    found: dict[int, set[str]] = {}
+    kinds_by_index: dict[int, set[str]] = {}
     for name in files.names(folder):
         stem, _, kind = name.partition(".")
         if len(stem) == 5 and stem.isdecimal() and kind in KINDS:
-            found.setdefault(int(stem), set()).add(kind)
+            kinds_by_index.setdefault(int(stem), set()).add(kind)
         else:
             yield Fault(where=layout.member(folder, name), what="does not belong here; move it away")
-    for index, kinds in found.items():
+    for index, kinds in kinds_by_index.items():
         ref = ShardRef(root=root, category=category, stage=stage, digest=recipe, index=index)
         if "json" not in kinds:
             remedy = "was never committed; delete it, or run the flow again"
             yield Fault(where=layout.tar(ref) if "tar" in kinds else layout.table(ref), what=remedy)
             continue
         try:
-            yield from _twice(ref, shards.verify(ref), held)
+            yield from _twice(ref, shards.verify(ref), homes)
         except StorageError as error:
-            yield Fault(where=error.where, what=f"{error.value}; {error.remedy}", shard=ref)
+            corrupt = ref if isinstance(error, CorruptArtifact) else None
+            yield Fault(where=error.where, what=f"{error.value}; {error.remedy}", shard=corrupt)
 
 
 def _unfinished(folder: str) -> Iterator[Fault]:
@@ -122,29 +149,42 @@ def _unfinished(folder: str) -> Iterator[Fault]:
         yield Fault(where=layout.member(folder, name), what=remedy)
 
 
-def _twice(ref: ShardRef, index: list[SampleRow], held: dict[str, str]) -> Iterator[Fault]:
-    """Keys that another shard of the same recipe has as well."""
+def _twice(ref: ShardRef, index: list[SampleRow], homes: dict[str, str]) -> Iterator[Fault]:
+    """Keys that another shard of the same recipe has as well; `homes` has the tars of the keys that were seen."""
     for row in index:
-        place = f"{ref.stage}/{ref.digest}/{row.key}"
-        if place in held:
-            yield Fault(where=layout.tar(ref), what=f"{row.key} is also in {held[place]}; delete one of the two")
-        held[place] = layout.tar(ref)
+        sample = f"{ref.stage}/{ref.digest}/{row.key}"
+        if sample in homes:
+            yield Fault(where=layout.tar(ref), what=f"{row.key} is also in {homes[sample]}; delete one of the two")
+        homes[sample] = layout.tar(ref)
 
 
-def _of_snapshot(ref: DatasetRef, vouched: dict[str, SnapshotShard]) -> Iterator[Fault]:
-    """What a snapshot pins and is not there; a shard that was `vouched` for to another snapshot is not read again."""
+def _of_derived(root: str, category: str, digest: str, recipe: DerivedRecipe) -> Iterator[Fault]:
+    """Derived shards whose crops are gone, or were made anew since."""
+    for index in derived.indices(root, category, digest):
+        ref = ShardRef(root=root, category=category, stage="derived", digest=digest, index=index)
+        parent = ref.model_copy(update={"stage": "curated", "digest": recipe.crops})
+        try:
+            derived.derived_manifest(ref, shards.manifest(parent).tar_sha256)
+        except MissingArtifact as error:
+            yield Fault(where=layout.tar(ref), what=f"its crops are gone ({error.where}); delete it")
+        except StorageError as error:
+            yield Fault(where=error.where, what=f"{error.value}; {error.remedy}")
+
+
+def _of_snapshot(ref: DatasetRef, intact: dict[str, SnapshotShard]) -> Iterator[Fault]:
+    """What a snapshot pins and is not there; a shard that is `intact` by another snapshot is not looked at again."""
     try:
         pinned = snapshots.read(ref).shards
-    except CorruptArtifact as error:
+    except StorageError as error:
         yield Fault(where=error.where, what=f"{error.value}; {error.remedy}")
         return
-    for each in pinned:
-        where = layout.manifest(snapshots.shard(ref, each))
-        if vouched.get(where) == each:
+    for entry in pinned:
+        where = layout.manifest(snapshots.shard(ref, entry))
+        if intact.get(where) == entry:
             continue
         try:
-            snapshots.vouched(ref, each)
-            vouched[where] = each
+            snapshots.pinned_manifest(ref, entry)
+            intact[where] = entry
         except StorageError as error:
             yield Fault(where=layout.snapshot(ref), what=f"pins {error.where}, which {error.value}; {error.remedy}")
 
@@ -153,9 +193,9 @@ def _outcome(row: SampleRow) -> tuple[object, ...]:
     return row.sha256, row.kept, row.reason, row.box
 
 
-def _changes(place: str, older: object, newer: object) -> Iterator[str]:
+def _changes(path: str, older: object, newer: object) -> Iterator[str]:
     if isinstance(older, dict) and isinstance(newer, dict):
         for name in sorted(older.keys() | newer.keys()):
-            yield from _changes(f"{place}.{name}".lstrip("."), older.get(name), newer.get(name))
+            yield from _changes(f"{path}.{name}".lstrip("."), older.get(name), newer.get(name))
     elif older != newer:
-        yield f"{place}: {older} -> {newer}"
+        yield f"{path}: {older} -> {newer}"

@@ -9,15 +9,15 @@ import json
 from typing import Any, get_args
 
 import numpy as np
+from jaxtyping import Bool
 
 from storage.dataset import samples, snapshots
-from storage.dataset.members import IMAGE, MASK, PLACES
+from storage.dataset.encoding import IMAGE, MASK
 from storage.dataset.records import Split
-from storage.formats.rotations import Array
 from storage.store import files, layout
 from storage.store.references import DatasetRef
 
-LEFT_OUT = {*PLACES, "kept", "reason", "split"}
+LEFT_OUT = {"parts", "kept", "reason", "split"}
 """Of a sample's row: where its shard has it, and what is the same of every crop in a folder."""
 
 
@@ -32,29 +32,30 @@ def export(ref: DatasetRef, folder: str) -> dict[str, int]:
 
 
 def _split(ref: DatasetRef, split: Split, folder: str) -> int:
-    found = samples.of_dataset(ref, split)
+    kept = samples.of_dataset(ref, split)
     lines: list[str] = []
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
-    for number, each in enumerate(found):
-        members = found.members(number)
+    for number, sample in enumerate(kept):
+        members = kept.members(number)
         for extension in {IMAGE, MASK} & members.keys():
-            files.put(layout.member(folder, f"{each.row.key}.{extension}"), members[extension])
-        photo = f"{each.row.key}.{IMAGE}"
-        row = each.row.model_dump(mode="json", exclude=LEFT_OUT)
+            files.put(layout.member(folder, f"{sample.row.key}.{extension}"), members[extension])
+        photo = f"{sample.row.key}.{IMAGE}"
+        row = sample.row.model_dump(mode="json", exclude=LEFT_OUT)
         lines.append(json.dumps({"file_name": photo, **row}))
-        images.append({"id": number, "file_name": photo, "width": each.row.width, "height": each.row.height})
-        if each.mask is not None:
-            annotations.append({"id": number, "image_id": number, "category_id": 1, "iscrowd": 1, **_region(each.mask)})
-    if len(found):
+        images.append({"id": number, "file_name": photo, "width": sample.row.width, "height": sample.row.height})
+        if sample.mask is not None:
+            region = _region(sample.mask)
+            annotations.append({"id": number, "image_id": number, "category_id": 1, "iscrowd": 1, **region})
+    if len(kept):
         files.put(layout.member(folder, "metadata.jsonl"), "".join(f"{line}\n" for line in lines).encode())
         category = {"id": 1, "name": snapshots.read(ref).category}
         coco = {"images": images, "annotations": annotations, "categories": [category]}
         files.put(layout.member(folder, "coco.json"), json.dumps(coco).encode())
-    return len(found)
+    return len(kept)
 
 
-def _region(mask: Array) -> dict[str, Any]:
+def _region(mask: Bool[np.ndarray, "height width"]) -> dict[str, Any]:
     """A mask as COCO's uncompressed run lengths: columns from top to bottom, off first; its area and box."""
     flat = mask.T.ravel()
     ends = np.flatnonzero(np.diff(flat)) + 1

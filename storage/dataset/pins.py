@@ -1,6 +1,6 @@
-"""What a flow must not lose to pruning before it is written down elsewhere that it is needed.
+"""Pins that protect snapshots from pruning while a flow uses them.
 
-A hold is a small file with a lock of its own: it counts while the process that took it lives, and no longer.
+A pin is a small file with a lock of its own: it counts while the process that took it lives, and no longer.
 """
 
 import os
@@ -17,7 +17,7 @@ from storage.store.locks import held, locked
 from storage.store.references import DatasetRef, Record
 
 
-class Hold(Record):
+class Pin(Record):
     """What stays, and for whom."""
 
     holder: str
@@ -25,38 +25,38 @@ class Hold(Record):
 
 
 @contextmanager
-def holding(root: str, category: str) -> Generator[Callable[[DatasetRef], None]]:
-    """Hold all snapshots of a category while the block runs; gives what lets go of all but one."""
-    where, pruning = layout.hold(root, category, uuid4().hex), layout.snapshots(root, category)
+def pin_category(root: str, category: str) -> Generator[Callable[[DatasetRef], None]]:
+    """Pin all snapshots of a category while the block runs; gives `pin_snapshot`, which keeps the pin on one alone."""
+    where, pruning = layout.pin(root, category, uuid4().hex), layout.snapshots(root, category)
     holder = f"process {os.getpid()} of {platform.node()}"
 
-    def only(crops: DatasetRef) -> None:
+    def pin_snapshot(crops: DatasetRef) -> None:
         with locked(pruning):
-            _put(where, Hold(holder=holder, snapshot=crops.snapshot))
+            _put(where, Pin(holder=holder, snapshot=crops.snapshot))
 
     try:
         with ExitStack() as locks:
-            # What is being pruned is gone before it can be held, and who prunes sees no hold that is not locked yet.
+            # What is being pruned is gone before it can be pinned, and who prunes sees no pin that is not locked yet.
             with locked(pruning):
-                _put(where, Hold(holder=holder))
+                _put(where, Pin(holder=holder))
                 locks.enter_context(locked(where))
-            yield only
+            yield pin_snapshot
     finally:
-        for each in _files(where):
-            files.remove(each)
+        for url in _files(where):
+            files.remove(url)
 
 
-def found(root: str, category: str) -> tuple[list[Hold], list[str]]:
-    """The holds of a category that count, and the files that killed holders left."""
-    living: list[Hold] = []
-    folder = layout.holds(root, category)
+def living_pins(root: str, category: str) -> tuple[list[Pin], list[str]]:
+    """The pins of a category that count, and the files that killed processes left."""
+    living: list[Pin] = []
+    folder = layout.pins(root, category)
     left = [layout.member(folder, name) for name in files.unfinished(folder)]
     for where in (layout.member(folder, name) for name in files.names(folder)):
         if not held(where):
             left.extend(_files(where))
             continue
         with suppress(MissingArtifact):  # It was given back a moment ago.
-            living.append(Hold.model_validate_json(files.get(where)))
+            living.append(Pin.model_validate_json(files.get(where)))
     return living, left
 
 
@@ -64,5 +64,5 @@ def _files(where: str) -> tuple[str, str]:
     return where, layout.lock(where)
 
 
-def _put(where: str, hold: Hold) -> None:
-    files.put(where, hold.model_dump_json().encode())
+def _put(where: str, pin: Pin) -> None:
+    files.put(where, pin.model_dump_json().encode())

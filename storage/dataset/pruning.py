@@ -1,9 +1,11 @@
 """What nobody needs any more: old snapshots, and the shards that only they list."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from storage.dataset import pins, snapshots
+from storage.dataset import derived, snapshots
+from storage.dataset.derived import DerivedRecipe
+from storage.dataset.pins import Pin, living_pins
 from storage.dataset.records import Snapshot
 from storage.runs import training_runs
 from storage.runs.checkpoints import Checkpoints
@@ -12,7 +14,7 @@ from storage.runs.training_runs import ModelAbout
 from storage.store import bundles, files, layout
 from storage.store.layout import Store
 from storage.store.locks import held, locked
-from storage.store.references import ModelRef, ShardRef, Stage, digest
+from storage.store.references import STAGES, ModelRef, ShardRef, Stage
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,8 @@ class Waste:
     """One file that may go."""
 
     where: str
-    bytes: int
+    size: int
+    """Bytes."""
 
 
 @dataclass(frozen=True)
@@ -33,16 +36,16 @@ class Pruning:
     """Snapshots that stay, and why."""
 
 
-def pruned(root: str, category: str, keep: int) -> Pruning:
-    """Delete what is `planned`, while nobody begins to hold any of it."""
+def prune(root: str, category: str, keep: int) -> Pruning:
+    """Delete what `plan_pruning` names, while nobody begins to pin any of it."""
     with locked(layout.snapshots(root, category)):
-        found = planned(root, category, keep)
-        for each in found.waste:
-            files.remove(each.where)
-    return found
+        pruning = plan_pruning(root, category, keep)
+        for waste in pruning.waste:
+            files.remove(waste.where)
+    return pruning
 
 
-def planned(root: str, category: str, keep: int) -> Pruning:
+def plan_pruning(root: str, category: str, keep: int) -> Pruning:
     """Files of the snapshots before the newest `keep`, but for those that a flow, a run or a release needs.
 
     Snapshots go before their shards, so that whoever dies half-way leaves files that nobody lists, never a list of
@@ -56,19 +59,19 @@ def planned(root: str, category: str, keep: int) -> Pruning:
     store, numbers = Store(root), snapshots.numbers(root, category)
     needed: dict[int, list[str]] = {}
     # Flows first: before one lets go of a snapshot, it is written down which run learns from it.
-    holding, left = pins.found(store.root, category)
-    for number, reason in (*map(_told, holding), *_needs(store, category)):
-        for each in numbers[:-keep]:
-            if number in (each, None):
-                needed.setdefault(each, []).append(reason)
+    pins, left = living_pins(store.root, category)
+    for needed_number, reason in (*map(_pinned, pins), *_needs(store, category)):
+        for number in numbers[:-keep]:
+            if needed_number in (number, None):
+                needed.setdefault(number, []).append(reason)
     staying = {*numbers[-keep:], *needed}
     known = {number: snapshots.read(store.dataset(category, number)) for number in numbers}
-    waste = (*_waste(store, category, known, staying), *(file for each in left for file in _file(each)))
+    waste = (*_waste(store, category, known, staying), *(file for url in left for file in _file(url)))
     return Pruning(waste, dict(sorted(needed.items())))
 
 
-def _told(hold: pins.Hold) -> tuple[int | None, str]:
-    return hold.snapshot, f"{hold.holder} is {'going to learn from it' if hold.snapshot else 'making a data set'}"
+def _pinned(pin: Pin) -> tuple[int | None, str]:
+    return pin.snapshot, f"{pin.holder} is {'going to learn from it' if pin.snapshot else 'making a data set'}"
 
 
 def _needs(store: Store, category: str) -> Iterator[tuple[int | None, str]]:
@@ -79,8 +82,8 @@ def _needs(store: Store, category: str) -> Iterator[tuple[int | None, str]]:
             yield published.snapshot, f"release {release.run} was made from it"
     for model in store.models(category):
         if why := _unfinished(model):
-            started = training_runs.started(model)
-            yield (started.snapshot, why) if started else (None, f"{why}, and does not say from which snapshot")
+            start = training_runs.started(model)
+            yield (start.snapshot, why) if start else (None, f"{why}, and does not say from which snapshot")
         elif learnt := bundles.read_about(layout.model(model), ModelAbout):
             yield learnt.snapshot, f"run {model.run} learnt from it"
 
@@ -101,22 +104,27 @@ def _unfinished(model: ModelRef) -> str:
 
 def _waste(store: Store, category: str, known: dict[int, Snapshot], staying: set[int]) -> Iterator[Waste]:
     going = [snapshot for number, snapshot in known.items() if number not in staying]
-    for each in going:
-        yield from _file(layout.snapshot(store.dataset(category, each.id)))
-    listed = {place for number in staying for place in _places(known[number])}
-    unlisted = sorted({place for each in going for place in _places(each)} - listed)
-    for stage, recipe, index in unlisted:
-        shard = ShardRef(root=store.root, category=category, stage=stage, digest=recipe, index=index)
+    for snapshot in going:
+        yield from _file(layout.snapshot(store.dataset(category, snapshot.id)))
+    children = derived.recipes(store.root, category)
+    listed = {shard for number in staying for shard in _shards(known[number], children)}
+    unlisted = {shard for snapshot in going for shard in _shards(snapshot, children)} - listed
+    # Children go before their parents: what is derived of crops that are gone is nobody's.
+    for stage, recipe, index in sorted(unlisted, key=lambda shard: (-STAGES.index(shard[0]), *shard[1:])):
+        ref = ShardRef(root=store.root, category=category, stage=stage, digest=recipe, index=index)
         # The manifest first: without it the other two count as never written.
-        for where in (layout.manifest(shard), layout.table(shard), layout.tar(shard)):
+        for where in (layout.manifest(ref), layout.table(ref), layout.tar(ref)):
             yield from _file(where)
 
 
-def _places(snapshot: Snapshot) -> Iterator[tuple[Stage, str, int]]:
-    """Crops and the photos that they were cut out of."""
+def _shards(snapshot: Snapshot, children: Mapping[str, DerivedRecipe]) -> Iterator[tuple[Stage, str, int]]:
+    """Crops, the photos that they were cut out of, and what was derived of them."""
     for shard in snapshot.shards:
         yield "curated", shard.digest, shard.index
-        yield "raw", digest(snapshot.config["photos"]), shard.index
+        yield "raw", snapshot.photos_digest, shard.index
+        for digest, recipe in children.items():
+            if recipe.crops == shard.digest:
+                yield "derived", digest, shard.index
 
 
 def _file(where: str) -> Iterator[Waste]:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from storage.store.references import Name, Record, Sha256, Stage, digest
+from storage.store.versions import Versioned
 
 Split = Literal["train", "validation"]
 
@@ -47,15 +48,12 @@ class SampleRow(Record):
     phash: str = Field(default="", description="perceptual hash of the stored crop, 16 hex letters")
     width: int = Field(default=0, description="pixels of the stored image")
     height: int = 0
-    image_offset: int = Field(default=0, description="bytes from the start of the tar")
-    image_size: int = Field(default=0, description="bytes; 0 where nothing is stored")
-    mask_offset: int = 0
-    mask_size: int = 0
-    features_offset: int = 0
-    features_size: int = 0
+    parts: dict[str, tuple[int, int]] = Field(
+        default={}, description="its columns in the tar, as extension: offset and size in bytes; empty if not stored"
+    )
 
 
-class ShardManifest(Record):
+class ShardManifest(Versioned):
     """What commits a shard: the recipe, the counts, and the contents of its two files."""
 
     category: Name
@@ -63,10 +61,11 @@ class ShardManifest(Record):
     digest: Name
     index: int
     config: dict[str, Any] = Field(description="the whole recipe, for whoever asks how it was made")
-    made_from: str = Field(default="", description="sha256 of the raw shard's tar")
+    made_from: str = Field(default="", description="sha256 of the tar of its parent: of crops the photos, and so on")
     code: str = Field(default="", description="revision of the code that made it")
     rows: int = Field(description="samples attempted")
     stored: int = Field(description="samples in the tar")
+    columns: tuple[str, ...] = Field(description="extensions of the members of the tar; there are no others")
     kept: int = Field(description="samples that go on")
     reasons: dict[str, int] = Field(description="dropped samples by reason")
     tar_bytes: int
@@ -96,7 +95,7 @@ class Duplicates(Record):
     resembles: dict[str, str] = Field(default={}, description="key of what is left out: key of what it resembles")
 
 
-class Snapshot(Record):
+class Snapshot(Versioned):
     """One immutable list of shards of one recipe, ordered by index. It holds every shard index of its parent."""
 
     id: int = Field(ge=1)
@@ -106,6 +105,11 @@ class Snapshot(Record):
     config: dict[str, Any] = Field(description="the recipe")
     shards: tuple[SnapshotShard, ...]
     duplicates: Duplicates = Duplicates()
+
+    @property
+    def photos_digest(self) -> str:
+        """Digest of the recipe of the raw shards that its crops were cut out of."""
+        return digest(self.config["photos"])
 
     @property
     def rows(self) -> int:
@@ -131,5 +135,5 @@ def content_key(category: str, model_digest: str, prompt: str, seed: int) -> str
 
 def split_of(key: str) -> Split:
     """Validation for one key in ten, by its hash: a growing data set never moves a sample."""
-    place = int(sha256(f"split {key}".encode()).hexdigest()[:8], 16) / 16**8
-    return "validation" if place < VALIDATION_SHARE else "train"
+    share = int(sha256(f"split {key}".encode()).hexdigest()[:8], 16) / 16**8
+    return "validation" if share < VALIDATION_SHARE else "train"

@@ -1,18 +1,19 @@
 """Samples read from committed shards, in any order: a map-style data set over plain WebDataset tars."""
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from storage.dataset import shards, snapshots
-from storage.dataset.members import Sample, decoded
+from storage.dataset.derived import derived_manifest, derived_shard
+from storage.dataset.encoding import Sample, decode_sample
 from storage.dataset.records import SampleRow, ShardManifest, Split
 from storage.store import cache, layout
-from storage.store.references import DatasetRef, ShardRef
+from storage.store.references import DatasetRef, DerivedRef, ShardRef
 
 
-class Tar(NamedTuple):
+class StoredTar(NamedTuple):
     """Where a tar lies, and its contents."""
 
     url: str
@@ -24,10 +25,8 @@ class Samples:
     """Stored samples by number. Reading one opens its tar at the offset in its row."""
 
     rows: tuple[SampleRow, ...]
-    tars: tuple[Tar, ...]
+    tars: tuple[StoredTar, ...]
     """Of each row."""
-    views: tuple[str, ...] = ()
-    """View words, in the order that `Sample.view` counts them."""
     absent: tuple[SampleRow, ...] = ()
     """Rows of a shard of which nothing is stored."""
 
@@ -37,19 +36,21 @@ class Samples:
 
     def __getitem__(self, number: int) -> Sample:
         """The sample, read from the disk."""
-        row = self.rows[number]
-        sample = decoded(row, self.members(number), self.tars[number].url)
-        return replace(sample, view=self.views.index(row.view) if row.view in self.views else -1)
+        return decode_sample(self.rows[number], self.members(number), self.tars[number].url)
 
     def members(self, number: int) -> dict[str, bytes]:
         """The sample's files by extension, as they are stored."""
         with cache.opened(*self.tars[number]) as file:
-            stored = shards.stored(self.rows[number])
-            return {name: os.pread(file.fileno(), size, offset) for name, offset, size in stored}
+            parts = self.rows[number].parts
+            return {extension: os.pread(file.fileno(), size, offset) for extension, (offset, size) in parts.items()}
 
     def __iter__(self) -> Iterator[Sample]:
         """All of them in order."""
         return (self[number] for number in range(len(self)))
+
+    def first(self, count: int) -> "Samples":
+        """At most so many of them, from the start on."""
+        return Samples(self.rows[:count], self.tars[:count])
 
 
 class ByKey:
@@ -63,10 +64,10 @@ class ByKey:
         """The stored sample of a shard."""
         where = layout.tar(ref)
         if where not in self._opened:
-            found = of_shard(ref)
-            self._opened[where] = found, {row.key: number for number, row in enumerate(found.rows)}
-        found, numbers = self._opened[where]
-        return found[numbers[key]]
+            samples = of_shard(ref)
+            self._opened[where] = samples, {row.key: number for number, row in enumerate(samples.rows)}
+        samples, numbers = self._opened[where]
+        return samples[numbers[key]]
 
 
 def of_shard(ref: ShardRef) -> Samples:
@@ -74,28 +75,43 @@ def of_shard(ref: ShardRef) -> Samples:
 
     Raises MissingArtifact if it is not committed, CorruptArtifact if it is not byte by byte what was committed.
     """
-    tar, rows = _opened(ref, shards.manifest(ref))
-    stored = tuple(row for row in rows if row.image_size)
-    return Samples(stored, (tar,) * len(stored), absent=tuple(row for row in rows if not row.image_size))
+    tar, rows = _open(ref, shards.manifest(ref))
+    stored = tuple(row for row in rows if row.parts)
+    return Samples(stored, (tar,) * len(stored), absent=tuple(row for row in rows if not row.parts))
 
 
-def of_dataset(ref: DatasetRef, split: Split, views: Sequence[str] = ()) -> Samples:
+def of_dataset(ref: DatasetRef, split: Split) -> Samples:
     """The kept samples of one split of a snapshot, in its order.
 
     Raises MissingArtifact or CorruptArtifact if a shard is not byte by byte what the snapshot pinned.
     """
-    rows: list[SampleRow] = []
-    tars: list[Tar] = []
     snapshot = snapshots.read(ref)
-    left_out = snapshot.duplicates.resembles
-    for pinned in snapshot.shards:
-        tar, index = _opened(snapshots.shard(ref, pinned), snapshots.vouched(ref, pinned))
-        some = [row for row in index if row.kept and row.split == split and row.key not in left_out]
-        rows += some
-        tars += [tar] * len(some)
-    return Samples(tuple(rows), tuple(tars), tuple(views))
+    pinned = ((snapshots.shard(ref, entry), snapshots.pinned_manifest(ref, entry)) for entry in snapshot.shards)
+    return _of_split(pinned, split, snapshot.duplicates.resembles)
 
 
-def _opened(ref: ShardRef, manifest: ShardManifest) -> tuple[Tar, list[SampleRow]]:
-    tar = Tar(layout.tar(ref), manifest.tar_sha256)
-    return tar, shards.checked(ref, manifest, cache.read(*tar))
+def of_derived(ref: DerivedRef, split: Split) -> Samples:
+    """What was derived of the samples that `of_dataset` gives, in the same order: members, and no pictures.
+
+    Raises MissingArtifact if a shard is not derived yet, CorruptArtifact if it was derived from other crops.
+    """
+    snapshot = snapshots.read(ref.crops)
+    derived = [(derived_shard(ref, entry.index), entry.tar_sha256) for entry in snapshot.shards]
+    manifests = [(shard, derived_manifest(shard, parent)) for shard, parent in derived]
+    return _of_split(manifests, split, snapshot.duplicates.resembles)
+
+
+def _of_split(manifests: Iterable[tuple[ShardRef, ShardManifest]], split: Split, left_out: Container[str]) -> Samples:
+    rows: list[SampleRow] = []
+    tars: list[StoredTar] = []
+    for ref, manifest in manifests:
+        tar, index = _open(ref, manifest)
+        chosen = [row for row in index if row.kept and row.split == split and row.key not in left_out]
+        rows += chosen
+        tars += [tar] * len(chosen)
+    return Samples(tuple(rows), tuple(tars))
+
+
+def _open(ref: ShardRef, manifest: ShardManifest) -> tuple[StoredTar, list[SampleRow]]:
+    tar = StoredTar(layout.tar(ref), manifest.tar_sha256)
+    return tar, shards.verified_rows(ref, manifest, cache.read(*tar))

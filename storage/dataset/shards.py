@@ -11,16 +11,18 @@ from contextlib import contextmanager, suppress
 from hashlib import sha256
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from storage.dataset.members import FEATURES, IMAGE, JSON, MASK, Sample, Tar, encoded, places
+from storage.dataset.encoding import IMAGE, Sample, encode_sample
 from storage.dataset.records import SampleRow, ShardManifest
 from storage.dataset.tables import from_parquet, to_parquet
+from storage.dataset.tar_io import TarStream, member_positions
 from storage.runs.revision import code
 from storage.store import cache, files, layout
-from storage.store.errors import CorruptArtifact, MissingArtifact, words
+from storage.store.errors import CorruptArtifact, MissingArtifact
 from storage.store.locks import locked
 from storage.store.references import Record, ShardRef, digest
+from storage.store.versions import parse
 
 logger = logging.getLogger(__name__)
 
@@ -39,16 +41,16 @@ def write(
 ) -> ShardManifest:
     """Write and commit one shard; if another writer committed it in the meantime, that one stands.
 
-    `config` is the recipe whose digest names the shard, `made_from` the sha256 of the raw tar it was curated from.
+    `config` is the recipe whose digest names the shard, `made_from` the sha256 of the tar it was made from.
     Raises StorageFull with nothing left behind, ValueError for samples that contradict themselves.
     """
     if digest(config) != ref.digest:
         raise ValueError(f"{layout.manifest(ref)}: the recipe's digest is {digest(config)}; name the shard after it")
-    seen: dict[str, SampleRow] = {}
-    tar = Tar(_members(ref, samples, seen), layout.tar(ref))
+    rows: dict[str, SampleRow] = {}
+    tar = TarStream(_encode(ref, samples, rows), layout.tar(ref))
     with files.draft(layout.tar(ref), tar) as put_tar:
-        rows = [_placed(row, tar.places) for row in seen.values()]
-        table = to_parquet(rows)
+        index = [_with_parts(row, tar) for row in rows.values()]
+        table = to_parquet(index)
         made = ShardManifest(
             category=ref.category,
             stage=ref.stage,
@@ -57,18 +59,19 @@ def write(
             config=config.model_dump(mode="json") if isinstance(config, BaseModel) else json.loads(json.dumps(config)),
             made_from=made_from,
             code=code(),
-            rows=len(rows),
-            stored=sum(row.image_size > 0 for row in rows),
-            kept=sum(row.kept for row in rows),
-            reasons=dict(sorted(Counter(row.reason for row in rows if not row.kept).items())),
-            tar_bytes=tar.bytes,
+            rows=len(index),
+            stored=sum(bool(row.parts) for row in index),
+            columns=tuple(sorted(tar.extensions)),
+            kept=sum(row.kept for row in index),
+            reasons=dict(sorted(Counter(row.reason for row in index if not row.kept).items())),
+            tar_bytes=tar.size,
             tar_sha256=tar.sha256.hexdigest(),
             table_bytes=len(table),
             table_sha256=sha256(table).hexdigest(),
         )
         with locked(layout.manifest(ref)):
-            if (found := _sound(ref)) is not None:
-                return found
+            if (earlier := _sound(ref)) is not None:
+                return earlier
             _commit(ref, put_tar, table, made)
     return made
 
@@ -92,13 +95,28 @@ def manifest(ref: ShardRef) -> ShardManifest:
 
     Raises MissingArtifact if it is not committed, CorruptArtifact if a file is gone or has another size.
     """
-    found = _read(ref)
-    if found is None:
+    entry = read_manifest(ref)
+    if entry is None:
         raise MissingArtifact(layout.manifest(ref), "is not committed", "run the stage that makes it")
-    for url, expected in ((layout.tar(ref), found.tar_bytes), (layout.table(ref), found.table_bytes)):
+    for url, expected in ((layout.tar(ref), entry.tar_bytes), (layout.table(ref), entry.table_bytes)):
         if (size := files.size(url)) != expected:
             raise CorruptArtifact(url, "is gone" if size is None else f"has {size} bytes, not {expected}", REMEDY)
-    return found
+    return entry
+
+
+def read_manifest(ref: ShardRef) -> ShardManifest | None:
+    """The manifest that lies there, whatever became of its files, or None.
+
+    Raises CorruptArtifact if it is none, or the manifest of another shard; OtherVersion if it is of another farm3d.
+    """
+    where = layout.manifest(ref)
+    if files.size(where) is None:
+        return None
+    entry = parse(ShardManifest, files.get(where), where, REMEDY)
+    named = (entry.category, entry.stage, entry.digest, entry.index)
+    if named != (ref.category, ref.stage, ref.digest, ref.index):
+        raise CorruptArtifact(where, f"is the manifest of another shard, {named}", REMEDY)
+    return entry
 
 
 def verify(ref: ShardRef) -> list[SampleRow]:
@@ -106,47 +124,37 @@ def verify(ref: ShardRef) -> list[SampleRow]:
 
     Raises MissingArtifact if it is not committed, CorruptArtifact if it is not what was committed.
     """
-    return checked(ref, manifest(ref), files.get(layout.tar(ref)))
+    return verified_rows(ref, manifest(ref), files.get(layout.tar(ref)))
 
 
-def checked(ref: ShardRef, entry: ShardManifest, tar: bytes) -> list[SampleRow]:
+def verified_rows(ref: ShardRef, entry: ShardManifest, tar: bytes) -> list[SampleRow]:
     """The rows of a shard, once its tar and table are found to be what `entry` says and to fit each other.
 
     Raises CorruptArtifact otherwise.
     """
-    _same(layout.tar(ref), tar, entry.tar_sha256)
-    found, index = places(tar, layout.tar(ref)), rows(ref, entry)
+    _check_digest(layout.tar(ref), tar, entry.tar_sha256)
+    positions, index = member_positions(tar, entry.columns, layout.tar(ref)), rows(ref, entry)
     for row in index:
-        for extension, offset, size in stored(row):
-            if found.pop(f"{row.key}.{extension}", None) != (offset, size):
+        for extension, position in row.parts.items():
+            if positions.pop(f"{row.key}.{extension}", None) != position:
                 raise CorruptArtifact(layout.table(ref), f"{row.key}.{extension} is not where its row says", REMEDY)
-        found.pop(f"{row.key}.{JSON}", None)
-    if found:
-        raise CorruptArtifact(layout.tar(ref), f"{len(found)} members have no row, {min(found)!r} is one", REMEDY)
+    if positions:
+        what = f"{len(positions)} members have no row, {min(positions)!r} is one"
+        raise CorruptArtifact(layout.tar(ref), what, REMEDY)
     return index
 
 
 def rows(ref: ShardRef, entry: ShardManifest) -> list[SampleRow]:
-    """The index of a shard, as its manifest `entry` vouches for it.
+    """The index of a shard, as its manifest `entry` pins it.
 
-    Raises CorruptArtifact if it is not.
+    Raises CorruptArtifact if it is another one.
     """
     data = files.get(layout.table(ref))
-    _same(layout.table(ref), data, entry.table_sha256)
-    found = from_parquet(data, layout.table(ref))
-    if len(found) != entry.rows:
-        raise CorruptArtifact(layout.table(ref), f"has {len(found)} rows, not {entry.rows}", REMEDY)
-    return found
-
-
-def stored(row: SampleRow) -> Iterator[tuple[str, int, int]]:
-    """Extension, offset and size of every array that is stored of a sample."""
-    members = (
-        (IMAGE, row.image_offset, row.image_size),
-        (MASK, row.mask_offset, row.mask_size),
-        (FEATURES, row.features_offset, row.features_size),
-    )
-    return (member for member in members if member[2])
+    _check_digest(layout.table(ref), data, entry.table_sha256)
+    index = from_parquet(data, layout.table(ref))
+    if len(index) != entry.rows:
+        raise CorruptArtifact(layout.table(ref), f"has {len(index)} rows, not {entry.rows}", REMEDY)
+    return index
 
 
 def quarantined(root: str, category: str) -> list[Quarantined]:
@@ -163,31 +171,32 @@ def working(ref: ShardRef) -> Generator[ShardManifest | None]:
         yield committed(ref)
 
 
-def _members(
-    ref: ShardRef, samples: Iterable[Sample], seen: dict[str, SampleRow]
+def _encode(
+    ref: ShardRef, samples: Iterable[Sample], rows: dict[str, SampleRow]
 ) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """Key and encoded members of every sample that is stored; the rows of all of them are added to those `seen`."""
+    """Key and members of every sample that is stored; the rows of all of them are added to `rows`."""
+    columns: set[str] | None = None
     for sample in samples:
-        if wrong := _wrong(ref, sample, seen):
+        members = encode_sample(sample)
+        if wrong := _contradiction(ref, sample, rows) or _gap(ref, sample.row, members, columns):
             raise ValueError(f"{layout.tar(ref)}: sample {sample.row.key} {wrong}")
-        parts = encoded(sample)
         height, width = (0, 0) if sample.image is None else sample.image.shape[:2]
-        image_sha256 = sha256(parts[IMAGE]).hexdigest() if parts else ""
+        image_sha256 = sha256(members[IMAGE]).hexdigest() if IMAGE in members else ""
         measured = {"width": width, "height": height, "sha256": image_sha256}
-        seen[sample.row.key] = sample.row.model_copy(update=measured)
-        if parts:
-            yield sample.row.key, parts
+        rows[sample.row.key] = sample.row.model_copy(update=measured)
+        if members:
+            columns = columns or set(members)
+            yield sample.row.key, members
 
 
-def _placed(row: SampleRow, found: Mapping[str, tuple[int, int]]) -> SampleRow:
-    update: dict[str, int] = {}
-    for name, extension in (("image", IMAGE), ("mask", MASK), ("features", FEATURES)):
-        offset, size = found.get(f"{row.key}.{extension}", (0, 0))
-        update |= {f"{name}_offset": offset, f"{name}_size": size}
-    return row.model_copy(update=update)
+def _with_parts(row: SampleRow, tar: TarStream) -> SampleRow:
+    """The row with what the tar holds of it."""
+    names = {extension: f"{row.key}.{extension}" for extension in sorted(tar.extensions)}
+    parts = {extension: tar.positions[name] for extension, name in names.items() if name in tar.positions}
+    return row.model_copy(update={"parts": parts})
 
 
-def _wrong(ref: ShardRef, sample: Sample, earlier: Mapping[str, SampleRow]) -> str | None:
+def _contradiction(ref: ShardRef, sample: Sample, earlier: Mapping[str, SampleRow]) -> str | None:
     """How a sample contradicts itself, its shard or the samples before it, and what to do."""
     row = sample.row
     if row.key in earlier:
@@ -196,10 +205,20 @@ def _wrong(ref: ShardRef, sample: Sample, earlier: Mapping[str, SampleRow]) -> s
         return f"is of category {row.category!r}; the shard is of {ref.category!r}"
     if row.kept == bool(row.reason):
         return f"has kept {row.kept} and reason {row.reason!r}; give a reason where it is dropped"
-    if row.kept and sample.image is None:
-        return "is kept and has no image; give the image or a reason to drop it"
     if sample.mask is not None and (sample.image is None or sample.mask.shape != sample.image.shape[:2]):
         return f"has a mask of shape {sample.mask.shape}; give one of the image's size"
+    return None
+
+
+def _gap(ref: ShardRef, row: SampleRow, members: Mapping[str, bytes], columns: set[str] | None) -> str | None:
+    """What a kept sample lacks, and what to do."""
+    if ref.stage != "derived":
+        lacking = row.kept and IMAGE not in members
+        return "is kept and has no image; give the image or a reason to drop it" if lacking else None
+    if IMAGE in members:
+        return "has an image; a derived shard holds columns only"
+    if row.kept and (not members or members.keys() != (columns or members.keys())):
+        return f"has the columns {sorted(members)}, the samples before it {sorted(columns or ())}; give all the same"
     return None
 
 
@@ -215,35 +234,18 @@ def _commit(ref: ShardRef, put_tar: Callable[[], None], table: bytes, made: Shar
         raise
 
 
-def _read(ref: ShardRef) -> ShardManifest | None:
-    """The manifest that lies there, or None.
-
-    Raises CorruptArtifact if it is none, or the manifest of another shard.
-    """
-    where = layout.manifest(ref)
-    if files.size(where) is None:
-        return None
-    try:
-        found = ShardManifest.model_validate_json(files.get(where))
-    except ValidationError as error:
-        raise CorruptArtifact(where, f"is no manifest of a shard ({words(error)})", REMEDY) from error
-    named = (found.category, found.stage, found.digest, found.index)
-    if named != (ref.category, ref.stage, ref.digest, ref.index):
-        raise CorruptArtifact(where, f"is the manifest of another shard, {named}", REMEDY)
-    return found
-
-
 def _intact(ref: ShardRef) -> ShardManifest:
     """The manifest of a shard that is byte by byte what was committed; of a remote tar, a local copy may answer."""
-    found = manifest(ref)
-    _same(layout.tar(ref), cache.read(layout.tar(ref), found.tar_sha256), found.tar_sha256)
-    _same(layout.table(ref), files.get(layout.table(ref)), found.table_sha256)
-    return found
+    entry = manifest(ref)
+    _check_digest(layout.tar(ref), cache.read(layout.tar(ref), entry.tar_sha256), entry.tar_sha256)
+    _check_digest(layout.table(ref), files.get(layout.table(ref)), entry.table_sha256)
+    return entry
 
 
-def _same(where: str, data: bytes, digest: str) -> None:
-    if sha256(data).hexdigest() != digest:
-        raise CorruptArtifact(where, "has other contents than its manifest says", REMEDY)
+def _check_digest(where: str, data: bytes, expected: str) -> None:
+    actual = sha256(data).hexdigest()
+    if actual != expected:
+        raise CorruptArtifact(where, f"has sha256 {actual[:16]}, its manifest says {expected[:16]}", REMEDY)
 
 
 def _sound(ref: ShardRef) -> ShardManifest | None:

@@ -7,13 +7,12 @@ machines, one gets it; the others read what it wrote, add to that, and take the 
 import re
 from collections.abc import Callable, Sequence
 
-from pydantic import ValidationError
-
 from storage.dataset.records import Duplicates, ShardManifest, Snapshot, SnapshotShard
 from storage.dataset.shards import manifest
 from storage.store import files, layout
-from storage.store.errors import CorruptArtifact, MissingArtifact, words
+from storage.store.errors import CorruptArtifact, MissingArtifact
 from storage.store.references import DatasetRef, ShardRef
+from storage.store.versions import parse
 
 Judge = Callable[[Sequence[ShardRef]], Duplicates]
 """Finds the near-duplicates in shards that are ordered by index."""
@@ -42,7 +41,7 @@ def commit(refs: Sequence[ShardRef], judge: Judge | None = None) -> DatasetRef:
             digest=digest,
             config=manifests[0].config,
             shards=shards,
-            duplicates=judge([_placed(root, category, each) for each in shards]) if judge else Duplicates(),
+            duplicates=judge([_shard(root, category, entry) for entry in shards]) if judge else Duplicates(),
         )
         if parent and (parent.shards, parent.duplicates) == (chosen.shards, chosen.duplicates):
             chosen = parent
@@ -58,43 +57,41 @@ def read(ref: DatasetRef) -> Snapshot:
     """
     where = layout.snapshot(ref)
     try:
-        return Snapshot.model_validate_json(files.get(where))
+        return parse(Snapshot, files.get(where), where, "delete it and run the dataset flow again")
     except MissingArtifact as error:
         known = ", ".join(map(str, numbers(ref.root, ref.category))) or "none"
         raise MissingArtifact(where, f"does not exist; there are: {known}", "choose one of them") from error
-    except ValidationError as error:
-        remedy = "delete it and run the dataset flow again"
-        raise CorruptArtifact(where, f"is no snapshot ({words(error)})", remedy) from error
 
 
 def newest(root: str, category: str, digest: str) -> Snapshot | None:
     """The newest snapshot of a recipe, if there is one."""
     refs = (DatasetRef(root=root, category=category, snapshot=number) for number in reversed(numbers(root, category)))
-    return next((each for each in map(read, refs) if each.digest == digest), None)
+    return next((snapshot for snapshot in map(read, refs) if snapshot.digest == digest), None)
 
 
 def numbers(root: str, category: str) -> list[int]:
     """All snapshots of a category, oldest first."""
-    found = files.names(layout.snapshots(root, category))
-    return sorted(int(name[:6]) for name in found if re.fullmatch(r"[0-9]{6}\.json", name))
+    names = files.names(layout.snapshots(root, category))
+    return sorted(int(name[:6]) for name in names if re.fullmatch(r"[0-9]{6}\.json", name))
 
 
 def shard(ref: DatasetRef, pinned: SnapshotShard) -> ShardRef:
     """Where a shard of a snapshot lies."""
-    return _placed(ref.root, ref.category, pinned)
+    return _shard(ref.root, ref.category, pinned)
 
 
-def vouched(ref: DatasetRef, pinned: SnapshotShard) -> ShardManifest:
+def pinned_manifest(ref: DatasetRef, pinned: SnapshotShard) -> ShardManifest:
     """The manifest of a pinned shard.
 
     Raises CorruptArtifact if the shard was made anew with other contents since.
     """
     where = shard(ref, pinned)
-    found = manifest(where)
-    if _pinned(found) != pinned:
+    entry = manifest(where)
+    if _pinned(entry) != pinned:
         remedy = "take the newest snapshot, or bring the old shard back"
-        raise CorruptArtifact(layout.tar(where), f"is not what snapshot {ref.snapshot} pinned", remedy)
-    return found
+        actual = f"sha256 {entry.tar_sha256[:16]}, it pinned {pinned.tar_sha256[:16]}"
+        raise CorruptArtifact(layout.tar(where), f"is not what snapshot {ref.snapshot} pinned ({actual})", remedy)
+    return entry
 
 
 def gaps(ref: DatasetRef) -> list[int]:
@@ -104,7 +101,7 @@ def gaps(ref: DatasetRef) -> list[int]:
 
 def _whole(ref: DatasetRef, pinned: SnapshotShard) -> bool:
     try:
-        vouched(ref, pinned)
+        pinned_manifest(ref, pinned)
     except (MissingArtifact, CorruptArtifact):
         return False
     return True
@@ -117,7 +114,7 @@ def _recipe(refs: Sequence[ShardRef]) -> tuple[str, str, str]:
     return refs[0].root, refs[0].category, refs[0].digest
 
 
-def _placed(root: str, category: str, pinned: SnapshotShard) -> ShardRef:
+def _shard(root: str, category: str, pinned: SnapshotShard) -> ShardRef:
     return ShardRef(root=root, category=category, stage=pinned.stage, digest=pinned.digest, index=pinned.index)
 
 

@@ -5,7 +5,7 @@
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -44,25 +44,22 @@ SCHEMA = pa.schema(
         ("phash", _TEXT),
         ("width", _INT),
         ("height", _INT),
-        ("image_offset", _INT),
-        ("image_size", _INT),
-        ("mask_offset", _INT),
-        ("mask_size", _INT),
-        ("features_offset", _INT),
-        ("features_size", _INT),
+        ("parts", pa.map_(_TEXT, pa.list_(_INT))),
     ]
 )
-
-LATER = {"age", "phash", "negative_prompt"}
-"""Columns that indices of before have not."""
 
 
 def to_parquet(rows: Sequence[SampleRow]) -> bytes:
     """The rows as one Parquet file: the same rows, the same bytes."""
-    plain = [{**row.model_dump(), "scores": sorted(row.scores.items())} for row in rows]
+    plain = [_plain(row) for row in rows]
     buffer = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(plain, schema=SCHEMA), buffer, compression="zstd")
     return buffer.getvalue()
+
+
+def _plain(row: SampleRow) -> Mapping[str, object]:
+    """A row as pyarrow takes it: maps as pairs, in one order."""
+    return row.model_dump() | {"scores": sorted(row.scores.items()), "parts": sorted(row.parts.items())}
 
 
 def from_parquet(data: bytes, where: str) -> list[SampleRow]:
@@ -75,8 +72,7 @@ def from_parquet(data: bytes, where: str) -> list[SampleRow]:
         table = pq.read_table(io.BytesIO(data))
     except (pa.ArrowException, OSError) as error:
         raise CorruptArtifact(where, f"is no whole Parquet file ({words(error)})", remedy) from error
-    wanted = pa.schema([field for field in SCHEMA if field.name not in LATER - set(table.schema.names)])
-    if not table.schema.equals(wanted):
+    if not table.schema.equals(SCHEMA):
         odd = sorted(set(table.schema.names) ^ set(SCHEMA.names)) or "their types"
         raise CorruptArtifact(where, f"has other columns than a sample index: {odd}", remedy)
     try:

@@ -28,7 +28,7 @@ def growth(ref: DatasetRef, before: Snapshot | None) -> Growth:
     now, store = snapshots.read(ref), Store(ref.root)
     known = learnt_from(store, ref.category) & set(snapshots.numbers(ref.root, ref.category))
     older = (snapshots.read(store.dataset(ref.category, number)) for number in sorted(known, reverse=True))
-    learnt = next((each for each in older if each.digest == now.digest), None)
+    learnt = next((snapshot for snapshot in older if snapshot.digest == now.digest), None)
     return Growth(
         snapshot=now.id,
         kept=now.kept,

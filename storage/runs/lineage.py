@@ -3,18 +3,47 @@
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+
+from pydantic import BaseModel, ValidationError
 
 from storage.dataset import catalogue, shards, snapshots
-from storage.dataset.records import ShardManifest
+from storage.dataset.records import ShardManifest, Snapshot
 from storage.runs.releases import ReleaseAbout
 from storage.runs.training_runs import ModelAbout
 from storage.store import bundles, files, layout
-from storage.store.errors import MissingArtifact
+from storage.store.errors import CorruptArtifact, MissingArtifact, words
 from storage.store.layout import Store
-from storage.store.references import DatasetRef, ReleaseRef, ShardRef, digest
+from storage.store.references import DatasetRef, ReleaseRef, ShardRef
 
 WEIGHTS = ".safetensors"
+
+
+class Part(BaseModel):
+    """What a chain says of one part of a recipe; the rest of the part is left out."""
+
+    kind: str
+    model: str = ""
+    folder: str = ""
+
+    @property
+    def name(self) -> str:
+        """Its kind, and the weights or the folder that it reads."""
+        return f"{self.kind} {self.model or self.folder}".strip()
+
+
+class PhotoSource(BaseModel):
+    """Where photos come from."""
+
+    generator: Part
+    weights: str
+
+
+class CropSource(BaseModel):
+    """Where crops come from."""
+
+    photos: PhotoSource
+    segmenter: Part
+    weights: str
 
 
 def release_of(file: Path, root: str) -> ReleaseRef:
@@ -50,11 +79,11 @@ def lines(release: ReleaseRef, pictures: bool) -> Iterator[str]:
     yield f"run       {model.run}: {learnt.steps} steps, weights sha256 {' '.join(weights) or 'none'}{_by(learnt.code)}"
     counts = f"{snapshot.kept} of {snapshot.rows} kept"
     yield f"snapshot  {release.category} {snapshot.id}: {counts}, recipe {snapshot.digest}"
-    photos: dict[str, Any] = snapshot.config["photos"]
-    yield f"photos    {_source(photos)}, weights {photos['weights']}"
-    yield f"masks     {snapshot.config['segmenter']['kind']}, weights {snapshot.config['weights']}"
+    recipe = _parse_recipe(snapshot, layout.snapshot(dataset))
+    yield f"photos    {recipe.photos.generator.name}, weights {recipe.photos.weights}"
+    yield f"masks     {recipe.segmenter.name}, weights {recipe.weights}"
     for pinned in snapshot.shards:
-        yield from _shard(dataset, snapshots.vouched(dataset, pinned), digest(photos))
+        yield from _shard(dataset, snapshots.pinned_manifest(dataset, pinned), snapshot.photos_digest)
     for row in catalogue.rows(dataset) if pictures else ():
         twin = snapshot.duplicates.resembles.get(row.key)
         outcome = f"sha256 {row.sha256}" if row.kept else f"dropped: {row.reason}{f' of {twin}' if twin else ''}"
@@ -80,14 +109,17 @@ def _committed(folder: str, kind: type[bundles.About]) -> tuple[dict[str, bundle
 def _shard(dataset: DatasetRef, crops: ShardManifest, recipe: str) -> Iterator[str]:
     yield f"shard     {crops.index:05d}: {crops.kept} of {crops.rows} kept, sha256 {crops.tar_sha256}{_by(crops.code)}"
     raw = ShardRef(root=dataset.root, category=dataset.category, stage="raw", digest=recipe, index=crops.index)
-    drawn = shards.manifest(raw)
-    same = "" if drawn.tar_sha256 == crops.made_from else "  (made again since)"
+    photos = shards.manifest(raw)
+    same = "" if photos.tar_sha256 == crops.made_from else "  (made again since)"
     yield f"  from    raw {recipe}: sha256 {crops.made_from}{same}"
 
 
-def _source(photos: dict[str, Any]) -> str:
-    generator = photos["generator"]
-    return f"{generator['kind']} {generator.get('model') or generator.get('folder')}"
+def _parse_recipe(snapshot: Snapshot, where: str) -> CropSource:
+    try:
+        return CropSource.model_validate(snapshot.config)
+    except ValidationError as error:
+        remedy = "run the dataset flow again"
+        raise CorruptArtifact(where, f"does not say where its crops come from ({words(error)})", remedy) from error
 
 
 def _by(code: str) -> str:

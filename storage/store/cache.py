@@ -29,8 +29,8 @@ def read(url: str, digest: str) -> bytes:
             _used(copy)
             return data
     data = files.get(url)
-    if sha256(data).hexdigest() != digest:
-        raise CorruptArtifact(url, f"has other contents than sha256 {digest[:16]}", "verify the data set")
+    if (actual := sha256(data).hexdigest()) != digest:
+        raise CorruptArtifact(url, f"has sha256 {actual[:16]}, not {digest[:16]}", "verify the data set")
     files.put(str(copy), data)
     _used(copy)
     _shrink(copy)

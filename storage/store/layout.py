@@ -2,10 +2,11 @@
 
 <root>/<category>/raw/<recipe>/00000.tar .parquet .json       generated photos, one row per attempt
                   curated/<recipe>/00000.tar .parquet .json   kept crops, a row for the dropped too
+                  derived/<recipe>/00000.tar .parquet .json   what a model answered for each kept crop
                   quarantine/<stage>-<recipe>-00000-1/        a corrupt shard and why
                   snapshots/000007.json                       which shards a run reads
-                  holds/<one>.json                            what a living flow keeps from being pruned
-                  runs/<run>/config.json journal.jsonl checkpoints/ panels/ model/ evaluation/
+                  pins/<one>.json                             what a living flow keeps from being pruned
+                  runs/<run>/config.json metrics.jsonl checkpoints/ panels/ model/ evaluation/
                   releases/<run>/                             what people take away
                   releases/LATEST                             the runs in the order of their publishing
                   releases/PROMOTED                           the run that somebody chose to answer, and who
@@ -33,6 +34,10 @@ class Store:
         """Kept crops."""
         return ShardRef(root=self.root, category=category, stage="curated", digest=digest, index=index)
 
+    def derived(self, category: str, digest: str, index: int) -> ShardRef:
+        """What a model answered for the kept crops of the shard with the same index."""
+        return ShardRef(root=self.root, category=category, stage="derived", digest=digest, index=index)
+
     def dataset(self, category: str, snapshot: int) -> DatasetRef:
         """One snapshot."""
         return DatasetRef(root=self.root, category=category, snapshot=snapshot)
@@ -56,7 +61,7 @@ class Store:
 
 
 def tar(ref: ShardRef) -> str:
-    """Images, masks, features."""
+    """The members of its samples: images and masks, or derived columns."""
     return _shard(ref) + ".tar"
 
 
@@ -95,14 +100,14 @@ def snapshots(root: str, category: str) -> str:
     return f"{root}/{category}/snapshots"
 
 
-def holds(root: str, category: str) -> str:
+def pins(root: str, category: str) -> str:
     """The folder of what living flows keep from being pruned."""
-    return f"{root}/{category}/holds"
+    return f"{root}/{category}/pins"
 
 
-def hold(root: str, category: str, name: str) -> str:
+def pin(root: str, category: str, name: str) -> str:
     """What one flow keeps."""
-    return f"{holds(root, category)}/{name}.json"
+    return f"{pins(root, category)}/{name}.json"
 
 
 def recipes(root: str, category: str, stage: Stage) -> str:
@@ -130,9 +135,9 @@ def run_config(ref: ModelRef) -> str:
     return f"{run(ref)}/config.json"
 
 
-def journal(ref: ModelRef) -> str:
+def metrics(ref: ModelRef) -> str:
     """The numbers reported during training."""
-    return f"{run(ref)}/journal.jsonl"
+    return f"{run(ref)}/metrics.jsonl"
 
 
 def panel(ref: ModelRef, step: int) -> str:

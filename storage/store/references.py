@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=80)]
 """Safe as a folder name on every system, and as a key in a tar."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Stage = Literal["raw", "curated"]
+Stage = Literal["raw", "curated", "derived"]
+"""Photos; the crops kept of them; and what a model answered for each of these crops."""
+STAGES: tuple[Stage, ...] = get_args(Stage)
 Scale = Literal["smoke", "laptop", "gpu", "paper"]
 """The one dial, from little of everything to much."""
 SCALES: tuple[Scale, ...] = get_args(Scale)
@@ -24,7 +26,7 @@ class Record(BaseModel):
 
 
 class ShardRef(Record):
-    """One shard: generated photos of a recipe (raw), or the crops kept of them (curated)."""
+    """One shard: photos of a recipe (raw), the crops kept of them (curated), or their pseudo-truth (derived)."""
 
     root: str
     category: Name
@@ -39,6 +41,13 @@ class DatasetRef(Record):
     root: str
     category: Name
     snapshot: int = Field(ge=1)
+
+
+class DerivedRef(Record):
+    """What a model answered for the crops of one snapshot."""
+
+    crops: DatasetRef
+    digest: Name = Field(description="digest of the recipe of the derived shards")
 
 
 class ModelRef(Record):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from storage.dataset.members import Sample
+from storage.dataset.encoding import Sample
 from storage.dataset.records import SampleRow, content_key, split_of
 from storage.store.references import ShardRef
 from tasks.inference.image_io import PICTURES, opened, others, pictures

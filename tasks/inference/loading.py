@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from pydantic import BaseModel, ValidationError
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from models.core.category import VIEWS, Category, Words
 from models.core.weights import contents, locate
 from models.data.crops import Crops
+from models.data.framing import Framed
 from models.features import VitConfig
 from models.filters import ImageRules, MaskRules
 from models.generators import StableDiffusionConfig
@@ -20,6 +21,7 @@ from models.methods.magicpony.warm_start import WarmStart
 from models.rendering import ReferenceConfig
 from models.segmenters import PointRendConfig
 from storage.dataset import samples, snapshots
+from storage.dataset.encoding import Sample
 from storage.runs.checkpoints import weights_from
 from storage.store import bundles, layout
 from storage.store.errors import CorruptArtifact, words
@@ -100,7 +102,18 @@ def _quadruped() -> Path:
 
 def validation(crops: DatasetRef, size: int, most: int) -> Crops:
     """At most so many crops that training does not see; training crops where there are none."""
-    held = samples.of_dataset(crops, "validation", VIEWS)
-    held = held if len(held) else samples.of_dataset(crops, "train", VIEWS)
-    chosen: Any = samples.Samples(held.rows[:most], held.tars[:most], held.views)
-    return Crops(chosen, size, torch.device("cpu"))
+    held_out = samples.of_dataset(crops, "validation")
+    stored = held_out if len(held_out) else samples.of_dataset(crops, "train")
+    return Crops([framed(sample) for sample in stored.first(most)], size, torch.device("cpu"))
+
+
+def framed(sample: Sample) -> Framed:
+    """A stored crop as a training set takes it.
+
+    Raises ValueError if it has no image or no mask.
+    """
+    row = sample.row
+    if sample.image is None or sample.mask is None:
+        raise ValueError(f"sample {row.key} has no image or no mask; only kept crops can be learnt from")
+    view = VIEWS.index(row.view) if row.view in VIEWS else -1
+    return Framed(sample.image, sample.mask, sample.valid, view)

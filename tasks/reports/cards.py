@@ -20,7 +20,7 @@ SHEETS = {"kept": "kept.jpg", "dropped": "dropped.jpg"}
 
 def dataset_page(ref: DatasetRef) -> dict[str, bytes]:
     """The card of a data set and its contact sheets, by file name."""
-    index = catalogue.placed(ref)
+    index = catalogue.rows_with_shard(ref)
     pictures = {
         SHEETS[name]: sheet for name, sheet in zip(SHEETS, sheets(ref, index), strict=True) if sheet is not None
     }

@@ -10,7 +10,7 @@ from storage.dataset import snapshots
 from storage.dataset.records import NEAR, SampleRow
 from storage.dataset.samples import ByKey
 from storage.store.layout import Store
-from storage.store.references import DatasetRef, ShardRef, digest
+from storage.store.references import DatasetRef, ShardRef
 from tasks.filter import pixels
 from tasks.runtime import artifacts
 
@@ -25,7 +25,7 @@ def sheets(ref: DatasetRef, index: Sequence[Placed]) -> tuple[np.ndarray | None,
 
     `index` is the data set's `catalogue.placed`. A near-duplicate is shown as its crop, for its photo was good.
     """
-    photos, stored = digest(snapshots.read(ref).config["photos"]), ByKey()
+    photos, stored = snapshots.read(ref).photos_digest, ByKey()
 
     def picture(shard: ShardRef, row: SampleRow) -> np.ndarray:
         crop = row.kept or row.reason == NEAR

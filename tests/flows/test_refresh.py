@@ -6,7 +6,7 @@ from flows import refresh as module
 from flows.plan.plan import PlanChanges, load_plan
 from flows.refresh import refresh
 from storage.dataset import catalogue, shards, snapshots
-from storage.dataset.pruning import pruned
+from storage.dataset.pruning import prune
 from storage.runs.training_runs import ModelAbout
 from storage.store import bundles, layout
 from storage.store.references import digest
@@ -107,7 +107,7 @@ def test_what_it_adds_to_is_not_pruned_meanwhile(direct, told, store, monkeypatc
     draw, reasons = direct.generate, []
 
     def pruning(prompts, seeds):
-        reasons.extend(pruned(store.root, "cow", keep=1).needed[before.id])
+        reasons.extend(prune(store.root, "cow", keep=1).needed[before.id])
         return draw(prompts, seeds)
 
     monkeypatch.setattr(direct, "generate", pruning)
@@ -151,5 +151,5 @@ def test_killed_at_any_moment_the_next_one_goes_on(direct, told, store, monkeypa
             snapshots.read(store.dataset("cow", number))
     assert step > 10
     assert list(catalogue.faults(store.root, "cow")) == []
-    pruned(store.root, "cow", keep=1)
-    assert not list(Path(store.root).rglob("*.part")) and not list(Path(layout.holds(store.root, "cow")).iterdir())
+    prune(store.root, "cow", keep=1)
+    assert not list(Path(store.root).rglob("*.part")) and not list(Path(layout.pins(store.root, "cow")).iterdir())

@@ -4,8 +4,8 @@ import os
 
 import numpy as np
 
-from storage.dataset.members import Sample
-from storage.dataset.records import SampleRow, content_key, split_of
+from storage.dataset.encoding import Sample
+from storage.dataset.records import Duplicates, SampleRow, content_key, split_of
 from storage.runs.releases import ReleaseAbout, announce
 from storage.store import bundles, layout
 from storage.store.layout import Store
@@ -38,8 +38,7 @@ def row(seed: int, **changes: object) -> SampleRow:
 def sample(seed: int, **changes: object) -> Sample:
     random = np.random.default_rng(seed)
     smooth = np.linspace(0, 255, 16)[:, None, None] * np.ones((16, 16, 3)) / (1 + seed % 4)
-    features = random.random((4, 2, 2)).astype(np.float16)
-    return Sample(row(seed, **changes), smooth.astype(np.uint8), random.random((16, 16)) > 0.5, features)
+    return Sample(row(seed, **changes), smooth.astype(np.uint8), random.random((16, 16)) > 0.5)
 
 
 def publish(store: Store, run: str, **changes: object) -> ReleaseRef:
@@ -54,6 +53,11 @@ def samples(count: int = 5, first: int = 0) -> list[Sample]:
     """`count` attempts, the last of which was dropped."""
     *kept, last = range(first, first + count)
     return [*map(sample, kept), Sample(row(last, kept=False, reason="too small"))]
+
+
+def duplicates(key: str) -> Duplicates:
+    """A verdict that one sample shows nothing new."""
+    return Duplicates(resembles={key: "another"})
 
 
 def contents(folder: str) -> dict[str, bytes]:

@@ -5,10 +5,10 @@ from contextlib import suppress
 import torch
 
 from storage.dataset import catalogue, export, samples, shards, snapshots
-from storage.dataset.pruning import planned
+from storage.dataset.pruning import plan_pruning
 from storage.runs.checkpoints import Checkpoints
 from storage.runs.lineage import lines, release_of
-from storage.runs.metrics_log import Journal
+from storage.runs.metrics_log import MetricsLog
 from storage.runs.training_runs import ModelAbout
 from storage.store import bundles, files, layout, locks
 from storage.store.layout import Store
@@ -32,7 +32,7 @@ def story(root: str) -> DatasetRef:
         dataset = snapshots.commit([crops])
     model = store.model("cow", "run-1")
     with locks.locked(layout.run(model)):
-        states, journal = Checkpoints(layout.checkpoints(model)), Journal(layout.journal(model))
+        states, journal = Checkpoints(layout.checkpoints(model)), MetricsLog(layout.metrics(model))
         for step in (1, 2, 3):
             states.save(step, {"weights": torch.full((3,), float(step))})
             journal.add(step, {"loss": 1 / step})
@@ -68,7 +68,7 @@ def test_an_object_store_holds_the_same_files_as_a_folder_and_serves_them(s3, fo
     (fault,) = catalogue.faults(s3, "cow")
     assert "00001.tar" in fault.where and catalogue.repair(fault)
     assert len(shards.quarantined(s3, "cow")) == 1
-    for each in planned(s3, "cow", 1).waste:
+    for each in plan_pruning(s3, "cow", 1).waste:
         files.remove(each.where)
     assert snapshots.numbers(s3, "cow") == [2] and list(catalogue.faults(s3, "cow")) == []
 

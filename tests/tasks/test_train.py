@@ -9,7 +9,7 @@ from models.features import Pca
 from models.methods.magicpony.warm_start import WarmStart, write
 from storage.dataset import pruning, samples, snapshots
 from storage.runs.checkpoints import Checkpoints, weights_from
-from storage.runs.metrics_log import read
+from storage.runs.metrics_log import read_metrics
 from storage.runs.training_runs import ModelAbout
 from storage.store import bundles, layout
 from storage.store.layout import Store
@@ -29,7 +29,7 @@ def weights(model):
 def test_a_finished_run_has_weights_recipe_numbers_and_pictures(model, crops, vit):
     assert json.loads(bundles.read(layout.model(model), "recipe.json")) == tiny_model(vit).model_dump(mode="json")
     assert bundles.read_about(layout.model(model), ModelAbout).snapshot == crops.snapshot
-    assert [line["step"] for line in read(layout.journal(model))] == [2, 4]
+    assert [line["step"] for line in read_metrics(layout.metrics(model))] == [2, 4]
     assert Checkpoints(layout.checkpoints(model)).steps() == [2, 4]
 
 

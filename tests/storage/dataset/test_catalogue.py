@@ -4,7 +4,7 @@ from collections import Counter
 import pytest
 
 from storage.dataset import catalogue, shards, snapshots
-from storage.dataset.members import Sample
+from storage.dataset.encoding import Sample
 from storage.store import files, layout
 from storage.store.layout import Store
 from storage.store.references import digest
@@ -94,7 +94,7 @@ def test_a_key_in_two_shards_is_named(two):
 def test_a_torn_snapshot_is_named(two):
     files.put(layout.snapshot(two[0]), b"{")
     (fault,) = found(two[1])
-    assert fault.where == layout.snapshot(two[0]) and "is no snapshot" in fault.what
+    assert fault.where == layout.snapshot(two[0]) and "is no JSON object" in fault.what
 
 
 def test_repair_moves_a_corrupt_shard_away_and_the_same_shard_can_be_made_again(two):

@@ -7,7 +7,7 @@ from threading import Event, Thread
 import pytest
 
 from storage.dataset import pins
-from storage.dataset.pins import holding
+from storage.dataset.pins import pin_category
 from storage.store import files, layout, locks
 from storage.store.layout import Store
 from storage.store.locks import locked
@@ -21,52 +21,52 @@ def _quickly(monkeypatch):
 
 
 def kept(root):
-    """What is held, without the holders."""
-    return [each.snapshot for each in pins.found(root, "cow")[0]]
+    """What is pinned, without the holders."""
+    return [pin.snapshot for pin in pins.living_pins(root, "cow")[0]]
 
 
-def test_all_is_held_then_one_and_nothing_is_left_of_it(root) -> None:
-    with holding(root, "cow") as only:
+def test_all_is_pinned_then_one_and_nothing_is_left_of_it(root) -> None:
+    with pin_category(root, "cow") as pin_snapshot:
         assert kept(root) == [None]
-        only(Store(root).dataset("cow", 3))
+        pin_snapshot(Store(root).dataset("cow", 3))
         assert kept(root) == [3]
-        assert pins.found(root, "horse") == ([], [])
-    assert pins.found(root, "cow") == ([], [])
+        assert pins.living_pins(root, "horse") == ([], [])
+    assert pins.living_pins(root, "cow") == ([], [])
 
 
-def test_each_holder_has_a_hold_of_its_own(folder) -> None:
-    with holding(folder, "cow") as first:
+def test_each_flow_has_a_pin_of_its_own(folder) -> None:
+    with pin_category(folder, "cow") as first:
         first(Store(folder).dataset("cow", 2))
-        with holding(folder, "cow") as second:
+        with pin_category(folder, "cow") as second:
             second(Store(folder).dataset("cow", 2))
             assert kept(folder) == [2, 2]
         assert kept(folder) == [2]
-        assert f"process {os.getpid()} of" in pins.found(folder, "cow")[0][0].holder
+        assert f"process {os.getpid()} of" in pins.living_pins(folder, "cow")[0][0].holder
 
 
 def test_it_ends_with_its_holder_however_that_ends(root) -> None:
     @contextmanager
     def learning() -> Generator[None]:
-        with holding(root, "cow") as only:
-            only(Store(root).dataset("cow", 3))
+        with pin_category(root, "cow") as pin_snapshot:
+            pin_snapshot(Store(root).dataset("cow", 3))
             yield
 
     child = inside(learning)
     assert kept(root) == [3]
     os.kill(child, signal.SIGKILL)
     ended(child)
-    living, left = pins.found(root, "cow")
+    living, left = pins.living_pins(root, "cow")
     assert living == [] and len(left) == 2
-    for each in left:
-        files.remove(each)
-    assert pins.found(root, "cow") == ([], [])
+    for url in left:
+        files.remove(url)
+    assert pins.living_pins(root, "cow") == ([], [])
 
 
-def test_who_begins_to_hold_waits_until_nobody_prunes(folder) -> None:
+def test_who_begins_to_pin_waits_until_nobody_prunes(folder) -> None:
     begun = Event()
 
     def work() -> None:
-        with holding(folder, "cow"):
+        with pin_category(folder, "cow"):
             begun.set()
 
     holder = Thread(target=work)

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from storage.dataset import catalogue, shards, snapshots
-from storage.dataset.pins import holding
-from storage.dataset.pruning import planned, pruned
+from storage.dataset.pins import pin_category
+from storage.dataset.pruning import plan_pruning, prune
 from storage.runs import training_runs
 from storage.runs.checkpoints import Checkpoints
 from storage.runs.releases import ReleaseAbout
@@ -50,7 +50,7 @@ def filled(root):
 
 def needed(store, keep):
     """Prune, and give the snapshots that stay for a reason."""
-    return pruned(store.root, "cow", keep).needed
+    return prune(store.root, "cow", keep).needed
 
 
 def test_what_stays_is_whole(store):
@@ -124,9 +124,9 @@ def test_a_run_that_does_not_say_yet_what_it_learns_from_keeps_everything(store)
 def test_what_a_flow_is_going_to_learn_from_stays_while_it_lives(root, monkeypatch):
     monkeypatch.setattr(locks, "LAPSES_SECONDS", 1.0)
     store = filled(root)
-    with holding(store.root, "cow") as only:
+    with pin_category(store.root, "cow") as pin_snapshot:
         assert needed(store, 1).keys() == {1, 2, 3}
-        only(store.dataset("cow", 2))
+        pin_snapshot(store.dataset("cow", 2))
         (reason,) = needed(store, 1)[2]
         assert reason == f"process {os.getpid()} of {platform.node()} is going to learn from it"
         assert snapshots.numbers(store.root, "cow") == [2, 4]
@@ -136,13 +136,13 @@ def test_what_a_flow_is_going_to_learn_from_stays_while_it_lives(root, monkeypat
 
 
 def test_what_a_killed_flow_held_goes_and_its_hold_with_it(store):
-    child = inside(lambda: holding(store.root, "cow"))
+    child = inside(lambda: pin_category(store.root, "cow"))
     assert needed(store, 1)[1] == [f"process {child} of {platform.node()} is making a data set"]
     os.kill(child, signal.SIGKILL)
     ended(child)
     assert needed(store, 1) == {}
     assert snapshots.numbers(store.root, "cow") == [4]
-    assert os.listdir(layout.holds(store.root, "cow")) == []
+    assert os.listdir(layout.pins(store.root, "cow")) == []
 
 
 def test_a_release_that_lost_a_file_keeps_its_snapshot(store):
@@ -168,7 +168,7 @@ def test_shards_that_no_snapshot_listed_yet_stay(store):
 
 
 def test_dying_at_any_file_harms_nothing_that_stays(store):
-    for each in planned(store.root, "cow", 1).waste:
+    for each in plan_pruning(store.root, "cow", 1).waste:
         files.remove(each.where)
         faults = [fault for fault in catalogue.faults(store.root, "cow") if "never committed" not in fault.what]
         assert faults == []
@@ -181,4 +181,4 @@ def test_the_numbers_go_on_after_pruning(store):
 
 def test_the_newest_snapshot_cannot_go(store):
     with pytest.raises(ValueError, match="keep is 0; keep at least the newest"):
-        planned(store.root, "cow", 0)
+        plan_pruning(store.root, "cow", 0)

@@ -127,13 +127,16 @@ def test_a_shard_made_anew_with_other_contents_is_not_what_was_pinned(folder) ->
     ref = shard(folder, 0)
     old = snapshots.commit([ref])
     pinned = snapshots.read(old).shards[0]
-    assert snapshots.vouched(old, pinned) == shards.manifest(ref)
+    assert snapshots.pinned_manifest(old, pinned) == shards.manifest(ref)
     files.remove(layout.manifest(ref))
     shards.write(ref, samples(4), RECIPE)
-    with pytest.raises(CorruptArtifact, match=r"00000\.tar: is not what snapshot 1 pinned; take the newest"):
-        snapshots.vouched(old, pinned)
+    with pytest.raises(
+        CorruptArtifact,
+        match=r"00000\.tar: is not what snapshot 1 pinned \(sha256 \w{16}, it pinned \w{16}\); take the newest",
+    ):
+        snapshots.pinned_manifest(old, pinned)
     new = snapshots.commit([ref])
-    assert snapshots.vouched(new, snapshots.read(new).shards[0]).rows == 4
+    assert snapshots.pinned_manifest(new, snapshots.read(new).shards[0]).rows == 4
 
 
 def test_only_committed_curated_shards_of_one_recipe_make_a_snapshot(folder) -> None:
@@ -149,8 +152,8 @@ def test_an_unknown_snapshot_is_answered_with_the_known_ones(folder) -> None:
     snapshots.commit([shard(folder, 0)])
     with pytest.raises(MissingArtifact, match=r"000007\.json: does not exist; there are: 1; choose one of them"):
         snapshots.read(Store(folder).dataset("cow", 7))
-    files.put(layout.snapshot(Store(folder).dataset("cow", 1)), b"{}")
-    with pytest.raises(CorruptArtifact, match=r"000001\.json: is no snapshot \(id: Field required\)"):
+    files.put(layout.snapshot(Store(folder).dataset("cow", 1)), b'{"version": 2}')
+    with pytest.raises(CorruptArtifact, match=r"000001\.json: is no Snapshot \(id: Field required\)"):
         snapshots.read(Store(folder).dataset("cow", 1))
 
 

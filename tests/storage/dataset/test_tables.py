@@ -5,11 +5,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from storage.dataset.records import SampleRow
-from storage.dataset.tables import LATER, SCHEMA, from_parquet, to_parquet
+from storage.dataset.tables import SCHEMA, from_parquet, to_parquet
 from storage.store.errors import CorruptArtifact
 from tests.storage.material import row
 
-ROWS = [row(0), row(1, box=None, scores={}), row(2, kept=False, reason="too small")]
+ROWS = [
+    row(0, parts={"jpg": (512, 700), "mask.png": (2048, 90)}),
+    row(1, box=None, scores={}),
+    row(2, kept=False, reason="too small"),
+]
 
 
 def test_rows_come_back_as_they_were() -> None:
@@ -18,7 +22,10 @@ def test_rows_come_back_as_they_were() -> None:
 
 
 def test_the_same_rows_are_the_same_bytes() -> None:
-    turned = [each.model_copy(update={"scores": dict(reversed(each.scores.items()))}) for each in ROWS]
+    turned = [
+        row.model_copy(update={name: dict(reversed(getattr(row, name).items())) for name in ("scores", "parts")})
+        for row in ROWS
+    ]
     assert to_parquet(ROWS) == to_parquet(turned)
 
 
@@ -44,17 +51,9 @@ def test_other_columns_are_refused_by_name() -> None:
         from_parquet(buffer.getvalue(), "a.parquet")
 
 
-@pytest.mark.parametrize("added", [["negative_prompt"], sorted(LATER)])
-def test_an_index_of_before_columns_were_added_is_read(added) -> None:
-    old = pq.read_table(io.BytesIO(to_parquet([row(0), row(1)]))).drop_columns(added)
-    buffer = io.BytesIO()
-    pq.write_table(old, buffer)
-    assert from_parquet(buffer.getvalue(), "a.parquet") == [row(0), row(1)]
-
-
 def test_a_row_that_is_no_sample_is_refused() -> None:
     buffer = io.BytesIO()
-    bad = {**row(0).model_dump(), "scores": [], "key": "../cow"}
+    bad = {**row(0).model_dump(), "scores": [], "parts": [], "key": "../cow"}
     pq.write_table(pa.Table.from_pylist([bad], schema=SCHEMA), buffer)
     with pytest.raises(CorruptArtifact, match="a row that is no sample.*key"):
         from_parquet(buffer.getvalue(), "a.parquet")

@@ -3,7 +3,7 @@ from hashlib import sha256
 import pytest
 
 from storage.dataset import shards, snapshots
-from storage.dataset.members import Sample
+from storage.dataset.encoding import Sample
 from storage.runs.lineage import lines, release_of
 from storage.runs.revision import code
 from storage.runs.training_runs import ModelAbout

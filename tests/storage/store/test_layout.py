@@ -25,7 +25,7 @@ def test_everything_lies_below_the_root_and_nothing_lies_twice_in_one_place(root
     paths += [layout.snapshot(store.dataset("cow", 1)), layout.snapshot(store.dataset("cow", 2))]
     paths += [
         layout.run_config(model),
-        layout.journal(model),
+        layout.metrics(model),
         layout.panel(model, 1),
         layout.model(model),
         layout.evaluation(model),

@@ -1,9 +1,11 @@
 import pytest
 import torch
 
+from storage.dataset.encoding import Sample
 from storage.store.errors import CorruptArtifact, MissingArtifact
-from tasks.inference.loading import recipe_of, reconstructor, understood, validation
+from tasks.inference.loading import framed, recipe_of, reconstructor, understood, validation
 from tasks.runtime.recipes import ModelRecipe
+from tests.storage.material import row, sample
 from tests.tasks.material import tiny_model
 
 
@@ -30,3 +32,15 @@ def test_a_recipe_of_another_version_is_named_with_its_place_and_what_is_strange
 
 def test_never_more_than_asked_for(crops):
     assert len(validation(crops, 32, 1)) == 1
+
+
+def test_a_view_word_becomes_its_number_and_an_unknown_one_minus_one():
+    views = {
+        view: framed(sample(0, view=view, width=16, height=16)).view for view in ("front", "side", "back", "above", "")
+    }
+    assert views == {"front": 0, "side": 1, "back": 2, "above": -1, "": -1}
+
+
+def test_a_sample_without_a_picture_is_nothing_to_learn_from():
+    with pytest.raises(ValueError, match="sample cow-[0-9a-f]+ has no image or no mask"):
+        framed(Sample(row(0)))

@@ -9,13 +9,13 @@ STRIP = 16 + 4
 
 
 def test_kept_crops_and_dropped_photos_of_all_shards_are_shown(crops):
-    kept, dropped = sheets(crops, catalogue.placed(crops))
+    kept, dropped = sheets(crops, catalogue.rows_with_shard(crops))
     assert kept.shape == (2 * (THUMB + STRIP), 8 * (THUMB + 4), 3)
     assert dropped.shape == (THUMB + STRIP, 4 * (THUMB + 4), 3)
 
 
 def test_a_rare_reason_is_shown_beside_a_frequent_one(crops, monkeypatch):
-    index = catalogue.placed(crops)
+    index = catalogue.rows_with_shard(crops)
     number = next(place for place, (_, row) in enumerate(index) if row.kept)
     ref, row = index[number]
     index[number] = ref, row.model_copy(update={"kept": False, "reason": "border"})

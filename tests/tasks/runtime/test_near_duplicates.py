@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 from models.filters import DuplicateRules
 from models.filters.duplicates import phash
 from storage.dataset import catalogue, samples, shards, snapshots
-from storage.dataset.members import Sample
+from storage.dataset.encoding import Sample
 from storage.dataset.records import NEAR, SampleRow, content_key
 from storage.store import layout
 from storage.store.references import digest
