@@ -9,10 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from prefect import Flow
-from prefect.flows import load_flow_from_entrypoint
 
-from flows.control.growth import DUE
 from flows.plan.categories import categories, load_category
 from models.core.category import Category
 from models.core.config import Config
@@ -22,7 +19,6 @@ PACKAGES = ("flows", "tasks", "models", "storage")
 LONGEST_MODULE, LONGEST_FUNCTION = 300, 60
 
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
 
 
 def name_of(path):
@@ -53,35 +49,12 @@ def test_a_task_only_adapts(path):
             assert (last.end_lineno or 0) - first.lineno + 1 <= 15, f"{name_of(path)}: {node.name} computes"
 
 
-@pytest.mark.parametrize("each", DEPLOYMENTS, ids=lambda each: f"{each['entrypoint']}-{each['name']}")
-def test_every_deployment_has_a_flow_that_takes_its_parameters(each):
-    flow = load_flow_from_entrypoint(each["entrypoint"])
-    assert isinstance(flow, Flow) and each["entrypoint"] == f"flows.{flow.name}.{flow.name}"
-    flow.validate_parameters(each.get("parameters", {}))
-
-
 @pytest.mark.parametrize("name", categories())
 def test_a_category_says_no_default_again(name):
     said = yaml.safe_load((ROOT / "flows" / "categories" / f"{name}.yaml").read_text())
     again = {key for key, value in said.items() if _plain(Category.model_fields[key].default) == value}
     assert not again
     assert load_category(name).name == name
-
-
-def test_every_animal_has_a_deployment():
-    deployed = {each["name"] for each in DEPLOYMENTS if each["entrypoint"] == "flows.farm3d.farm3d"}
-    assert deployed == set(categories())
-
-
-def test_every_animal_is_learnt_again_when_its_own_data_set_has_grown():
-    matched = {
-        (flow["name"], trigger["match"]["prefect.resource.id"], *trigger["expect"])
-        for flow in DEPLOYMENTS
-        for trigger in flow.get("triggers", ())
-    }
-    assert matched == {(name, f"farm3d.dataset.{name}", DUE) for name in categories()}
-    refreshed = {flow["name"] for flow in DEPLOYMENTS if flow["entrypoint"] == "flows.refresh.refresh"}
-    assert refreshed == set(categories())
 
 
 @cache

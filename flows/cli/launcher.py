@@ -20,6 +20,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Crashed
 
 from flows.cli.processes import STOP_SECONDS, Detached
+from flows.deployments import write_prefect_file
 from models.core.errors import Farm3dError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,7 +82,8 @@ class Launcher:
         self.reap()
         self._make_pool()
         self._start_worker()
-        self.prefect("--no-prompt", "deploy", "--all", quiet=True)
+        file = write_prefect_file(self.home)
+        self.prefect("--no-prompt", "deploy", "--all", "--prefect-file", str(file), quiet=True)
 
     def down(self) -> list[str]:
         """Stop the runs, the worker and the server; names what was stopped."""

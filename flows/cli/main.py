@@ -1,5 +1,6 @@
 """The command line: `farm3d up`, `farm3d run cow`, ..."""
 
+import getpass
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from flows.cli import dataset_commands
+from flows.cli import category_commands, dataset_commands
 from flows.cli.launcher import PORT, Launcher
 from models.core.errors import Farm3dError
 from storage.runs import releases
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="From one word to a rigged 3D animal.")
 app.add_typer(dataset_commands.app, name="dataset")
+app.add_typer(category_commands.app, name="category")
 console = Console(highlight=False, soft_wrap=True)
 
 Port = Annotated[int, typer.Option(help="port of the Prefect server on 127.0.0.1")]
@@ -162,6 +164,15 @@ def evaluate(folder: Folder, category: Whose = "cow", root: Root = "data") -> No
     for row in found.rows:
         for method, score in row.scores.items():
             console.print(f"{row.metric:28} {method:24} {score.mean:10.4g} {row.unit} ({score.count} values)")
+
+
+@app.command()
+def promote(
+    release: Annotated[str, typer.Argument(help="the release, as cow/laptop-0123")], root: Root = "data"
+) -> None:
+    """Let a release answer for its category, whatever its method and scale, until another is promoted."""
+    promotion = releases.promote_release(Store(root), release, getpass.getuser())
+    console.print(f"{release} answers for {release.partition('/')[0]}, promoted by {promotion.by} at {promotion.at}")
 
 
 @app.command()

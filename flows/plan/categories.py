@@ -1,4 +1,4 @@
-"""The categories: one YAML file each. The only reader of YAML.
+"""The categories: one YAML file each.
 
 They lie in `flows/categories`. Where the variable FARM3D_CATEGORIES names a folder, those in it count too, and the one
 there is taken where both have a file of the same name.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from flows.plan.categories import category_files, shown
 from models.core.category import BarnyardTruth, Category, FolderTruth
-from models.segmenters import SegmenterConfig
+from models.segmenters import PointRendConfig, SegmenterConfig
 from models.segmenters.detectron2 import COCO
 from models.truth.barnyard import SPECIES
 
@@ -24,24 +24,33 @@ def check_truth(category: Category) -> None:
         )
 
 
+def check_classes(category: Category, *more: str) -> None:
+    """Raises ValueError for a class that is unknown to the embedded segmenter and to COCO, and is none of `more`."""
+    known = dict.fromkeys((*PointRendConfig().classes(), *COCO, *more))
+    if foreign := [name for name in category.segment_as if name not in known]:
+        raise ValueError(
+            f"{_file_of(category)}: segment_as is {', '.join(foreign)}, which no segmenter knows; "
+            f"name what {category.spoken} pictures look like, among {', '.join(known)}"
+        )
+
+
 def known_classes(category: Category, segmenter: SegmenterConfig) -> tuple[str, ...]:
     """The classes of the category that its segmenter knows, so that one file serves a small and a large segmenter.
 
-    Raises ValueError where it knows none of them, or where one is no class of COCO either.
+    Raises ValueError where it knows none of them, or where no segmenter knows one of them.
     """
     known = segmenter.classes()
     if known is None:
         return category.segment_as
+    check_classes(category, *known)
     chosen = tuple(name for name in category.segment_as if name in known)
-    foreign = [name for name in category.segment_as if name not in {*known, *COCO}]
-    if chosen and not foreign:
-        return chosen
-    wrong = ", ".join(foreign or category.segment_as)
-    raise ValueError(
-        f"{_file_of(category)}: segment_as is {wrong}; the segmenter `{segmenter.kind}` of this plan knows "
-        f"{', '.join(known)}; name what {category.spoken} pictures look like, as segment_as: [{', '.join(known[:3])}]"
-        + ("" if foreign else ", or take --scale gpu, whose segmenter knows more")
-    )
+    if not chosen:
+        raise ValueError(
+            f"{_file_of(category)}: segment_as is {', '.join(category.segment_as)}; the segmenter `{segmenter.kind}` "
+            f"of this plan knows {', '.join(known)}; name what {category.spoken} pictures look like, "
+            f"as segment_as: [{', '.join(known[:3])}], or take --scale gpu, whose segmenter knows more"
+        )
+    return chosen
 
 
 def _file_of(category: Category) -> str:

@@ -8,10 +8,10 @@ from typer.testing import CliRunner
 from flows.cli import main as cli
 from flows.cli.launcher import ServerDown
 from flows.cli.main import app, main
-from storage.runs.releases import ReleaseAbout
+from storage.runs.releases import ReleaseAbout, read_promotion, select_release
 from storage.store import bundles, layout
 from storage.store.layout import Store
-from tests.storage.material import ABOUT
+from tests.storage.material import ABOUT, publish
 
 
 class Services:
@@ -174,3 +174,25 @@ def test_a_photo_of_an_unknown_category_is_refused_before_a_model_answers(photo,
     with pytest.raises(SystemExit):
         main()
     assert "category 'dragon' is unknown; choose cow" in capsys.readouterr().out
+
+
+def test_a_promoted_release_answers_for_its_category(tmp_path):
+    store = Store(str(tmp_path))
+    publish(store, "laptop-1", scale="laptop")
+    publish(store, "smoke-1", method="magicpony")
+    assert select_release(store, "cow").ref.run == "laptop-1"
+    code, output = said("promote", "cow/smoke-1", "--root", str(tmp_path))
+    assert code == 0 and output.startswith("cow/smoke-1 answers for cow, promoted by ")
+    assert select_release(store, "cow").ref.run == "smoke-1"
+
+
+@pytest.mark.parametrize("named", ["cow/laptop-2", "cow", "dragon/laptop-1"])
+def test_a_run_that_is_no_release_is_not_promoted(named, tmp_path, monkeypatch, capsys):
+    publish(Store(str(tmp_path)), "laptop-1", scale="laptop")
+    monkeypatch.setattr("sys.argv", ["farm3d", "promote", named, "--root", str(tmp_path)])
+    with pytest.raises(SystemExit):
+        main()
+    output = capsys.readouterr().out
+    assert output.startswith("error: ") and "Traceback" not in output
+    assert ("cow/laptop-1" if named.startswith("cow") else "make one with `farm3d run`") in output
+    assert read_promotion(Store(str(tmp_path)), "cow") is None

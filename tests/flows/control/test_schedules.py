@@ -28,7 +28,7 @@ class Server:
 
 def asked(monkeypatch, known):
     monkeypatch.setattr(schedules, "get_client", lambda: Server(known))
-    return anyio.run(schedules.stored, "refresh/cow", "weekly")
+    return anyio.run(schedules.preserve_schedule_state, "refresh/cow", "weekly")
 
 
 def schedule(slug, active):
@@ -48,11 +48,11 @@ def test_another_schedule_says_nothing(monkeypatch):
     assert asked(monkeypatch, {"refresh/cow": [schedule("daily", True)]}) == {"active": False}
 
 
-@pytest.mark.parametrize(("known", "heeded"), [([], True), ([True], True), ([False], False)])
-def test_an_automation_is_heeded_until_an_operator_pauses_it(monkeypatch, known, heeded):
+@pytest.mark.parametrize(("known", "enabled"), [([], True), ([True], True), ([False], False)])
+def test_an_automation_is_enabled_until_an_operator_pauses_it(monkeypatch, known, enabled):
     automations = {"learn cow again": [SimpleNamespace(enabled=each) for each in known], "other": []}
     monkeypatch.setattr(schedules, "get_client", lambda: Server(automations))
-    assert anyio.run(schedules.heeded, "learn cow again") == {"enabled": heeded}
+    assert anyio.run(schedules.preserve_automation_state, "learn cow again") == {"enabled": enabled}
 
 
 @pytest.mark.slow
@@ -73,11 +73,15 @@ def test_schedules_and_automations_stay_as_an_operator_sets_them(launcher):
 def assert_active(client, schedule, automation):
     """Whether the schedule and the automation of cows are active; those of the others are as they came."""
     assert [each.active for each in client.read_deployment_by_name("refresh/cow").schedules] == [schedule]
-    assert heeded(client) == {"learn cow again": automation, "learn horse again": True, "learn sheep again": True}
+    assert enabled_automations(client) == {
+        "learn cow again": automation,
+        "learn horse again": True,
+        "learn sheep again": True,
+    }
 
 
-def heeded(client):
-    """Whether each automation is heeded, by its name; none may be there twice."""
+def enabled_automations(client):
+    """Whether each automation is enabled, by its name; none may be there twice."""
     found = client.read_automations()
     assert len({each.name for each in found}) == len(found)
     return {each.name: each.enabled for each in found}

@@ -5,7 +5,7 @@ import pytest
 from flows.plan.checks import known_classes
 from flows.plan.plan import PlanChanges, load_plan
 from models.core.category import Category
-from models.segmenters import Detectron2Config, PointRendConfig, TransformersConfig
+from models.segmenters import PointRendConfig, TransformersConfig
 
 
 @pytest.fixture
@@ -60,7 +60,10 @@ def test_one_file_serves_a_small_and_a_large_segmenter(category, caplog):
 def test_a_slip_is_no_class_of_any_segmenter(category):
     category(segment_as="[cow, sheeep]")
     for scale in ("smoke", "gpu"):
-        with pytest.raises(ValueError, match="segment_as is sheeep; the segmenter"):
+        with pytest.raises(
+            ValueError,
+            match="segment_as is sheeep, which no segmenter knows; name what elephant",
+        ):
             load_plan("elephant", scale)
 
 
@@ -71,8 +74,11 @@ def test_own_photos_may_bring_their_masks(category, tmp_path):
 
 
 def test_a_model_that_is_not_loaded_yet_is_trusted():
-    ant = Category(name="ant", segment_as=("ant",))
+    zebra, ant = (Category(name=name, segment_as=(name,)) for name in ("zebra", "ant"))
     assert known_classes(ant, TransformersConfig()) == ("ant",)
-    for segmenter in (PointRendConfig(), Detectron2Config()):
-        with pytest.raises(ValueError, match="segment_as is ant"):
-            known_classes(ant, segmenter)
+    with pytest.raises(
+        ValueError, match="zebra: segment_as is zebra; the segmenter `pointrend` of this plan knows cow"
+    ):
+        known_classes(zebra, PointRendConfig())
+    with pytest.raises(ValueError, match="ant: segment_as is ant, which no segmenter knows"):
+        known_classes(ant, PointRendConfig())
