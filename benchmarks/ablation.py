@@ -31,14 +31,14 @@ from torch import Tensor
 from flows.plan.plan import Plan, load_plan
 from flows.plan.presets import at_scale
 from models.core.schedule import Schedule
-from models.data.augmentation import Augmentation, augmented
+from models.data.augmentation import Augmentation, augment_crops
 from models.data.batch import Batch
 from models.data.crops import Crops
-from models.data.framing import cropped
+from models.data.framing import crop_animal
 from models.embedded.photo_set import load_pictures, render_pictures
 from models.engine.loop import fit
 from models.features import Vit
-from models.features.dense import described
+from models.features.dense import add_feature_maps
 from models.methods import MagicPonyConfig
 from models.methods.farm3d.distillation import Teacher
 from models.methods.magicpony.model import Animal
@@ -151,8 +151,8 @@ def trained(
     if row == ONE:
         animal.pose = OneHypothesis(animal.pose.config, animal.pose.head)
     plan.warm_start.load(animal)
-    shown = augmented(crops, training.augmentation, seed)
-    known, _ = described(
+    shown = augment_crops(crops, training.augmentation, seed)
+    known, _ = add_feature_maps(
         shown.samples, vit, plan.animal.encoder.image, plan.animal.prior.channels, plan.warm_start.pca()
     )
     renderer, method = plan.renderer.build(CPU), plan.method.build(plan.category, teacher)
@@ -167,7 +167,7 @@ def photos(folder: Path, category: str) -> list[Any]:
     render_pictures(folder, COUNT, 128)
     found = load_pictures(folder, COUNT)
     rows = (found.category == [str(name) for name in SPECIES].index(category)).nonzero()[0]
-    return [cropped(found.image[row], found.part[row] > 0, 128, int(found.view[row])) for row in rows]
+    return [crop_animal(found.image[row], found.part[row] > 0, 128, int(found.view[row])) for row in rows]
 
 
 def small(plan: Plan) -> Plan:

@@ -21,9 +21,9 @@ from filters import FARM, HELD_OUT, cases, clean
 from numpy import ndarray
 from PIL import Image
 
-from models.data.framing import cropped
+from models.data.framing import crop_animal
 from models.features import VitConfig
-from models.filters.duplicates import DuplicateRules, distance, phash, resembled
+from models.filters.duplicates import DuplicateRules, near_duplicates, phash, token_distance
 from models.segmenters import PointRend, PointRendConfig
 from models.truth.barnyard.scene import sample_scenes
 from storage.dataset.records import SampleRow, content_key
@@ -92,9 +92,9 @@ def quality(number: int) -> None:
     made, rules = photos(number), DuplicateRules()
     crops = {place: crop for place, each in enumerate(made) if (crop := _crop(segmenter, each)) is not None}
     seen, pictures = list(crops), list(crops.values())
-    found = resembled(
+    found = near_duplicates(
         np.array([phash(each) for each in pictures], np.uint64),
-        lambda one, other: distance(vit, pictures[one], pictures[other]) <= rules.distance,
+        lambda one, other: token_distance(vit, pictures[one], pictures[other]) <= rules.distance,
         rules,
     )
     named = {seen[one]: seen[other] for one, other in found.items()}
@@ -109,7 +109,7 @@ def quality(number: int) -> None:
 
 def _crop(segmenter: PointRend, made: Made) -> ndarray | None:
     found = segmenter.segment(made.photo[None].copy(), (made.species,))[0]
-    return cropped(made.photo, found[0].mask, 128).image if found else None
+    return crop_animal(made.photo, found[0].mask, 128).image if found else None
 
 
 def speed() -> None:
@@ -119,7 +119,7 @@ def speed() -> None:
     copies = random.choice(np.arange(1, MANY), round(MANY * COPIES), replace=False)
     hashes[copies] = hashes[copies - 1] ^ np.uint64(1)
     start = process_time()
-    found = resembled(hashes, lambda one, other: True, DuplicateRules())
+    found = near_duplicates(hashes, lambda one, other: True, DuplicateRules())
     log.info("%d hashes compared, %d near-duplicates: %.1f s", MANY, len(found), process_time() - start)
     index = to_parquet([_row(number, int(value)) for number, value in enumerate(hashes[:SHARD])])
     start = process_time()

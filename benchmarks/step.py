@@ -19,10 +19,10 @@ import torch
 from snapshot import newest_crops
 
 from flows.plan.plan import load_plan
-from models.data.augmentation import augmented
+from models.data.augmentation import augment_crops
 from models.data.crops import Crops
 from models.engine.loop import fit
-from models.features.dense import described
+from models.features.dense import add_feature_maps
 from storage.runs.checkpoints import Checkpoints
 
 log = logging.getLogger("step")
@@ -57,8 +57,8 @@ def main(root: str, category: str, size: int | None = None) -> None:
     training = plan.training.model_copy(update=short)
     animal = plan.animal.build(plan.category, vit)
     plan.warm_start.load(animal)
-    shown = augmented(newest_crops(root, category), training.augmentation, training.seed)
-    known, _ = described(
+    shown = augment_crops(newest_crops(root, category), training.augmentation, training.seed)
+    known, _ = add_feature_maps(
         shown.samples, vit, plan.animal.encoder.image, plan.animal.prior.channels, plan.warm_start.pca()
     )
     method, set_ = plan.method.build(plan.category, teacher), Crops(known, training.size, CPU, shown.seen)

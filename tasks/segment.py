@@ -7,6 +7,7 @@ import numpy as np
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from models.data.framing import crop_box, cut
 from models.filters import mask_rules
 from models.filters.duplicates import phash
 from models.segmenters import Instance
@@ -79,10 +80,10 @@ def _judged(photo: Sample, found: Sequence[Instance], dropped: Mapping[str, str]
     if reason:
         return Sample(photo.row.model_copy(update={"kept": False, "reason": reason}))
     best = found[0]
-    box = mask_rules.crop_box(best.mask)
-    crop = mask_rules.cut(pixels(photo), box, recipe.size)
+    box = crop_box(best.mask)
+    crop = cut(pixels(photo), box, recipe.size)
     row = photo.row.model_copy(update={"box": box, "scores": {"mask": best.score}, "phash": f"{phash(crop):016x}"})
-    return Sample(row, crop, mask_rules.cut(best.mask, box, recipe.size))
+    return Sample(row, crop, cut(best.mask, box, recipe.size))
 
 
 def sheets(photos: samples.Samples, crops: samples.Samples) -> tuple[np.ndarray | None, np.ndarray | None]:

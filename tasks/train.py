@@ -1,16 +1,15 @@
 """A trained animal: the category model fitted to its crops."""
 
-from typing import Any
-
 import numpy as np
 import torch
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from models.data.augmentation import augmented
+from models.data.augmentation import augment_crops
 from models.data.crops import Crops
+from models.data.framing import Crop
 from models.engine.loop import fit
-from models.features.dense import described
+from models.features.dense import add_feature_maps
 from storage.dataset import samples as stored_samples
 from storage.formats.pictures import png
 from storage.runs import training_runs
@@ -72,16 +71,16 @@ def _fit(model: ModelRef, crops: DatasetRef, recipe: ModelRecipe, where: str) ->
     bundles.commit(layout.model(model), contents, about)
 
 
-def _described(crops: DatasetRef, recipe: ModelRecipe, where: str) -> tuple[list[Any], list[np.ndarray]]:
+def _described(crops: DatasetRef, recipe: ModelRecipe, where: str) -> tuple[list[Crop], list[np.ndarray]]:
     """The training crops with their feature maps, and what the encoder sees of them.
 
     The directions of the maps depend on the data set or on the warm start, so no shard holds them.
     """
     stored, animal = [framed(sample) for sample in stored_samples.of_dataset(crops, "train")], recipe.animal
     vit = loaded(recipe.features, where)
-    shown = augmented(stored, recipe.training.augmentation, recipe.training.seed)
+    shown = augment_crops(stored, recipe.training.augmentation, recipe.training.seed)
     pca = recipe.warm_start.pca()
-    return described(shown.samples, vit, animal.encoder.image, animal.prior.channels, pca)[0], shown.seen
+    return add_feature_maps(shown.samples, vit, animal.encoder.image, animal.prior.channels, pca)[0], shown.seen
 
 
 class _Report:

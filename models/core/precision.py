@@ -3,7 +3,7 @@
 import torch
 
 
-def quick(kind: str = "cpu") -> torch.autocast:
+def bf16_autocast(kind: str = "cpu") -> torch.autocast:
     """Arithmetic in bfloat16 where this kind of device has it: twice as fast there, several times slower elsewhere."""
     native = {
         "cpu": lambda: torch.cpu.get_capabilities().get("avx512_bf16", False),

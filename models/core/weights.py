@@ -79,7 +79,7 @@ def contents(folder: Path, *suffixes: str) -> str:
 
 
 @contextmanager
-def replaced(folder: Path) -> Generator[Path]:
+def replace_folder(folder: Path) -> Generator[Path]:
     """An empty folder to write to, which takes the place of `folder` when all went well."""
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -89,7 +89,7 @@ def replaced(folder: Path) -> Generator[Path]:
     partial.rename(folder)
 
 
-def without_bars() -> None:
+def disable_progress_bars() -> None:
     """No progress bars of the libraries for files that load in a second; they would fill the logs of workers."""
     from diffusers.utils import logging as of_diffusers
     from transformers.utils import logging as of_transformers
@@ -99,7 +99,7 @@ def without_bars() -> None:
 
 
 @contextmanager
-def explained(model: str, what: str) -> Generator[None]:
+def report_missing_weights(model: str, what: str) -> Generator[None]:
     """Turn what a loader raises about absent or broken files into `MissingWeights`."""
     from safetensors import SafetensorError
 

@@ -1,13 +1,12 @@
-"""Crops as strangers would bring them: the encoder sees them spoilt, and has to explain them as they are.
+"""Input corruption: the encoder sees an augmented crop, the losses use the clean one.
 
 A share of the crops is framed and coloured otherwise, photo and mask alike, and of these the encoder sees a version
 before another background, blurred, noisy, or with something in front of the animal. Each crop is changed once, not at
-every step, so that the frozen ViT's answers can be remembered.
+every step, so that the frozen ViT's tokens can be cached.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int, UInt8
@@ -19,10 +18,11 @@ from torch.nn.functional import avg_pool2d, interpolate
 from models.core.config import Config
 from models.core.schedule import Share
 from models.data.crops import Sample, random
-from models.data.framing import Framed, cut
+from models.data.framing import Box, Crop, cut
 from models.data.transforms import degrade, recolour
 
 WHOLE = (0.0, 0.0, 1.0)
+"""The window of a crop that stays as it is."""
 
 
 class Augmentation(Config):
@@ -38,63 +38,69 @@ class Augmentation(Config):
 class Augmented:
     """A training set with what the encoder sees of it."""
 
-    samples: list[Framed]
+    samples: list[Crop]
+    """The crops that the losses use."""
     seen: list[UInt8[ndarray, "size size 3"]]
+    """The pictures that the encoder sees."""
     windows: Float[Tensor, "samples 3"]
     """Left, top and side of each new crop in shares of the old one's side."""
 
-    def moved(self, points: Float[Tensor, "samples points 3"]) -> Float[Tensor, "samples points 3"]:
-        """`Truth.keypoints` of the old crops, brought to the new ones."""
-        return within(points, self.windows)
+    def move_points(self, points: Float[Tensor, "samples points 3"]) -> Float[Tensor, "samples points 3"]:
+        """`Truth.keypoints` of the old crops in the new ones."""
+        return to_windows(points, self.windows)
 
 
-def within(
+def to_windows(
     points: Float[Tensor, "pictures points 3"], windows: Float[Tensor, "pictures 3"]
 ) -> Float[Tensor, "pictures points 3"]:
-    """`Truth.keypoints` of pictures, brought to windows of them: left, top and side in shares of the picture's side."""
+    """`Truth.keypoints` of pictures in windows of them: left, top and side in shares of the picture's side."""
     corner, side = windows[:, None, :2], windows[:, None, 2:]
     across = ((points[..., :2] + 1) / 2 - corner) / side * 2 - 1
     return torch.cat((across, points[..., 2:] / side), -1)
 
 
-def augmented(samples: Sequence[Any], config: Augmentation, seed: int) -> Augmented:
+def augment_crops(crops: Sequence[Sample], config: Augmentation, seed: int) -> Augmented:
     """The same crops in the same order, each changed by nothing but its row and the seed."""
-    framed, seen, windows = [], [], []
-    for row, sample in enumerate(samples):
+    samples: list[Crop] = []
+    seen: list[UInt8[ndarray, "size size 3"]] = []
+    windows: list[tuple[float, float, float]] = []
+    for row, crop in enumerate(crops):
         generator = random(seed, "augmentation", row)
-        plain = Framed(sample.image, sample.mask, sample.valid, sample.view)
+        plain = Crop(crop.image, crop.mask, crop.valid, crop.view)
         if torch.rand((), generator=generator) >= config.share:
-            framed.append(plain)
+            samples.append(plain)
             seen.append(plain.image)
             windows.append(WHOLE)
             continue
-        window = _window(plain.image.shape[0], config, generator)
-        other = samples[int(torch.randint(len(samples), (), generator=generator))]
-        changed = _framed(plain, window, generator)
-        framed.append(changed)
-        seen.append(_spoilt(changed, other, config, generator))
-        windows.append(tuple(place / plain.image.shape[0] for place in window))
-    return Augmented(framed, seen, torch.tensor(windows))
+        size = plain.image.shape[0]
+        box = _window(size, config, generator)
+        other = crops[int(torch.randint(len(crops), (), generator=generator))]
+        changed = _reframe(plain, box, generator)
+        samples.append(changed)
+        seen.append(_corrupt(changed, other, config, generator))
+        windows.append((box.left / size, box.top / size, box.width / size))
+    return Augmented(samples, seen, torch.tensor(windows))
 
 
-def _window(size: int, config: Augmentation, generator: torch.Generator) -> tuple[int, int, int]:
-    """Left, top and side of the new crop, in whole pixels of the old one."""
+def _window(size: int, config: Augmentation, generator: torch.Generator) -> Box:
+    """The new crop, in whole pixels of the old one."""
     shift_x, shift_y, zoom = (2 * torch.rand(3, generator=generator) - 1).tolist()
     side = round(size * (1 + config.zoom * zoom))
     middle = (size - side) / 2
-    return round(middle + config.shift * shift_x * size), round(middle + config.shift * shift_y * size), side
+    left, top = round(middle + config.shift * shift_x * size), round(middle + config.shift * shift_y * size)
+    return Box(left, top, side, side)
 
 
-def _framed(sample: Framed, window: tuple[int, int, int], generator: torch.Generator) -> Framed:
+def _reframe(crop: Crop, box: Box, generator: torch.Generator) -> Crop:
     """Another frame and other colours, as a photographer and a camera choose them."""
-    left, top, side = window
-    image, mask, valid = (
-        cut(each, (left, top, side, side), len(sample.image)) for each in (sample.image, sample.mask, sample.valid)
-    )
-    return Framed(_bytes(recolour(_tensor(image), generator)), mask, valid, sample.view)
+    image, mask, valid = (cut(picture, box, len(crop.image)) for picture in (crop.image, crop.mask, crop.valid))
+    return Crop(_bytes(recolour(_tensor(image), generator)), mask, valid, crop.view)
 
 
-def _spoilt(sample: Framed, other: Sample, config: Augmentation, generator: torch.Generator) -> ndarray:
+def _corrupt(
+    sample: Crop, other: Sample, config: Augmentation, generator: torch.Generator
+) -> UInt8[ndarray, "size size 3"]:
+    """What the encoder sees instead of a crop."""
     image = _tensor(sample.image)
     if torch.rand((), generator=generator) < config.background:
         soft = avg_pool2d(torch.from_numpy(sample.mask)[None, None].float(), 3, 1, 1)

@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -24,23 +24,23 @@ class Sample(Protocol):
     """One crop as it is stored."""
 
     @property
-    def image(self) -> np.ndarray:
-        """RGB, height x width x 3, uint8."""
+    def image(self) -> UInt8[np.ndarray, "height width 3"]:
+        """RGB."""
         ...
 
     @property
-    def mask(self) -> np.ndarray:
-        """Height x width, true on the animal."""
+    def mask(self) -> Bool[np.ndarray, "height width"]:
+        """True on the animal."""
         ...
 
     @property
-    def valid(self) -> np.ndarray:
-        """Height x width, true inside the generated picture."""
+    def valid(self) -> Bool[np.ndarray, "height width"]:
+        """True inside the generated picture."""
         ...
 
     @property
-    def features(self) -> np.ndarray | None:
-        """Channels x rows x columns in [0, 1]."""
+    def features(self) -> Float[np.ndarray, "channels rows columns"] | None:
+        """Feature map in [0, 1]."""
         ...
 
     @property

@@ -1,18 +1,25 @@
 """The square around an animal, as MagicPony cuts it: every animal covers a quarter of its crop (fidelity F4)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from numpy import ndarray
 from PIL import Image
 
-Box = tuple[int, int, int, int]
-"""x, y, width, height in pixels of the photo; may reach outside."""
+
+class Box(NamedTuple):
+    """A rectangle in pixels of the photo; it may reach outside."""
+
+    left: int
+    top: int
+    width: int
+    height: int
 
 
 @dataclass(frozen=True)
-class Framed:
+class Crop:
     """One animal in its crop: a sample for `Crops`."""
 
     image: UInt8[ndarray, "size size 3"]
@@ -23,24 +30,28 @@ class Framed:
     """Index into `models.core.category.VIEWS`, -1 where unknown."""
     features: Float[ndarray, "channels rows columns"] | None = None
 
+    def with_features(self, features: Float[ndarray, "channels rows columns"]) -> "Crop":
+        """The same crop with a feature map."""
+        return replace(self, features=features)
+
 
 @dataclass(frozen=True, kw_only=True)
-class Cropped(Framed):
-    """One animal cut out as training pictures are, and where from."""
+class AnimalCrop(Crop):
+    """One animal cut out as training pictures are, and where it lies in its photo."""
 
     box: Box
 
 
-def cropped(
+def crop_animal(
     photo: UInt8[ndarray, "height width 3"], mask: Bool[ndarray, "height width"], size: int, view: int = -1
-) -> Cropped:
+) -> AnimalCrop:
     """The animal under the mask.
 
     Raises ValueError if the mask is empty.
     """
     box = crop_box(mask)
-    image, inside, valid = (cut(each, box, size) for each in (photo, mask, np.ones_like(mask)))
-    return Cropped(image, inside, valid, view, box=box)
+    image, inside, valid = (cut(picture, box, size) for picture in (photo, mask, np.ones_like(mask)))
+    return AnimalCrop(image, inside, valid, view, box=box)
 
 
 def crop_box(mask: Bool[ndarray, "height width"]) -> Box:
@@ -48,16 +59,15 @@ def crop_box(mask: Bool[ndarray, "height width"]) -> Box:
     if not mask.any():
         raise ValueError(f"mask of {mask.shape[1]} x {mask.shape[0]} px is empty; there is nothing to cut out")
     half = max(1, int(np.sqrt(mask.sum())))
-    row, column = (int(place.mean()) for place in np.nonzero(mask))
-    return column - half, row - half, 2 * half, 2 * half
+    row, column = (int(index.mean()) for index in np.nonzero(mask))
+    return Box(column - half, row - half, 2 * half, 2 * half)
 
 
 def cut(
     picture: UInt8[ndarray, "height width 3"] | Bool[ndarray, "height width"], box: Box, size: int
 ) -> UInt8[ndarray, "size size 3"] | Bool[ndarray, "size size"]:
     """The box of a photo or of its mask, resized; black or off where it reaches outside."""
-    left, top, width, height = box
     image = Image.fromarray(picture.astype(np.uint8) * 255 if picture.dtype == bool else picture)
-    inside = image.crop((left, top, left + width, top + height))
+    inside = image.crop((box.left, box.top, box.left + box.width, box.top + box.height))
     resized = np.array(inside.resize((size, size), Image.Resampling.BILINEAR))
     return resized > 127 if picture.dtype == bool else resized

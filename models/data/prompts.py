@@ -37,7 +37,7 @@ def requests(category: Words, first: int, count: int) -> list[Request]:
     return [_request(category, number) for number in range(first, first + count)]
 
 
-def wanted(category: Words) -> dict[str, dict[str, float]]:
+def target_shares(category: Words) -> dict[str, dict[str, float]]:
     """The share of every word of every kind that the weights ask for; what a template leaves out is an empty word."""
     found: dict[str, dict[str, float]] = {"view": _shares(category.views)}
     for kind, weights in _kinds(category).items():

@@ -50,7 +50,7 @@ def move(
     return moved, labels.long()
 
 
-def carried(
+def move_points(
     points: Float[Tensor, "batch points 2"], opposite: Int[Tensor, " points"], motion: Motion
 ) -> Float[Tensor, "batch points 2"]:
     """Where points, in normalised device coordinates, are in the moved picture; a mirrored one swaps its sides."""

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d
 
 from models.core.config import Config
-from models.core.precision import quick
+from models.core.precision import bf16_autocast
 from models.embedded.fitting import Recipe, fit
 
 
@@ -56,7 +56,7 @@ def train_autoencoder(config: AutoencoderTraining, images: ndarray, folder: Path
 
     def loss(step: int, generator: torch.Generator) -> Tensor:
         picture = _crops(images, config, generator)
-        with quick():
+        with bf16_autocast():
             posterior = vae.encode(picture).latent_dist
             mean, logvar = posterior.mean.float(), posterior.logvar.float()
             noise = torch.randn(mean.shape, generator=generator)
@@ -78,7 +78,7 @@ def polish_decoder(config: AutoencoderTraining, images: ndarray, folder: Path, c
 
     def loss(step: int, generator: torch.Generator) -> Tensor:
         picture = _crops(images, config, generator)
-        with quick():
+        with bf16_autocast():
             with torch.no_grad():
                 latent = vae.encode(picture).latent_dist.mean.float()
             # A denoiser's latents are not quite those of any picture.

@@ -17,9 +17,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from models.core.config import Config
-from models.core.precision import quick
-from models.core.weights import replaced
-from models.data.transforms import carried, degrade, motion, move, recolour
+from models.core.precision import bf16_autocast
+from models.core.weights import replace_folder
+from models.data.transforms import degrade, motion, move, move_points, recolour
 from models.embedded.fitting import Recipe, fit
 from models.embedded.part_loss import balance, merged_parts, unnamed
 from models.embedded.photo_set import Pictures, mixed
@@ -84,8 +84,8 @@ def train_features(
         image, part, keypoints = pick(pictures, table, extra, config.recipe.batch, generator)
         moves = motion(len(image), generator)
         image, part = move(image, part, moves, size, generator)
-        image, keypoints = degrade(recolour(image, generator), generator), carried(keypoints, opposite, moves)
-        with quick():
+        image, keypoints = degrade(recolour(image, generator), generator), move_points(keypoints, opposite, moves)
+        with bf16_autocast():
             readings = network(image.permute(0, 2, 3, 1))
         total = torch.zeros(())
         for logits in readings:
@@ -95,7 +95,7 @@ def train_features(
         return total
 
     average = fit(network, loss, config.recipe, work / "vit.pt")
-    with replaced(folder) as place:
+    with replace_folder(folder) as place:
         average.vit.half().save_pretrained(place, safe_serialization=True)
 
 

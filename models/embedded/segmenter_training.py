@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, cross_entropy, one_hot
 
 from models.core.config import Config
-from models.core.precision import quick
-from models.core.weights import replaced
+from models.core.precision import bf16_autocast
+from models.core.weights import replace_folder
 from models.data.transforms import augment
 from models.embedded.fitting import Recipe, fit
 from models.embedded.photo_set import Pictures, mixed
@@ -47,7 +47,7 @@ def train_segmenter(
         return point_loss(config, network, image, label, generator)
 
     average = fit(network, loss, config.recipe, work / "pointrend.pt").eval()
-    with replaced(folder) as place:
+    with replace_folder(folder) as place:
         (place / "config.json").write_text(json.dumps({"labels": FARM, "width": config.width}))
         save_file(average.state_dict(), place / "model.safetensors")
 
@@ -66,13 +66,13 @@ def point_loss(
     config: SegmenterTraining, network: PointNetwork, image: Tensor, label: Tensor, generator: torch.Generator
 ) -> Float[Tensor, ""]:
     """Cross entropy of the coarse cells and of points, most of which lie where the coarse prediction is uncertain."""
-    with quick():
+    with bf16_autocast():
         coarse, fine = network(image)
     coarse, fine = coarse.float(), [each.float() for each in fine]
     truth = one_hot(label, len(network.labels) + 1).permute(0, 3, 1, 2).float()
     shares = avg_pool2d(truth, COARSE)
     points = choose(config, coarse.detach(), generator)
-    with quick():
+    with bf16_autocast():
         asked = network.refine(coarse, fine, points).float()
     return cross_entropy(coarse, shares) + cross_entropy(asked, sample(truth, points))
 

@@ -21,8 +21,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from models.core.config import Config
-from models.core.precision import quick
-from models.core.weights import replaced
+from models.core.precision import bf16_autocast
+from models.core.weights import replace_folder
 from models.embedded.autoencoder_training import AutoencoderTraining, latents, polish_decoder, train_autoencoder
 from models.embedded.fitting import Recipe, fit
 from models.embedded.part_loss import balance, merged_parts, unnamed
@@ -135,7 +135,7 @@ class DenoisingLoss:
         alpha = self.alphas[t].view(-1, 1, 1, 1)
         signal, disorder = alpha.sqrt(), (1 - alpha).sqrt()
         noisy, velocity = signal * clean + disorder * noise, signal * noise - disorder * clean
-        with quick():
+        with bf16_autocast():
             predicted, logits = (each.float() for each in self.network(noisy, t, tokens))
         weight = (5 * (1 - alpha)).clamp(max=1)  # 1 / (SNR + 1) is 1 - alpha
         missed = (weight * (predicted - velocity).square()).mean()
@@ -184,7 +184,7 @@ def write_pipeline(network: nn.Module, vae: "AutoencoderKL", words: Path, folder
     pipeline = StableDiffusionPipeline(
         vae, network.text, tokenizer, network.unet, noise_schedule(), None, None, requires_safety_checker=False
     )
-    with replaced(folder) as place:
+    with replace_folder(folder) as place:
         pipeline.to(dtype=torch.float16).save_pretrained(place, safe_serialization=True)
         for name in ("vocab.json", "merges.txt"):
             shutil.copy(words / name, place / "tokenizer" / name)

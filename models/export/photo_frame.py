@@ -30,23 +30,22 @@ class Frame:
 
         Pixel (column, row) covers [column, column + 1) x [row, row + 1).
         """
-        left, top, width, height = self.box
-        focal = 1 / (2 * tan(fov / 2))
-        return {"fx": width * focal, "fy": height * focal, "cx": left + width / 2, "cy": top + height / 2}
+        box, focal = self.box, 1 / (2 * tan(fov / 2))
+        centre = box.left + box.width / 2, box.top + box.height / 2
+        return {"fx": box.width * focal, "fy": box.height * focal, "cx": centre[0], "cy": centre[1]}
 
     def pixels(self, ndc: Float[Tensor, "... 2"]) -> Float[Tensor, "... 2"]:
         """Points of the crop, in [-1, 1] inside it, as (column, row) of the photo."""
-        left, top, width, height = self.box
-        return ndc.new_tensor((left, top)) + (ndc + 1) / 2 * ndc.new_tensor((width, height))
+        corner, extent = ndc.new_tensor(self.box[:2]), ndc.new_tensor(self.box[2:])
+        return corner + (ndc + 1) / 2 * extent
 
     def silhouette(self, renderer: Renderer, mesh: Mesh, camera: Camera) -> Bool[Tensor, "height width"]:
         """Where one mesh covers the photo, also outside the crop."""
         longer = max(self.width, self.height)
         size = min(longer, LARGEST)
-        left, top, width, height = self.box
-        clip = camera.to_clip(mesh.vertices)
-        scale = clip.new_tensor((width, height)) / longer
-        shift = (clip.new_tensor((2 * left + width, 2 * top + height))) / longer - 1
+        box, clip = self.box, camera.to_clip(mesh.vertices)
+        scale = clip.new_tensor((box.width, box.height)) / longer
+        shift = clip.new_tensor((2 * box.left + box.width, 2 * box.top + box.height)) / longer - 1
         clip = torch.cat((clip[..., :2] * scale + clip[..., 3:] * shift, clip[..., 2:]), -1)
         drawn = (renderer.rasterize(clip, mesh.faces, size).face >= 0).float()
         if size < longer:

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate, normalize, pad
 
 from models.core.config import Config
-from models.core.weights import digest, explained, locate, without_bars
+from models.core.weights import digest, disable_progress_bars, locate, report_missing_weights
 
 if TYPE_CHECKING:
     from transformers import ViTModel
@@ -46,8 +46,8 @@ class VitConfig(Config):
         from transformers import ViTModel
 
         model = locate(self.model)
-        without_bars()
-        with explained(model, "the vision transformer"):
+        disable_progress_bars()
+        with report_missing_weights(model, "the vision transformer"):
             found: Any = ViTModel.from_pretrained(
                 model, revision=self.revision, add_pooling_layer=False, output_loading_info=True
             )

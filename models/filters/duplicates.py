@@ -38,7 +38,7 @@ def phash(picture: UInt8[ndarray, "height width 3"]) -> int:
     return int.from_bytes(np.packbits(low > np.median(low)).tobytes(), "big")
 
 
-def resembled(
+def near_duplicates(
     hashes: UInt64[ndarray, " count"], alike: Callable[[int, int], bool], rules: DuplicateRules
 ) -> dict[int, int]:
     """The first earlier picture that each near-duplicate resembles, by number.
@@ -59,7 +59,7 @@ def resembled(
     return found
 
 
-def distance(vit: Vit, one: UInt8[ndarray, "size size 3"], other: UInt8[ndarray, "size size 3"]) -> float:
+def token_distance(vit: Vit, one: UInt8[ndarray, "size size 3"], other: UInt8[ndarray, "size size 3"]) -> float:
     """Mean cosine distance of the tokens at each place of two pictures."""
     device = next(vit.network.parameters()).device
     pair = torch.from_numpy(np.stack((one, other))).to(device) / 255

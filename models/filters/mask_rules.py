@@ -8,10 +8,8 @@ from numpy import ndarray
 from pydantic import Field
 
 from models.core.config import Config
-from models.data.framing import crop_box, cut
+from models.data.framing import crop_box
 from models.segmenters.pointrend import Instance
-
-__all__ = ["MaskRules", "crop_box", "cut", "verdict"]
 
 Mask = Bool[ndarray, "height width"]
 
@@ -104,8 +102,8 @@ def solidity(mask: Mask, rules: MaskRules) -> str | None:
 
 def truncation(mask: Mask, rules: MaskRules) -> str | None:
     """Too long for its crop."""
-    left, top, width, height = crop_box(mask)
-    inside = mask[max(0, top) : top + height, max(0, left) : left + width].sum()
+    box = crop_box(mask)
+    inside = mask[max(0, box.top) : box.top + box.height, max(0, box.left) : box.left + box.width].sum()
     return "truncated crop" if mask.sum() - inside > rules.lost * mask.sum() else None
 
 

@@ -24,7 +24,7 @@ from torch.nn.functional import interpolate
 
 from models.core.config import Config
 from models.core.errors import MissingPackage
-from models.core.weights import digest, explained, locate, without_bars
+from models.core.weights import digest, disable_progress_bars, locate, report_missing_weights
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline, SchedulerMixin
@@ -90,8 +90,8 @@ class StableDiffusionConfig(Config):
         except ImportError as error:
             raise MissingPackage("the generator needs diffusers: pip install diffusers transformers") from error
         model = locate(self.model)
-        without_bars()
-        with explained(f"{model}@{self.revision}" if self.revision else model, "the text-to-image model"):
+        disable_progress_bars()
+        with report_missing_weights(f"{model}@{self.revision}" if self.revision else model, "the text-to-image model"):
             without: dict[str, Any] = {}
             if self.unsafe == "keep":
                 index: Any = AutoPipelineForText2Image.load_config(model, revision=self.revision)

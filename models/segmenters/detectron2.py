@@ -11,7 +11,7 @@ from pydantic import Field
 
 from models.core.config import Config
 from models.core.errors import MissingPackage
-from models.core.weights import explained
+from models.core.weights import report_missing_weights
 from models.segmenters.pointrend import Instance
 
 COCO = {
@@ -54,7 +54,7 @@ class Detectron2Config(Config):
             predictor = import_module("detectron2.engine").DefaultPredictor
         except ImportError as error:
             raise MissingPackage(f"the segmenter `detectron2` needs detectron2 with PointRend: {INSTALL}") from error
-        with explained(self.weights, "detectron2's PointRend"):
+        with report_missing_weights(self.weights, "detectron2's PointRend"):
             settings.merge_from_file(self.settings)
             settings.MODEL.WEIGHTS = self.weights
             settings.MODEL.DEVICE = str(device)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import grid_sample, interpolate
 
 from models.core.config import Config
-from models.core.weights import digest, explained, locate
+from models.core.weights import digest, locate, report_missing_weights
 
 Logits = Float[Tensor, "batch classes rows columns"]
 Points = Float[Tensor, "batch count 2"]
@@ -54,7 +54,7 @@ class PointRendConfig(Config):
         Raises MissingWeights where the folder is absent or broken.
         """
         folder = Path(locate(self.weights))
-        with explained(str(folder), "PointRend"):
+        with report_missing_weights(str(folder), "PointRend"):
             return tuple(json.loads((folder / "config.json").read_text())["labels"])
 
     def build(self, device: torch.device) -> "PointRend":
@@ -62,7 +62,7 @@ class PointRendConfig(Config):
         from safetensors.torch import load_file
 
         folder = Path(locate(self.weights))
-        with explained(str(folder), "PointRend"):
+        with report_missing_weights(str(folder), "PointRend"):
             names = json.loads((folder / "config.json").read_text())
             network = PointNetwork(tuple(names["labels"]), names["width"])
             network.load_state_dict(load_file(folder / "model.safetensors"))

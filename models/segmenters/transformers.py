@@ -16,7 +16,7 @@ from numpy import ndarray
 from pydantic import Field
 
 from models.core.config import Config
-from models.core.weights import digest, explained, locate, without_bars
+from models.core.weights import digest, disable_progress_bars, locate, report_missing_weights
 from models.segmenters.pointrend import Instance
 
 
@@ -43,8 +43,8 @@ class TransformersConfig(Config):
         from transformers import AutoImageProcessor, AutoModelForUniversalSegmentation
 
         model = locate(self.model)
-        without_bars()
-        with explained(model, "the segmentation model"):
+        disable_progress_bars()
+        with report_missing_weights(model, "the segmentation model"):
             processor = AutoImageProcessor.from_pretrained(model, revision=self.revision)
             network = AutoModelForUniversalSegmentation.from_pretrained(model, revision=self.revision)
         return TransformersSegmenter(self, processor, network.to(device).eval())

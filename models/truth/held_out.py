@@ -80,7 +80,7 @@ def _example(scene: Scene, config: HeldOutConfig) -> Example:
         index=torch.tensor([scene.seed - HELD_OUT]),
     )
     pixels = (scene.keypoints_ndc + 1) / 2 * config.photo
-    keypoints = (pixels - box[:2]) / box[2:] * 2 - 1
+    keypoints = (pixels - (box.left, box.top)) / (box.width, box.height) * 2 - 1
     return Example(
         key=f"{scene.category}-{scene.seed}",
         crop=crop,

@@ -24,7 +24,7 @@ import torch
 
 from models.core.errors import Farm3dError
 from models.data.crops import Crops
-from models.data.framing import Cropped
+from models.data.framing import AnimalCrop
 from models.export import film
 from models.export.photo_frame import Frame
 from models.methods.magicpony.reconstructor import AnimalReconstructor, picked
@@ -55,7 +55,7 @@ class Photo:
     name: str
     """From the folder on, without its ending."""
     pixels: np.ndarray
-    crop: Cropped
+    crop: AnimalCrop
 
 
 def reconstruct_folder(

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from models.core.category import VIEWS, Category, Words
 from models.core.weights import contents, locate
 from models.data.crops import Crops
-from models.data.framing import Framed
+from models.data.framing import Crop
 from models.features import VitConfig
 from models.filters import ImageRules, MaskRules
 from models.generators import StableDiffusionConfig
@@ -107,7 +107,7 @@ def validation(crops: DatasetRef, size: int, most: int) -> Crops:
     return Crops([framed(sample) for sample in stored.first(most)], size, torch.device("cpu"))
 
 
-def framed(sample: Sample) -> Framed:
+def framed(sample: Sample) -> Crop:
     """A stored crop as a training set takes it.
 
     Raises ValueError if it has no image or no mask.
@@ -116,4 +116,4 @@ def framed(sample: Sample) -> Framed:
     if sample.image is None or sample.mask is None:
         raise ValueError(f"sample {row.key} has no image or no mask; only kept crops can be learnt from")
     view = VIEWS.index(row.view) if row.view in VIEWS else -1
-    return Framed(sample.image, sample.mask, sample.valid, view)
+    return Crop(sample.image, sample.mask, sample.valid, view)

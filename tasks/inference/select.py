@@ -14,7 +14,7 @@ from PIL import Image
 from models.core.errors import MissingModel, NothingKept
 from models.data import framing as crop
 from models.data.crops import Crops
-from models.data.framing import Cropped
+from models.data.framing import AnimalCrop
 from models.engine.loop import TrainingConfig
 from models.export import film
 from models.export.asset import asset
@@ -135,13 +135,13 @@ def select_model(category: str, root: str) -> SelectedModel:
     return SelectedModel(release.ref.category, model, crop_recipe(crops), recipe_of(model).training.size)
 
 
-def cropped(photo: np.ndarray, recipe: CropRecipe, where: str, mask: np.ndarray | None = None) -> Cropped:
+def cropped(photo: np.ndarray, recipe: CropRecipe, where: str, mask: np.ndarray | None = None) -> AnimalCrop:
     """The animal under the mask; where that is not given, the likeliest one that the segmenter finds.
 
     Raises NothingKept if it finds none.
     """
     mask = _found(photo, recipe, where) if mask is None else mask
-    return crop.cropped(photo, mask, recipe.size)
+    return crop.crop_animal(photo, mask, recipe.size)
 
 
 def _found(photo: np.ndarray, recipe: CropRecipe, where: str) -> np.ndarray:

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from models.core.errors import Farm3dError
 from models.data.crops import Crops
-from models.data.framing import Cropped
+from models.data.framing import AnimalCrop
 from models.geometry.mesh import Mesh
 from models.metrics import Evaluation, EvaluationConfig, evaluate
 from models.truth.examples import Example
@@ -114,7 +114,7 @@ def _mesh(photo: Path) -> Mesh | None:
     return Mesh(torch.from_numpy(vertices).float()[None], torch.from_numpy(faces))
 
 
-def _keypoints(file: Path, crop: Cropped) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+def _keypoints(file: Path, crop: AnimalCrop) -> tuple[torch.Tensor | None, torch.Tensor | None]:
     """In normalised device coordinates of the crop."""
     if not file.exists():
         return None, None
@@ -122,6 +122,6 @@ def _keypoints(file: Path, crop: Cropped) -> tuple[torch.Tensor | None, torch.Te
         said = Keypoints.model_validate(json.loads(file.read_text()))
     except (ValidationError, json.JSONDecodeError) as error:
         raise ValueError(f'{file}: is not {{"keypoints": [[x, y], ...], "seen": [true, ...]}}; mend it') from error
-    left, top, side, _ = crop.box
-    points = (np.array(said.keypoints) - (left, top)) / side * 2 - 1
+    box = crop.box
+    points = (np.array(said.keypoints) - (box.left, box.top)) / box.width * 2 - 1
     return torch.from_numpy(points).float(), torch.tensor(said.seen)

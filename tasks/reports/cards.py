@@ -5,7 +5,7 @@ from typing import Any
 
 from models.core.category import Words
 from models.core.weights import licence
-from models.data.prompts import wanted
+from models.data.prompts import target_shares
 from storage.dataset import catalogue, snapshots
 from storage.dataset.records import SampleRow, Snapshot
 from storage.formats.pictures import jpeg
@@ -95,7 +95,7 @@ def _compared(recipe: Mapping[str, Any]) -> str:
 def _mix(words: Words, rows: Sequence[SampleRow]) -> Iterator[tuple[str, ...]]:
     """Shares of the prompts, of the photos drawn and of the crops kept, for every word of a kind that has several."""
     kept = [row for row in rows if row.kept]
-    for kind, shares in wanted(words).items():
+    for kind, shares in target_shares(words).items():
         for word, share in shares.items() if len(shares) > 1 else ():
             drawn, left = ([getattr(row, kind) for row in some].count(word) for some in (rows, kept))
             yield f"{kind}: {word or 'none'}", f"{share:.1%}", _share(drawn, len(rows)), _share(left, len(kept))

@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 
 from models.features import Vit
-from models.filters.duplicates import distance, phash, resembled
+from models.filters.duplicates import near_duplicates, phash, token_distance
 from storage.dataset import shards
 from storage.dataset.records import Duplicates
 from storage.dataset.samples import ByKey
@@ -40,9 +40,9 @@ def duplicates(crops: Sequence[ShardRef], recipe: DuplicateRecipe, device: Devic
             return loaded(recipe.features, held.enter_context(place(device)))
 
         def alike(one: int, other: int) -> bool:
-            return distance(vit(), picture(one), picture(other)) <= recipe.rules.distance
+            return token_distance(vit(), picture(one), picture(other)) <= recipe.rules.distance
 
-        found = resembled(np.array(hashes, np.uint64), alike, recipe.rules)
+        found = near_duplicates(np.array(hashes, np.uint64), alike, recipe.rules)
     return Duplicates(
         config=recipe.model_dump(mode="json"), resembles={keys[one]: keys[other] for one, other in found.items()}
     )

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from models.data.crops import Crops
-from models.data.framing import Framed
+from models.data.framing import Crop
 from storage.runs.releases import published_releases, select_release
 from storage.runs.scores import Score
 from storage.store import bundles, layout
@@ -78,7 +78,7 @@ def test_the_best_explained_photo_is_shown_and_then_other_coats():
     shorter[11] = False
     drawn = torch.stack([whole, shorter, shorter, shorter, *[whole.roll(6, 0)] * 4]).float()
     crops = [
-        Framed((255 * torch.tensor(coat)).byte().expand(16, 16, 3).numpy(), whole.numpy(), np.ones((16, 16), bool), 0)
+        Crop((255 * torch.tensor(coat)).byte().expand(16, 16, 3).numpy(), whole.numpy(), np.ones((16, 16), bool), 0)
         for coat in (white, dark, darker, brown, red, red, red, red)
     ]
 

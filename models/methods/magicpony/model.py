@@ -11,7 +11,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from models.core.category import Category, Skeleton
 from models.core.config import Config
-from models.core.precision import quick
+from models.core.precision import bf16_autocast
 from models.core.schedule import Share
 from models.data.batch import Batch
 from models.geometry.cameras import Camera
@@ -148,7 +148,7 @@ class Animal(nn.Module):
 
     def read(self, field: Callable[..., Tensor], points: Tensor, *codes: Tensor) -> Tensor:
         """A field at many points: to half of the digits in training; what is shown and measured is exact."""
-        with quick(points.device.type) if self.training else nullcontext():
+        with bf16_autocast(points.device.type) if self.training else nullcontext():
             return field(points, *codes).to(points)
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from models.core.config import Config
 from models.core.schedule import Share
-from models.core.weights import explained, locate, replaced
+from models.core.weights import locate, replace_folder, report_missing_weights
 from models.features import Pca
 from models.methods.magicpony.model import Animal
 
@@ -46,7 +46,7 @@ class WarmStart(Config):
         from safetensors.torch import load_file
 
         folder = Path(locate(self.model))
-        with explained(str(folder), "the quadruped"):
+        with report_missing_weights(str(folder), "the quadruped"):
             weights = load_file(folder / "animal.safetensors")
         for name, wanted in animal.state_dict().items():
             if name not in weights or weights[name].shape != wanted.shape:
@@ -62,7 +62,7 @@ class WarmStart(Config):
         from safetensors.torch import load_file
 
         folder = Path(locate(self.model))
-        with explained(str(folder), "the quadruped"):
+        with report_missing_weights(str(folder), "the quadruped"):
             return Pca(**load_file(folder / "pca.safetensors"))
 
 
@@ -74,7 +74,7 @@ def write(folder: Path, animal: Animal, pca: Pca) -> None:
     from safetensors.torch import save_file
 
     half = {name: value.half() if value.is_floating_point() else value for name, value in animal.state_dict().items()}
-    with replaced(folder) as place:
+    with replace_folder(folder) as place:
         save_file({name: value.contiguous() for name, value in half.items()}, place / "animal.safetensors")
         save_file({"mean": pca.mean.contiguous(), "directions": pca.directions.contiguous()}, place / "pca.safetensors")
         (place / "config.json").write_text(animal.config.model_dump_json(indent=1))

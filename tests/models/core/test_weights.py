@@ -1,7 +1,7 @@
 import pytest
 
 from models.core.errors import MissingWeights
-from models.core.weights import NOT_STATED, REPOSITORY, digest, explained, licence, locate, replaced
+from models.core.weights import NOT_STATED, REPOSITORY, digest, licence, locate, replace_folder, report_missing_weights
 
 
 def test_a_folder_is_found_from_here_and_from_the_repository(tmp_path, monkeypatch):
@@ -33,19 +33,19 @@ def test_the_digest_is_that_of_the_bytes_wherever_they_lie(tmp_path):
 
 def test_what_a_loader_raises_is_explained_in_one_line():
     line = r"the model in here cannot be loaded \(no such file\)"
-    with pytest.raises(MissingWeights, match=line), explained("here", "the model"):
+    with pytest.raises(MissingWeights, match=line), report_missing_weights("here", "the model"):
         raise OSError("no such file\nand more")
 
 
 def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
     folder = tmp_path / "deep" / "vit"
-    with replaced(folder) as place:
+    with replace_folder(folder) as place:
         (place / "config.json").write_text("old")
-    with pytest.raises(OSError, match="no space"), replaced(folder) as place:
+    with pytest.raises(OSError, match="no space"), replace_folder(folder) as place:
         (place / "model.safetensors").write_text("half")
         raise OSError("no space")
     assert [file.name for file in folder.iterdir()] == ["config.json"]
-    with replaced(folder) as place:
+    with replace_folder(folder) as place:
         assert not list(place.iterdir())
         (place / "config.json").write_text("new")
     assert (folder / "config.json").read_text() == "new"

@@ -13,7 +13,7 @@ def square(top, left, side=20, size=100):
 def test_the_animal_covers_a_quarter_of_its_crop_and_is_in_its_middle():
     mask = square(30, 50)
     box = crop_box(mask)
-    assert box[2] == box[3] == 40
+    assert box.width == box.height == 40
     assert cut(mask, box, 80).mean() == pytest.approx(0.25, abs=0.01)
     rows, columns = np.nonzero(cut(mask, box, 80))
     assert rows.mean() == pytest.approx(40, abs=2) and columns.mean() == pytest.approx(40, abs=2)
@@ -22,7 +22,7 @@ def test_the_animal_covers_a_quarter_of_its_crop_and_is_in_its_middle():
 def test_outside_of_the_photo_is_black():
     photo = np.full((100, 100, 3), 200, np.uint8)
     box = crop_box(square(0, 0))
-    assert box[0] < 0 and box[1] < 0
+    assert box.left < 0 and box.top < 0
     crop = cut(photo, box, 40)
     assert crop[0, 0].max() == 0 and crop[-1, -1].min() == 200
 

@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 
 from models.core.category import Category
-from models.data.prompts import requests, wanted
+from models.data.prompts import requests, target_shares
 
 COW = Category(name="cow", segment_as=("cow",), coats=("black", "brown"))
 
@@ -71,6 +71,6 @@ def test_what_is_wanted_is_what_a_long_run_has():
         }
     )
     found = requests(herd, 0, 3000)
-    for kind, shares in wanted(herd).items():
+    for kind, shares in target_shares(herd).items():
         assert sum(shares.values()) == pytest.approx(1)
         assert mix(kind, found) == pytest.approx({word: share for word, share in shares.items() if share}, abs=0.02)

@@ -1,6 +1,6 @@
 import torch
 
-from models.data.transforms import augment, carried, degrade, motion, move, recolour
+from models.data.transforms import augment, degrade, motion, move, move_points, recolour
 
 
 def generator(seed=0):
@@ -21,7 +21,7 @@ def test_points_move_with_the_picture_and_swap_sides_in_a_mirror():
     y, x = torch.meshgrid(*2 * [(2 * torch.arange(64) + 1) / 64 - 1], indexing="ij")
     near = ((torch.stack((x, y), -1) - points[:, :, None, None]).norm(dim=-1) < 0.15).long()
     moves = motion(16, generator())
-    found = carried(points, torch.tensor((1, 0)), moves)
+    found = move_points(points, torch.tensor((1, 0)), moves)
     # Each spot is drawn alone; in a mirror the first point is where the second spot went.
     mirrored = moves[:, :, :2].det() < 0
     assert mirrored.any() and not mirrored.all()

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from models.data.framing import Box
 from models.export import photo_frame as framing
 from models.export.photo_frame import Frame
 from models.geometry.cameras import look_at
@@ -19,12 +20,12 @@ BOX = Mesh(CORNERS[None], FACES)
 
 def test_a_crop_that_is_the_photo_is_drawn_as_the_renderer_does() -> None:
     direct = RENDERER.rasterize(CAMERA.to_clip(BOX.vertices), FACES, 64).face[0] >= 0
-    assert torch.equal(Frame(64, 64, (0, 0, 64, 64)).silhouette(RENDERER, BOX, CAMERA), direct)
+    assert torch.equal(Frame(64, 64, Box(0, 0, 64, 64)).silhouette(RENDERER, BOX, CAMERA), direct)
 
 
 @pytest.mark.parametrize("size", [(150, 100), (100, 150)])
 def test_the_silhouette_reaches_as_far_as_its_vertices_also_outside_the_crop(size: tuple[int, int]) -> None:
-    frame = Frame(*size, (40, 40, 20, 20))
+    frame = Frame(*size, Box(40, 40, 20, 20))
     mask = frame.silhouette(RENDERER, BOX, CAMERA)
     assert mask.shape == size[::-1]
     points = frame.pixels(CAMERA.project(BOX.vertices)[0])
@@ -35,7 +36,7 @@ def test_the_silhouette_reaches_as_far_as_its_vertices_also_outside_the_crop(siz
 
 
 def test_the_pinhole_says_where_vertices_are() -> None:
-    frame = Frame(150, 100, (40, -3, 36, 36))
+    frame = Frame(150, 100, Box(40, -3, 36, 36))
     x, y, z = CAMERA.to_camera(BOX.vertices)[0].unbind(-1)
     pinhole = frame.intrinsics()
     by_hand = torch.stack((pinhole["cx"] - pinhole["fx"] * x / z, pinhole["cy"] + pinhole["fy"] * y / z), -1)
@@ -43,7 +44,7 @@ def test_the_pinhole_says_where_vertices_are() -> None:
 
 
 def test_a_large_photo_gets_a_mask_of_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    frame = Frame(300, 200, (80, 60, 90, 90))
+    frame = Frame(300, 200, Box(80, 60, 90, 90))
     exact = frame.silhouette(RENDERER, BOX, CAMERA)
     monkeypatch.setattr(framing, "LARGEST", 100)
     coarse = frame.silhouette(RENDERER, BOX, CAMERA)

@@ -2,7 +2,7 @@ import torch
 from transformers import ViTConfig as NetworkConfig
 from transformers import ViTModel
 
-from models.features.dense import dense, directions
+from models.features.dense import feature_maps, principal_directions
 from models.features.vit import Vit
 
 
@@ -23,7 +23,7 @@ def pictures(count=20):
 
 
 def maps_of(images, masks):
-    return dense(vit(), images, 32, directions(vit(), images, masks, 32, components=4))
+    return feature_maps(vit(), images, 32, principal_directions(vit(), images, masks, 32, components=4))
 
 
 def test_one_map_per_crop_in_half_precision_between_0_and_1():

@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from models.core.category import VIEWS
-from models.data.framing import cropped
-from models.features.dense import described
+from models.data.framing import crop_animal
+from models.features.dense import add_feature_maps
 from models.features.head_direction import head_directions
 from models.features.vit import VitConfig
 from models.truth.barnyard import HELD_OUT, sample_scene
@@ -57,10 +57,10 @@ def test_an_empty_mask_and_even_features_tell_nothing() -> None:
 def test_the_embedded_transformer_knows_a_head_from_a_rump() -> None:
     scenes = [sample_scene("horse", HELD_OUT + number * SHARE, 64) for number in range(48)]
     crops = [
-        cropped((scene.image * 255).round().astype(np.uint8), scene.mask, 64, VIEWS.index(scene.view))
+        crop_animal((scene.image * 255).round().astype(np.uint8), scene.mask, 64, VIEWS.index(scene.view))
         for scene in scenes
     ]
-    known, _ = described(crops, VitConfig().build(torch.device("cpu")), 128, 16)
+    known, _ = add_feature_maps(crops, VitConfig().build(torch.device("cpu")), 128, 16)
     found = head_directions(
         torch.from_numpy(np.stack([each.features for each in known])),
         torch.from_numpy(np.stack([each.mask for each in known])),

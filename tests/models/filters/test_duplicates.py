@@ -7,7 +7,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from models.features import VitConfig
-from models.filters.duplicates import LOW, SEEN, DuplicateRules, distance, phash, resembled
+from models.filters.duplicates import LOW, SEEN, DuplicateRules, near_duplicates, phash, token_distance
 
 RULES = DuplicateRules()
 
@@ -75,15 +75,15 @@ def by_hand(values, rules):
 
 def test_it_finds_what_a_comparison_of_all_with_all_finds():
     values = hashes(400, 150)
-    found = resembled(values, lambda one, other: True, RULES)
+    found = near_duplicates(values, lambda one, other: True, RULES)
     assert found == by_hand(values, RULES) and 50 < len(found) < 150
 
 
 def test_what_comes_later_changes_no_verdict():
     values = hashes(300, 100)
-    whole = resembled(values, lambda one, other: True, RULES)
+    whole = near_duplicates(values, lambda one, other: True, RULES)
     for count in (1, 100, 299):
-        part = resembled(values[:count], lambda one, other: True, RULES)
+        part = near_duplicates(values[:count], lambda one, other: True, RULES)
         assert part == {number: twin for number, twin in whole.items() if number < count}
 
 
@@ -95,13 +95,13 @@ def test_only_what_is_confirmed_is_a_duplicate_and_the_next_near_one_is_asked_ab
         asked.append((one, other))
         return one == 1
 
-    assert resembled(values, alike, RULES) == {2: 1, 3: 1}
+    assert near_duplicates(values, alike, RULES) == {2: 1, 3: 1}
     assert asked == [(0, 1), (0, 2), (1, 2), (0, 3), (1, 3)]
 
 
 def test_the_distance_of_a_picture_to_itself_is_none_and_it_is_the_same_both_ways():
     vit = VitConfig().build(torch.device("cpu"))
     one, other = picture(1, 64), picture(2, 64)
-    assert distance(vit, one, one) == pytest.approx(0, abs=1e-5)
-    assert distance(vit, one, other) == pytest.approx(distance(vit, other, one), abs=1e-5)
-    assert distance(vit, one, compressed(one)) < RULES.distance
+    assert token_distance(vit, one, one) == pytest.approx(0, abs=1e-5)
+    assert token_distance(vit, one, other) == pytest.approx(token_distance(vit, other, one), abs=1e-5)
+    assert token_distance(vit, one, compressed(one)) < RULES.distance

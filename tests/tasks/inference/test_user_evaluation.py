@@ -5,6 +5,7 @@ import pytest
 import trimesh
 from PIL import Image
 
+from models.data.framing import AnimalCrop, Box
 from tasks.inference import select as answer
 from tasks.inference import user_evaluation as foreign
 from tasks.inference.user_evaluation import examined
@@ -51,13 +52,13 @@ def test_a_given_mesh_and_keypoints_are_compared(folder, release):
 
 
 def test_keypoints_are_taken_to_the_crop():
-    crop = answer.Cropped(np.zeros((1, 1, 3), np.uint8), *(np.zeros((1, 1), bool),) * 2, box=(10, 20, 40, 40))
+    crop = AnimalCrop(np.zeros((1, 1, 3), np.uint8), *(np.zeros((1, 1), bool),) * 2, box=Box(10, 20, 40, 40))
     file = foreign.Path("nowhere.json")
     assert foreign._keypoints(file, crop) == (None, None)
 
 
 def test_the_centre_of_the_box_is_the_middle_of_the_crop(tmp_path):
-    crop = answer.Cropped(np.zeros((1, 1, 3), np.uint8), *(np.zeros((1, 1), bool),) * 2, box=(10, 20, 40, 40))
+    crop = AnimalCrop(np.zeros((1, 1, 3), np.uint8), *(np.zeros((1, 1), bool),) * 2, box=Box(10, 20, 40, 40))
     (tmp_path / "a.json").write_text('{"keypoints": [[30, 40], [10, 20]], "seen": [true, false]}')
     points, seen = foreign._keypoints(tmp_path / "a.json", crop)
     assert points.tolist() == [[0, 0], [-1, -1]] and seen.tolist() == [True, False]

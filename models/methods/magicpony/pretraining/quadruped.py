@@ -14,14 +14,14 @@ from pydantic import Field, model_validator
 from models.core.category import Category
 from models.core.config import Config
 from models.core.schedule import Schedule
-from models.data.augmentation import augmented, within
+from models.data.augmentation import augment_crops, to_windows
 from models.data.crops import Crops
-from models.data.framing import cropped
+from models.data.framing import crop_animal
 from models.data.ground_truth import Truth
 from models.embedded.photo_set import Pictures
 from models.engine.loop import Checkpoints, TrainingConfig, fit
 from models.features import Vit
-from models.features.dense import described
+from models.features.dense import add_feature_maps
 from models.geometry.cameras import look_at
 from models.methods import MagicPonyConfig
 from models.methods.magicpony.losses import viewpoints
@@ -66,10 +66,10 @@ def train_quadruped(
     """Write a folder for `WarmStart`; goes on from the newest of `checkpoints`."""
     count, animal, training = min(config.crops, len(pictures)), config.animal, config.training
     crops = [
-        cropped(pictures.image[row], pictures.part[row] > 0, pictures.image.shape[1], int(pictures.view[row]))
+        crop_animal(pictures.image[row], pictures.part[row] > 0, pictures.image.shape[1], int(pictures.view[row]))
         for row in range(count)
     ]
-    shown = augmented(crops, training.augmentation, training.seed)
+    shown = augment_crops(crops, training.augmentation, training.seed)
     windows = torch.tensor([crop.box[:3] for crop in crops]) / pictures.image.shape[1]
     azimuth, elevation, keypoints, surface, lamp = (
         torch.from_numpy(each[:count])
@@ -77,12 +77,12 @@ def train_quadruped(
     )
     truth = Truth(
         look_at(azimuth, elevation).T_camera_world[:, 2, :3],
-        shown.moved(within(keypoints, windows)),
-        shown.moved(within(surface, windows)),
+        shown.move_points(to_windows(keypoints, windows)),
+        shown.move_points(to_windows(surface, windows)),
         lamp,
         torch.tensor(OPPOSITE_KEYPOINT),
     )
-    samples, pca = described(shown.samples, vit, animal.encoder.image, animal.prior.channels)
+    samples, pca = add_feature_maps(shown.samples, vit, animal.encoder.image, animal.prior.channels)
     torch.manual_seed(training.seed)
     taught = animal.build(QUADRUPED, vit)
     learner = Marked(taught)
