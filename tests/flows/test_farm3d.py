@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flows.plan.plan import load_plan
-from storage.runs.metrics_log import read
+from storage.runs.metrics_log import read_metrics
 from storage.runs.releases import published_releases
 from storage.store import bundles, layout
 
@@ -82,7 +82,7 @@ def test_killed_twice_it_ends_with_nothing_made_twice(launcher, tmp_path, capfd)
     release = published.ref
     assert (published.about.method, published.about.scale) == ("farm3d", "smoke")
     model = load_plan("cow", "smoke", root).store.model("cow", release.run)
-    steps = [line["step"] for line in read(layout.metrics(model))]
+    steps = [line["step"] for line in read_metrics(layout.metrics(model))]
     assert steps == list(range(5, 31, 5)) and saved >= 10
     assert {"report.html", "cow-1.glb"} <= set(bundles.committed(layout.release(release)).files)
     assert "publish-cow" in capfd.readouterr().out
