@@ -23,7 +23,7 @@ THUMB = 128
 def sheets(ref: DatasetRef, index: Sequence[Placed]) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Crops that were kept, evenly over the data set, and photos that were dropped, as many for each reason.
 
-    `index` is the data set's `catalogue.rows_with_shard`. A near-duplicate is shown as its crop, for its photo was good.
+    `index` is the data set's `catalogue.rows_with_shard`. A near-duplicate is shown as its crop: its photo was good.
     """
     photos, stored = snapshots.read(ref).photos_digest, ByKey()
 
