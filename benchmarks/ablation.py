@@ -25,6 +25,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Bool, Int
+from models.methods.magicpony.reconstructor import AnimalReconstructor
 from snapshot import newest_crops
 from torch import Tensor
 
@@ -43,7 +44,6 @@ from models.methods import MagicPonyConfig
 from models.methods.farm3d.distillation import Teacher
 from models.methods.magicpony.model import Animal
 from models.methods.magicpony.networks import pose
-from models.methods.magicpony.reconstructor import AnimalReconstructor
 from models.methods.magicpony.warm_start import FromNothing
 from models.metrics import evaluate
 from models.truth.barnyard.species import SPECIES

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from models.methods.magicpony.reconstructor import AnimalReconstructor, picked
 
 from models.export import film
-from models.methods.magicpony.reconstructor import AnimalReconstructor, picked
 from models.truth.held_out import HeldOutConfig, held_out
 from storage.formats.pictures import jpeg
 from tasks.inference.select import select_model

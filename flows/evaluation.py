@@ -1,14 +1,12 @@
-"""A close look at one run: with and without distillation, beside the trivial answers."""
+"""A close look at a category: several methods with the same plan and the same pictures, measured beside each other."""
 
 from prefect import flow
 
 from flows.dataset import pinned
+from flows.farm3d import training
 from flows.plan.plan import PlanChanges, load_plan
-from flows.plan.presets import Scale
-from models.methods import Farm3DConfig
-from storage.store.references import ModelRef
+from storage.store.references import ModelRef, Scale
 from tasks.evaluate import evaluate
-from tasks.train import train
 
 
 @flow(name="evaluation", flow_run_name="evaluation-{category}-{scale}")
@@ -16,18 +14,20 @@ def evaluation(
     category: str = "cow",
     scale: Scale = "laptop",
     root: str = "data",
+    methods: tuple[str, ...] = ("farm3d", "magicpony"),
     changes: PlanChanges = PlanChanges(),  # noqa: B008 - frozen
 ) -> ModelRef:
-    """Train the same animal twice with the same seed, with and without SDS, and measure both.
+    """Train the same animal by several methods with the same seed, as with and without SDS, and measure them all.
 
     Args:
         category: a name in `flows/categories`
         scale: whose plan is measured; what is there already is reused
         root: folder or address of all data
+        methods: the first one's table has the others beside it
         changes: what this run does otherwise than its scale
     """
-    plan = load_plan(category, scale, root, changes)
-    plans = [plan, plan.without_sds] if isinstance(plan.method, Farm3DConfig) else [plan]
-    with pinned(plan) as crops:
-        models = [train(each.model(crops), crops, each.model_recipe, each.device) for each in plans]
+    plans = [load_plan(category, scale, root, changes, method) for method in methods]
+    with pinned(plans[0]) as crops:
+        models = [training(plan, crops) for plan in plans]
+    plan = plans[0]
     return evaluate(models, crops, plan.category.truth, plan.held_out, plan.evaluation, plan.device)

@@ -1,37 +1,59 @@
-"""The whole story: from one word to a rigged 3D animal."""
+"""The whole story, for every method: from one word to a 3D animal.
 
-from prefect import flow
+`flows.farm3d.farm3d` is the flow of the method farm3d, `flows.farm3d.magicpony` that of magicpony, and so on for every
+member of the union in `models.methods`.
+"""
+
+from typing import Any
+
+from prefect import Flow, flow
 
 from flows.dataset import pinned
 from flows.plan.plan import Plan, PlanChanges, load_plan
-from flows.plan.presets import Scale
-from storage.store.references import ReleaseRef
+from models.methods import methods
+from storage.store.references import DatasetRef, ModelRef, ReleaseRef, Scale
 from tasks.evaluate import evaluate
 from tasks.publish import publish
-from tasks.train import train
+from tasks.train import assemble, train
 
 
-@flow(name="farm3d", flow_run_name="farm3d-{category}-{scale}")
-def farm3d(
-    category: str = "cow",
-    scale: Scale = "laptop",
-    root: str = "data",
-    changes: PlanChanges = PlanChanges(),  # noqa: B008 - frozen
-) -> ReleaseRef:
-    """Learn one animal from generated pictures, measure it, and publish it.
+def method_flow(method: str) -> Flow[..., ReleaseRef]:
+    """The flow of one method, named after it."""
 
-    Args:
-        category: a name in `flows/categories`, as cow, horse or sheep
-        scale: smoke (minutes, for tests), laptop (twenty minutes, no GPU), gpu or paper (photoreal parts)
-        root: folder or address of all data, as data or s3://bucket/farm3d
-        changes: what this run does otherwise than its scale, as {"training": {"steps": 5000}}
-    """
-    return story(load_plan(category, scale, root, changes))
+    @flow(name=method, flow_run_name=f"{method}-{{category}}-{{scale}}")
+    def story(
+        category: str = "cow",
+        scale: Scale = "laptop",
+        root: str = "data",
+        changes: PlanChanges = PlanChanges(),  # noqa: B008 - frozen
+    ) -> ReleaseRef:
+        """Learn one animal from generated pictures, measure it, and publish it.
+
+        Args:
+            category: a name in `flows/categories`, as cow, horse or sheep
+            scale: smoke (minutes, for tests), laptop (twenty minutes, no GPU), gpu or paper (photoreal parts)
+            root: folder or address of all data, as data or s3://bucket/farm3d
+            changes: what this run does otherwise than its scale, as {"method": {"training": {"steps": 5000}}}
+        """
+        plan = load_plan(category, scale, root, changes, method)
+        with pinned(plan) as crops:
+            model = training(plan, crops)
+        evaluate([model], crops, plan.category.truth, plan.held_out, plan.evaluation, plan.device)
+        return publish(model, crops, plan.release, plan.scale, plan.device)
+
+    return story
 
 
-def story(plan: Plan) -> ReleaseRef:
-    """Data set, training, measurement, release."""
-    with pinned(plan) as crops:
-        model = train(plan.model(crops), crops, plan.model_recipe, plan.device)
-    measured = evaluate([model], crops, plan.category.truth, plan.held_out, plan.evaluation, plan.device)
-    return publish(measured, crops, plan.release, plan.scale, plan.device)
+def training(plan: Plan, crops: DatasetRef) -> ModelRef:
+    """The finished model of a plan: every stage of its method in order, each reused where it is there already."""
+    model, recipe = plan.model(crops), plan.model_recipe
+    for stage in plan.method.stages():
+        train(model, stage.name, crops, recipe, plan.device)
+    return assemble(model, crops, recipe)
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - a flow, for whoever asks by a method's name
+    if name not in methods():
+        raise AttributeError(f"module flows.farm3d has no attribute {name!r}")
+    globals()[name] = method_flow(name)
+    return globals()[name]

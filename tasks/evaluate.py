@@ -13,17 +13,17 @@ from prefect.cache_policies import NO_CACHE
 
 from models.core.category import BarnyardTruth, FolderTruth, NoTruth, TruthConfig
 from models.core.weights import contents
-from models.methods.magicpony.refine import Refined
-from models.metrics import Evaluation, EvaluationConfig, Reconstructor
+from models.metrics import Evaluation, EvaluationConfig
 from models.metrics import evaluate as measured
 from models.metrics.baselines import baselines
+from models.rendering.reconstruction import Reconstructor, Refinable
 from models.truth import TruthSource
 from models.truth.examples import Example, split
 from models.truth.held_out import HeldOutAnimals, HeldOutConfig
-from storage.runs.scores import Score, decode_scores, encode_scores
+from storage.runs.scores import START, Score, decode_scores, encode_scores
 from storage.store import bundles, layout
 from storage.store.references import DatasetRef, ModelRef, Record, digest
-from tasks.inference.loading import crop_recipe, reconstructor, validation
+from tasks.inference.loading import crop_recipe, recipe_of, reconstructor, setting, start, validation
 from tasks.inference.user_evaluation import FolderPhotos
 from tasks.runtime import artifacts
 from tasks.runtime.devices import Device, loaded, place
@@ -117,10 +117,12 @@ def _tables(
     where: str,
 ) -> dict[str, list[Score]]:
     first = models[0].run
-    trained = {model.run: reconstructor(model, where) for model in models}
-    renderer = trained[first].renderer
-    shapes = source.training_shapes(SHAPES) if source else ()
-    methods: dict[str, Reconstructor] = {**trained, **baselines(shapes, renderer)}
+    recipe = recipe_of(models[0])
+    methods: dict[str, Reconstructor] = {model.run: reconstructor(model, where) for model in models}
+    model, shapes = methods[first], source.training_shapes(SHAPES) if source else ()
+    if recipe.method.stages():
+        methods[START] = start(recipe, where)
+    methods |= baselines(shapes, setting(recipe, where).renderer)
     photos = validation(crops, held_out.size, held_out.scenes)
     numbers = torch.arange(len(photos))
     generated = split(photos.batch(numbers), [f"photo-{number}" for number in numbers.tolist()])
@@ -130,7 +132,7 @@ def _tables(
     examples = source.examples()
     if isinstance(source, HeldOutAnimals):
         # Elsewhere nothing may be known but the mask itself, which an answer would be fitted to.
-        methods |= {f"{first} {REFINED}": Refined(trained[first].animal, renderer)}
+        methods |= {f"{first} {REFINED}": model.refined()} if isinstance(model, Refinable) else {}
         examples = [_segmented(example, crop_recipe(crops), where) for example in examples]
     return {source.name: _scores(measured(methods, examples, config)), **tables}
 

@@ -11,14 +11,16 @@ from pydantic import Field
 from torch import Tensor
 
 from models.core.config import Config
+from models.data.batch import Batch
 from models.data.crops import Crops
 from models.export import film
-from models.export.asset import asset
-from models.methods.magicpony.reconstructor import AnimalReconstructor
+from models.export.asset import Asset, asset, is_exportable
+from models.geometry.mesh import Mesh
 from models.metrics.silhouette import iou
+from models.rendering.reconstruction import Reconstruction, Reconstructor, Renderable
 from storage.dataset import snapshots
 from storage.formats.glb import glb
-from storage.formats.meshes import Asset, obj
+from storage.formats.meshes import obj, plain_glb, plain_obj
 from storage.formats.pictures import jpeg, webp
 from storage.formats.report import Picture, Report, page
 from storage.runs import releases
@@ -29,15 +31,13 @@ from storage.store import bundles, layout
 from storage.store.layout import Store
 from storage.store.references import DatasetRef, ModelRef, ReleaseRef, Scale
 from tasks.evaluate import measured_on, read
-from tasks.inference.loading import recipe_of, reconstructor, validation
-from tasks.inference.select import FILMS
-from tasks.reports.cards import SHEETS, dataset_page, model_card, own_scores
+from tasks.inference.loading import recipe_of, reconstructor, setting, stage_digests, validation
+from tasks.reports.cards import SHEETS, dataset_page, model_card, own_scores, parts_of
 from tasks.runtime import artifacts
 from tasks.runtime.devices import Device, place
 
 CANDIDATES = 40
 """Photos from which the shown ones are chosen."""
-CURVES = ("loss", "mask", "rgb", "features", "sds")
 
 
 class ReleaseConfig(Config):
@@ -51,11 +51,13 @@ class ReleaseConfig(Config):
 
 @dataclass(frozen=True)
 class Shown:
-    """The pictures of a release."""
+    """What can be shown of some answers: pictures, films and meshes, as far as the method goes."""
 
     strip: bytes
     films: dict[str, bytes]
     assets: list[Asset]
+    meshes: dict[str, Mesh]
+    """Surfaces without a rig, where the method gives no more."""
 
 
 @task(task_run_name="publish-{model.category}-{model.run}", cache_policy=NO_CACHE)
@@ -75,36 +77,41 @@ def publish(
 
 def _about(model: ModelRef, crops: DatasetRef, scale: Scale) -> ReleaseAbout:
     """How it was made, how good it is, and where it comes from."""
-    bundle = bundles.committed(layout.model(model))
     return ReleaseAbout(
         method=recipe_of(model).method.kind,
         scale=scale,
         snapshot=crops.snapshot,
         code=code(),
-        weights={name: file.sha256 for name, file in bundle.files.items()} if bundle else {},
+        weights=stage_digests(model),
         scores={name: tuple(own_scores(model, table)) for name, table in read(model).items()},
     )
 
 
 def _shown(model: ModelRef, crops: DatasetRef, config: ReleaseConfig, where: str) -> Shown:
-    ours = reconstructor(model, where, refine=True)
-    photos = validation(crops, recipe_of(model).training.size, CANDIDATES)
+    recipe, ours = recipe_of(model), reconstructor(model, where, refine=True)
+    photos = validation(crops, recipe.method.resolution, CANDIDATES)
     batch = photos.batch(_chosen(ours, photos, config.assets))
-    prediction = ours.predict(batch)
-    films = {name: film_of(ours, prediction, config.film, config.frames) for name, film_of in FILMS.items()}
-    assets = [asset(ours, prediction, row, f"{model.category}-{row + 1}", config.texture) for row in range(len(batch))]
+    reconstruction = ours.predict(batch)
+    films = film.films(reconstruction)
+    names, renderer = [f"{model.category}-{row + 1}" for row in range(len(batch))], setting(recipe, where).renderer
     return Shown(
-        strip=jpeg(np.concatenate(list(film.strip(ours, batch, config.film // 2)))),
-        films={name: webp(frames, config.frames / film.SECONDS) for name, frames in films.items()},
-        assets=[Asset(**vars(each)) for each in assets],
+        strip=jpeg(np.concatenate(list(film.strip(reconstruction, batch, config.film // 2)))),
+        films={
+            name: webp(make(config.film, config.frames), config.frames / film.SECONDS) for name, make in films.items()
+        },
+        assets=[asset(reconstruction, renderer, row, name, config.texture) for row, name in enumerate(names)]
+        if is_exportable(reconstruction)
+        else [],
+        meshes={}
+        if is_exportable(reconstruction)
+        else {name: mesh for row, name in enumerate(names) if (mesh := reconstruction.mesh(row))},
     )
 
 
-def _chosen(ours: AnimalReconstructor, photos: Crops, count: int) -> Tensor:
+def _chosen(ours: Reconstructor, photos: Crops, count: int) -> Tensor:
     """Rows of the photos with the best explained silhouette and, of the better half, the most different coats."""
     batch = photos.batch(torch.arange(len(photos)))
-    drawn = ours.render(ours.predict(batch), photos.size).mask.cpu().numpy() > 0.5
-    overlap = [iou(*pair) for pair in zip(drawn, batch.mask.numpy() > 0.5, strict=True)]
+    overlap = _overlap(ours.predict(batch), batch)
     best, *left = torch.tensor(overlap).argsort(descending=True)[: max(count, len(photos) // 2)].tolist()
     coats, chosen = (batch.image * batch.mask[..., None]).sum((1, 2)) / batch.mask.sum((1, 2))[:, None], [best]
     while left and len(chosen) < count:
@@ -113,14 +120,25 @@ def _chosen(ours: AnimalReconstructor, photos: Crops, count: int) -> Tensor:
     return torch.tensor(chosen)
 
 
+def _overlap(reconstruction: Reconstruction, batch: Batch) -> list[float]:
+    """Silhouette IoU of each photo; 0 for all where the answers cannot be drawn."""
+    if not isinstance(reconstruction, Renderable):
+        return [0.0] * len(batch)
+    silhouettes = reconstruction.render(batch.mask.shape[-1]).mask.cpu().numpy() > 0.5
+    return [iou(*pair) for pair in zip(silhouettes, batch.mask.numpy() > 0.5, strict=True)]
+
+
 def _contents(model: ModelRef, crops: DatasetRef, shown: Shown) -> dict[str, bytes]:
     """Every file of the release by name."""
     recipe, snapshot, tables = recipe_of(model), snapshots.read(crops), read(model)
     scores, protocol = next(iter(tables.values())), _protocol(model)
-    models, catalogue = {each.name: glb(each) for each in shown.assets}, dataset_page(crops)
+    steps, catalogue = sum(stage.steps for stage in recipe.method.stages()), dataset_page(crops)
+    models = {each.name: glb(each) for each in shown.assets} | {
+        name: plain_glb(*_arrays(mesh)) for name, mesh in shown.meshes.items()
+    }
     report = Report(
         title=f"{model.category}, run {model.run}",
-        summary=f"{snapshot.kept} crops, {recipe.training.steps} steps, method {recipe.method.kind}; {protocol}",
+        summary=f"{snapshot.kept} crops, {steps} steps, method {recipe.method.kind}; {protocol}",
         films=[Picture(name, data, "webp") for name, data in shown.films.items()],
         table=scores,
         curves=_curves(model),
@@ -139,12 +157,25 @@ def _contents(model: ModelRef, crops: DatasetRef, shown: Shown) -> dict[str, byt
         **{f"{name}.glb": data for name, data in models.items()},
         **{f"{name}.webp": data for name, data in shown.films.items()},
         **{f"obj/{name}": data for each in shown.assets for name, data in obj(each).items()},
+        **{f"obj/{name}.obj": plain_obj(*_arrays(mesh)) for name, mesh in shown.meshes.items()},
     }
 
 
+def _arrays(mesh: Mesh) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices and faces."""
+    return mesh.vertices[0].cpu().numpy(), mesh.faces.cpu().numpy()
+
+
 def _curves(model: ModelRef) -> dict[str, list[tuple[float, float]]]:
-    lines = MetricsLog(layout.metrics(model)).lines
-    return {name: [(line["step"], line[name]) for line in lines if name in line] for name in CURVES}
+    """The losses of every stage over its steps; of several stages their names stand before the losses'."""
+    stages = recipe_of(model).method.stages()
+    curves: dict[str, list[tuple[float, float]]] = {}
+    for stage in stages:
+        lines = MetricsLog(layout.metrics(model, stage.name)).lines
+        for name in ("loss", *stage.shown):
+            label = name if len(stages) == 1 else f"{stage.name} {name}"
+            curves[label] = [(line["step"], line[name]) for line in lines if name in line]
+    return curves
 
 
 def _sheets(catalogue: Mapping[str, bytes]) -> list[Picture]:
@@ -156,8 +187,7 @@ def _lineage(model: ModelRef, crops: DatasetRef) -> dict[str, str]:
     return {
         "run": model.run,
         "snapshot": f"{crops.category} {crops.snapshot}",
-        "generator": recipe.teacher.model,
-        "features": recipe.features.model,
+        **parts_of(recipe),
         "licence of the asset": recipe.category.license,
     }
 

@@ -16,7 +16,7 @@ from models.embedded.photo_set import Pictures, load_pictures, render_pictures
 from models.embedded.segmenter_training import SegmenterTraining, train_segmenter
 from models.embedded.teacher_training import TeacherTraining, train_teacher
 from models.features import VitConfig
-from models.methods.magicpony.pretraining.quadruped import QuadrupedTraining, train_quadruped
+from models.methods import Pretraining
 from storage.runs.checkpoints import Checkpoints
 from storage.store import layout
 from storage.store.locks import locked
@@ -36,7 +36,7 @@ class BarnyardConfig(Config):
     teacher: TeacherTraining = TeacherTraining()
     segmenter: SegmenterTraining = SegmenterTraining()
     features: FeatureTraining = FeatureTraining()
-    quadruped: QuadrupedTraining = QuadrupedTraining()
+    quadruped: Pretraining = Pretraining()
 
 
 @task(task_run_name="draw-{worker}", cache_policy=NO_CACHE)
@@ -62,7 +62,7 @@ def teach(part: Part, work: str, weights: str, config: BarnyardConfig) -> str:
                 train_features(config.features, pictures, folder, scratch, _blurred(pictures, config, weights))
             case "quadruped":
                 vit = VitConfig(model=layout.member(weights, "vit")).build(torch.device("cpu"))
-                train_quadruped(config.quadruped, pictures, vit, folder, Checkpoints(layout.member(work, "quadruped")))
+                config.quadruped.train(pictures, vit, folder, Checkpoints(layout.member(work, "quadruped")))
     return str(folder)
 
 

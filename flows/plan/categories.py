@@ -89,5 +89,5 @@ def _explain_one(fault: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
     if fault["type"] == "missing":
         return f"{place} is missing; add it"
     if fault["type"] == "value_error":
-        return f"{place} {fault['ctx']['error']}"
+        return f"{place} {fault['ctx']['error']}".lstrip()
     return f"{place} is {fault['input']!r}; {fault['msg'][0].lower()}{fault['msg'][1:]}"

@@ -1,39 +1,46 @@
-"""One category and one scale make every config of a run."""
+"""One category, one method and one scale make every config of a run."""
 
 import logging
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
-import models.core.weights
 from flows.plan.categories import explain, load_category
 from flows.plan.checks import check_truth, known_classes
 from flows.plan.overrides import Changes, partial
-from flows.plan.presets import Scale, at_scale
+from flows.plan.presets import preset
 from flows.plan.runners import Runner, ThreadsConfig
 from models.core.category import Category
 from models.core.config import Config
-from models.engine.loop import TrainingConfig
 from models.features import VitConfig
 from models.filters import DuplicateRules, ImageRules, MaskRules
 from models.generators import Generator
-from models.methods import Farm3DConfig, MethodConfig
-from models.methods.magicpony.model import AnimalConfig
-from models.methods.magicpony.warm_start import FromNothing, Start, WarmStart
+from models.methods import MethodConfig, methods
 from models.metrics import EvaluationConfig
 from models.rendering import RendererConfig
-from models.segmenters import Detectron2Config, PointRendConfig, SegmenterConfig
+from models.segmenters import SegmenterConfig
 from models.truth.held_out import HeldOutConfig
 from storage.dataset.snapshots import read
+from storage.runs.releases import MAIN_METHOD, published_releases
 from storage.store.layout import Store
-from storage.store.references import DatasetRef, ModelRef, ShardRef, digest
+from storage.store.references import DatasetRef, ModelRef, Scale, ShardRef, digest
 from tasks.publish import ReleaseConfig
 from tasks.runtime.devices import Device
 from tasks.runtime.recipes import CropRecipe, DuplicateRecipe, ModelRecipe, OwnPhotos, PhotoRecipe
 
 logger = logging.getLogger(__name__)
+
+
+_DIGESTS: dict[str, str] = {}
+"""Digests of weights that this process has read, by what they are weights of."""
+
+
+class Weighted(Protocol):
+    """A configuration of a part with weights, or of photos."""
+
+    def digest(self) -> str:
+        """Digest of what it uses besides itself."""
+        ...
 
 
 class Plan(Config):
@@ -54,13 +61,10 @@ class Plan(Config):
     mask_rules: MaskRules = MaskRules()
     duplicates: DuplicateRules = DuplicateRules()
     crop: int = Field(ge=16, description="pixels along an edge of a crop")
-    features: VitConfig
+    features: VitConfig = Field(description="what near-duplicates are compared by")
     renderer: RendererConfig
-    animal: AnimalConfig
     method: MethodConfig
-    training: TrainingConfig
-    warm_start: Start = FromNothing()
-    held_out: HeldOutConfig
+    scenes: int = Field(default=60, ge=1, description="held-out animals that models are measured on")
     evaluation: EvaluationConfig
     release: ReleaseConfig = ReleaseConfig()
 
@@ -68,6 +72,18 @@ class Plan(Config):
     def store(self) -> Store:
         """Where everything of the run lies."""
         return Store(self.root)
+
+    @model_validator(mode="after")
+    def _resolutions_agree(self) -> "Plan":
+        photo = (self.own_photos or self.generator).size
+        if self.crop > photo:
+            raise ValueError(f"crop is {self.crop} px and photos have {photo}; give a crop of at most {photo}")
+        if self.method.resolution > self.crop:
+            raise ValueError(
+                f"method {self.method.kind} learns from {self.method.resolution} px and crop is {self.crop}: crops "
+                f"would be enlarged; give a crop of at least {self.method.resolution} or a smaller training.size"
+            )
+        return self
 
     @property
     def segment_as(self) -> tuple[str, ...]:
@@ -77,11 +93,9 @@ class Plan(Config):
     @property
     def photo_recipe(self) -> PhotoRecipe:
         """What names a raw shard."""
+        source = self.own_photos or self.generator
         return PhotoRecipe(
-            words=self.category.words,
-            generator=self.own_photos or self.generator,
-            weights=weights(self.own_photos or self.generator),
-            photos=self.photos,
+            words=self.category.words, generator=source, weights=weights_digest(source), photos=self.photos
         )
 
     @property
@@ -91,7 +105,7 @@ class Plan(Config):
             photos=self.photo_recipe,
             segment_as=self.segment_as,
             segmenter=self.segmenter,
-            weights=weights(self.segmenter),
+            weights=weights_digest(self.segmenter),
             image_rules=self.image_rules,
             mask_rules=self.mask_rules,
             size=self.crop,
@@ -100,28 +114,22 @@ class Plan(Config):
     @property
     def duplicate_recipe(self) -> DuplicateRecipe:
         """What a snapshot leaves out."""
-        return DuplicateRecipe(rules=self.duplicates, features=self.features, weights=weights(self.features))
+        return DuplicateRecipe(rules=self.duplicates, features=self.features, weights=weights_digest(self.features))
 
     @property
     def model_recipe(self) -> ModelRecipe:
         """What names a run, together with its snapshot."""
         return ModelRecipe(
             category=self.category.without_truth,
-            animal=self.animal,
-            features=self.features,
             method=self.method,
-            teacher=self.generator,
-            warm_start=self.warm_start,
-            weights=tuple(weights(part) for part in (self.features, self.generator, self.warm_start)),
+            weights_digests={name: weights_digest(part) for name, part in self.method.parts.items()},
             renderer=self.renderer,
-            training=self.training,
         )
 
     @property
-    def without_sds(self) -> "Plan":
-        """The same plan but for the teacher's judgement: what distillation is held against."""
-        method = self.method.reconstruction if isinstance(self.method, Farm3DConfig) else self.method
-        return self.model_copy(update={"method": method})
+    def held_out(self) -> HeldOutConfig:
+        """Held-out animals, photographed as the generator's photos are and cropped to the method's resolution."""
+        return HeldOutConfig(scenes=self.scenes, photo=self.generator.size, size=self.method.resolution)
 
     def raw(self, index: int) -> ShardRef:
         """A shard of photos."""
@@ -131,7 +139,8 @@ class Plan(Config):
         """The run that follows from this plan and these crops: the same run continues, another is another."""
         snapshot = read(crops)
         pinned = [*(shard.tar_sha256 for shard in snapshot.shards), *sorted(snapshot.duplicates.resembles)]
-        return self.store.model(self.category.name, f"{self.scale}-{digest([self.model_recipe, pinned])}")
+        run = f"{self.method.kind}-{self.scale}-{digest([self.model_recipe, pinned])}"
+        return self.store.model(self.category.name, run)
 
 
 if TYPE_CHECKING:
@@ -140,58 +149,62 @@ else:
     PlanChanges = partial(Plan, "category", "scale", "root")
 
 
-def load_plan(category: str, scale: Scale = "laptop", root: str = "data", changes: Changes | None = None) -> Plan:
-    """The plan of a category at a scale, with what this run changes of it.
+def load_plan(
+    category: str,
+    scale: Scale = "laptop",
+    root: str = "data",
+    changes: Changes | None = None,
+    method: str = MAIN_METHOD,
+) -> Plan:
+    """The plan of a category at a scale by a method, with what this run changes of it.
 
-    Raises ValueError for an unknown category, a wrong value, or a category that its truth or its segmenter does not
-    know, naming file, place, value and remedy.
+    Raises ValueError for an unknown category or method, a wrong value, or a category that its truth or its segmenter
+    does not know, naming file, place, value and remedy.
     """
+    known = methods()
+    if method not in known:
+        raise ValueError(f"method {method!r} is unknown; choose {', '.join(sorted(known))}")
     plain: dict[str, Any] = {
         "category": load_category(category).model_dump(mode="json"),
         "scale": scale,
         "root": root,
-        **{name: _plain(part) for name, part in at_scale(scale).items()},
+        "method": known[method].preset(scale).model_dump(mode="json"),
+        **{name: _plain(part) for name, part in preset(scale).items()},
     }
     try:
         plan = Plan.model_validate(changes.over(plain) if changes else plain)
     except ValidationError as error:
         raise ValueError(f"changes: {explain(error)}") from error
     check_truth(plan.category)
+    check_needs(plan)
     if unknown := [name for name in plan.category.segment_as if name not in plan.segment_as]:
         looked_for = ", ".join(plan.segment_as)
         logger.warning("%s: the segmenter does not know %s; looks for %s", category, ", ".join(unknown), looked_for)
     return plan
 
 
-def weights(part: Generator | OwnPhotos | SegmenterConfig | VitConfig | Start) -> str:
-    """Digest of the weights a part uses: their bytes where they are a folder, else the name of a hub model.
+def check_needs(plan: Plan) -> None:
+    """Raises ValueError where a column or a release that the method needs cannot be had."""
+    needs, category = plan.method.needs, plan.category.name
+    published = {release.about.method for release in published_releases(plan.store, category)}
+    for method in needs.releases:
+        if method not in published:
+            raise ValueError(
+                f"method {plan.method.kind} needs a release of {method} for {category}, and {plan.store.root} "
+                f"has none; make one with `prefect deployment run {method}/{category} -p scale={plan.scale}`"
+            )
 
+
+def weights_digest(part: Weighted) -> str:
+    """Digest of what a part uses besides its configuration: the bytes of a folder, or the name of a hub model.
+
+    Read once in a process, so that a run keeps its name while somebody adds photos to a folder.
     Raises MissingWeights for a folder that is not there.
     """
-    match part:
-        case OwnPhotos():
-            return _contents(part.folder)
-        case Detectron2Config():
-            return f"{part.settings} {part.weights}"
-        case PointRendConfig():
-            return _digest(part.weights, None)
-        case FromNothing():
-            return ""
-        case WarmStart():
-            return _digest(part.model, None)
-        case _:
-            return _digest(part.model, part.revision)
-
-
-@cache
-def _digest(model: str, revision: str | None) -> str:
-    return models.core.weights.digest(models.core.weights.locate(model), revision)
-
-
-@cache
-def _contents(folder: str) -> str:
-    """Read once in a process, so that a run keeps its name while somebody adds photos to the folder."""
-    return models.core.weights.contents(Path(folder))
+    name = repr(part)
+    if name not in _DIGESTS:
+        _DIGESTS[name] = part.digest()
+    return _DIGESTS[name]
 
 
 def _plain(part: object) -> object:

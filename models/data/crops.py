@@ -1,22 +1,31 @@
 """The training set in memory, at training resolution, and the order in which it is seen."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
+from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from models.data.batch import Batch
 from models.data.ground_truth import Truth
-from models.features.head_direction import head_directions
-from models.methods.magicpony.losses.reconstruction import inside
 
 logger = logging.getLogger(__name__)
+
+HeadDirections = Callable[
+    [
+        Float[Tensor, "count channels rows columns"],
+        Bool[Tensor, "count size size"],
+        Int[Tensor, " count"],
+    ],
+    Float[Tensor, " count"],
+]
+"""Feature maps, masks and view words to 1 where the head is to the right, -1 to the left, 0 where nobody can tell."""
 
 
 @runtime_checkable
@@ -40,7 +49,7 @@ class Sample(Protocol):
 
     @property
     def features(self) -> Float[np.ndarray, "channels rows columns"] | None:
-        """Feature map in [0, 1]."""
+        """Principal components of ViT tokens, in [0, 1]."""
         ...
 
     @property
@@ -72,8 +81,12 @@ class Crops:
         device: torch.device,
         seen: Sequence[np.ndarray] | None = None,
         truth: Truth | None = None,
+        head_directions: HeadDirections | None = None,
     ) -> None:
-        """Reads every sample once and brings it to `size` pixels; `seen` are the pictures that the encoder gets."""
+        """Reads every sample once and brings it to `size` pixels.
+
+        `seen` are the pictures that the encoder gets; `head_directions` labels crops that have features.
+        """
         if not len(samples):
             raise ValueError("the training set has 0 samples; make more images or loosen the filters")
         self.size, self.device = size, device
@@ -81,11 +94,11 @@ class Crops:
         self._image = torch.stack([_resize(crop.image, size) for crop in crops])
         self._mask = torch.stack([_resize(crop.mask[..., None], size)[..., 0] > 127 for crop in crops])
         self._valid = torch.stack([_resize(crop.valid[..., None], size)[..., 0] > 252 for crop in crops])
-        self._inside = torch.stack([inside(mask) for mask in self._mask])
+        self._inside = torch.stack([mask_distance(mask) for mask in self._mask])
         self._view = torch.tensor([crop.view for crop in crops])
         self._features = _features(crops)
         self._heading = torch.zeros(len(crops))
-        if self._features is not None:
+        if self._features is not None and head_directions is not None:
             self._heading = head_directions(self._features, self._mask, self._view)
             known = self._heading.count_nonzero()
             logger.info("which side the head is on is known of %d of %d crops", known, len(crops))
@@ -137,7 +150,20 @@ def random(*key: int | str) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
 
 
-def _resize(pixels: np.ndarray, size: int) -> Tensor:
+def collate(samples: Sequence[Sample], size: int, device: torch.device) -> Batch:
+    """These crops at `size` pixels, for a prediction."""
+    return Crops(samples, size, device).batch(torch.arange(len(samples)))
+
+
+def mask_distance(mask: Bool[Tensor, "size size"]) -> Float[Tensor, "size size"]:
+    """Distance of each animal pixel to the nearest other pixel, over the picture's size; half precision."""
+    distance = np.asarray(distance_transform_edt(np.pad(mask.cpu().numpy(), 1)))
+    return torch.from_numpy(distance[1:-1, 1:-1] / len(mask)).half()
+
+
+def _resize(
+    pixels: Bool[np.ndarray, "*rest"] | UInt8[np.ndarray, "*rest"], size: int
+) -> UInt8[Tensor, "{size} {size} channels"]:
     """Height x width x channels to size x size x channels, uint8 (0 or 255 for a mask), averaged where it shrinks."""
     scaled = pixels.astype(np.float32) * (255 if pixels.dtype == bool else 1)
     image = torch.from_numpy(scaled).permute(2, 0, 1)[None]

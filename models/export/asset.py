@@ -1,23 +1,23 @@
 """From a prediction to what an artist can use: a rigged, textured mesh with a walk clip, as plain arrays."""
 
 from dataclasses import dataclass
+from typing import Protocol, TypeGuard
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from numpy import ndarray
 from scipy.spatial.transform import Rotation
+from torch import Tensor
 
-from models.core.category import Skeleton
-from models.geometry.gait import walk
-from models.geometry.kinematics import bone_frames, euler_xyz, skin_weights
-from models.geometry.mesh import Mesh, vertex_normals
-from models.methods.magicpony.reconstructor import AnimalReconstructor, picked
-from models.methods.magicpony.state import Prediction
+from models.geometry.kinematics import bone_frames, euler_xyz
+from models.geometry.mesh import vertex_normals
+from models.rendering import Renderer
+from models.rendering.reconstruction import Reconstruction, Rigged, Textured
 from models.rendering.texture import bake, unwrap
 
 WALK_SECONDS = 1.2
 WALK_FRAMES = 25
-ENDS = {4: ("left_fore", "left_hind", "right_hind", "right_fore"), 2: ("left", "right"), 0: ()}
 
 
 @dataclass(frozen=True)
@@ -38,19 +38,25 @@ class Asset:
     clips: dict[str, tuple[ndarray, ndarray]]
 
 
+class Exportable(Reconstruction, Rigged, Textured, Protocol):
+    """An answer that becomes a rigged, textured asset."""
+
+
+def is_exportable(reconstruction: Reconstruction) -> TypeGuard[Exportable]:
+    """Whether a rigged, textured asset can be made of it."""
+    return isinstance(reconstruction, Rigged) and isinstance(reconstruction, Textured)
+
+
 @torch.no_grad()
-def asset(reconstructor: AnimalReconstructor, prediction: Prediction, row: int, name: str, texture: int = 512) -> Asset:
+def asset(reconstruction: Exportable, renderer: Renderer, row: int, name: str, texture: int = 512) -> Asset:
     """One animal of a batch, cut along the seams of its texture of `texture` x `texture` texels."""
-    animal, one = reconstructor.animal, picked(prediction, row)
-    rig, skeleton = animal.rig(one), animal.skeleton
-    rest = Mesh(one.rest.vertices, one.rest.faces)
+    one = reconstruction.pick(row)
+    rig, rest = one.rig(), one.rest()
     atlas = unwrap(rest.vertices[0].cpu().numpy(), rest.faces.cpu().numpy(), texture)
 
-    def albedo(points: torch.Tensor) -> torch.Tensor:
-        image = torch.zeros(len(points), dtype=torch.int64, device=points.device)
-        return animal.albedo(points, one.texture_code, image)
+    def albedo(points: Float[Tensor, "points 3"]) -> Float[Tensor, "points 3"]:
+        return one.albedo(points, torch.zeros(len(points), dtype=torch.int64, device=points.device))
 
-    angles = torch.zeros(1, skeleton.bones, 3) if one.angles is None else one.angles.cpu()
     seconds = np.linspace(0, WALK_SECONDS, WALK_FRAMES)
     return Asset(
         name=name,
@@ -58,22 +64,14 @@ def asset(reconstructor: AnimalReconstructor, prediction: Prediction, row: int, 
         normals=_unit(vertex_normals(rest)[0].cpu().numpy())[atlas.source],
         faces=atlas.faces,
         uv=atlas.uv,
-        texture=bake(atlas, one.prior, albedo, reconstructor.renderer, texture),
-        bones=bone_names(skeleton),
+        texture=bake(atlas, one.canonical(), albedo, renderer, texture),
+        bones=one.bone_names(),
         parents=rig.parents,
         T_world_bone=bone_frames(rig.ends)[0].cpu().double().numpy(),
-        weights=skin_weights(rest.vertices, rig.ends)[0].cpu().numpy()[atlas.source],
-        pose=_quaternions(angles)[0],
-        clips={"walk": (seconds, _quaternions(walk(skeleton, WALK_FRAMES)))},
+        weights=one.skin_weights()[0].cpu().numpy()[atlas.source],
+        pose=_quaternions(one.angles().cpu())[0],
+        clips={"walk": (seconds, _quaternions(one.walk(WALK_FRAMES)))},
     )
-
-
-def bone_names(skeleton: Skeleton) -> tuple[str, ...]:
-    """Names in the order of `models.geometry.skeleton`; left is +x."""
-    half = skeleton.body_bones // 2
-    spine = [f"{end}_spine_{bone}" for end in ("front", "rear") for bone in range(half, 0, -1)]
-    legs = [f"{leg}_{piece}" for leg in ENDS[skeleton.legs] for piece in ("foot", "shin", "thigh")]
-    return (*spine, *legs)
 
 
 def _quaternions(angles: torch.Tensor) -> ndarray:

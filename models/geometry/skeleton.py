@@ -20,6 +20,9 @@ RAISED = 0.5
 APART = 0.2
 """Feet lie off the mirror plane by this share of the body's width."""
 
+LEGS = {4: ("left_fore", "left_hind", "right_hind", "right_fore"), 2: ("left", "right"), 0: ()}
+"""Names of the legs, in their order."""
+
 
 @dataclass(frozen=True)
 class Rig:
@@ -29,6 +32,14 @@ class Rig:
     """Inner and outer joint of each bone, object frame, at rest."""
     parents: tuple[int, ...]
     """Index of the bone that carries each bone; -1 for none."""
+
+
+def bone_names(skeleton: Skeleton) -> tuple[str, ...]:
+    """A name for each bone, in their order; left is +x."""
+    half = skeleton.body_bones // 2
+    spine_bones = [f"{end}_spine_{bone}" for end in ("front", "rear") for bone in range(half, 0, -1)]
+    leg_bones = [f"{leg}_{piece}" for leg in LEGS[skeleton.legs] for piece in ("foot", "shin", "thigh")]
+    return (*spine_bones, *leg_bones)
 
 
 def joints(

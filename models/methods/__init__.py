@@ -1,13 +1,23 @@
-"""Ways to learn an animal from its crops. A method is a configuration that builds a table of terms."""
+"""Ways to get an animal from photos: one folder each, one member of the union each."""
 
-from typing import Annotated
+from typing import Annotated, get_args
 
 from pydantic import Field
 
 from models.methods.farm3d.config import Farm3DConfig
 from models.methods.magicpony.config import MagicPonyConfig
-from models.methods.magicpony.terms import Method, Step, Term
+from models.methods.magicpony.pretraining.quadruped import QuadrupedTraining
 
 MethodConfig = Annotated[Farm3DConfig | MagicPonyConfig, Field(discriminator="kind")]
+"""To add a method, add its configuration here."""
+Pretraining = QuadrupedTraining
+"""What makes the weights that a category starts from."""
 
-__all__ = ["Farm3DConfig", "MagicPonyConfig", "Method", "MethodConfig", "Step", "Term"]
+
+def methods() -> dict[str, type[MethodConfig]]:
+    """The members of the union by their tags."""
+    union, *_ = get_args(MethodConfig)
+    return {member.model_fields["kind"].default: member for member in get_args(union)}
+
+
+__all__ = ["Farm3DConfig", "MagicPonyConfig", "MethodConfig", "Pretraining", "methods"]

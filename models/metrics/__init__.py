@@ -16,14 +16,15 @@ from models.geometry.cameras import view_word
 from models.geometry.mesh import Mesh
 from models.metrics.chamfer import chamfer
 from models.metrics.keypoints import pck, transfer_errors
-from models.metrics.outcomes import Picture, Reconstructor, copies, outcomes
+from models.metrics.outcomes import Picture, copies, outcomes
 from models.metrics.silhouette import boundary_f, iou
 from models.metrics.table import PAPER, Evaluation, EvaluationConfig, Metric, Pairs, Row, Score, filled
 from models.metrics.views import azimuth_error, masked_psnr, relighting_error, same_quadrant
+from models.rendering.reconstruction import Reconstructor
 from models.truth.examples import Example
 
 logger = logging.getLogger(__name__)
-__all__ = ["COPY", "METRICS", "PAPER", "Evaluation", "EvaluationConfig", "Reconstructor", "Row", "Score", "evaluate"]
+__all__ = ["COPY", "METRICS", "PAPER", "Evaluation", "EvaluationConfig", "Row", "Score", "evaluate"]
 
 COPY = "copy of the photo"
 """The baseline that answers every question about another view or light with the photo itself."""

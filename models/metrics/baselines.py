@@ -5,19 +5,18 @@ side on, fills the crop as the crop rule says, and wears the mean colour of the 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import pi, tan
 
 import numpy as np
 import torch
 import trimesh
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from models.data.batch import Batch
 from models.geometry.cameras import DISTANCE, FOV, Camera, look_at
 from models.geometry.mesh import Mesh
-from models.methods.magicpony.state import Prediction
 from models.metrics.chamfer import filled
 from models.rendering import Nvdiffrast, Renderer
 from models.rendering.deferred import Surface, render
@@ -82,39 +81,55 @@ def _to_fill_the_crop(shape: trimesh.Trimesh, device: str) -> Mesh:
 class Constant:
     """One shape seen from its right side, whatever the photo."""
 
-    mesh: Mesh
+    shape: Mesh
     renderer: Renderer
 
-    def predict(self, batch: Batch) -> Prediction:
+    def predict(self, batch: Batch) -> "ConstantReconstruction":
         """The same animal for every crop, in the mean colour of its mask."""
-        count, device = len(batch), self.mesh.vertices.device
+        count, device = len(batch), self.shape.vertices.device
         colour = (batch.image * batch.mask[..., None]).sum((1, 2)) / batch.mask.sum((1, 2)).clamp(min=1)[:, None]
         ones = torch.ones(count, device=device)
-        return Prediction(
-            mesh=Mesh(self.mesh.vertices.expand(count, -1, -1), self.mesh.faces),
-            rest=self.mesh,
-            prior=self.mesh.vertices[0],
+        return ConstantReconstruction(
+            self.shape,
+            self.renderer,
             camera=look_at(ones * pi / 2, ones * 0),
             light=Light(ones[:, None] * ones.new_tensor((0.0, 0.0, 1.0)), ones, ones * 0),
-            texture_code=colour.to(device),
-            hypothesis=ones.long() * 0,
-            score=ones * 0,
-            probability=ones,
-            deformation=None,
-            angles=None,
+            colour=colour.to(device),
         )
 
-    def render(
-        self, prediction: Prediction, size: int, camera: Camera | None = None, light: Light | None = None
-    ) -> Rendering:
+
+@dataclass(frozen=True)
+class ConstantReconstruction:
+    """The answer of a `Constant`."""
+
+    shape: Mesh
+    renderer: Renderer
+    camera: Camera
+    light: Light
+    colour: Float[Tensor, "batch 3"]
+
+    def __len__(self) -> int:
+        """Number of crops."""
+        return len(self.colour)
+
+    def mesh(self, row: int) -> Mesh:
+        """The one shape."""
+        return self.shape
+
+    def pick(self, row: int, count: int = 1) -> "ConstantReconstruction":
+        """One answer, `count` times."""
+        rows = torch.full((count,), row, device=self.colour.device)
+        return replace(self, camera=self.camera[rows], light=self.light.rows(rows), colour=self.colour[rows])
+
+    def render(self, size: int, camera: Camera | None = None, light: Light | None = None) -> Rendering:
         """The shape in its one colour."""
 
-        def albedo(points: Float[Tensor, "points 3"], image: Tensor) -> Float[Tensor, "points 3"]:
-            return prediction.texture_code[image]
+        def albedo(points: Float[Tensor, "points 3"], image: Int[Tensor, " points"]) -> Float[Tensor, "points 3"]:
+            return self.colour[image]
 
-        view, lamp = camera or prediction.camera, light or prediction.light
-        device = self.mesh.vertices.device
+        view, lamp = camera or self.camera, light or self.light
+        device, vertices = self.shape.vertices.device, self.shape.vertices
         view = view.to(device)
         lamp = Light(lamp.direction.to(device), lamp.ambient.to(device), lamp.diffuse.to(device))
-        surface = Surface(prediction.mesh, prediction.prior[None], albedo)
-        return render(self.renderer, surface, view, lamp, size)
+        mesh = Mesh(vertices.expand(len(self), -1, -1), self.shape.faces)
+        return render(self.renderer, Surface(mesh, vertices[0][None], albedo), view, lamp, size)

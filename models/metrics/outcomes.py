@@ -1,19 +1,20 @@
 """What a method makes of examples: everything the metrics look at, computed once."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import torch
 import trimesh
 from jaxtyping import Bool, Float
+from torch import Tensor
 
-from models.data.batch import Batch
 from models.geometry.cameras import Camera
-from models.methods.magicpony.state import Prediction
+from models.geometry.mesh import Mesh
 from models.metrics.keypoints import visible_vertices
 from models.metrics.views import fixed_to_object, further, normalised, turned
+from models.rendering.reconstruction import Reconstruction, Reconstructor, Relightable, Renderable
 from models.rendering.types import Light, Rendering
 from models.truth.examples import Example, Relit, Turned, joined
 
@@ -21,19 +22,8 @@ BACK = 5.5
 """How far the camera of a novel view stands back; the crop rule makes up for it."""
 
 
-@runtime_checkable
-class Reconstructor(Protocol):
-    """Anything that answers a crop with an animal and can draw it."""
-
-    def predict(self, batch: Batch) -> Prediction:
-        """One animal per crop, by its best viewpoint and without randomness."""
-        ...
-
-    def render(
-        self, prediction: Prediction, size: int, camera: Camera | None = None, light: Light | None = None
-    ) -> Rendering:
-        """Pictures from the predicted or another camera, under the predicted or another light."""
-        ...
+class Lit(Renderable, Relightable, Protocol):
+    """Can be drawn, and knows the light of its photo."""
 
 
 @dataclass(frozen=True)
@@ -77,35 +67,61 @@ def _chunks(examples: Sequence[Example], size: int) -> Iterator[list[Example]]:
 
 
 def _of_one_batch(method: Reconstructor, examples: list[Example]) -> list[Outcome]:
-    prediction = method.predict(joined(examples))
+    reconstruction = method.predict(joined(examples))
     size = examples[0].crop.mask.shape[-1]
-    photo = method.render(prediction, size)
-    turns = [_turned(method, prediction, views, size) for views in zip(*(e.turned for e in examples), strict=True)]
-    lamps = [
-        _pictures(method.render(prediction, size, light=_lights(relit)))
-        for relit in zip(*(e.relit for e in examples), strict=True)
-    ]
-    faces = prediction.mesh.faces.cpu().numpy()
-    projections = prediction.camera.project(prediction.mesh.vertices).cpu().numpy()
+    outcomes = [_geometry(reconstruction, row) for row in range(len(examples))]
+    if not isinstance(reconstruction, Renderable):
+        return outcomes
+    rendering = reconstruction.render(size)
+    photos, turns, lights = _pictures(rendering), _all_turned(reconstruction, examples, size), list[list[Picture]]()
+    if isinstance(reconstruction, Relightable):
+        relit = zip(*(example.relit for example in examples), strict=True)
+        lights = [_pictures(reconstruction.render(size, light=_lights(each))) for each in relit]
     return [
-        Outcome(
-            mesh=trimesh.Trimesh(vertices.cpu().numpy(), faces, process=False),
-            azimuth=float(prediction.camera.azimuth[row]),
-            projection=projections[row],
-            visible=visible_vertices(faces, photo.visible[row].cpu().numpy(), len(vertices)),
-            photo=(_pictures(photo)[row],),
+        replace(
+            outcome,
+            visible=_visible(reconstruction.mesh(row), rendering.visible[row]),
+            photo=(photos[row],),
             turned=tuple(pictures[row] for pictures in turns),
-            relit=tuple(pictures[row] for pictures in lamps),
+            relit=tuple(pictures[row] for pictures in lights),
         )
-        for row, vertices in enumerate(prediction.mesh.vertices)
+        for row, outcome in enumerate(outcomes)
     ]
 
 
-def _turned(method: Reconstructor, prediction: Prediction, views: Sequence[Turned], size: int) -> list[Picture]:
-    """The novel views of a batch, each cut by the crop rule; the lamp stays with the object."""
-    camera = turned(prediction.camera, torch.tensor([view.yaw for view in views]))
-    light = fixed_to_object(prediction.light, prediction.camera, camera)
-    rendering = method.render(prediction, size * 3 // 2, camera=further(camera, BACK), light=light)
+def _geometry(reconstruction: Reconstruction, row: int) -> Outcome:
+    """What one answer says without a picture."""
+    one = reconstruction.pick(row)
+    mesh, camera = one.mesh(0), one.camera
+    azimuth = None if camera is None else float(camera.azimuth[0])
+    if mesh is None:
+        return Outcome(azimuth=azimuth)
+    shape = trimesh.Trimesh(mesh.vertices[0].cpu().numpy(), mesh.faces.cpu().numpy(), process=False)
+    projection = None if camera is None else camera.project(mesh.vertices)[0].cpu().numpy()
+    return Outcome(mesh=shape, azimuth=azimuth, projection=projection)
+
+
+def _visible(mesh: Mesh | None, faces: Bool[Tensor, " faces"]) -> Bool[np.ndarray, " vertices"] | None:
+    if mesh is None:
+        return None
+    return visible_vertices(mesh.faces.cpu().numpy(), faces.cpu().numpy(), mesh.vertices.shape[1])
+
+
+def _all_turned(reconstruction: Reconstruction, examples: list[Example], size: int) -> list[list[Picture]]:
+    """One list of pictures per novel view; none where the answer has no camera or no light to turn with it."""
+    if not (isinstance(reconstruction, Renderable) and isinstance(reconstruction, Relightable)):
+        return []
+    if (camera := reconstruction.camera) is None:
+        return []
+    views = zip(*(example.turned for example in examples), strict=True)
+    return [_turned(reconstruction, camera, each, size) for each in views]
+
+
+def _turned(reconstruction: Lit, predicted: Camera, views: Sequence[Turned], size: int) -> list[Picture]:
+    """The novel views of a batch, each cut by the crop rule; the light stays with the object."""
+    camera = turned(predicted, torch.tensor([view.yaw for view in views]))
+    light = fixed_to_object(reconstruction.light, predicted, camera)
+    rendering = reconstruction.render(size * 3 // 2, camera=further(camera, BACK), light=light)
     return [_picture(*normalised(*row, size)) for row in zip(rendering.rgb.cpu(), rendering.mask.cpu(), strict=True)]
 
 

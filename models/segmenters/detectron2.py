@@ -39,8 +39,8 @@ class Detectron2Config(Config):
     score: float = Field(default=0.5, ge=0, le=1, description="instances below this score are not kept")
 
     def digest(self) -> str:
-        """What the masks depend on besides this config: the weights by name, which detectron2 keeps unchanged."""
-        return self.weights
+        """What the masks depend on: settings and weights by name, which detectron2 keeps unchanged."""
+        return f"{self.settings} {self.weights}"
 
     def classes(self) -> tuple[str, ...]:
         """The classes of COCO that may be an animal."""

@@ -95,11 +95,16 @@ def _unfinished(model: ModelRef) -> str:
     """
     if held(layout.run(model)):
         return f"run {model.run} is learning"
-    steps = Checkpoints(layout.checkpoints(model)).steps()
+    stages = files.names(layout.stages(model))
+    steps = [f"step {states[-1]} of stage {stage}" for stage in stages if (states := _states(model, stage))]
     if bundles.manifest(layout.model(model)) or not steps:
         return ""
     remedy = f"delete {layout.run(model)} if it never shall"
-    return f"run {model.run} stopped after step {steps[-1]} and can go on ({remedy})"
+    return f"run {model.run} stopped after {steps[-1]} and can go on ({remedy})"
+
+
+def _states(model: ModelRef, stage: str) -> list[int]:
+    return Checkpoints(layout.checkpoints(model, stage)).steps()
 
 
 def _waste(store: Store, category: str, known: dict[int, Snapshot], staying: set[int]) -> Iterator[Waste]:

@@ -100,6 +100,14 @@ def plain_obj(vertices: Array, faces: Array) -> bytes:
     return text.getvalue().encode()
 
 
+def plain_glb(vertices: Array, faces: Array) -> bytes:
+    """Vertices and triangles alone as binary glTF."""
+    import trimesh
+
+    mesh = trimesh.Trimesh(vertices, faces, process=False)
+    return bytes(cast(Any, mesh).export(file_type="glb"))
+
+
 def read_mesh(data: bytes, kind: str) -> tuple[Array, Array]:
     """Vertices and triangles of a foreign `obj`, `glb`, `ply` or `stl`; several parts become one."""
     import trimesh

@@ -9,13 +9,11 @@ from pydantic import BaseModel, ValidationError
 from storage.dataset import catalogue, shards, snapshots
 from storage.dataset.records import ShardManifest, Snapshot
 from storage.runs.releases import ReleaseAbout
-from storage.runs.training_runs import ModelAbout
+from storage.runs.training_runs import ModelAbout, StageAbout
 from storage.store import bundles, files, layout
 from storage.store.errors import CorruptArtifact, MissingArtifact, words
 from storage.store.layout import Store
 from storage.store.references import DatasetRef, ReleaseRef, ShardRef
-
-WEIGHTS = ".safetensors"
 
 
 class Part(BaseModel):
@@ -70,13 +68,16 @@ def lines(release: ReleaseRef, pictures: bool) -> Iterator[str]:
     store = Store(release.root)
     model = store.model(release.category, release.run)
     files_published, published = _committed(layout.release(release), ReleaseAbout)
-    files_learnt, learnt = _committed(layout.model(model), ModelAbout)
+    _, learnt = _committed(layout.model(model), ModelAbout)
     dataset = store.dataset(release.category, learnt.snapshot)
     snapshot = snapshots.read(dataset)
     made_by = f"method {published.method}, scale {published.scale}"
     yield f"release   {layout.release(release)}: {made_by}, {len(files_published)} files{_by(published.code)}"
-    weights = [file.sha256 for name, file in files_learnt.items() if name.endswith(WEIGHTS)]
-    yield f"run       {model.run}: {learnt.steps} steps, weights sha256 {' '.join(weights) or 'none'}{_by(learnt.code)}"
+    yield f"run       {model.run}: {len(learnt.stages)} trained stages{_by(learnt.code)}"
+    for stage in learnt.stages:
+        files_trained, trained = _committed(layout.stage(model, stage), StageAbout)
+        weights = files_trained[f"{stage}.safetensors"].sha256
+        yield f"stage     {stage}: {trained.steps} steps, weights sha256 {weights}"
     counts = f"{snapshot.kept} of {snapshot.rows} kept"
     yield f"snapshot  {release.category} {snapshot.id}: {counts}, recipe {snapshot.digest}"
     recipe = _parse_recipe(snapshot, layout.snapshot(dataset))

@@ -9,6 +9,9 @@ from pydantic import Field, TypeAdapter, ValidationError
 from storage.store.errors import CorruptArtifact, words
 from storage.store.references import Record
 
+START = "start without training"
+"""The method name of the model before its training, measured on the same examples."""
+
 
 class Score(Record):
     """One metric of one method, over the examples whose truth is known."""

@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from storage.store import files, layout
 from storage.store.errors import MissingArtifact
-from storage.store.references import DatasetRef, ModelRef, Record
+from storage.store.references import DatasetRef, ModelRef, Name, Record
 from storage.store.versions import Versioned, parse
 
 
@@ -22,8 +22,14 @@ class ModelAbout(Record):
 
     snapshot: int = Field(ge=1, description="what it learnt from")
     code: str = Field(default="", description="revision of the code that made it")
-    steps: int = Field(default=0, ge=0, description="optimiser steps of all its stages; 0 where nothing is trained")
-    skipped: int = Field(default=0, ge=0, description="steps whose gradient was not finite")
+    stages: tuple[Name, ...] = Field(default=(), description="its trainings in their order; none where it only fits")
+
+
+class StageAbout(Record):
+    """What the bundle of a finished stage is about."""
+
+    steps: int = Field(ge=0, description="optimiser steps")
+    skipped: int = Field(default=0, ge=0, description="updates whose gradient was not finite")
     values: dict[str, float] = Field(default={}, description="means over the last report's steps")
 
 

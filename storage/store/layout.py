@@ -6,7 +6,8 @@
                   quarantine/<stage>-<recipe>-00000-1/        a corrupt shard and why
                   snapshots/000007.json                       which shards a run reads
                   pins/<one>.json                             what a living flow keeps from being pruned
-                  runs/<run>/config.json metrics.jsonl checkpoints/ panels/ model/ evaluation/
+                  runs/<run>/config.json model/ evaluation/
+                  runs/<run>/stages/<stage>/metrics.jsonl checkpoints/ panels/
                   releases/<run>/                             what people take away
                   releases/LATEST                             the runs in the order of their publishing
                   releases/PROMOTED                           the run that somebody chose to answer, and who
@@ -135,19 +136,29 @@ def run_config(ref: ModelRef) -> str:
     return f"{run(ref)}/config.json"
 
 
-def metrics(ref: ModelRef) -> str:
-    """The numbers reported during training."""
-    return f"{run(ref)}/metrics.jsonl"
+def stages(ref: ModelRef) -> str:
+    """The folder of all stages of a training run."""
+    return f"{run(ref)}/stages"
 
 
-def panel(ref: ModelRef, step: int) -> str:
-    """The pictures reported at one step."""
-    return f"{run(ref)}/panels/{step:08d}.png"
+def stage(ref: ModelRef, name: str) -> str:
+    """The folder of one stage: what it left behind once it was over."""
+    return f"{stages(ref)}/{name}"
 
 
-def checkpoints(ref: ModelRef) -> str:
-    """The folder of training states."""
-    return f"{run(ref)}/checkpoints"
+def metrics(ref: ModelRef, name: str) -> str:
+    """The numbers reported during a stage."""
+    return f"{stage(ref, name)}/metrics.jsonl"
+
+
+def panel(ref: ModelRef, name: str, step: int) -> str:
+    """The pictures reported at one step of a stage."""
+    return f"{stage(ref, name)}/panels/{step:08d}.png"
+
+
+def checkpoints(ref: ModelRef, name: str) -> str:
+    """The folder of training states of a stage."""
+    return f"{stage(ref, name)}/checkpoints"
 
 
 def checkpoint(folder: str, step: int) -> str:

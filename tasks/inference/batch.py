@@ -17,20 +17,21 @@ from dataclasses import dataclass
 from io import BytesIO
 from math import degrees
 from pathlib import Path
-from typing import Any
+from typing import Protocol, TypeGuard
 
 import numpy as np
 import torch
 
 from models.core.errors import Farm3dError
-from models.data.crops import Crops
+from models.data.crops import collate
 from models.data.framing import AnimalCrop
 from models.export import film
 from models.export.photo_frame import Frame
-from models.methods.magicpony.reconstructor import AnimalReconstructor, picked
-from models.methods.magicpony.state import Prediction
+from models.geometry.cameras import PerspectiveCamera
 from models.metrics.keypoints import visible_vertices
+from models.rendering import Renderer
 from models.rendering.deferred import visible_faces
+from models.rendering.reconstruction import Reconstruction, Reconstructor, Relightable, Renderable
 from storage.formats.meshes import plain_obj
 from storage.formats.pictures import jpeg, png
 from storage.store import files
@@ -71,20 +72,21 @@ def reconstruct_folder(
         raise ValueError(f"{output}: lies in {folder} and would be read as photos next time; give a folder beside it")
     chosen, photos, named = select_model(category, root), pictures(folder), dict[str, Path]()
     with place(device) as where:
-        ours = chosen.load(where, refine)
-        about: dict[str, object] = {"model": chosen.name, "weights": chosen.weights_digest, "refined": refine}
+        about: dict[str, object] = {"model": chosen.name, "weights": chosen.weights_digests, "refined": refine}
+        model, renderer = chosen.load(where, refine), chosen.renderer(where)
+        writer = _Writer(model, renderer, chosen.size, output, torch_device(where), about)
         for start in range(0, len(photos), TOGETHER):
-            found: list[Photo] = []
+            batch: list[Photo] = []
             for path in photos[start : start + TOGETHER]:
                 file = path.relative_to(folder)
                 name = file.with_suffix("").as_posix()
                 try:
-                    found.append(_photo(path, name, named.setdefault(name, path), chosen, where))
+                    batch.append(_photo(path, name, named.setdefault(name, path), chosen, where))
                 except (ValueError, Farm3dError) as error:
                     yield file.as_posix(), str(error)
-            if found:
-                _write(found, ours, chosen.size, output, where, about)
-            yield from ((each.name, None) for each in found)
+            if batch:
+                writer.write(batch)
+            yield from ((photo.name, None) for photo in batch)
 
 
 def _photo(path: Path, name: str, first: Path, chosen: SelectedModel, where: str) -> Photo:
@@ -92,60 +94,78 @@ def _photo(path: Path, name: str, first: Path, chosen: SelectedModel, where: str
     if path != first:
         raise ValueError(f"{path}: its animal would have the files of {first.name}; rename one of the two")
     pixels, mask = opened(path)
-    return Photo(name, pixels, cropped(pixels, chosen.recipe, where, mask))
+    return Photo(name, pixels, cropped(pixels, chosen.crops, where, mask))
 
 
-def _write(
-    photos: Sequence[Photo], ours: AnimalReconstructor, size: int, output: Path, where: str, about: dict[str, object]
-) -> None:
-    samples: Any = [each.crop for each in photos]
-    batch = Crops(samples, size, torch_device(where)).batch(torch.arange(len(samples)))
-    prediction = ours.predict(batch)
-    clip, faces = prediction.camera.to_clip(prediction.mesh.vertices), prediction.mesh.faces
-    seen = visible_faces(ours.renderer.rasterize(clip, faces, VISIBLE_PX).face, len(faces)).cpu().numpy()
-    for row, photo in enumerate(photos):
-        contents = _files(photo, ours, picked(prediction, row), seen[row], about)
-        for name, data in contents.items():
-            files.put(str(output / f"{photo.name}{name}"), data)
+class Drawn(Reconstruction, Renderable, Relightable, Protocol):
+    """An answer with a surface, a camera and a light."""
 
 
-def _files(
-    photo: Photo, ours: AnimalReconstructor, one: Prediction, seen: np.ndarray, about: dict[str, object]
-) -> dict[str, bytes]:
-    height, width = photo.pixels.shape[:2]
-    frame = Frame(width, height, photo.crop.box)
-    vertices, faces = one.mesh.vertices, one.mesh.faces
-    mask = frame.silhouette(ours.renderer, one.mesh, one.camera).cpu().numpy()
-    pixels = frame.pixels(one.camera.project(vertices)[0]).cpu().numpy().astype(np.float32)
-    visible = visible_vertices(faces.cpu().numpy(), seen, vertices.shape[1])
-    tinted = np.where(mask[..., None], (photo.pixels // 2 + np.array(TINT, np.uint8) // 2), photo.pixels)
-    points = BytesIO()
-    np.savez_compressed(points, pixels=pixels, visible=visible)
-    said = {
-        "T_camera_world": one.camera.T_camera_world[0].tolist(),
-        "intrinsics": {**frame.intrinsics(one.camera.fov), "width": width, "height": height},
-        "camera": CAMERA,
-        "azimuth_deg": degrees(one.camera.azimuth.item()),
-        "elevation_deg": degrees(one.camera.elevation.item()),
-        "light": {
-            "direction_camera": one.light.direction[0].tolist(),
-            "ambient": one.light.ambient.item(),
-            "diffuse": one.light.diffuse.item(),
-        },
-        "crop": dict(zip(("x", "y", "width", "height"), photo.crop.box, strict=True)),
-        **about,
-    }
-    return {
-        ".obj": plain_obj(vertices[0].cpu().numpy(), faces.cpu().numpy()),
-        "_mask.png": png(mask.astype(np.uint8) * 255),
-        ".json": json.dumps(said, indent=1).encode(),
-        "_vertices.npz": points.getvalue(),
-        "_overlay.jpg": jpeg(tinted.astype(np.uint8)),
-        "_views.jpg": jpeg(_views(ours, one)),
-    }
+def _is_drawn(reconstruction: Reconstruction) -> TypeGuard[Drawn]:
+    return isinstance(reconstruction, Renderable) and isinstance(reconstruction, Relightable)
 
 
-def _views(ours: AnimalReconstructor, one: Prediction) -> np.ndarray:
-    many = picked(one, 0, len(AZIMUTHS))
-    shown = ours.render(many, VIEW_PX, film.framed(many, torch.tensor(AZIMUTHS)), film.studio(len(AZIMUTHS)))
+@dataclass(frozen=True)
+class _Writer:
+    """Predicts photos and writes their files."""
+
+    model: Reconstructor
+    renderer: Renderer
+    size: int
+    output: Path
+    device: torch.device
+    about: dict[str, object]
+
+    def write(self, photos: Sequence[Photo]) -> None:
+        """The files of some photos, predicted together."""
+        batch = collate([photo.crop for photo in photos], self.size, self.device)
+        reconstruction = self.model.predict(batch)
+        for row, photo in enumerate(photos):
+            for name, data in self._files(photo, reconstruction.pick(row)).items():
+                files.put(str(self.output / f"{photo.name}{name}"), data)
+
+    def _files(self, photo: Photo, one: Reconstruction) -> dict[str, bytes]:
+        mesh, camera = one.mesh(0), one.camera
+        if mesh is None or not isinstance(camera, PerspectiveCamera) or not _is_drawn(one):
+            raise ValueError(
+                f"{self.about['model']}: its method gives no mesh with a camera and a light; choose another run"
+            )
+        height, width = photo.pixels.shape[:2]
+        frame = Frame(width, height, photo.crop.box)
+        vertices, faces = mesh.vertices, mesh.faces
+        fragments = self.renderer.rasterize(camera.to_clip(vertices), faces, VISIBLE_PX)
+        visible_face = visible_faces(fragments.face, len(faces))[0].cpu().numpy()
+        mask = frame.silhouette(self.renderer, mesh, camera).cpu().numpy()
+        pixels = frame.pixels(camera.project(vertices)[0]).cpu().numpy().astype(np.float32)
+        visible = visible_vertices(faces.cpu().numpy(), visible_face, vertices.shape[1])
+        tinted = np.where(mask[..., None], (photo.pixels // 2 + np.array(TINT, np.uint8) // 2), photo.pixels)
+        points = BytesIO()
+        np.savez_compressed(points, pixels=pixels, visible=visible)
+        description = {
+            "T_camera_world": camera.T_camera_world[0].tolist(),
+            "intrinsics": {**frame.intrinsics(camera.fov), "width": width, "height": height},
+            "camera": CAMERA,
+            "azimuth_deg": degrees(camera.azimuth.item()),
+            "elevation_deg": degrees(camera.elevation.item()),
+            "light": {
+                "direction_camera": one.light.direction[0].tolist(),
+                "ambient": one.light.ambient.item(),
+                "diffuse": one.light.diffuse.item(),
+            },
+            "crop": dict(zip(("x", "y", "width", "height"), photo.crop.box, strict=True)),
+            **self.about,
+        }
+        return {
+            ".obj": plain_obj(vertices[0].cpu().numpy(), faces.cpu().numpy()),
+            "_mask.png": png(mask.astype(np.uint8) * 255),
+            ".json": json.dumps(description, indent=1).encode(),
+            "_vertices.npz": points.getvalue(),
+            "_overlay.jpg": jpeg(tinted.astype(np.uint8)),
+            "_views.jpg": jpeg(_views(one)),
+        }
+
+
+def _views(one: Drawn) -> np.ndarray:
+    many = one.pick(0, len(AZIMUTHS))
+    shown = many.render(VIEW_PX, film.framed(many, torch.tensor(AZIMUTHS)), film.studio(len(AZIMUTHS)))
     return np.concatenate(list(film.on_white(shown)), 1)

@@ -1,29 +1,28 @@
 """A finished model, loaded to answer photos."""
 
 import json
-from pathlib import Path
 from typing import TypeVar
 
 import torch
 from pydantic import BaseModel, ValidationError
 
 from models.core.category import VIEWS, Category, Words
-from models.core.weights import contents, locate
 from models.data.crops import Crops
 from models.data.framing import Crop
-from models.features import VitConfig
+from models.engine.loop import Summary
 from models.filters import ImageRules, MaskRules
-from models.generators import StableDiffusionConfig
-from models.methods.magicpony.model import AnimalConfig
-from models.methods.magicpony.reconstructor import AnimalReconstructor
-from models.methods.magicpony.refine import Refined
-from models.methods.magicpony.warm_start import WarmStart
+from models.generators.presets import EMBEDDED
+from models.methods import methods
+from models.methods.base import Artifact, Setting
 from models.rendering import ReferenceConfig
+from models.rendering.reconstruction import Reconstructor, Refinable
 from models.segmenters import PointRendConfig
 from storage.dataset import samples, snapshots
 from storage.dataset.encoding import Sample
 from storage.runs.checkpoints import weights_from
-from storage.store import bundles, layout
+from storage.runs.releases import MAIN_METHOD
+from storage.runs.training_runs import StageAbout
+from storage.store import bundles, files, layout
 from storage.store.errors import CorruptArtifact, words
 from storage.store.references import DatasetRef, ModelRef
 from tasks.runtime.devices import loaded, torch_device
@@ -58,46 +57,64 @@ def understood(kind: type[Recipe], said: object, where: str) -> Recipe:
         raise CorruptArtifact(where, what, "run its category again, or read it with the code that wrote it") from error
 
 
-def reconstructor(model: ModelRef, where: str, refine: bool = False) -> AnimalReconstructor:
-    """The model at a place, with the renderer it was trained with; it may fit its answers to their masks."""
-    recipe, device = recipe_of(model), torch_device(where)
-    animal = recipe.animal.build(recipe.category, loaded(recipe.features, where))
-    animal.load_state_dict(weights_from(bundles.read(layout.model(model), "animal.safetensors")))
-    kind = Refined if refine else AnimalReconstructor
-    return kind(animal.to(device).eval(), recipe.renderer.build(device))
+def reconstructor(model: ModelRef, where: str, refine: bool = False) -> Reconstructor:
+    """The finished model on a device; it fits its answers to their masks where it can and is asked to."""
+    recipe = recipe_of(model)
+    return _refined(recipe.method.load(stage_artifacts(model, recipe), setting(recipe, where)), refine)
 
 
-def embedded_quadruped(where: str, refine: bool = False) -> AnimalReconstructor:
-    """The quadruped that ships, which answers for every animal that no model was trained for."""
-    animal = AnimalConfig.model_validate_json((_quadruped() / "config.json").read_bytes()).build(
-        Category(name="quadruped", segment_as=PointRendConfig().classes()), loaded(VitConfig(), where)
-    )
-    WarmStart().load(animal)
-    kind, device = Refined if refine else AnimalReconstructor, torch_device(where)
-    return kind(animal.to(device).eval(), ReferenceConfig().build(device))
+def _refined(model: Reconstructor, refine: bool) -> Reconstructor:
+    return model.refined() if refine and isinstance(model, Refinable) else model
+
+
+def start(recipe: ModelRecipe, where: str, refine: bool = False) -> Reconstructor:
+    """The model before any training."""
+    return _refined(recipe.method.load({}, setting(recipe, where)), refine)
+
+
+def embedded_recipe() -> ModelRecipe:
+    """The embedded quadruped: where the main method's laptop scale starts from."""
+    method = methods()[MAIN_METHOD].preset("laptop")
+    category = Category(name="quadruped", segment_as=PointRendConfig().classes())
+    digests = {name: part.digest() for name, part in method.parts.items()}
+    return ModelRecipe(category=category, method=method, weights_digests=digests, renderer=ReferenceConfig())
 
 
 def embedded_crop_recipe(category: str) -> CropRecipe:
     """How the embedded segmenter cuts out whichever animal it knows."""
-    generator = StableDiffusionConfig()
     return CropRecipe(
-        photos=PhotoRecipe(words=Words(name=category), generator=generator, weights="", photos=1),
+        photos=PhotoRecipe(words=Words(name=category), generator=EMBEDDED, weights="", photos=1),
         segment_as=PointRendConfig().classes(),
         segmenter=PointRendConfig(),
         weights="",
         image_rules=ImageRules(),
         mask_rules=MaskRules(),
-        size=generator.size,
+        size=EMBEDDED.size,
     )
 
 
-def quadruped_digest() -> str:
-    """Digest of the files of the quadruped that ships."""
-    return contents(_quadruped())
+def setting(recipe: ModelRecipe, where: str) -> Setting:
+    """Where a method works: frozen parts are built once for a device and kept."""
+    device = torch_device(where)
+    return Setting(recipe.category, device, recipe.renderer.build(device), lambda part: loaded(part, where))
 
 
-def _quadruped() -> Path:
-    return Path(locate(WarmStart().model))
+def stage_artifacts(model: ModelRef, recipe: ModelRecipe) -> dict[str, Artifact]:
+    """What the stages of a run that are finished have left behind, by name."""
+    artifacts: dict[str, Artifact] = {}
+    for stage in recipe.method.stages():
+        folder = layout.stage(model, stage.name)
+        about = bundles.read_about(folder, StageAbout)
+        if about and bundles.committed(folder):
+            tensors = weights_from(bundles.read(folder, f"{stage.name}.safetensors"))
+            artifacts[stage.name] = Artifact(tensors, Summary(**dict(about)))
+    return artifacts
+
+
+def stage_digests(model: ModelRef) -> dict[str, str]:
+    """Digests of the weights that the stages of a run have left behind."""
+    bundle_of = {stage: bundles.committed(layout.stage(model, stage)) for stage in files.names(layout.stages(model))}
+    return {stage: bundle.files[f"{stage}.safetensors"].sha256 for stage, bundle in sorted(bundle_of.items()) if bundle}
 
 
 def validation(crops: DatasetRef, size: int, most: int) -> Crops:

@@ -5,42 +5,39 @@ Where no model of the category was published, the embedded quadruped answers and
 
 import logging
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import torch
 from PIL import Image
 
 from models.core.errors import MissingModel, NothingKept
 from models.data import framing as crop
-from models.data.crops import Crops
+from models.data.crops import collate
 from models.data.framing import AnimalCrop
-from models.engine.loop import TrainingConfig
 from models.export import film
-from models.export.asset import asset
-from models.methods.magicpony.reconstructor import AnimalReconstructor
-from models.methods.magicpony.state import Prediction
-from storage.formats.meshes import Asset
+from models.export.asset import Asset, asset, is_exportable
+from models.rendering import Renderer
+from models.rendering.reconstruction import Reconstruction, Reconstructor
 from storage.runs import releases
-from storage.store import bundles, layout
 from storage.store.layout import Store
 from storage.store.references import ModelRef
 from tasks.inference.loading import (
     crop_recipe,
     embedded_crop_recipe,
-    embedded_quadruped,
-    quadruped_digest,
+    embedded_recipe,
     recipe_of,
     reconstructor,
+    setting,
+    stage_digests,
+    start,
 )
 from tasks.runtime.devices import Device, loaded, place, torch_device
-from tasks.runtime.recipes import CropRecipe
+from tasks.runtime.recipes import CropRecipe, ModelRecipe
 
 logger = logging.getLogger(__name__)
 
 QUADRUPED = "embedded-quadruped"
 """Names the model that ships beside the runs of a category."""
-FILMS = {"turntable": film.turntable, "walk": film.walking, "relit": film.relit}
 Film = Literal["turntable", "walk", "relit"]
 
 
@@ -49,16 +46,22 @@ class Answer:
     """The animal of one photo."""
 
     name: str
-    ours: AnimalReconstructor
-    prediction: Prediction
+    reconstruction: Reconstruction
+    renderer: Renderer
 
     def asset(self, texture: int) -> Asset:
-        """Rigged and textured."""
-        return Asset(**vars(asset(self.ours, self.prediction, 0, self.name, texture)))
+        """Rigged and textured. Raises ValueError where the method gives no rig or no texture."""
+        if not is_exportable(self.reconstruction):
+            raise ValueError(f"{self.name}: this method gives no rig and no texture; take turntable, or another method")
+        return asset(self.reconstruction, self.renderer, 0, self.name, texture)
 
     def film(self, kind: Film, size: int, frames: int) -> np.ndarray:
-        """Frames (frames, size, size, 3)."""
-        return FILMS[kind](self.ours, self.prediction, size, frames)
+        """Frames (frames, size, size, 3). Raises ValueError where the method cannot be filmed like that."""
+        known = film.films(self.reconstruction)
+        if kind not in known:
+            possible = ", ".join(known) or "none"
+            raise ValueError(f"{self.name}: film {kind!r} cannot be made of this method's answer; possible: {possible}")
+        return known[kind](size, frames)
 
 
 @dataclass(frozen=True)
@@ -67,10 +70,9 @@ class SelectedModel:
 
     category: str
     model: ModelRef | None
-    """None: the embedded quadruped."""
-    recipe: CropRecipe
-    size: int
-    """Pixels along an edge of the crops that it was trained on."""
+    """None: the embedded quadruped, which is the start of the category's training."""
+    recipe: ModelRecipe
+    crops: CropRecipe
 
     @property
     def name(self) -> str:
@@ -78,16 +80,22 @@ class SelectedModel:
         return self.model.run if self.model else QUADRUPED
 
     @property
-    def weights_digest(self) -> str:
-        """Digest of its weights."""
-        if self.model is None:
-            return quadruped_digest()
-        bundle = bundles.committed(layout.model(self.model))
-        return bundle.files["animal.safetensors"].sha256 if bundle else ""
+    def size(self) -> int:
+        """Pixels along an edge of the crops that it reads."""
+        return self.recipe.method.resolution
 
-    def load(self, where: str, refine: bool = False) -> AnimalReconstructor:
-        """The model at a place; it may fit its answers to their masks."""
-        return reconstructor(self.model, where, refine) if self.model else embedded_quadruped(where, refine)
+    @property
+    def weights_digests(self) -> dict[str, str]:
+        """Digests of its weights by the stage that made them."""
+        return stage_digests(self.model) if self.model else self.recipe.weights_digests
+
+    def load(self, where: str, refine: bool = False) -> Reconstructor:
+        """The model on a device; it may fit its answers to their masks."""
+        return reconstructor(self.model, where, refine) if self.model else start(self.recipe, where, refine)
+
+    def renderer(self, where: str) -> Renderer:
+        """What its answers are drawn with."""
+        return setting(self.recipe, where).renderer
 
 
 def answer(
@@ -106,10 +114,8 @@ def answer(
     """
     chosen = select_model(category, root)
     with place(device) as where:
-        ours = chosen.load(where, refine)
-        samples: Any = [cropped(photo, chosen.recipe, where, mask)]
-        batch = Crops(samples, chosen.size, torch_device(where)).batch(torch.tensor([0]))
-        return Answer(chosen.category, ours, ours.predict(batch))
+        batch = collate([cropped(photo, chosen.crops, where, mask)], chosen.size, torch_device(where))
+        return Answer(chosen.category, chosen.load(where, refine).predict(batch), chosen.renderer(where))
 
 
 def select_model(category: str, root: str) -> SelectedModel:
@@ -129,10 +135,10 @@ def select_model(category: str, root: str) -> SelectedModel:
             raise MissingModel(f"{store.root}: no model of {category!r} was published; {remedy}")
         why = f"no {'farm3d ' if runs else ''}model of {animal!r} was published under {store.root}; {remedy}"
         logger.warning("the embedded quadruped answers: %s", why)
-        return SelectedModel(animal, None, embedded_crop_recipe(animal), TrainingConfig().size)
+        return SelectedModel(animal, None, embedded_recipe(), embedded_crop_recipe(animal))
     crops = store.dataset(release.ref.category, release.about.snapshot)
     model = store.model(release.ref.category, release.ref.run)
-    return SelectedModel(release.ref.category, model, crop_recipe(crops), recipe_of(model).training.size)
+    return SelectedModel(release.ref.category, model, recipe_of(model), crop_recipe(crops))
 
 
 def cropped(photo: np.ndarray, recipe: CropRecipe, where: str, mask: np.ndarray | None = None) -> AnimalCrop:

@@ -11,7 +11,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +18,7 @@ import trimesh
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from models.core.errors import Farm3dError
-from models.data.crops import Crops
+from models.data.crops import collate
 from models.data.framing import AnimalCrop
 from models.geometry.mesh import Mesh
 from models.metrics import Evaluation, EvaluationConfig, evaluate
@@ -93,15 +92,14 @@ def examined(folder: Path, category: str, root: str, device: Device = "auto") ->
     """
     chosen = select_model(category, root)
     with place(device) as where:
-        examples, skipped = read_examples(folder, chosen.recipe, chosen.size, where)
+        examples, skipped = read_examples(folder, chosen.crops, chosen.size, where)
         return evaluate({chosen.name: chosen.load(where)}, examples, EvaluationConfig()), skipped
 
 
 def _example(photo: Path, name: str, recipe: CropRecipe, size: int, where: str) -> Example:
     pixels, mask = opened(photo)
     crop = cropped(pixels, recipe, where, mask)
-    samples: Any = [crop]
-    batch = Crops(samples, size, torch.device("cpu")).batch(torch.tensor([0]))
+    batch = collate([crop], size, torch.device("cpu"))
     points, seen = _keypoints(photo.with_suffix(".json"), crop)
     return Example(name, batch, _mesh(photo), keypoints=points, seen=seen)
 

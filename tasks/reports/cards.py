@@ -9,7 +9,7 @@ from models.data.prompts import target_shares
 from storage.dataset import catalogue, snapshots
 from storage.dataset.records import SampleRow, Snapshot
 from storage.formats.pictures import jpeg
-from storage.runs.scores import Score
+from storage.runs.scores import START, Score
 from storage.store.references import DatasetRef, ModelRef, digest
 from tasks.reports.sheets import sheets
 from tasks.runtime.recipes import DuplicateRecipe, ModelRecipe, OwnPhotos, PhotoRecipe
@@ -114,24 +114,39 @@ def own_scores(model: ModelRef, scores: Sequence[Score]) -> list[Score]:
     return [score for score in scores if score.method == model.run]
 
 
+def parts_of(recipe: ModelRecipe) -> dict[str, str]:
+    """The frozen parts and the start of a training: where each comes from, and the digest of its weights."""
+    models = {name: getattr(part, "model", "nothing") for name, part in recipe.method.parts.items()}
+    return {
+        name.replace("_", " "): f"{model} ({recipe.weights_digests[name][:16] or 'no weights'})"
+        for name, model in models.items()
+    }
+
+
 def model_card(model: ModelRef, recipe: ModelRecipe, snapshot: Snapshot, scores: Sequence[Score], protocol: str) -> str:
-    """What the model is, what it learned from, and how well it does on what `protocol` says."""
-    training = recipe.training
-    lines = "\n".join(f"| {s.metric} | {s.mean:.4g} {s.unit} | {s.protocol} |" for s in own_scores(model, scores))
+    """What the model is, what it learned from, and how well it does on what `protocol` says, beside its start."""
+    before = {score.metric: score for score in scores if score.method == START}
+    lines = "\n".join(
+        f"| {s.metric} | {s.mean:.4g} {s.unit} | {f'{before[s.metric].mean:.4g}' if s.metric in before else ''} "
+        f"| {s.protocol} |"
+        for s in own_scores(model, scores)
+    )
+    stages = "; ".join(f"{stage.name}, {stage.steps} steps" for stage in recipe.method.stages()) or "none"
+    parts = "\n".join(f"- {name.capitalize()}: {part}" for name, part in parts_of(recipe).items())
     return f"""# {model.category}, run {model.run}
 
-A category model in the manner of Farm3D (Jakab et al., 3DV 2024): one photo to a rigged, textured 3D animal.
+A model of one kind of animal: one photo to a 3D animal.
 
-- Method: {recipe.method.kind}, seed {training.seed}
-- Training: {training.steps} steps of {training.batch} crops of {training.size} px
+- Method: {recipe.method.kind}
+- Training stages: {stages}
 - Data: snapshot {snapshot.id} ({snapshot.kept} crops, recipe {snapshot.digest})
-- Teacher: `{recipe.teacher.model}`; features: `{recipe.features.model}`
-- Licence of the asset: {recipe.category.license}; those of the teacher and the features hold for their weights
+{parts}
+- Licence of the asset: {recipe.category.license}; those of the parts hold for their weights
 
 {protocol[:1].upper()}{protocol[1:]}:
 
-| metric | value | protocol |
-| --- | --- | --- |
+| metric | value | start without this training | protocol |
+| --- | --- | --- | --- |
 {lines}
 
 Not for: measuring real animals, or telling individuals apart.

@@ -4,20 +4,18 @@ The digest of a recipe is the name of what was made by it, so equal recipes make
 that does not change its product: no device, no place, no count of what is wanted.
 """
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from models.core.category import Category, Words
 from models.core.config import Config
-from models.core.weights import NOT_STATED
-from models.engine.loop import TrainingConfig
+from models.core.weights import NOT_STATED, contents
 from models.features import VitConfig
 from models.filters import DuplicateRules, ImageRules, MaskRules
 from models.generators import Generator
 from models.methods import MethodConfig
-from models.methods.magicpony.model import AnimalConfig
-from models.methods.magicpony.warm_start import FromNothing, Start
 from models.rendering import RendererConfig
 from models.segmenters import SegmenterConfig
 
@@ -29,6 +27,10 @@ class OwnPhotos(Config):
     folder: str = Field(description="path on the machine of the worker; its sub-folders belong to it")
     license: str = Field(default=NOT_STATED, description="terms on which whoever took them lets them be used")
     size: int = Field(default=256, ge=32, description="pixels along the longer side to which they are brought")
+
+    def digest(self) -> str:
+        """Digest of the files in the folder. Raises ValueError if there is no such folder."""
+        return contents(Path(self.folder))
 
 
 class PhotoRecipe(Config):
@@ -61,14 +63,9 @@ class DuplicateRecipe(Config):
 
 
 class ModelRecipe(Config):
-    """A trained animal; together with the snapshot it was trained on."""
+    """A model of a category; together with the snapshot that it learnt from."""
 
     category: Category
-    animal: AnimalConfig
-    features: VitConfig
     method: MethodConfig
-    teacher: Generator
-    warm_start: Start = FromNothing()
-    weights: tuple[str, ...] = Field(description="digests of the weights of features, teacher and warm start")
+    weights_digests: dict[str, str] = Field(description="digests of the weights of the method's frozen parts")
     renderer: RendererConfig
-    training: TrainingConfig

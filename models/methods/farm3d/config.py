@@ -1,46 +1,62 @@
-"""Farm3D (Jakab et al., 3DV 2024): MagicPony, judged from random views by a diffusion model (fidelity F39 to F45)."""
+"""Farm3D (Jakab et al., 3DV 2024): MagicPony, and score distillation from random views (section 3.3)."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field
 from torch import Tensor
 
-from models.core.category import VIEWS, Category
-from models.core.config import Config
+from models.core.category import VIEWS, View
 from models.core.schedule import Schedule
+from models.generators import StableDiffusionConfig
 from models.geometry.cameras import Camera
 from models.geometry.mesh import Mesh
-from models.methods.farm3d.distillation import Distillation, DistillationConfig, Teacher
-from models.methods.magicpony.config import MagicPonyConfig
+from models.methods.base import Setting, Stage
+from models.methods.farm3d.distillation import Distillation, DistillationConfig
+from models.methods.magicpony.config import AnimalTraining
 from models.methods.magicpony.state import Prediction
-from models.methods.magicpony.terms import Method, Step, Term
+from models.methods.magicpony.terms import Objective, Step, Term
 from models.rendering.types import Light, Rendering
 
 
-class Farm3DConfig(Config):
+class Farm3DConfig(AnimalTraining):
     """The photo's own view, and virtual views.
 
     The weight is that of a mean over latents: 1.6 equals the 1e-4 on a sum over 4 x 64 x 64 of the authors' code.
     """
 
     kind: Literal["farm3d"] = "farm3d"
-    reconstruction: MagicPonyConfig = MagicPonyConfig()
     sds: Schedule = Field(default=Schedule({0.5: 0.0, 0.55: 1.6}), description="weight of score distillation")
-    distillation: DistillationConfig = DistillationConfig()
+    distillation: DistillationConfig = Field(default=DistillationConfig(), description="virtual views")
+    diffusion_prior: StableDiffusionConfig = Field(
+        default=StableDiffusionConfig(), description="the text-to-image model whose score is distilled"
+    )
 
     @property
-    def needs_teacher(self) -> bool:
-        """Whether `build` wants a teacher."""
-        return True
+    def parts(self) -> Mapping[str, Any]:
+        """The animal model's, and the diffusion prior."""
+        return {**super().parts, "diffusion_prior": self.diffusion_prior}
 
-    def build(self, category: Category, teacher: Teacher | None) -> Method:
-        """The table of terms for one kind of animal."""
-        if teacher is None:
-            raise ValueError("method farm3d: teacher is None; give a text-to-image model, or choose method magicpony")
-        distillation = self.distillation.build(teacher, {view: category.view_prompt(view) for view in VIEWS})
-        row = Term("sds", lambda step: _distil(step, distillation), self.sds, every=self.distillation.every)
-        return Method((*self.reconstruction.terms(), row), self.reconstruction.hypothesis, self.reconstruction.excess)
+    @classmethod
+    def preset(cls, scale: str) -> Self:
+        """The configuration at a scale."""
+        from models.methods.farm3d.presets import PRESETS
+
+        return cls.model_validate(PRESETS[scale].model_dump())
+
+    def stages(self) -> tuple[Stage, ...]:
+        """One training of all networks together."""
+        (stage,) = super().stages()
+        return (replace(stage, shown=(*stage.shown, "sds")),)
+
+    def objective(self, setting: Setting) -> Objective:
+        """The animal model's terms, and score distillation."""
+        prompts: dict[View, str] = {view: setting.category.view_prompt(view) for view in VIEWS}
+        distillation = self.distillation.build(setting.load(self.diffusion_prior), prompts)
+        objective = super().objective(setting)
+        term = Term("sds", lambda step: _distil(step, distillation), self.sds, every=self.distillation.every)
+        return replace(objective, terms=(*objective.terms, term))
 
 
 def _distil(step: Step, distillation: Distillation) -> Tensor:

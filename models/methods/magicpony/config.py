@@ -1,68 +1,174 @@
-"""MagicPony (Wu et al., CVPR 2023): explain the photo from its own view, and stay regular (fidelity F33 to F38)."""
+"""MagicPony (Wu et al., CVPR 2023): explain the photo from its own viewpoint, and stay regular (section 3)."""
 
-from typing import Literal
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal, Self
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
-from models.core.category import Category
 from models.core.config import Config
 from models.core.schedule import Schedule
-from models.methods.farm3d.distillation import Teacher
+from models.data.augmentation import augment_crops
+from models.data.crops import Crops
+from models.engine.loop import fit
+from models.features import Pca, Vit, VitConfig
+from models.features.dense import add_feature_maps
+from models.features.head_direction import head_directions
+from models.methods.base import Artifact, Needs, Setting, Stage, StageContext
 from models.methods.magicpony.losses import lighting, reconstruction, regularisers, viewpoints
-from models.methods.magicpony.terms import Method, Step, Term
+from models.methods.magicpony.model import Animal, AnimalConfig
+from models.methods.magicpony.refine import RefinableReconstructor
+from models.methods.magicpony.terms import Objective, Step, Term
+from models.methods.magicpony.train import AnimalLearner, TrainingConfig
+from models.methods.magicpony.warm_start import FromNothing, Start
+
+STAGE = "animal"
+"""The one training of the method."""
 
 
-class MagicPonyConfig(Config):
+class LossWeights(Config):
     """Weights of the terms; the paper's code has the same but for rgb, 1, and 5000 eikonal points."""
 
-    kind: Literal["magicpony"] = "magicpony"
     mask: Schedule = Field(default=Schedule(10.0), description="silhouette error")
-    uncovered: Schedule = Field(default=Schedule(100.0), description="animal pixels without surface, by depth")
+    mask_distance: Schedule = Field(
+        default=Schedule(100.0), description="missed foreground pixels, by their distance to the mask's boundary"
+    )
     rgb: Schedule = Field(default=Schedule(3.0), description="colour error")
     features: Schedule = Field(default=Schedule(10.0), description="error of the feature field")
-    judge_rgb: Schedule = Field(default=Schedule(1.0), description="colour error in the choice of viewpoints")
-    judge_features: Schedule = Field(default=Schedule(500.0), description="feature error in the choice of viewpoints")
+    hypothesis_rgb_weight: Schedule = Field(
+        default=Schedule(1.0), description="colour error in what the viewpoint scores learn to predict"
+    )
+    hypothesis_feature_weight: Schedule = Field(
+        default=Schedule(500.0), description="feature error in what the viewpoint scores learn to predict"
+    )
     hypothesis: Schedule = Field(default=Schedule(1.0), description="error of the predicted viewpoint scores")
     eikonal: Schedule = Field(default=Schedule(0.01), description="slope of the distance field off 1")
-    eikonal_points: int = Field(default=1500, ge=1, description="places in the cube, and as many near the surface")
+    eikonal_points: int = Field(default=1500, ge=1, description="points in the cube, and as many near the surface")
     articulation: Schedule = Field(default=Schedule({0.42: 0.0, 0.43: 0.1}), description="squared bone angles")
     deformation: Schedule = Field(default=Schedule(10.0), description="squared vertex shifts")
-    behind: Schedule = Field(default=Schedule(3.0), description="lamps behind the animal; the paper has no such term")
+    backlight: Schedule = Field(
+        default=Schedule(3.0), description="lights behind the animal; the paper has no such term"
+    )
 
-    @property
-    def needs_teacher(self) -> bool:
-        """Whether `build` wants a teacher."""
-        return False
+    def objective(self) -> Objective:
+        """The terms that judge the photo's own view."""
+        return Objective(self._terms(), self.hypothesis, self._relative_error)
 
-    def build(self, category: Category, teacher: Teacher | None = None) -> Method:
-        """The table of terms."""
-        return Method(self.terms(), self.hypothesis, self.excess)
-
-    def terms(self) -> tuple[Term, ...]:
-        """The rows that judge the photo's own view."""
+    def _terms(self) -> tuple[Term, ...]:
+        rgb, features = self.hypothesis_rgb_weight, self.hypothesis_feature_weight
         return (
             Term("mask", lambda s: reconstruction.mask(s.rendering, s.batch), self.mask, self.mask),
-            Term("uncovered", lambda s: reconstruction.uncovered(s.rendering, s.batch), self.uncovered, self.uncovered),
-            Term("rgb", lambda s: reconstruction.rgb(s.rendering, s.batch), self.rgb, self.judge_rgb),
             Term(
-                "features", lambda s: reconstruction.features(s.rendering, s.batch), self.features, self.judge_features
+                "mask_distance",
+                lambda s: reconstruction.mask_distance_loss(s.rendering, s.batch),
+                self.mask_distance,
+                self.mask_distance,
             ),
+            Term("rgb", lambda s: reconstruction.rgb(s.rendering, s.batch), self.rgb, rgb),
+            Term("features", lambda s: reconstruction.features(s.rendering, s.batch), self.features, features),
             Term("eikonal", self._eikonal, self.eikonal),
             Term("articulation", lambda s: regularisers.articulation(s.prediction), self.articulation),
             Term("deformation", lambda s: regularisers.deformation(s.prediction), self.deformation),
-            Term("behind", lambda s: lighting.behind(s.prediction.light), self.behind),
+            Term("backlight", lambda s: lighting.backlight_penalty(s.prediction.light), self.backlight),
         )
 
-    def excess(self, step: Step) -> Tensor:
+    def _relative_error(self, step: Step) -> Tensor:
         """How much worse the silhouette is from each viewpoint than from the taken one."""
-        found, weights = step.prediction, (self.mask.at(step.progress), self.uncovered.at(step.progress))
-        if found.alternatives is None:
+        prediction, weights = step.prediction, (self.mask.at(step.progress), self.mask_distance.at(step.progress))
+        if prediction.alternatives is None:
             raise ValueError("prediction.alternatives is None; the animal is not in training mode")
         # At rest: a pose guessed for the taken viewpoint would favour it.
-        drawn = step.silhouettes(found.rest, found.alternatives.camera, viewpoints.SIZE)
-        return viewpoints.excess(drawn, found.hypothesis, step.batch, *weights)
+        silhouettes = step.silhouettes(prediction.rest, prediction.alternatives.camera, viewpoints.SIZE)
+        return viewpoints.relative_error(silhouettes, prediction.hypothesis, step.batch, *weights)
 
     def _eikonal(self, step: Step) -> Tensor:
         animal, surface = step.animal, step.prediction.prior
         return regularisers.eikonal(animal.sdf, surface, animal.half_extent, self.eikonal_points, step.generator)
+
+
+class AnimalTraining(Config):
+    """What every training of the animal model is made of, with score distillation or without."""
+
+    vit: VitConfig = Field(default=VitConfig(), description="the frozen transformer of encoder and feature loss")
+    animal: AnimalConfig = Field(default=AnimalConfig(), description="the networks of the animal model")
+    losses: LossWeights = Field(default=LossWeights(), description="weights of the photo's own view")
+    training: TrainingConfig = Field(default=TrainingConfig(), description="how long and how fast")
+    warm_start: Start = Field(default=FromNothing(), description="what the weights are before the training")
+
+    @property
+    def needs(self) -> Needs:
+        """Photos and masks alone."""
+        return Needs()
+
+    @property
+    def resolution(self) -> int:
+        """Pixels along an edge of the crops that the losses compare."""
+        return self.training.size
+
+    @property
+    def parts(self) -> Mapping[str, Any]:
+        """The transformer and the start."""
+        return {"vit": self.vit, "warm_start": self.warm_start}
+
+    def stages(self) -> tuple[Stage, ...]:
+        """One training of all networks together."""
+        return (Stage(STAGE, self.training.steps, ("mask", "rgb", "features"), self.train),)
+
+    def objective(self, setting: Setting) -> Objective:
+        """The table of terms."""
+        return self.losses.objective()
+
+    def train(self, context: StageContext) -> Artifact:
+        """Fit the animal model to the crops."""
+        animal = self.start(context)
+        objective = self.objective(context)
+        crops = self.crops(context, context.load(self.vit))
+        with ThreadPoolExecutor(1) as helper:
+            learner = AnimalLearner(animal, objective, self.training, crops, context.renderer, helper)
+            (stage,) = self.stages()
+            begin = self.warm_start.begin
+            summary = fit(learner, self.training, context.checkpoints, context.report, stage.shown, begin)
+        return Artifact(animal.state_dict(), summary)
+
+    def start(self, setting: Setting) -> Animal:
+        """The animal model before the training."""
+        torch.manual_seed(self.training.seed)
+        animal = self.animal.build(setting.category, setting.load(self.vit)).to(setting.device)
+        self.warm_start.load(animal)
+        return animal
+
+    def crops(self, context: StageContext, vit: Vit) -> Crops:
+        """The training crops with their feature maps, and what the encoder sees of them.
+
+        The directions of the maps depend on the data set or on the warm start, so no shard holds them.
+        """
+        shown = augment_crops(
+            [context.samples[row] for row in range(len(context.samples))],
+            self.training.augmentation,
+            self.training.seed,
+        )
+        pca: Pca | None = self.warm_start.pca()
+        samples, _ = add_feature_maps(shown.samples, vit, self.animal.encoder.image, self.animal.prior.channels, pca)
+        return Crops(samples, self.training.size, context.device, shown.seen, head_directions=head_directions)
+
+    def load(self, artifacts: Mapping[str, Artifact], setting: Setting) -> RefinableReconstructor:
+        """The trained model, or the start where there is no artifact yet."""
+        animal = self.start(setting)
+        if artifacts:
+            animal.load_state_dict(artifacts[STAGE].tensors)
+        return RefinableReconstructor(animal.eval(), setting.renderer)
+
+
+class MagicPonyConfig(AnimalTraining):
+    """MagicPony on generated or collected photos."""
+
+    kind: Literal["magicpony"] = "magicpony"
+
+    @classmethod
+    def preset(cls, scale: str) -> Self:
+        """The configuration at a scale."""
+        from models.methods.magicpony.presets import PRESETS
+
+        return cls.model_validate(PRESETS[scale].model_dump())

@@ -17,12 +17,12 @@ from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d
 
 from models.core.config import Config
 from models.data.batch import Batch
+from models.data.crops import mask_distance
 from models.geometry.cameras import PerspectiveCamera
 from models.geometry.kinematics import blend, bone_motions, euler_xyz, skin_weights
 from models.geometry.mesh import Mesh
-from models.methods.magicpony.losses.reconstruction import inside
-from models.methods.magicpony.losses.silhouettes import Outlines
-from models.methods.magicpony.reconstructor import AnimalReconstructor
+from models.methods.magicpony.losses.silhouettes import SilhouetteTarget
+from models.methods.magicpony.reconstruction import AnimalReconstruction, AnimalReconstructor
 from models.methods.magicpony.state import Prediction
 from models.rendering import deferred
 from models.rendering.shading import shade
@@ -38,7 +38,7 @@ class Refinement(Config):
     rate: float = Field(default=0.015, gt=0, description="first step of each number, in radians or scene units")
     size: int = Field(default=64, ge=16, description="pixels of the compared silhouettes")
     mask: float = Field(default=10.0, ge=0, description="squared silhouette error")
-    uncovered: float = Field(default=10.0, ge=0, description="animal pixels without surface, by depth")
+    mask_distance: float = Field(default=10.0, ge=0, description="animal pixels without surface, by depth")
     bones: float = Field(default=0.3, ge=0, description="squared change of the bone angles")
     camera: float = Field(default=0.3, ge=0, description="squared turn of the camera; a shift counts a tenth of it")
     rate_colour: float = Field(default=0.3, gt=0, description="first step of each number of the texture code")
@@ -51,9 +51,10 @@ class Refined(AnimalReconstructor):
 
     refinement: Refinement = Refinement()
 
-    def predict(self, batch: Batch) -> Prediction:
+    def predict(self, batch: Batch) -> AnimalReconstruction:
         """One animal per crop; one whose mask is empty stays as predicted."""
-        return self.coloured(self._fitted(super().predict(batch), batch), batch)
+        fitted = self.coloured(self._fitted(self._predict(batch), batch), batch)
+        return AnimalReconstruction(self.animal, self.renderer, fitted)
 
     @torch.no_grad()
     def _fitted(self, found: Prediction, batch: Batch) -> Prediction:
@@ -61,14 +62,14 @@ class Refined(AnimalReconstructor):
             return found
         config, pose = self.refinement, _Pose(self, found)
         mask, valid = self._here(batch.mask), self._here(batch.valid)
-        depth = torch.stack([inside(each > 0.5) for each in mask]).to(mask)
-        outlines = Outlines.of(replace(batch, mask=mask, valid=valid, inside=depth), config.size)
-        masked = outlines.mask.amax((1, 2)) > 0
+        depth = torch.stack([mask_distance(each > 0.5) for each in mask]).to(mask)
+        silhouettes = SilhouetteTarget.of(replace(batch, mask=mask, valid=valid, inside=depth), config.size)
+        masked = silhouettes.mask.amax((1, 2)) > 0
 
         def loss() -> Tensor:
             mesh, camera = pose()
             covered = deferred.silhouette(self.renderer, mesh, camera, config.size)
-            error = config.mask * outlines.missed(covered) + config.uncovered * outlines.uncovered(covered)
+            error = config.mask * silhouettes.mse(covered) + config.mask_distance * silhouettes.mask_distance(covered)
             # Sums over the batch: an animal is fitted alike in any company.
             return (error * masked).sum() + config.bones * pose.bent + config.camera * pose.strayed
 
@@ -102,6 +103,14 @@ class Refined(AnimalReconstructor):
         image = torch.div(covered, size**2, rounding_mode="floor")
         points, normal = deferred.points_and_normals(self.renderer, fragments, mesh, camera, found.prior[None], covered)
         return points, shade(normal, found.light.rows(image)), image, photo.reshape(-1, 3)[covered]
+
+
+class RefinableReconstructor(AnimalReconstructor):
+    """A model whose answers can be refined."""
+
+    def refined(self) -> Refined:
+        """The same model, refining."""
+        return Refined(self.animal, self.renderer)
 
 
 @torch.enable_grad()

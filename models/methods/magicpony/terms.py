@@ -1,4 +1,4 @@
-"""A method is a table of terms; this is the table's row, and how a table is summed."""
+"""The objective of a training is a table of terms; this is the table's row, and how a table is summed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -66,13 +66,13 @@ class Term:
 
 
 @dataclass(frozen=True)
-class Method:
+class Objective:
     """A table of terms, and what the viewpoint scores learn."""
 
     terms: tuple[Term, ...]
     hypothesis: Schedule
     """Weight of the scores' own loss."""
-    excess: Callable[[Step], Float[Tensor, "batch hypotheses"]]
+    relative_error: Callable[[Step], Float[Tensor, "batch hypotheses"]]
     """How much worse than the taken viewpoint each one is, by the cheapest of the judged errors."""
 
     def loss(self, step: Step) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
@@ -94,7 +94,7 @@ class Method:
             total = total + term.weight.at(step.progress) * value
         total = total.mean()
         if step.prediction.alternatives is not None:
-            error = viewpoints.hypothesis(step.prediction.alternatives, judged, self.excess(step))
+            error = viewpoints.hypothesis(step.prediction.alternatives, judged, self.relative_error(step))
             values["hypothesis"] = error.detach()
             total = total + self.hypothesis.at(step.progress) * error
         return total, values

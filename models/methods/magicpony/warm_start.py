@@ -7,7 +7,7 @@ from pydantic import Field
 
 from models.core.config import Config
 from models.core.schedule import Share
-from models.core.weights import locate, replace_folder, report_missing_weights
+from models.core.weights import digest, locate, replace_folder, report_missing_weights
 from models.features import Pca
 from models.methods.magicpony.model import Animal
 
@@ -17,6 +17,10 @@ class FromNothing(Config):
 
     kind: Literal["nothing"] = "nothing"
     begin: ClassVar[float] = 0.0
+
+    def digest(self) -> str:
+        """There are no weights."""
+        return ""
 
     def load(self, animal: Animal) -> None:
         """Leave it as it is."""
@@ -34,9 +38,12 @@ class WarmStart(Config):
     )
     begin: Share = Field(
         default=0.97,
-        description="share of all schedules that lies behind it; so late, learning rates are small and the shape of a "
-        "good quadruped survives poor pictures",
+        description="schedule position to start from (0-1); starting late keeps learning rates low when fine-tuning",
     )
+
+    def digest(self) -> str:
+        """What the weights are, by the bytes of their files."""
+        return digest(locate(self.model), None)
 
     def load(self, animal: Animal) -> None:
         """Put its weights into `animal`.

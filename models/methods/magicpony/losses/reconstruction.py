@@ -6,10 +6,8 @@ authors' scaling rewards a viewpoint for overlapping little: measured on barnyar
 choose among viewpoints worse than chance (25 % and 43 % in the right half, silhouettes 82 %).
 """
 
-import numpy as np
 import torch
-from jaxtyping import Bool, Float
-from scipy.ndimage import distance_transform_edt
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
@@ -26,20 +24,14 @@ def mask(rendering: Rendering, batch: Batch) -> Float[Tensor, " batch"]:
     return _mean((rendering.mask * batch.valid - batch.mask).square())
 
 
-def uncovered(rendering: Rendering, batch: Batch) -> Float[Tensor, " batch"]:
-    """Parts of the animal that no surface covers, the deeper the worse: mean (1 - M') inside.
+def mask_distance_loss(rendering: Rendering, batch: Batch) -> Float[Tensor, " batch"]:
+    """MagicPony's distance-transform mask loss: missed foreground pixels, weighted by their distance to the boundary.
 
     Pulls the surface over thin parts, where the silhouette error alone has no slope.
     """
     if batch.inside is None:
-        raise ValueError("batch.inside is None; the loss `uncovered` needs the distance inside the mask")
+        raise ValueError("batch.inside is None; the loss `mask_distance` needs the distance inside the mask")
     return _mean((1 - rendering.mask) * batch.inside)
-
-
-def inside(mask: Bool[Tensor, "size size"]) -> Float[Tensor, "size size"]:
-    """Distance in pixels to the nearest pixel off the animal, over the picture's size; half precision."""
-    distance = np.asarray(distance_transform_edt(np.pad(mask.cpu().numpy(), 1)))
-    return torch.from_numpy(distance[1:-1, 1:-1] / len(mask)).half()
 
 
 def rgb(rendering: Rendering, batch: Batch) -> Float[Tensor, " batch"]:

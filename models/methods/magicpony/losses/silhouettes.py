@@ -1,4 +1,4 @@
-"""How far silhouettes that are only compared are from their photos' masks: `mask` and `uncovered` of `reconstruction`.
+"""Errors of silhouettes that are smaller than their photos: `mask` and `mask_distance_loss` of `reconstruction`.
 
 Viewpoints are chosen, poses drilled and answers refined by silhouettes smaller than the photos.
 """
@@ -13,7 +13,7 @@ from models.data.batch import Batch
 
 
 @dataclass(frozen=True)
-class Outlines:
+class SilhouetteTarget:
     """What silhouettes of one size are compared with."""
 
     mask: Float[Tensor, "batch size size"]
@@ -24,16 +24,16 @@ class Outlines:
     """`Batch.inside`."""
 
     @staticmethod
-    def of(batch: Batch, size: int) -> "Outlines":
+    def of(batch: Batch, size: int) -> "SilhouetteTarget":
         """The photos' own, averaged. Raises ValueError where the distance inside the masks is unknown."""
         if batch.inside is None:
             raise ValueError("batch.inside is None; silhouettes are compared by the distance inside the mask")
-        return Outlines(*(adaptive_avg_pool2d(part, size) for part in (batch.mask, batch.valid, batch.inside)))
+        return SilhouetteTarget(*(adaptive_avg_pool2d(part, size) for part in (batch.mask, batch.valid, batch.inside)))
 
-    def missed(self, drawn: Float[Tensor, "*views batch size size"]) -> Float[Tensor, "*views batch"]:
+    def mse(self, drawn: Float[Tensor, "*views batch size size"]) -> Float[Tensor, "*views batch"]:
         """Squared error where the photo is known."""
         return (drawn * self.valid - self.mask).square().mean((-1, -2))
 
-    def uncovered(self, drawn: Float[Tensor, "*views batch size size"]) -> Float[Tensor, "*views batch"]:
+    def mask_distance(self, drawn: Float[Tensor, "*views batch size size"]) -> Float[Tensor, "*views batch"]:
         """Parts of the animal that are not covered, the deeper the worse."""
         return ((1 - drawn) * self.inside).mean((-1, -2))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from models.data.batch import Batch
 from models.geometry.cameras import Camera
-from models.methods.magicpony.losses.silhouettes import Outlines
+from models.methods.magicpony.losses.silhouettes import SilhouetteTarget
 from models.methods.magicpony.state import Alternatives
 
 SIZE = 48
@@ -18,28 +18,34 @@ SIZE = 48
 
 
 def hypothesis(
-    alternatives: Alternatives, error: Float[Tensor, " batch"], excess: Float[Tensor, "batch hypotheses"]
+    alternatives: Alternatives, error: Float[Tensor, " batch"], relative_error: Float[Tensor, "batch hypotheses"]
 ) -> Float[Tensor, ""]:
-    """Squared miss of the scores; a viewpoint should score the taken one's `error` plus its own `excess` over it.
+    """Regress each hypothesis score to the reconstruction error that its viewpoint would give.
+
+    That is the sampled hypothesis's error plus the viewpoint's own silhouette error relative to that hypothesis.
 
     What the prompt's word rules out is never tried. Untaught, its score would stay arbitrary and win where no word is
     given (a third of front views came out as back views), so it counts as twice as bad as the taken viewpoint.
     """
     error = error.detach()[:, None]
-    target = error + excess.detach()
+    target = error + relative_error.detach()
     target = target + alternatives.ruled_out * (2 * error - target).clamp(min=0)
     return (alternatives.score - target).square().mean()
 
 
 @torch.no_grad()
-def excess(
-    drawn: Float[Tensor, "images size size"], taken: Int[Tensor, " batch"], batch: Batch, mask: float, uncovered: float
+def relative_error(
+    drawn: Float[Tensor, "images size size"],
+    taken: Int[Tensor, " batch"],
+    batch: Batch,
+    mask: float,
+    mask_distance: float,
 ) -> Float[Tensor, "batch hypotheses"]:
     """Error of the silhouettes from all viewpoints, image by image, under these weights, less that of the taken one."""
     # Views before photos, so that all are compared with one outline.
     drawn = drawn.unflatten(0, (len(batch), -1)).transpose(0, 1)
-    outlines = Outlines.of(batch, drawn.shape[-1])
-    error = (mask * outlines.missed(drawn) + uncovered * outlines.uncovered(drawn)).mT
+    target = SilhouetteTarget.of(batch, drawn.shape[-1])
+    error = (mask * target.mse(drawn) + mask_distance * target.mask_distance(drawn)).mT
     return error - error.gather(1, taken[:, None])
 
 

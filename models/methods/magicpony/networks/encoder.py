@@ -83,8 +83,8 @@ class Tokenizer:
         out, key = self._ask(batch.shown)
         return out, key
 
-    def ahead(self, batch: Batch, helper: Executor) -> None:
-        """Have a later step's crops asked about in the meantime, where that step would have to."""
+    def prefetch(self, batch: Batch, helper: Executor) -> None:
+        """Encode a later step's crops on the helper thread, unless they are cached."""
         if not self.config.remembered:
             return
         for place, image in enumerate(batch.shown):

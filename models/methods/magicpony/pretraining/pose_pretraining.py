@@ -25,7 +25,7 @@ from models.geometry.mesh import Mesh
 from models.geometry.skeleton import Rig, joints, parents
 from models.methods.magicpony.losses import viewpoints
 from models.methods.magicpony.losses.keypoint_distance import keypoints
-from models.methods.magicpony.losses.silhouettes import Outlines
+from models.methods.magicpony.losses.silhouettes import SilhouetteTarget
 from models.methods.magicpony.losses.surface_distance import surface
 from models.methods.magicpony.networks.pose import plausible
 from models.methods.magicpony.pretraining.surface_keypoints import Marked
@@ -53,7 +53,7 @@ class DrillConfig(Config):
     keypoints: float = Field(default=1.0, ge=0, description="distance to the known keypoints")
     surface: float = Field(default=3.0, ge=0, description="distance to the known surface")
     mask: float = Field(default=20.0, ge=0, description="squared silhouette error")
-    uncovered: float = Field(default=20.0, ge=0, description="animal pixels without surface, by depth")
+    mask_distance: float = Field(default=20.0, ge=0, description="animal pixels without surface, by depth")
     camera: float = Field(default=3.3, ge=0, description="error of the camera's direction")
     quadrant: float = Field(default=0.1, ge=0, description="cross entropy of the hypotheses' scores")
     bones: float = Field(default=0.03, ge=0, description="squared bone angles")
@@ -119,12 +119,12 @@ class _Lesson:
         posed, angles = self._posed(self.vertices + shift, pose.camera, keys, code)
         mesh = Mesh(posed, self.faces)
         covered = silhouette(self.renderer, mesh, pose.camera, SIZE)
-        outlines = Outlines.of(batch, SIZE)
+        silhouettes = SilhouetteTarget.of(batch, SIZE)
         missed = {
             "keypoints": (config.keypoints, keypoints(animal.markers, self.vertices, mesh, pose.camera, batch)),
             "surface": (config.surface, surface(animal.markers, self.vertices, mesh, pose.camera, batch, generator)),
-            "mask": (config.mask, outlines.missed(covered).mean()),
-            "uncovered": (config.uncovered, outlines.uncovered(covered).mean()),
+            "mask": (config.mask, silhouettes.mse(covered).mean()),
+            "mask_distance": (config.mask_distance, silhouettes.mask_distance(covered).mean()),
             "camera": (config.camera, viewpoints.camera(pose.camera, batch)),
             "quadrant": (config.quadrant, cross_entropy(-pose.alternatives.score, allowed.int().argmax(-1))),
             "bones": (config.bones, angles.square().mean()),

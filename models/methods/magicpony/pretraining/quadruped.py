@@ -5,6 +5,7 @@ animals and takes a category longest to find out: where each camera and each lam
 and nose are, and points on each animal's surface, those on its unseen side too.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,23 +20,27 @@ from models.data.crops import Crops
 from models.data.framing import crop_animal
 from models.data.ground_truth import Truth
 from models.embedded.photo_set import Pictures
-from models.engine.loop import Checkpoints, TrainingConfig, fit
+from models.engine.loop import Checkpoints, fit
 from models.features import Vit
 from models.features.dense import add_feature_maps
+from models.features.head_direction import head_directions
 from models.geometry.cameras import look_at
-from models.methods import MagicPonyConfig
+from models.methods.magicpony.config import LossWeights
 from models.methods.magicpony.losses import viewpoints
-from models.methods.magicpony.losses.lighting import light
+from models.methods.magicpony.losses.lighting import light_distance
 from models.methods.magicpony.model import AnimalConfig
 from models.methods.magicpony.networks.encoder import EncoderConfig
 from models.methods.magicpony.pretraining.pose_pretraining import DrillConfig, drill
 from models.methods.magicpony.pretraining.surface_keypoints import Marked
 from models.methods.magicpony.terms import Term
+from models.methods.magicpony.train import AnimalLearner, TrainingConfig
 from models.methods.magicpony.warm_start import write
 from models.rendering import ReferenceConfig
 from models.truth.barnyard.rig import OPPOSITE_KEYPOINT
 
 CPU = torch.device("cpu")
+SHOWN = ("mask", "rgb", "features", "camera", "keypoints", "surface")
+"""Losses on the progress line."""
 QUADRUPED = Category(name="quadruped", segment_as=("quadruped",))
 
 
@@ -44,7 +49,7 @@ class QuadrupedTraining(Config):
 
     crops: int = Field(default=18_000, ge=1, description="animals cut out of the first photos")
     animal: AnimalConfig = AnimalConfig(encoder=EncoderConfig(remembered=36_000))
-    method: MagicPonyConfig = MagicPonyConfig(uncovered=Schedule(30.0), behind=Schedule(0.0))
+    losses: LossWeights = LossWeights(mask_distance=Schedule(30.0), backlight=Schedule(0.0))
     camera: Schedule = Field(default=Schedule(10.0), description="weight of the error of the camera's direction")
     keypoints: Schedule = Field(default=Schedule(3.0), description="weight of the distance to known keypoints")
     surface: Schedule = Field(default=Schedule(9.0), description="weight of the distance to the known surface")
@@ -58,6 +63,10 @@ class QuadrupedTraining(Config):
             every = self.training.report_every
             raise ValueError(f"drill.after is {self.drill.after}; give a multiple of training.report_every, {every}")
         return self
+
+    def train(self, pictures: Pictures, vit: Vit, folder: Path, checkpoints: Checkpoints) -> None:
+        """Write a folder for `WarmStart`; goes on from the newest of `checkpoints`."""
+        train_quadruped(self, pictures, vit, folder, checkpoints)
 
 
 def train_quadruped(
@@ -87,27 +96,22 @@ def train_quadruped(
     taught = animal.build(QUADRUPED, vit)
     learner = Marked(taught)
     renderer = ReferenceConfig().build(CPU)
-    set_ = Crops(samples, training.size, CPU, shown.seen, truth)
+    set_ = Crops(samples, training.size, CPU, shown.seen, truth, head_directions)
 
     def drilled(step: int, *_: object) -> None:
         # A report comes before the checkpoint of its step, so a run that goes on from that one has had its drill.
         if step == config.drill.after:
             drill(learner, set_, renderer, config.drill, training.seed)
 
-    method = config.method.build(QUADRUPED)
+    objective = config.losses.objective()
     known = (
         Term("camera", lambda step: viewpoints.camera(step.prediction.camera, step.batch), config.camera),
         Term("keypoints", learner.error, config.keypoints),
         Term("surface", learner.distance, config.surface),
-        Term("light", lambda step: light(step.prediction.light, step.batch), config.light),
+        Term("light", lambda step: light_distance(step.prediction.light, step.batch), config.light),
     )
-    fit(
-        learner,
-        replace(method, terms=(*method.terms, *known)),
-        training,
-        set_,
-        renderer,
-        checkpoints,
-        drilled,
-    )
+    objective = replace(objective, terms=(*objective.terms, *known))
+    with ThreadPoolExecutor(1) as helper:
+        steps = AnimalLearner(learner, objective, training, set_, renderer, helper)
+        fit(steps, training, checkpoints, drilled, SHOWN)
     write(folder, learner.unmarked(taught), pca)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from models.data.ground_truth import Truth
-from models.methods.magicpony.losses.lighting import AHEAD, behind, light
+from models.methods.magicpony.losses.lighting import AHEAD, backlight_penalty
 from models.rendering.shading import shade
 from models.rendering.types import Light
 from tests.models.methods.magicpony.losses.test_keypoint_distance import batch
@@ -26,16 +26,16 @@ def test_the_coefficients_are_what_shading_is_linear_in():
 
 
 def test_the_known_lamp_misses_nothing_and_another_by_its_distance():
-    assert light(LAMP, lit(LAMP)).item() == 0
+    assert light_distance(LAMP, lit(LAMP)).item() == 0
     brighter = replace(LAMP, ambient=torch.tensor([0.7]))
-    assert light(brighter, lit(LAMP)).item() == pytest.approx(0.3**2)
+    assert light_distance(brighter, lit(LAMP)).item() == pytest.approx(0.3**2)
     behind = replace(LAMP, direction=-LAMP.direction)
-    assert light(behind, lit(LAMP)).item() == pytest.approx(1.0)
+    assert light_distance(behind, lit(LAMP)).item() == pytest.approx(1.0)
 
 
 def test_a_lamp_before_the_animal_costs_nothing_and_one_behind_it_what_it_lacks():
     directions = torch.tensor([[0.0, 0.6, 0.8], [0.8, 0.6, 0.0], [0.0, 0.6, -0.8]], requires_grad=True)
-    cost = behind(Light(directions, torch.full((3,), 0.4), torch.full((3,), 0.5)))
+    cost = backlight_penalty(Light(directions, torch.full((3,), 0.4), torch.full((3,), 0.5)))
     assert cost.item() == pytest.approx((AHEAD**2 + (AHEAD + 0.8) ** 2) / 3)
     cost.backward()
     assert (directions.grad[0] == 0).all() and (directions.grad[1:, 2] < 0).all()
@@ -43,4 +43,4 @@ def test_a_lamp_before_the_animal_costs_nothing_and_one_behind_it_what_it_lacks(
 
 def test_photos_do_not_know_their_lamps():
     with pytest.raises(ValueError, match=r"batch\.truth is None; only procedural animals"):
-        light(LAMP, batch(None))
+        light_distance(LAMP, batch(None))

@@ -8,7 +8,7 @@ from scipy.ndimage import distance_transform_edt
 from models.data.batch import Batch
 from models.geometry.cameras import look_at
 from models.geometry.mesh import Mesh
-from models.methods.magicpony.losses.reconstruction import by_probability, features, mask, rgb, uncovered
+from models.methods.magicpony.losses.reconstruction import by_probability, features, mask, mask_distance_loss, rgb
 from models.methods.magicpony.state import Prediction
 from models.rendering.types import Light, Rendering
 
@@ -63,7 +63,7 @@ def prediction(score: torch.Tensor, probability: torch.Tensor) -> Prediction:
 def test_a_perfect_rendering_has_no_error() -> None:
     shape = square(4, 8)
     batch, same = photo(shape, channels=3), drawing(shape, channels=3)
-    for error in (mask, uncovered, rgb, features):
+    for error in (mask, mask_distance_loss, rgb, features):
         assert error(same, batch) == 0
 
 
@@ -83,14 +83,14 @@ def test_uncovered_animal_costs_its_depth() -> None:
     batch = photo(shape)
     deep, shallow = torch.zeros_like(shape), torch.zeros_like(shape)
     deep[:, 8, 8], shallow[:, 4, 4] = 1, 1
-    everything = uncovered(drawing(torch.zeros_like(shape)), batch)
-    assert everything - uncovered(drawing(deep), batch) == pytest.approx(5 / SIZE / SIZE**2)
-    assert everything - uncovered(drawing(shallow), batch) == pytest.approx(1 / SIZE / SIZE**2)
+    everything = mask_distance_loss(drawing(torch.zeros_like(shape)), batch)
+    assert everything - mask_distance_loss(drawing(deep), batch) == pytest.approx(5 / SIZE / SIZE**2)
+    assert everything - mask_distance_loss(drawing(shallow), batch) == pytest.approx(1 / SIZE / SIZE**2)
 
 
 def test_uncovered_needs_the_distance() -> None:
     with pytest.raises(ValueError, match="inside is None"):
-        uncovered(drawing(square(4, 4)), replace(photo(square(4, 4)), inside=None))
+        mask_distance_loss(drawing(square(4, 4)), replace(photo(square(4, 4)), inside=None))
 
 
 def test_colour_is_compared_one_pixel_inside_both_silhouettes() -> None:

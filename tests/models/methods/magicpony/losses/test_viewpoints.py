@@ -6,7 +6,7 @@ import torch
 
 from models.data.ground_truth import Truth
 from models.geometry.cameras import look_at
-from models.methods.magicpony.losses.viewpoints import camera, excess, hypothesis
+from models.methods.magicpony.losses.viewpoints import camera, hypothesis, relative_error
 from models.methods.magicpony.state import Alternatives
 from tests.models.methods.magicpony.losses.test_reconstruction import SIZE, photo, square
 
@@ -38,7 +38,7 @@ def test_what_the_word_rules_out_learns_to_be_twice_as_bad() -> None:
 def test_excess_is_the_silhouette_error_beyond_that_of_the_taken_viewpoint() -> None:
     batch = photo(square(4, 8))
     drawn = torch.cat([square(4, 8), square(4, 4), square(4, 8), square(0, SIZE)])
-    found = excess(drawn, torch.tensor([2]), batch, mask=10.0, uncovered=0.0)
+    found = relative_error(drawn, torch.tensor([2]), batch, mask=10.0, uncovered=0.0)
     assert found[0].tolist() == pytest.approx([0, 10 * 48 / SIZE**2, 0, 10 * 192 / SIZE**2])
 
 
@@ -46,7 +46,7 @@ def test_excess_is_measured_at_the_silhouettes_size_and_inside_the_picture() -> 
     batch = photo(square(4, 8))
     unseen = replace(batch, valid=batch.mask)
     small = torch.ones(4, SIZE // 2, SIZE // 2)
-    assert excess(small, torch.tensor([0]), unseen, 10.0, 100.0).abs().max() < 1e-5
+    assert relative_error(small, torch.tensor([0]), unseen, 10.0, 100.0).abs().max() < 1e-5
 
 
 def test_a_camera_misses_by_its_angle_alone() -> None:

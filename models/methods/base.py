@@ -1,0 +1,113 @@
+"""What a method is: `needs`, `stages` and `load`. What it answers: a `Reconstruction`, which says what it can do.
+
+A method is a frozen configuration. The flow builds its DAG from `needs` and `stages`; tasks run a stage, keep its
+artifact and hand all artifacts back to `load`. Metrics, exporters and reports ask which of the protocols below a
+reconstruction meets, and leave out what it cannot do: a rigged GLB, a plain mesh, or pictures alone.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, Self, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from models.core.category import Category
+from models.data.crops import Samples
+from models.engine.loop import Checkpoints, Report, Summary
+from models.rendering import Renderer
+from models.rendering.reconstruction import Reconstructor
+
+Load = Callable[[Any], Any]
+"""The frozen part that a configuration builds (a ViT, a diffusion model), or the one that was built before."""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What has to be there before a method can start."""
+
+    columns: tuple[str, ...] = ()
+    """Derived columns of the samples, by their names in `models.data.columns`."""
+    releases: tuple[str, ...] = ()
+    """Methods of which the category has to have a release."""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """What a stage leaves behind: tensors by name, in a safetensors file."""
+
+    tensors: Mapping[str, Tensor]
+    summary: Summary
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where a method works."""
+
+    category: Category
+    device: torch.device
+    renderer: Renderer
+    load: Load
+
+
+@dataclass(frozen=True)
+class StageContext(Setting):
+    """What a stage learns from, and whom it tells."""
+
+    samples: Samples
+    """The crops of the training split."""
+    checkpoints: Checkpoints
+    report: Report
+    artifacts: Mapping[str, Artifact]
+    """What the stages before it left behind, by their names."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One training of a method."""
+
+    name: str
+    """Safe as a folder's name."""
+    steps: int
+    """Optimiser steps, for the progress bar."""
+    shown: tuple[str, ...]
+    """Losses that stand in the table and the curves of the report, beside `loss`."""
+    run: Callable[[StageContext], Artifact]
+
+
+@runtime_checkable
+class Method(Protocol):
+    """The configuration of a method, a member of the union in `models.methods`."""
+
+    @property
+    def kind(self) -> str:
+        """The tag of the union, and the name of its flow."""
+        ...
+
+    @property
+    def needs(self) -> Needs:
+        """Columns and releases; refused when the plan is made where they cannot be met."""
+        ...
+
+    @property
+    def resolution(self) -> int:
+        """Pixels along an edge of the crops that it reads; the crops of the data set are at least as large."""
+        ...
+
+    @property
+    def parts(self) -> Mapping[str, Any]:
+        """Configurations of the frozen parts, each with `weights_digest()`: what the result depends on besides this."""
+        ...
+
+    @classmethod
+    def preset(cls, scale: str) -> Self:
+        """The configuration at a scale: smoke, laptop, gpu or paper."""
+        ...
+
+    def stages(self) -> tuple[Stage, ...]:
+        """Trainings in their order; none for a method that only fits."""
+        ...
+
+    def load(self, artifacts: Mapping[str, Artifact], setting: Setting) -> Reconstructor:
+        """What answers photos. Without artifacts of its stages: the start, before any training."""
+        ...

@@ -1,0 +1,43 @@
+"""Farm3D's part of the one dial: the animal model's, and score distillation."""
+
+from models.core.schedule import Schedule
+from models.generators import StableDiffusionConfig
+from models.generators.presets import EMBEDDED, STABLE_DIFFUSION_2_1, STABLE_DIFFUSION_2_1_QUICK
+from models.methods.farm3d.config import Farm3DConfig
+from models.methods.farm3d.distillation import DistillationConfig
+from models.methods.magicpony.config import AnimalTraining
+from models.methods.magicpony.presets import GPU, LAPTOP, PAPER, SMOKE
+
+DEFAULT = Farm3DConfig()
+
+
+def with_distillation(
+    animal: AnimalTraining,
+    diffusion_prior: StableDiffusionConfig,
+    distillation: DistillationConfig = DEFAULT.distillation,
+    sds: Schedule = DEFAULT.sds,
+) -> Farm3DConfig:
+    """The same training with score distillation."""
+    shared = {name: getattr(animal, name) for name in AnimalTraining.model_fields}
+    return Farm3DConfig(**shared, diffusion_prior=diffusion_prior, distillation=distillation, sds=sds)
+
+
+PRESETS = {
+    "smoke": with_distillation(SMOKE, EMBEDDED, DistillationConfig(size=128)),
+    # A small diffusion model overrates what it knows, and knows animals only as its own photos show them.
+    "laptop": with_distillation(
+        LAPTOP,
+        EMBEDDED,
+        DistillationConfig(
+            size=128,
+            guidance=Schedule(7.5),
+            mix=(0.3, 0.0, 0.7),
+            elevation_deg=(-5.0, 25.0),
+            fill=(0.2, 0.36),
+            background="photo",
+        ),
+        Schedule({0.5: 0.0, 0.55: 0.3}),
+    ),
+    "gpu": with_distillation(GPU, STABLE_DIFFUSION_2_1_QUICK),
+    "paper": with_distillation(PAPER, STABLE_DIFFUSION_2_1),
+}

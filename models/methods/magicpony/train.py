@@ -1,0 +1,99 @@
+"""Training of the animal model on crops: what one step of the loop does."""
+
+from collections.abc import Mapping
+from concurrent.futures import Executor
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from models.core.schedule import Schedule
+from models.data.augmentation import Augmentation
+from models.data.batch import Batch
+from models.data.crops import Crops, drawn, random
+from models.engine.loop import LoopConfig, Panel, Values
+from models.engine.optimiser import Optimiser
+from models.methods.magicpony.model import Animal
+from models.methods.magicpony.panels import ROWS, panel
+from models.methods.magicpony.terms import Objective, Step
+from models.rendering import Renderer
+
+
+class TrainingConfig(LoopConfig):
+    """How long, how fast, and at what resolution."""
+
+    batch: int = Field(default=4, ge=1, description="crops per step")
+    size: int = Field(default=96, ge=16, description="training resolution in pixels")
+    mirror: bool = Field(default=True, description="show half of the crops mirrored left to right")
+    rate_shape: float = Field(default=1e-3, gt=0, description="learning rate of what all animals share")
+    rate_pose: float = Field(default=1e-4, gt=0, description="learning rate of the viewpoint network")
+    rate_rest: float = Field(default=7e-4, gt=0, description="learning rate of everything else")
+    lr_schedule: Schedule = Field(default=Schedule({0.6: 1.0, 1.0: 0.1}), description="factor on all learning rates")
+    clip: float = Field(default=1.0, gt=0, description="largest norm of the gradient of each of the three")
+    augmentation: Augmentation = Field(
+        default=Augmentation(), description="how the crops that the encoder sees are corrupted"
+    )
+
+
+class AnimalLearner:
+    """Draws crops, predicts, renders, sums the objective and steps Adam."""
+
+    def __init__(  # noqa: PLR0913 - what a training is made of, named at every call
+        self,
+        animal: Animal,
+        objective: Objective,
+        config: TrainingConfig,
+        crops: Crops,
+        renderer: Renderer,
+        helper: Executor,
+    ) -> None:
+        """`helper` is another thread, for the frozen ViT: its answers for the next step do not depend on this one."""
+        self.animal, self.objective, self.config = animal, objective, config
+        self.crops, self.renderer, self.helper = crops, renderer, helper
+        groups = animal.parameter_groups()
+        rates = {"shape": config.rate_shape, "pose": config.rate_pose, "rest": config.rate_rest}
+        adam = torch.optim.Adam([{"params": groups[name], "lr": rate} for name, rate in rates.items()], fused=True)
+        self.optimiser = Optimiser(adam, config.lr_schedule, config.clip)
+        self.virtual_views: list[tuple[str, Tensor]] = []
+        """Captions and pictures of the newest views shown to a diffusion model."""
+        self.next_batch: Batch | None = None
+
+    @property
+    def modules(self) -> Mapping[str, Animal]:
+        """The animal model."""
+        return {"animal": self.animal}
+
+    @property
+    def optimisers(self) -> Mapping[str, Optimiser]:
+        """One Adam over three groups."""
+        return {"animal": self.optimiser}
+
+    def step(self, number: int, progress: float) -> Values:
+        """One optimiser step."""
+        step = self._forward(number, progress)
+        loss, values = self.objective.loss(step)
+        norm = self.optimiser.update(loss, progress)
+        self.virtual_views = step.pictures or self.virtual_views
+        return {"loss": loss.detach(), **values, "gradient_norm": norm, **step.notes}
+
+    def panel(self, progress: float) -> Panel:
+        """The first crops of the training set, always the same, and the newest virtual views."""
+        batch = self.crops.batch(torch.arange(min(ROWS, len(self.crops))))
+        return panel(self.animal, self.renderer, batch, progress, self.virtual_views)
+
+    def _forward(self, number: int, progress: float) -> Step:
+        generator = random(self.config.seed, "step", number)
+        batch, self.next_batch = self.next_batch, None
+        if batch is None:
+            batch = self._batch(number)
+        if number + 1 < self.config.steps:
+            self.next_batch = self._batch(number + 1)
+            self.animal.tokens.prefetch(self.next_batch, self.helper)
+        self.animal.train()
+        prediction = self.animal(batch, progress, generator)
+        rendering = self.animal.render(prediction, self.renderer, self.config.size)
+        return Step(number, progress, self.animal, batch, prediction, rendering, self.renderer, generator)
+
+    def _batch(self, step: int) -> Batch:
+        rows, flipped = drawn(len(self.crops), self.config.batch, step, self.config.seed)
+        return self.crops.batch(rows, flipped if self.config.mirror else None)
