@@ -7,7 +7,7 @@ reconstruction meets, and leave out what it cannot do: a rigged GLB, a plain mes
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -100,7 +100,7 @@ class Method(Protocol):
         ...
 
     @classmethod
-    def preset(cls, scale: str) -> Self:
+    def preset(cls, scale: str) -> "Method":
         """The configuration at a scale: smoke, laptop, gpu or paper."""
         ...
 

@@ -5,7 +5,7 @@ meets as well: `Renderable` (pictures from any camera), `Relightable` (a predict
 and `Rigged` (bones). Whatever costs time is a method and no property, because `isinstance` reads properties.
 """
 
-from typing import Protocol, Self, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -15,6 +15,9 @@ from models.geometry.cameras import Camera
 from models.geometry.mesh import Mesh
 from models.geometry.skeleton import Rig
 from models.rendering.types import Light, Rendering
+
+Same = TypeVar("Same")
+"""The class of an answer itself; `typing.Self` is refused by the shape checks of the tests outside of a checked class."""
 
 
 @runtime_checkable
@@ -34,7 +37,7 @@ class Reconstruction(Protocol):
         """The posed surface of one answer in the object frame, a batch of one; None where the method has none."""
         ...
 
-    def pick(self, row: int, count: int = 1) -> Self:
+    def pick(self: Same, row: int, count: int = 1) -> Same:
         """One answer of the batch, `count` times."""
         ...
 
@@ -95,7 +98,7 @@ class Rigged(Protocol):
         """Bone angles of the photos in radians (`models.geometry`)."""
         ...
 
-    def posed(self, angles: Float[Tensor, "batch bones 3"]) -> Self:
+    def posed(self: Same, angles: Float[Tensor, "batch bones 3"]) -> Same:
         """The same animals with other bone angles."""
         ...
 

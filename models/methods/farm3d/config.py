@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from pydantic import Field
 from torch import Tensor
@@ -39,7 +39,7 @@ class Farm3DConfig(AnimalTraining):
         return {**super().parts, "diffusion_prior": self.diffusion_prior}
 
     @classmethod
-    def preset(cls, scale: str) -> Self:
+    def preset(cls, scale: str) -> "Farm3DConfig":
         """The configuration at a scale."""
         from models.methods.farm3d.presets import PRESETS
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import torch
 from pydantic import Field
@@ -167,7 +167,7 @@ class MagicPonyConfig(AnimalTraining):
     kind: Literal["magicpony"] = "magicpony"
 
     @classmethod
-    def preset(cls, scale: str) -> Self:
+    def preset(cls, scale: str) -> "MagicPonyConfig":
         """The configuration at a scale."""
         from models.methods.magicpony.presets import PRESETS
 
