@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from models.methods.magicpony.reconstructor import AnimalReconstructor
 from torch import Tensor
 
 from models.core.category import Category
@@ -12,6 +11,7 @@ from models.data.batch import Batch
 from models.methods.magicpony.model import AnimalConfig
 from models.methods.magicpony.networks.encoder import EncoderConfig
 from models.methods.magicpony.networks.prior import PriorConfig
+from models.methods.magicpony.reconstruction import AnimalReconstructor
 from models.rendering import Reference
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from models.data.crops import Crops, drawn, random
+from models.data.crops import Crops, collate, drawn, mask_distance, random
 from models.data.ground_truth import Truth
+from models.features.head_direction import head_directions
 
 CPU = torch.device("cpu")
 
@@ -72,17 +73,35 @@ def test_the_side_of_the_head_is_known_from_features_told_and_mirrored_with_them
     samples = [crop(seed) for seed in range(3)]
     for row, ramp in enumerate(((1, 1), (0, 1), (0, 0))):
         samples[row].features[:] = np.array(ramp, np.float16)
-    batch = Crops(samples, 8, CPU).batch(torch.tensor([1, 1]), torch.tensor([False, True]))
+    crops = Crops(samples, 8, CPU, head_directions=head_directions)
+    batch = crops.batch(torch.tensor([1, 1]), torch.tensor([False, True]))
     assert batch.heading.tolist() == [1, -1]
     assert "known of 1 of 3 crops" in caplog.text
-    plain = Crops([crop(seed, channels=None) for seed in range(3)], 8, CPU)
+    plain = Crops([crop(seed, channels=None) for seed in range(3)], 8, CPU, head_directions=head_directions)
     assert plain.batch(torch.arange(3)).heading.tolist() == [0, 0, 0]
+    assert Crops(samples, 8, CPU).batch(torch.arange(3)).heading.tolist() == [0, 0, 0], "nobody was asked"
 
 
 def test_inside_is_the_depth_in_the_mask() -> None:
     batch = Crops([crop(0)], 8, CPU).batch(torch.tensor([0]))
     assert batch.inside.max() == 2 / 8
     assert torch.equal(batch.inside > 0, batch.mask > 0)
+
+
+def test_the_distance_of_a_mask_is_exact_and_knows_the_pictures_edge() -> None:
+    mask = torch.zeros(8, 8, dtype=torch.bool)
+    mask[:3, 2:7] = True
+    rows, columns = np.indices((10, 10)) - 1
+    outside = np.argwhere(~np.pad(mask.numpy(), 1)) - 1
+    apart = np.hypot(rows[..., None] - outside[:, 0], columns[..., None] - outside[:, 1]).min(-1)[1:-1, 1:-1]
+    np.testing.assert_allclose(mask_distance(mask).float().numpy(), apart / 8, atol=1e-3)
+
+
+def test_collated_crops_are_the_training_set_in_its_order() -> None:
+    samples = [crop(seed, size=16) for seed in range(3)]
+    batch, stored = collate(samples, 8, CPU), Crops(samples, 8, CPU).batch(torch.arange(3))
+    assert torch.equal(batch.image, stored.image) and torch.equal(batch.mask, stored.mask)
+    assert batch.view.tolist() == [0, 1, 2] and batch.index.tolist() == [0, 2, 4]
 
 
 def test_an_animal_that_fills_the_picture_is_deepest_in_its_middle() -> None:

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from models.methods.magicpony.reconstructor import AnimalReconstructor
 
 from models.core.category import Skeleton
 from models.data.batch import Batch
 from models.export.asset import Asset, asset, bone_names
+from models.methods.magicpony.reconstruction import AnimalReconstructor
 from models.methods.magicpony.state import Prediction
 from storage.formats import meshes
 from storage.formats.glb import glb

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from models.methods.magicpony.reconstructor import AnimalReconstructor
 
 from models.data.batch import Batch
 from models.export.film import relit, strip, turntable, walking
+from models.methods.magicpony.reconstruction import AnimalReconstructor
 from models.methods.magicpony.state import Prediction
 
 

@@ -1,9 +1,9 @@
 """A reconstructor answers crops one by one as it answers them together, and holds still."""
 
 import torch
-from models.methods.magicpony.reconstructor import AnimalReconstructor, picked
 
 from models.data.batch import Batch
+from models.methods.magicpony.reconstruction import AnimalReconstructor, picked
 from models.metrics import Reconstructor
 
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from models.methods.magicpony.reconstructor import AnimalReconstructor
 
 from models.data.batch import Batch
+from models.methods.magicpony.reconstruction import AnimalReconstructor
 from models.methods.magicpony.refine import Refined, Refinement
 from models.metrics import Reconstructor
 from models.metrics.silhouette import iou

@@ -7,7 +7,7 @@ import torch
 from models.core.schedule import Schedule
 from models.geometry.cameras import look_at
 from models.methods.magicpony.state import Alternatives
-from models.methods.magicpony.terms import Method, Step, Term
+from models.methods.magicpony.terms import Objective, Step, Term
 from tests.models.methods.magicpony.losses.test_reconstruction import prediction
 from tests.models.methods.magicpony.test_config import step as early
 
@@ -28,8 +28,8 @@ def step(number: int = 0, progress: float = 0.0, score: float = 0.0) -> Step:
     return replace(_any(), number=number, progress=progress, prediction=answer)
 
 
-def method(*rows: Term, hypothesis: Schedule = SILENT) -> Method:
-    return Method(rows, hypothesis, lambda _: torch.zeros(2, 4))
+def objective(*rows: Term, hypothesis: Schedule = SILENT) -> Objective:
+    return Objective(rows, hypothesis, lambda _: torch.zeros(2, 4))
 
 
 def constant(value: float | list[float]) -> torch.Tensor:
@@ -41,14 +41,14 @@ def test_scalars_count_by_their_weight() -> None:
         Term("one", lambda _: constant(2.0), Schedule(3.0)),
         Term("two", lambda s: s.prediction.angles.sum(), Schedule(0.5)),
     )
-    loss, values = method(*rows).loss(step())
+    loss, values = objective(*rows).loss(step())
     assert loss == 3 * 2 + 0.5 * 6
     assert values["one"] == 2
 
 
 def test_per_image_errors_count_by_the_odds_of_their_viewpoint() -> None:
     row = Term("mask", lambda _: constant([1.0, 1.0]), Schedule(1.0))
-    loss, values = method(row).loss(step())
+    loss, values = objective(row).loss(step())
     assert loss == (1 * 1 + 2 * 1) / 2
     assert values["mask"] == 1, "the report shows the plain mean"
 
@@ -58,20 +58,20 @@ def test_scores_learn_the_judged_errors_without_the_odds() -> None:
         Term("mask", lambda _: constant([1.0, 2.0]), Schedule(1.0), judge=Schedule(10.0)),
         Term("features", lambda _: constant([0.1, 0.0]), Schedule(1.0), judge=Schedule(100.0)),
     )
-    _, values = method(*rows).loss(step(score=4.0))
+    _, values = objective(*rows).loss(step(score=4.0))
     assert values["hypothesis"] == pytest.approx(((20 - 4) ** 2 + (20 - 4) ** 2) / 2)
 
 
 def test_the_hypothesis_weight_decides_how_fast_scores_learn() -> None:
     row = Term("mask", lambda _: constant([1.0, 1.0]), Schedule(0.0), judge=Schedule(1.0))
     now = step(score=0.0)
-    loss, _ = method(row, hypothesis=Schedule(2.0)).loss(now)
+    loss, _ = objective(row, hypothesis=Schedule(2.0)).loss(now)
     loss.backward()
     assert now.prediction.alternatives.score.grad.tolist() == [[-0.5] * 4] * 2
 
 
 def test_an_absent_part_has_no_value() -> None:
-    _, values = method(Term("articulation", lambda _: None, Schedule(1.0))).loss(step())
+    _, values = objective(Term("articulation", lambda _: None, Schedule(1.0))).loss(step())
     assert set(values) == {"hypothesis"}
 
 
@@ -79,4 +79,4 @@ def test_an_absent_part_has_no_value() -> None:
 def test_a_row_is_due_every_so_often_and_while_it_has_weight(number: int, progress: float, due: bool) -> None:
     row = Term("sds", lambda _: constant(1.0), Schedule({0.5: 0.0, 0.55: 1.0}), every=2)
     assert row.due(step(number, progress)) == due
-    assert ("sds" in method(row).loss(step(number, progress))[1]) == due
+    assert ("sds" in objective(row).loss(step(number, progress))[1]) == due

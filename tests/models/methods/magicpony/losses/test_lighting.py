@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from models.data.ground_truth import Truth
-from models.methods.magicpony.losses.lighting import AHEAD, backlight_penalty
+from models.methods.magicpony.losses.lighting import AHEAD, backlight_penalty, light_distance
 from models.rendering.shading import shade
 from models.rendering.types import Light
 from tests.models.methods.magicpony.losses.test_keypoint_distance import batch

@@ -35,14 +35,14 @@ def test_what_the_word_rules_out_learns_to_be_twice_as_bad() -> None:
     assert hypothesis(firm, torch.tensor([3.0]), torch.zeros(1, 4)) == 0
 
 
-def test_excess_is_the_silhouette_error_beyond_that_of_the_taken_viewpoint() -> None:
+def test_the_relative_error_is_the_silhouette_error_beyond_that_of_the_taken_viewpoint() -> None:
     batch = photo(square(4, 8))
     drawn = torch.cat([square(4, 8), square(4, 4), square(4, 8), square(0, SIZE)])
-    found = relative_error(drawn, torch.tensor([2]), batch, mask=10.0, uncovered=0.0)
+    found = relative_error(drawn, torch.tensor([2]), batch, mask=10.0, mask_distance=0.0)
     assert found[0].tolist() == pytest.approx([0, 10 * 48 / SIZE**2, 0, 10 * 192 / SIZE**2])
 
 
-def test_excess_is_measured_at_the_silhouettes_size_and_inside_the_picture() -> None:
+def test_the_relative_error_is_measured_at_the_silhouettes_size_and_inside_the_picture() -> None:
     batch = photo(square(4, 8))
     unseen = replace(batch, valid=batch.mask)
     small = torch.ones(4, SIZE // 2, SIZE // 2)

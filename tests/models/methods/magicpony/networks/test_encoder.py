@@ -83,10 +83,10 @@ def test_what_is_asked_ahead_is_asked_once_and_answered_alike() -> None:
     vit = CountingVit()
     tokens = CONFIG.build(vit)
     with ThreadPoolExecutor(1) as helper:
-        tokens.ahead(crops(3), helper)
-        tokens.ahead(crops(3), helper)
+        tokens.prefetch(crops(3), helper)
+        tokens.prefetch(crops(3), helper)
         found = tokens(crops(3), training=True)
-        tokens.ahead(crops(3), helper)
+        tokens.prefetch(crops(3), helper)
     assert vit.asked == 3
     alone = CONFIG.build(CountingVit())(crops(3), training=True)
     assert torch.equal(found[0], alone[0]) and torch.equal(found[1], alone[1])
@@ -95,7 +95,7 @@ def test_what_is_asked_ahead_is_asked_once_and_answered_alike() -> None:
 def test_nothing_is_asked_ahead_where_nothing_is_remembered() -> None:
     vit = CountingVit()
     with ThreadPoolExecutor(1) as helper:
-        CONFIG.model_copy(update={"remembered": 0}).build(vit).ahead(crops(3), helper)
+        CONFIG.model_copy(update={"remembered": 0}).build(vit).prefetch(crops(3), helper)
     assert vit.asked == 0
 
 

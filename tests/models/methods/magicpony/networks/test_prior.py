@@ -3,10 +3,10 @@ from math import pi
 import pytest
 import torch
 
-from flows.plan.presets import at_scale
 from models.geometry.sdf import axes
 from models.layers.coordinate_mlp import HALF_EXTENT, harmonics
 from models.methods.magicpony.networks.prior import Prior, PriorConfig
+from models.methods.magicpony.presets import PRESETS
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_features_lie_in_the_unit_interval_and_differ_by_side(prior: Prior) -> N
 
 @pytest.mark.parametrize("scale", ["laptop", "paper"])
 def test_no_octave_of_the_shape_is_finer_than_two_cubes(scale: str) -> None:
-    config = at_scale(scale)["animal"].prior
+    config = PRESETS[scale].animal.prior
     two_cubes = torch.tensor(2 * 2 * HALF_EXTENT / config.fine_grid)
     octaves = harmonics(two_cubes / 4, config.sdf.frequencies, 0.9 * pi / HALF_EXTENT)
     # Within a quarter of its period the finest sine, like all the others, still rises.

@@ -53,7 +53,7 @@ def misses(learner, crops):
 
 def test_keypoints_and_cameras_come_nearer_to_the_truth(animal, crops):
     # The silhouettes of the material are those of other animals than its keypoints: they may not weigh most.
-    told = CONFIG.model_copy(update={"mask": 3.3, "uncovered": 10.0})
+    told = CONFIG.model_copy(update={"mask": 3.3, "mask_distance": 10.0})
     before, after = misses(animal, crops), misses(drilled(animal, crops, told), crops)
     assert after[0] < 0.6 * before[0] and after[1] < 0.8 * before[1]
 

@@ -4,14 +4,14 @@ from transformers import ViTConfig as NetworkConfig
 from transformers import ViTModel
 
 from models.embedded.photo_set import load_pictures, render_pictures
-from models.engine.loop import TrainingConfig
 from models.features.vit import Vit
-from models.methods import MagicPonyConfig
+from models.methods.magicpony.config import LossWeights
 from models.methods.magicpony.model import AnimalConfig
 from models.methods.magicpony.networks.encoder import EncoderConfig
 from models.methods.magicpony.networks.prior import PriorConfig
 from models.methods.magicpony.pretraining.pose_pretraining import DrillConfig
 from models.methods.magicpony.pretraining.quadruped import QUADRUPED, QuadrupedTraining, train_quadruped
+from models.methods.magicpony.train import TrainingConfig
 from models.methods.magicpony.warm_start import WarmStart
 from tests.models.engine.test_loop import Shelf
 
@@ -21,7 +21,7 @@ TINY = QuadrupedTraining(
         prior=PriorConfig(grid=12, fine_grid=12, channels=4),
         encoder=EncoderConfig(image=32, grid=4, width=8, code=8),
     ),
-    method=MagicPonyConfig(eikonal_points=20),
+    losses=LossWeights(eikonal_points=20),
     training=TrainingConfig(steps=2, batch=2, size=32, save_every=1, report_every=1),
     drill=DrillConfig(after=1, steps=2, batch=2),
 )
