@@ -8,6 +8,7 @@ CPU).
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -206,12 +207,14 @@ class _Run:
 
     def _check(self, values: Values) -> None:
         tensors = {name: value for name, value in values.items() if isinstance(value, Tensor)}
-        finite = torch.stack(list(tensors.values())).isfinite().tolist()
-        wrong = [name for name, good in zip(tensors, finite, strict=True) if not good]
+        # One transfer from the device for all of them.
+        read = torch.stack(list(tensors.values())).tolist() if tensors else []
+        numbers = {**values, **dict(zip(tensors, read, strict=True))}
+        wrong = [name for name, number in numbers.items() if not isfinite(number)]
         if wrong:
             name = next((name for name in wrong if name != "loss"), "loss")
             raise TrainingDiverged(
-                f"loss term {name} is {tensors[name].item()} at step {self.step}; {self._newest()}; "
+                f"loss term {name} is {numbers[name]} at step {self.step}; {self._newest()}; "
                 "lower the learning rates or that term's weight"
             )
 

@@ -206,6 +206,16 @@ def test_a_run_that_breaks_before_its_first_checkpoint_says_so() -> None:
         train(Broken(), Shelf())
 
 
+@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
+def test_numbers_that_are_no_tensors_are_looked_at_too(loss: float) -> None:
+    class Plain(Duel):
+        def step(self, number: int, progress: float) -> dict[str, Tensor | float]:
+            return {"loss": loss if number == 2 else 1.0}
+
+    with pytest.raises(TrainingDiverged, match=f"term loss is {loss} at step 2"):
+        train(Plain(), Shelf())
+
+
 def test_a_gradient_that_is_not_finite_changes_nothing_and_is_counted() -> None:
     learner, fresh = Bottomless(), Duel()
     assert train(learner, Shelf()).skipped == 8
