@@ -1,7 +1,7 @@
 """A toy world with known truth: an ellipsoid with a head, seen from all sides."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import pi
 
@@ -14,7 +14,6 @@ from torch import Tensor
 from models.data.batch import Batch
 from models.geometry.cameras import Camera, look_at
 from models.geometry.mesh import Mesh
-from models.methods.magicpony.state import Prediction
 from models.metrics.views import fixed_to_object, normalised, turned
 from models.rendering.deferred import Surface, render
 from models.rendering.reference import Reference
@@ -42,6 +41,30 @@ def coat(points: Tensor, image: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
+class Toys:
+    """Animals in their coat, each before its camera and under its lamp."""
+
+    meshes: Mesh
+    camera: Camera
+    light: Light
+
+    def __len__(self) -> int:
+        return len(self.meshes)
+
+    def mesh(self, row: int) -> Mesh:
+        return Mesh(self.meshes.vertices[row : row + 1], self.meshes.faces)
+
+    def pick(self, row: int, count: int = 1) -> "Toys":
+        rows = torch.full((count,), row)
+        meshes = Mesh(self.meshes.vertices[rows], self.meshes.faces)
+        return replace(self, meshes=meshes, camera=self.camera[rows], light=self.light.rows(rows))
+
+    def render(self, size: int, camera: Camera | None = None, light: Light | None = None) -> Rendering:
+        surface = Surface(self.meshes, body().vertices, coat)
+        return render(Reference(), surface, camera or self.camera, light or self.light, size)
+
+
+@dataclass(frozen=True)
 class Oracle:
     """Answers with the truth, or with one mistake."""
 
@@ -49,21 +72,11 @@ class Oracle:
     yaw: float = 0.0
     stretch: float = 1.0
 
-    def predict(self, batch: Batch) -> Prediction:
+    def predict(self, batch: Batch) -> Toys:
         azimuths = torch.tensor([self.examples[int(row)].azimuth + self.yaw for row in batch.index])
         count = len(batch)
         mesh = Mesh(body().vertices.expand(count, -1, -1) * torch.tensor((1, self.stretch, 1)), body().faces)
-        zeros = torch.zeros(count)
-        camera = look_at(azimuths, zeros + 0.1)
-        light, code = lamp(0.0, count), zeros[:, None]
-        prior = body().vertices[0]
-        return Prediction(mesh, body(), prior, camera, light, code, zeros.long(), zeros, zeros, None, None)
-
-    def render(
-        self, prediction: Prediction, size: int, camera: Camera | None = None, light: Light | None = None
-    ) -> Rendering:
-        view, lit = camera or prediction.camera, light or prediction.light
-        return render(Reference(), Surface(prediction.mesh, prediction.prior[None], coat), view, lit, size)
+        return Toys(mesh, look_at(azimuths, torch.full((count,), 0.1)), lamp(0.0, count))
 
 
 def example(index: int, azimuth: float) -> Example:

@@ -45,7 +45,6 @@ def test_every_baseline_fills_a_quarter_of_the_crop_in_the_colour_of_the_photo()
     image = colour[:, None, None].expand(2, 48, 48, 3) * mask[..., None]
     batch = Batch(image, mask, mask * 0 + 1, None, torch.tensor([-1, -1]), torch.tensor([0, 1]))
     for method in baselines([ellipsoid(0.8, 1, 1.2)], Reference()).values():
-        prediction = method.predict(batch)
-        rendering = method.render(prediction, 48)
+        rendering = method.predict(batch).render(48)
         assert rendering.mask.mean() == pytest.approx(0.25, abs=0.06)
         torch.testing.assert_close(rendering.rgb[:, 24, 24], colour)

@@ -6,10 +6,14 @@ from math import pi
 
 import pytest
 
-from models.metrics import COPY, METRICS, PAPER, Evaluation, EvaluationConfig, Reconstructor, Score, evaluate
+from models.metrics import COPY, METRICS, PAPER, Evaluation, EvaluationConfig, Score, evaluate
 from models.metrics.chamfer import ChamferConfig
 from models.metrics.table import Metric
+from models.rendering.reconstruction import Reconstructor
 from models.truth.examples import Example, joined, split
+from tests.models.metrics.conftest import body
+from tests.models.metrics.test_outcomes import Answers
+from tests.models.rendering.test_reconstruction import Meshes, Pictures
 
 CONFIG = EvaluationConfig(chamfer=ChamferConfig(voxels=12, icp_points=300, points=600), batch=4)
 Maker = Callable[..., Reconstructor]
@@ -78,6 +82,18 @@ def test_generated_crops_have_only_what_their_picture_tells(toys: list[Example],
     table = evaluate({"truth": oracle()}, crops, CONFIG)
     assert [row.metric for row in table.rows] == ["mask IoU", "boundary F", "input view PSNR", "view word"]
     assert scores(table, "view word")["truth"].count == sum(int(each.crop.view) >= 0 for each in toys)
+
+
+def test_each_answer_stands_in_the_rows_that_it_can_fill(toys: list[Example], oracle: Maker) -> None:
+    poor = {
+        "mesh": Answers(lambda batch: Meshes((body(),) * len(batch))),
+        "pictures": Answers(lambda batch: Pictures(len(batch))),
+    }
+    table = evaluate({"truth": oracle(), **poor}, toys, CONFIG)
+    answered = {name: {row.metric for row in table.rows if name in row.scores} for name in ("truth", *poor)}
+    assert answered["mesh"] == {"Chamfer distance"}
+    assert answered["pictures"] == {"mask IoU", "boundary F", "input view PSNR"}
+    assert answered["truth"] == {metric.name for metric in METRICS}
 
 
 def test_no_example_is_refused(oracle: Maker) -> None:
