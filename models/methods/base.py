@@ -96,7 +96,7 @@ class Method(Protocol):
 
     @property
     def parts(self) -> Mapping[str, Any]:
-        """Configurations of the frozen parts, each with `weights_digest()`: what the result depends on besides this."""
+        """Configurations of the frozen parts, each with `digest()`: what the result depends on besides this."""
         ...
 
     @classmethod

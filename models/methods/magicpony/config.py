@@ -134,10 +134,16 @@ class AnimalTraining(Config):
 
     def start(self, setting: Setting) -> Animal:
         """The animal model before the training."""
-        torch.manual_seed(self.training.seed)
-        animal = self.animal.build(setting.category, setting.load(self.vit)).to(setting.device)
+        animal = self.untrained(setting)
         self.warm_start.load(animal)
         return animal
+
+    def untrained(self, setting: Setting) -> Animal:
+        """The animal model with the random weights of the seed."""
+        vit = setting.load(self.vit)
+        # Not before the transformer is there, which may draw numbers of its own where nobody has loaded it yet.
+        torch.manual_seed(self.training.seed)
+        return self.animal.build(setting.category, vit).to(setting.device)
 
     def crops(self, context: StageContext, vit: Vit) -> Crops:
         """The training crops with their feature maps, and what the encoder sees of them.
@@ -155,9 +161,11 @@ class AnimalTraining(Config):
 
     def load(self, artifacts: Mapping[str, Artifact], setting: Setting) -> RefinableReconstructor:
         """The trained model, or the start where there is no artifact yet."""
-        animal = self.start(setting)
-        if artifacts:
-            animal.load_state_dict(artifacts[STAGE].tensors)
+        if not artifacts:
+            return RefinableReconstructor(self.start(setting).eval(), setting.renderer)
+        # Without the warm start: a release answers also where the quadruped it went on from has become another.
+        animal = self.untrained(setting)
+        animal.load_state_dict(artifacts[STAGE].tensors)
         return RefinableReconstructor(animal.eval(), setting.renderer)
 
 
