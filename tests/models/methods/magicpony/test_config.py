@@ -1,11 +1,28 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
 import torch
 
+from models.data.augmentation import Augmentation
 from models.data.crops import Crops
-from models.methods.magicpony.config import MagicPonyConfig
+from models.engine.loop import NoCheckpoints, no_report
+from models.features import Pca, VitConfig
+from models.methods.base import Artifact, Setting, StageContext
+from models.methods.magicpony.config import STAGE, AnimalTraining, LossWeights, MagicPonyConfig
 from models.methods.magicpony.terms import Step
+from models.methods.magicpony.train import TrainingConfig
+from models.methods.magicpony.warm_start import WarmStart, write
 from models.rendering.reference import Reference
 from tests.models.data.test_crops import CPU, crop
+from tests.models.methods.magicpony.pretraining.test_quadruped import tiny_vit
 from tests.models.methods.magicpony.test_model import CATEGORY, CONFIG, PatchVit
+
+TINY = MagicPonyConfig(
+    animal=CONFIG.model_copy(update={"encoder": CONFIG.encoder.model_copy(update={"grid": 4})}),
+    losses=LossWeights(eikonal_points=20),
+    training=TrainingConfig(steps=2, batch=2, size=32, report_every=1, panel_every=2),
+)
 
 
 def step(progress: float) -> Step:
@@ -18,40 +35,131 @@ def step(progress: float) -> Step:
 
 
 def test_the_weights_are_the_papers_but_for_colour_and_lamps() -> None:
-    config = MagicPonyConfig()
-    weights = {row.name: row.weight.at(1.0) for row in config.terms()}
-    assert weights.pop("behind") == 3
+    terms = LossWeights().objective().terms
+    weights = {row.name: row.weight.at(1.0) for row in terms}
+    assert weights.pop("backlight") == 3
     assert weights == {
-        "mask": 10, "uncovered": 100, "rgb": 3, "features": 10, "eikonal": 0.01, "articulation": 0.1, "deformation": 10
+        "mask": 10, "mask_distance": 100, "rgb": 3, "features": 10, "eikonal": 0.01, "articulation": 0.1,
+        "deformation": 10,
     }  # fmt: skip
-    assert {row.name: row.judge.at(1.0) for row in config.terms() if row.judge.at(1.0)} == {
-        "mask": 10, "uncovered": 100, "rgb": 1, "features": 500
+    assert {row.name: row.judge.at(1.0) for row in terms if row.judge.at(1.0)} == {
+        "mask": 10, "mask_distance": 100, "rgb": 1, "features": 500
     }  # fmt: skip
 
 
 def test_every_part_that_exists_is_judged_and_learns() -> None:
     late = step(0.9)
-    loss, values = MagicPonyConfig(eikonal_points=50).build(CATEGORY).loss(late)
+    loss, values = LossWeights(eikonal_points=50).objective().loss(late)
     loss.backward()
     assert set(values) == {
-        "mask", "uncovered", "rgb", "features", "eikonal", "articulation", "deformation", "behind", "hypothesis"
+        "mask", "mask_distance", "rgb", "features", "eikonal", "articulation", "deformation", "backlight", "hypothesis"
     }  # fmt: skip
     for name, parameters in late.animal.parameter_groups().items():
         assert any(each.grad is not None and each.grad.abs().sum() > 0 for each in parameters), name
 
 
 def test_parts_that_have_not_begun_are_not_judged() -> None:
-    _, values = MagicPonyConfig(eikonal_points=50).build(CATEGORY).loss(step(0.0))
+    _, values = LossWeights(eikonal_points=50).objective().loss(step(0.0))
     assert not {"articulation", "deformation"} & set(values)
 
 
 def test_every_viewpoint_is_compared_with_the_one_that_was_taken() -> None:
     now = step(0.0)
-    found = MagicPonyConfig().excess(now)
+    found = LossWeights().objective().relative_error(now)
     assert found.shape == (4, 4)
     assert (found.gather(1, now.prediction.hypothesis[:, None]) == 0).all()
     assert found.abs().max() > 0
 
 
-def test_it_needs_no_teacher() -> None:
-    assert not MagicPonyConfig().needs_teacher
+def test_it_reads_nothing_frozen_but_the_transformer() -> None:
+    assert set(MagicPonyConfig().parts) == {"vit", "warm_start"}
+    assert MagicPonyConfig().objective(setting(load=no_part)).terms
+
+
+def no_part(part: object) -> None:
+    raise AssertionError(f"{part} is not needed")
+
+
+def vit(part: object) -> object:
+    assert isinstance(part, VitConfig)
+    return tiny_vit()
+
+
+def setting(load=vit) -> Setting:
+    return Setting(CATEGORY, CPU, Reference(), load)
+
+
+def context(report=no_report) -> StageContext:
+    samples = [crop(seed, size=32, channels=None) for seed in range(4)]
+    return StageContext(**vars(setting()), samples=samples, checkpoints=NoCheckpoints(), report=report, artifacts={})
+
+
+def states(config: AnimalTraining, artifacts: dict[str, Artifact]) -> dict[str, torch.Tensor]:
+    return config.load(artifacts, setting()).animal.state_dict()
+
+
+@pytest.fixture(scope="module")
+def artifact() -> Artifact:
+    return TINY.train(context())
+
+
+def test_what_a_stage_leaves_is_the_model_that_answers(artifact: Artifact) -> None:
+    trained, start = states(TINY, {STAGE: artifact}), states(TINY, {})
+    assert all(torch.equal(trained[name], artifact.tensors[name]) for name in trained)
+    assert any(not torch.equal(trained[name], start[name]) for name in trained)
+    assert artifact.summary.steps == 2
+    batch = Crops([crop(seed, size=32) for seed in range(2)], 32, CPU).batch(torch.arange(2))
+    assert len(TINY.load({STAGE: artifact}, setting()).predict(batch)) == 2
+
+
+def test_the_name_in_the_table_of_stages_is_that_of_the_artifact() -> None:
+    assert [stage.name for stage in TINY.stages()] == [STAGE]
+    assert TINY.stages()[0].run == TINY.train and TINY.stages()[0].steps == TINY.training.steps
+
+
+def test_a_stage_reports_what_it_says_it_shows() -> None:
+    reported: list[dict[str, float]] = []
+    TINY.train(context(lambda step, values, panel: reported.append(values)))
+    assert set(TINY.stages()[0].shown) <= set(reported[-1])
+
+
+def test_a_training_repeats_itself_to_the_bit(artifact: Artifact) -> None:
+    again = TINY.train(context())
+    assert all(torch.equal(artifact.tensors[name], again.tensors[name]) for name in again.tensors)
+
+
+def test_the_start_is_that_of_the_seed_whoever_loads_the_transformer_first() -> None:
+    transformer = tiny_vit()
+
+    def drawing(part: VitConfig) -> object:
+        torch.rand(7)
+        return transformer
+
+    fresh, cached = (TINY.start(setting(load)).state_dict() for load in (drawing, lambda part: transformer))
+    assert all(torch.equal(fresh[name], cached[name]) for name in fresh)
+    other = TINY.model_copy(update={"training": TINY.training.model_copy(update={"seed": 1})})
+    assert not torch.equal(*(config.start(setting()).state_dict()["out_code.0.weight"] for config in (TINY, other)))
+
+
+def test_the_start_is_the_warm_starts_and_a_trained_model_does_without_it(tmp_path: Path, artifact: Artifact) -> None:
+    torch.manual_seed(5)
+    quadruped = TINY.animal.build(CATEGORY, tiny_vit())
+    write(tmp_path, quadruped, Pca(torch.zeros(32), torch.zeros(32, 16)))
+    warm = TINY.model_copy(update={"warm_start": WarmStart(model=str(tmp_path))})
+    start = states(warm, {})
+    for name, value in quadruped.state_dict().items():
+        torch.testing.assert_close(start[name], value, atol=1e-3, rtol=1e-3)
+    (tmp_path / "animal.safetensors").unlink()
+    trained = states(warm, {STAGE: artifact})
+    assert all(torch.equal(trained[name], artifact.tensors[name]) for name in trained)
+
+
+def test_crops_carry_maps_of_the_transformer_and_the_spoilt_pictures() -> None:
+    some = context()
+    plain = TINY.crops(some, tiny_vit()).batch(torch.arange(4))
+    assert plain.features.shape[:2] == (4, TINY.animal.prior.channels)
+    spoilt = TINY.model_copy(
+        update={"training": TINY.training.model_copy(update={"augmentation": Augmentation(share=1)})}
+    )
+    batch = spoilt.crops(replace(some), tiny_vit()).batch(torch.arange(4))
+    assert (batch.seen != batch.image).any()
