@@ -1,7 +1,7 @@
 """What makes networks trained on clean renderings work on generated pictures and on crops of them."""
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import affine_grid, avg_pool2d, grid_sample
 
@@ -13,11 +13,11 @@ Motion = Float[Tensor, "batch 2 3"]
 """Affine, from places of the new picture to places of the old one, normalised device coordinates."""
 
 
-def _uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
+def _uniform(count: int, low: float, high: float, generator: torch.Generator) -> Float[Tensor, "{count} 1 1 1"]:
     return (low + (high - low) * torch.rand(count, generator=generator)).view(-1, 1, 1, 1)
 
 
-def _some(count: int, share: float, generator: torch.Generator) -> Tensor:
+def _some(count: int, share: float, generator: torch.Generator) -> Bool[Tensor, "{count} 1 1 1"]:
     return (torch.rand(count, generator=generator) < share).view(-1, 1, 1, 1)
 
 
@@ -32,7 +32,7 @@ def motion(count: int, generator: torch.Generator) -> Motion:
     zoom, mirror = _uniform(count, -0.35, 0.35, generator).exp(), 1 - 2 * _some(count, 0.5, generator).float()
     turn, shift = _uniform(count, -0.12, 0.12, generator), _uniform(2 * count, -0.25, 0.25, generator)
     theta = torch.zeros(count, 2, 3)
-    zoom, mirror, turn = (each.flatten() for each in (zoom, mirror, turn))
+    zoom, mirror, turn = (values.flatten() for values in (zoom, mirror, turn))
     theta[:, 0, 0], theta[:, 0, 1] = zoom * mirror * turn.cos(), -zoom * turn.sin()
     theta[:, 1, 0], theta[:, 1, 1] = zoom * mirror * turn.sin(), zoom * turn.cos()
     theta[:, :, 2] = shift.view(count, 2)

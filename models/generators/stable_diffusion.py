@@ -1,8 +1,8 @@
-"""Pictures from a frozen text-to-image model, and its opinion of others' pictures (Rombach et al. 2022).
+"""A frozen text-to-image model: it generates pictures, and it estimates noise for score distillation (SDS).
 
-Any text-to-image pipeline of `diffusers` draws: a folder such as `weights/teacher`, or a hub id such as
+Any text-to-image pipeline of `diffusers` generates: a folder such as `weights/teacher`, or a hub id such as
 `stable-diffusion-v1-5/stable-diffusion-v1-5`. Both take exactly the same path; the kind is read from their
-`model_index.json`. Stable Diffusion 1, 2 and XL (Podell et al. 2023) also teach.
+`model_index.json`. Stable Diffusion 1, 2 (Rombach et al. 2022) and XL (Podell et al. 2023) can be distilled.
 """
 
 # The libraries' types are too loose to check against.
@@ -32,8 +32,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Latents = Float[Tensor, "batch channels rows columns"]
-TEACHERS = ("StableDiffusionPipeline", "StableDiffusionXLPipeline")
+Embeddings = Float[Tensor, "prompts tokens width"]
+Pooled = Float[Tensor, "prompts numbers"]
+DISTILLABLE = ("StableDiffusionPipeline", "StableDiffusionXLPipeline")
+"""Pipelines whose U-Net can be asked for noise."""
 PREDICTIONS = ("epsilon", "v_prediction")
+"""What such a U-Net may predict."""
 UNSEEDED = {"DPMSolverSDEScheduler"}
 """Samplers whose noise does not come from the seeds of the pictures."""
 LARGE_PX = 512
@@ -109,7 +113,7 @@ class StableDiffusionConfig(Config):
 
 
 class StableDiffusion:
-    """A loaded pipeline; makes photos, and teaches by score distillation."""
+    """A loaded pipeline: generates photos, and estimates noise for score distillation."""
 
     def __init__(self, config: StableDiffusionConfig, pipeline: "DiffusionPipeline", digest: str = "") -> None:
         """The weights are frozen here. Raises ValueError if the sampler is not one for this model."""
@@ -126,7 +130,7 @@ class StableDiffusion:
         for part in pipeline.components.values():
             if isinstance(part, torch.nn.Module):
                 part.requires_grad_(False).eval()
-        self._encoded: dict[str, tuple[Tensor, ...]] = {}
+        self._encoded: dict[str, tuple[Embeddings | Pooled, ...]] = {}
 
     def generate(self, prompts: list[str], seeds: list[int]) -> UInt8[ndarray, "count size size 3"]:
         """One photo per prompt. Its noise depends on its own seed alone, not on the batch it is made in."""
@@ -134,16 +138,16 @@ class StableDiffusion:
             raise ValueError(f"{len(prompts)} prompts came with {len(seeds)} seeds; give one seed to each of 1 or more")
         photos: list[Tensor] = []
         while len(photos) < len(prompts):
-            some = slice(len(photos), len(photos) + self.batch)
-            photos.extend(self._fitting(prompts[some], seeds[some]))
+            batch = slice(len(photos), len(photos) + self.batch)
+            photos.extend(self._generate_within_memory(prompts[batch], seeds[batch]))
         return (torch.stack(photos) * 255).round().byte().numpy()
 
-    def _fitting(self, prompts: list[str], seeds: list[int]) -> Float[Tensor, "batch size size 3"]:
+    def _generate_within_memory(self, prompts: list[str], seeds: list[int]) -> Float[Tensor, "batch size size 3"]:
         """The first of these photos, as many as the memory holds: half as many as before where it did not."""
         try:
             return self._batch(prompts, seeds)
         except (RuntimeError, MemoryError) as error:
-            if not _exhausted(error):
+            if not _is_out_of_memory(error):
                 raise
             if len(prompts) == 1:
                 raise RuntimeError(
@@ -156,11 +160,11 @@ class StableDiffusion:
         self.pipeline.vae.to(getattr(torch, self.config.dtype))
         self.batch = len(prompts) // 2
         logger.warning("out of memory with %d pictures at once; going on with %d", len(prompts), self.batch)
-        return self._fitting(prompts[: self.batch], seeds[: self.batch])
+        return self._generate_within_memory(prompts[: self.batch], seeds[: self.batch])
 
     def _batch(self, prompts: list[str], seeds: list[int]) -> Float[Tensor, "batch size size 3"]:
         against = self.config.negative_prompt
-        made = self.pipeline(
+        output = self.pipeline(
             prompts,
             height=self.config.size,
             width=self.config.size,
@@ -171,16 +175,16 @@ class StableDiffusion:
             output_type="np",
             **({"negative_prompt": [against] * len(prompts)} if against else {}),
         )
-        return torch.from_numpy(made.images)
+        return torch.from_numpy(output.images)
 
     @cached_property
     def alphas_cumprod(self) -> Float[Tensor, " times"]:
-        """The share of signal at each noise level. Raises ValueError for a model that cannot teach."""
+        """The share of signal at each noise level. Raises ValueError for a model that cannot be distilled."""
         kind, predicts = type(self.pipeline).__name__, self.schedule.config.get("prediction_type")
-        if kind not in TEACHERS or predicts not in PREDICTIONS or not hasattr(self.schedule, "alphas_cumprod"):
+        if kind not in DISTILLABLE or predicts not in PREDICTIONS or not hasattr(self.schedule, "alphas_cumprod"):
             raise ValueError(
                 f"generator.model {self.config.model} is a {kind} that predicts {predicts}; distillation needs "
-                f"{' or '.join(TEACHERS)} and {' or '.join(PREDICTIONS)}: choose another model, or method magicpony"
+                f"{' or '.join(DISTILLABLE)} and {' or '.join(PREDICTIONS)}: choose another model, or method magicpony"
             )
         return self.schedule.alphas_cumprod.to(self.pipeline.device)
 
@@ -190,9 +194,9 @@ class StableDiffusion:
         pictures = images.permute(0, 3, 1, 2)
         if pictures.shape[-2:] != (size, size):
             pictures = interpolate(pictures, (size, size), mode="bilinear", align_corners=False)
-        found = vae.encode((pictures * 2 - 1).to(vae.dtype))
+        output = vae.encode((pictures * 2 - 1).to(vae.dtype))
         # A tiny autoencoder has latents, a variational one a distribution of them.
-        latents = found.latents if hasattr(found, "latents") else found.latent_dist.mean
+        latents = output.latents if hasattr(output, "latents") else output.latent_dist.mean
         return (latents * vae.config.scaling_factor).to(images)
 
     @torch.no_grad()
@@ -208,9 +212,9 @@ class StableDiffusion:
         alpha = self.alphas_cumprod.to(latents)[t].view(-1, 1, 1, 1)
         return alpha.sqrt() * guided + (1 - alpha).sqrt() * latents
 
-    def _conditions(self, prompts: list[str]) -> tuple[Float[Tensor, "twice length width"], dict[str, Tensor] | None]:
-        """Of as many empty prompts, then of the prompts; the U-Net of XL is also told pooled words and sizes."""
-        worded, plain, *pooled = (torch.cat(each) for each in zip(*map(self._words, prompts), strict=True))
+    def _conditions(self, prompts: list[str]) -> tuple[Embeddings, dict[str, Pooled] | None]:
+        """Embeddings of as many empty prompts, then of the prompts; XL's U-Net also takes pooled ones and sizes."""
+        worded, plain, *pooled = (torch.cat(parts) for parts in zip(*map(self._embeddings, prompts), strict=True))
         words = torch.cat((plain, worded))
         if not pooled:
             return words, None
@@ -220,7 +224,7 @@ class StableDiffusion:
         return words, {"text_embeds": torch.cat(pooled[::-1]), "time_ids": sizes.repeat(len(words), 1)}
 
     @torch.no_grad()
-    def _words(self, prompt: str) -> tuple[Tensor, ...]:
+    def _embeddings(self, prompt: str) -> tuple[Embeddings | Pooled, ...]:
         """Embeddings of the prompt and of the empty one; with two text encoders also both of them pooled."""
         if prompt not in self._encoded:
             self._encoded[prompt] = self.pipeline.encode_prompt(
@@ -235,12 +239,12 @@ class StableDiffusion:
     def _autoencoder(self) -> torch.nn.Module:
         """The model's own; for SDXL in float16, where it overflows, a copy in float32."""
         vae = self.pipeline.vae
-        overflows = type(self.pipeline).__name__ == TEACHERS[1] and vae.dtype == torch.float16
+        overflows = type(self.pipeline).__name__ == DISTILLABLE[1] and vae.dtype == torch.float16
         return deepcopy(vae).float() if overflows and vae.config.force_upcast else vae
 
 
 def _sampler(name: str, own: "SchedulerMixin") -> "SchedulerMixin":
-    known = {each.__name__: each for each in own.compatibles if each.__name__ not in UNSEEDED}
+    known = {sampler.__name__: sampler for sampler in own.compatibles if sampler.__name__ not in UNSEEDED}
     if name not in known:
         raise ValueError(
             f"generator.sampler {name!r} cannot take the place of {type(own).__name__}; "
@@ -249,7 +253,9 @@ def _sampler(name: str, own: "SchedulerMixin") -> "SchedulerMixin":
     return known[name].from_config(own.config)
 
 
-def _exhausted(error: Exception) -> bool:
+def _is_out_of_memory(error: Exception) -> bool:
     """Whether the memory of the GPU or of the machine did not suffice."""
-    told = ("not enough memory", "can't allocate memory")
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(words in str(error) for words in told)
+    messages = ("not enough memory", "can't allocate memory")
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(
+        message in str(error) for message in messages
+    )

@@ -20,6 +20,9 @@ VIEW_HALF_ANGLE = pi / 4
 
 
 Kind = TypeVar("Kind", bound="Camera")
+PerCamera = Float[Tensor, "batch *shape"]
+"""Any part of a batch of cameras."""
+Coordinate = Float[Tensor, "batch points"]
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ class Camera(ABC):
         """The same lenses at other places."""
         return replace(self, T_camera_world=T_camera_world)
 
-    def apply(self: Kind, change: Callable[[Tensor], Tensor]) -> Kind:
+    def apply(self: Kind, change: Callable[[PerCamera], PerCamera]) -> Kind:
         """The cameras with each of their tensors changed alike."""
         parts = {field.name: getattr(self, field.name) for field in fields(self)}
         return replace(self, **{name: change(part) for name, part in parts.items() if isinstance(part, Tensor)})
@@ -177,16 +180,18 @@ class WeakPerspectiveCamera(Camera):
         return (1 / self.scale)[:, None].expand_as(distance)
 
 
-def _parallel_clip(x: Tensor, y: Tensor, z: Tensor) -> Float[Tensor, "batch points 4"]:
+def _parallel_clip(x: Coordinate, y: Coordinate, z: Coordinate) -> Float[Tensor, "batch points 4"]:
     depth = (-2 * z - (FAR + NEAR)) / (FAR - NEAR)
     return torch.stack((x, y, depth, torch.ones_like(z)), -1)
 
 
-def _along_axis(points: Tensor) -> Float[Tensor, "batch points 3"]:
+def _along_axis(points: Float[Tensor, "batch points 3"]) -> Float[Tensor, "batch points 3"]:
     return points.new_tensor((0.0, 0.0, -1.0)).expand_as(points)
 
 
-def _assemble(rotation: Tensor, translation: Tensor) -> Float[Tensor, "*batch 4 4"]:
+def _assemble(
+    rotation: Float[Tensor, "*batch 3 3"], translation: Float[Tensor, "*batch 3"]
+) -> Float[Tensor, "*batch 4 4"]:
     top = torch.cat((rotation, translation[..., None]), -1)
     bottom = top.new_tensor((0.0, 0.0, 0.0, 1.0)).expand(*top.shape[:-2], 1, 4)
     return torch.cat((top, bottom), -2)

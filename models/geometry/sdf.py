@@ -13,7 +13,7 @@ from torch import Tensor
 
 from models.core.errors import TrainingDiverged
 from models.geometry.mesh import Mesh
-from models.geometry.tetrahedra import crossings, place
+from models.geometry.tetrahedra import crossings, zero_points
 
 STEEPEST = 2.0
 """A field changes at most so much per unit of length, or it may lose its details; a true distance changes by 1."""
@@ -61,21 +61,24 @@ def zero_surface(field: Field, grid: Axes) -> Mesh:
     with torch.no_grad():
         half = _inside(field, grid)
         half[-1] = half[:, 0] = half[:, -1] = half[:, :, 0] = half[:, :, -1] = False
-        found = crossings(torch.cat((half[1:].flip(0), half)))
-    if not len(found.faces):
-        raise TrainingDiverged("the animal's surface has vanished from the grid; lower the learning rate of the shape")
-    inner, outer = (_cell(ends, len(y), len(z)) for ends in (found.inner, found.outer))
+        crossed = crossings(torch.cat((half[1:].flip(0), half)))
+    if not len(crossed.faces):
+        raise TrainingDiverged(
+            f"the signed distance is positive at none of the grid's {2 * middle + 1} x {len(y)} x {len(z)} points within "
+            f"+-{float(x[-1]):.2f}: the animal's surface has vanished; lower the learning rate of the shape"
+        )
+    inner, outer = (_cell(ends, len(y), len(z)) for ends in (crossed.inner, crossed.outer))
     folded = torch.stack(
         [(cell[0] - middle).abs() * len(y) * len(z) + cell[1] * len(z) + cell[2] for cell in (inner, outer)]
     )
-    wanted, where = folded.unique(return_inverse=True)
-    i, j, k = _cell(wanted, len(y), len(z))
+    flat, position = folded.unique(return_inverse=True)
+    i, j, k = _cell(flat, len(y), len(z))
     values = field(torch.stack((x[i], y[j], z[k]), -1))
     rim = (i == middle) | (j == 0) | (j == len(y) - 1) | (k == 0) | (k == len(z) - 1)
-    values = torch.where(rim, values.clamp_max(0), values)[where]
+    values = torch.where(rim, values.clamp_max(0), values)[position]
     both = torch.cat((-x[1:].flip(0), x))
     points = [torch.stack((both[cell[0]], y[cell[1]], z[cell[2]]), -1) for cell in (inner, outer)]
-    return Mesh(place(*points, *values)[None], found.faces)
+    return Mesh(zero_points(*points, *values)[None], crossed.faces)
 
 
 def _inside(field: Field, grid: Axes) -> Bool[Tensor, "x y z"]:
@@ -85,11 +88,14 @@ def _inside(field: Field, grid: Axes) -> Bool[Tensor, "x y z"]:
     # No grid point is further from its nearest even one than the diagonal of one cube.
     near = coarse.abs() <= STEEPEST * 3**0.5 * spacing
     i, j, k = ((torch.arange(len(axis), device=axis.device) + 1) // 2 for axis in grid)
-    asked = near[i][:, j][:, :, k].nonzero(as_tuple=True)
+    fine = near[i][:, j][:, :, k].nonzero(as_tuple=True)
     inside = (coarse > 0)[i][:, j][:, :, k]
-    inside[asked] = field(torch.stack([axis[at] for axis, at in zip(grid, asked, strict=True)], -1)) > 0
+    inside[fine] = field(torch.stack([axis[index] for axis, index in zip(grid, fine, strict=True)], -1)) > 0
     return inside
 
 
-def _cell(index: Int[Tensor, " points"], height: int, depth: int) -> tuple[Tensor, Tensor, Tensor]:
+def _cell(
+    index: Int[Tensor, " points"], height: int, depth: int
+) -> tuple[Int[Tensor, " points"], Int[Tensor, " points"], Int[Tensor, " points"]]:
+    """Numbers along x, y and z of grid points by their flat index."""
     return index // (height * depth), index // depth % height, index % depth

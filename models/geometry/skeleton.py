@@ -59,8 +59,8 @@ def attach(vertices: Float[Tensor, "1 vertices 3"], skeleton: Skeleton) -> Int[T
     """For each leg the spine bone whose outer joint is nearest to its foot along z, alike for mirrored legs."""
     vertices = vertices.detach()
     ends = spine(vertices, skeleton)[0, :, 1, 2]
-    found = (feet(vertices, skeleton.legs)[0, : skeleton.legs // 2, 2, None] - ends).abs().argmin(-1)
-    return torch.cat((found, found.flip(0)))
+    bones = (feet(vertices, skeleton.legs)[0, : skeleton.legs // 2, 2, None] - ends).abs().argmin(-1)
+    return torch.cat((bones, bones.flip(0)))
 
 
 def parents(skeleton: Skeleton, attachment: Int[Tensor, " legs"], attached: bool) -> tuple[int, ...]:
@@ -98,15 +98,15 @@ def feet(vertices: Float[Tensor, "batch vertices 3"], legs: int) -> Float[Tensor
     x, y, z = vertices.unbind(-1)
     spread = x.quantile(0.95, dim=1) - x.quantile(0.05, dim=1)
     margin = APART * spread[:, None]
-    found = []
+    points: list[Tensor] = []
     for side, end in {4: ((1, 1), (1, -1), (-1, -1), (-1, 1)), 2: ((1, 0), (-1, 0)), 0: ()}[legs]:
         quarter = (side * x > margin) & (end * z > (-1 if end == 0 else 0))
         lowest = _pick(vertices, torch.where(quarter, y, torch.inf).argmin(1))
         reach = (z * end).amax(1).clamp_min(0) if end else torch.zeros_like(spread)
         guess = torch.stack((side * spread / 4, y.amin(1), end * reach / 2), -1)
-        found.append(torch.where(quarter.any(1, keepdim=True), lowest, guess))
-    return torch.stack(found, 1) if found else vertices[:, :0]
+        points.append(torch.where(quarter.any(1, keepdim=True), lowest, guess))
+    return torch.stack(points, 1) if points else vertices[:, :0]
 
 
-def _pick(vertices: Tensor, index: Tensor) -> Tensor:
+def _pick(vertices: Float[Tensor, "batch vertices 3"], index: Int[Tensor, " batch"]) -> Float[Tensor, "batch 3"]:
     return vertices[torch.arange(len(vertices), device=vertices.device), index]

@@ -46,7 +46,7 @@ def crossings(inside: Bool[Tensor, "x y z"]) -> Crossings:
     return Crossings(torch.where(flat[low], low, high), torch.where(flat[low], high, low), faces)
 
 
-def place(
+def zero_points(
     inner: Float[Tensor, "vertices 3"],
     outer: Float[Tensor, "vertices 3"],
     value_inner: Float[Tensor, " vertices"],
@@ -103,16 +103,18 @@ def _triangles(kind: int, edges: list[tuple[int, int]]) -> list[tuple[int, ...]]
         ring = [(a, c), (a, d), (b, d), (b, c)]
     else:
         ring = [(a, b) for a in inside for b in outside]
-    places = torch.tensor(((0.0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)))
-    middles = torch.stack([(places[a] + places[b]) / 2 for a, b in ring])
+    corners = torch.tensor(((0.0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)))
+    middles = torch.stack([(corners[a] + corners[b]) / 2 for a, b in ring])
     normal = torch.linalg.cross(middles[1] - middles[0], middles[2] - middles[0])
-    if normal @ (places[outside].mean(0) - places[inside].mean(0)) < 0:
+    if normal @ (corners[outside].mean(0) - corners[inside].mean(0)) < 0:
         ring.reverse()
     indices = [edges.index((min(edge), max(edge))) for edge in ring]
     return [(indices[0], *indices[at : at + 2]) for at in range(1, len(indices) - 1)]
 
 
-def _crossed_tetrahedra(inside: Tensor, tables: _Tables) -> tuple[Tensor, Tensor]:
+def _crossed_tetrahedra(
+    inside: Bool[Tensor, "x y z"], tables: _Tables
+) -> tuple[Int[Tensor, "tetrahedra 4"], Bool[Tensor, " tetrahedra"]]:
     """Flat point indices of the tetrahedra in crossed cubes that have both kinds of corner; which are mirrored."""
     last = [size - 1 for size in inside.shape]
     count = torch.zeros(last, dtype=torch.int8, device=inside.device)

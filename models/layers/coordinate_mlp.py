@@ -1,4 +1,4 @@
-"""Functions of a point in space, optionally told about an image (MagicPony's coordinate MLP; fidelity F15).
+"""Coordinate MLPs: functions of a point in space, conditioned on an image code or not (MagicPony; fidelity F15).
 
 Harmonic embedding, one linear layer, the image code beside it, ReLU, then `layers` linear layers without bias.
 """
@@ -32,7 +32,7 @@ class CoordMlpConfig(Config):
 
 
 class CoordMlp(nn.Module):
-    """A point, and maybe an image code, to a few numbers."""
+    """From a point, and an image code where the network has one, to a few numbers."""
 
     def __init__(self, config: CoordMlpConfig, outputs: int, code: int, symmetric: bool) -> None:
         """Layers with torch's default initialisation."""
@@ -77,13 +77,21 @@ class CoordMlp(nn.Module):
         plane = y[:, None] + z + self.point.bias
         return torch.stack([self._after_point(row + plane, None, None) for row in x])
 
-    def _after_point(self, hidden: Tensor, code: Tensor | None, image: Tensor | None) -> Tensor:
+    def _after_point(
+        self,
+        hidden: Float[Tensor, "*points width"],
+        code: Float[Tensor, "images code"] | None,
+        image: Int[Tensor, "..."] | None,
+    ) -> Float[Tensor, "..."]:
+        """All layers after the first."""
         hidden = self.hidden[0](hidden.relu())
         if self.code is not None:
             if code is None:
-                raise ValueError("code is None; this network was built to see an image code")
-            told = self.code(code.relu())
-            hidden = hidden + (told[:, None] if image is None else told[image])
+                raise ValueError(
+                    f"code is None; give image codes of {self.code.in_features} numbers, which this network is built for"
+                )
+            shift = self.code(code.relu())
+            hidden = hidden + (shift[:, None] if image is None else shift[image])
         for layer in self.hidden[1:]:
             hidden = layer(hidden.relu())
         return self.last(hidden.relu())

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from models.core.config import Config
 from models.rendering.antialiasing import antialias
-from models.rendering.screen import corner_points, double_area, to_screen
+from models.rendering.screen import Corner, Points, corner_points, double_area, to_screen
 
 PAIRS_AT_ONCE = 1 << 22
 """Face-pixel pairs expanded at a time; bounds the memory that large faces take."""
@@ -23,15 +23,19 @@ SLIVER_PX2 = 1e-3
 DEPTH_STEPS, FARTHEST = float(1 << 30), 1 - 1e-6
 """Ndc depth as a whole number below 2^31, the upper half of the key that the nearest face wins by."""
 EMPTY = (1 << 63) - 1
+"""The key of a pixel that no face covers."""
 EDGE = -1e-6
 """Barycentrics this low still count as inside, so that rounding opens no hole between two faces."""
+
+
+FaceMap = Int[Tensor, "batch height width"]
 
 
 @dataclass(frozen=True)
 class Fragments:
     """What each pixel sees."""
 
-    face: Int[Tensor, "batch height width"]
+    face: FaceMap
     """The nearest face; -1 where empty."""
     barycentric: Float[Tensor, "batch height width 3"]
     """Perspective-correct weights of its corners, with gradient to the clip positions; 0 where empty."""
@@ -101,19 +105,26 @@ class Reference:
         return antialias(colors, fragments.face, fragments.depth.detach(), clip, faces, fragments.distance)
 
 
-def _corners(covered: Tensor, face: Tensor, faces: Tensor, stride: int) -> Int[Tensor, "covered 3"]:
+def _corners(
+    covered: Int[Tensor, " covered"], face: FaceMap, faces: Int[Tensor, "faces 3"], stride: int
+) -> Int[Tensor, "covered 3"]:
     """Rows of the visible faces' corners in a flattened (batch, vertices) table."""
     image = covered // (face.shape[1] * face.shape[2])
     return faces.index_select(0, face.flatten().index_select(0, covered)) + (image * stride)[:, None]
 
 
-def _scatter(values: Tensor, covered: Tensor, face: Tensor) -> Tensor:
+def _scatter(
+    values: Float[Tensor, "covered *channels"], covered: Int[Tensor, " covered"], face: FaceMap
+) -> Float[Tensor, "batch height width *channels"]:
+    """The values of the covered pixels (flat indices) as pictures, 0 elsewhere."""
     empty = values.new_zeros(face.numel(), *values.shape[1:])
     return empty.index_copy(0, covered, values).view(*face.shape, *values.shape[1:])
 
 
 @torch.no_grad()
-def _nearest_face(clip: Tensor, faces: Tensor, size: int) -> Int[Tensor, "batch size size"]:
+def _nearest_face(
+    clip: Float[Tensor, "batch vertices 4"], faces: Int[Tensor, "faces 3"], size: int
+) -> Int[Tensor, "batch size size"]:
     screen, z = to_screen(clip, size), (clip[..., 2] / clip[..., 3]).flatten()
     points = corner_points(faces, *clip.shape[:2])
     x, y = (tuple(axis.index_select(0, corner) for corner in points) for axis in screen)
@@ -141,14 +152,14 @@ def _nearest_face(clip: Tensor, faces: Tensor, size: int) -> Int[Tensor, "batch 
     return torch.where(best == EMPTY, -1, best & 0xFFFFFFFF).view(len(clip), size, size)
 
 
-def _span(corners: Sequence[Tensor], size: int) -> tuple[Tensor, Tensor]:
+def _span(corners: Sequence[Corner], size: int) -> tuple[Corner, Corner]:
     """First and last pixel whose centre lies within the corners' extent."""
     a, b, c = corners
     low, high = torch.minimum(torch.minimum(a, b), c), torch.maximum(torch.maximum(a, b), c)
     return low.ceil().clamp(min=0), high.floor().clamp(max=size - 1)
 
 
-def _planes(x: Sequence[Tensor], y: Sequence[Tensor], z: Sequence[Tensor]) -> list[Tensor]:
+def _planes(x: Sequence[Corner], y: Sequence[Corner], z: Sequence[Corner]) -> list[Corner]:
     """Value at the origin, change per column and change per row, of two barycentrics and of the depth."""
     (x0, x1, x2), (y0, y1, y2), (z0, z1, z2) = x, y, z
     inverse = 1 / double_area(x, y)
@@ -160,7 +171,13 @@ def _planes(x: Sequence[Tensor], y: Sequence[Tensor], z: Sequence[Tensor]) -> li
 
 
 def _draw(
-    best: Tensor, planes: list[Tensor], width: Tensor, height: Tensor, corner: Tensor, face: Tensor, size: int
+    best: Int[Tensor, " pixels"],
+    planes: list[Corner],
+    width: Points,
+    height: Points,
+    corner: Points,
+    face: Points,
+    size: int,
 ) -> None:
     """Lower `best`, a packed (depth, face) per pixel, with every pixel of the faces' boxes that lies in its face."""
     count = width * height

@@ -23,13 +23,18 @@ def to_screen(clip: Float[Tensor, "batch vertices 4"], size: int) -> Screen:
     return Screen(*(torch.where(usable, (axis / w + 1) * (size / 2) - 0.5, torch.nan) for axis in (x, y)))
 
 
-def corner_points(faces: Int[Tensor, "faces 3"], batch: int, vertices: int) -> tuple[Tensor, Tensor, Tensor]:
+Points = Int[Tensor, " image_faces"]
+Corner = Float[Tensor, " image_faces"]
+"""A coordinate in pixels of one corner of every (image, face), images first."""
+
+
+def corner_points(faces: Int[Tensor, "faces 3"], batch: int, vertices: int) -> tuple[Points, Points, Points]:
     """For each corner the point number of every (image, face), images first."""
     offset = torch.arange(batch, device=faces.device)[:, None] * vertices
     first, second, third = ((corner + offset).flatten() for corner in faces.unbind(1))
     return first, second, third
 
 
-def double_area(x: Sequence[Tensor], y: Sequence[Tensor]) -> Float[Tensor, " faces"]:
+def double_area(x: Sequence[Corner], y: Sequence[Corner]) -> Corner:
     """Twice the signed screen area; the sign tells which way a face looks."""
     return (x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0])

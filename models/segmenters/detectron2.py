@@ -76,9 +76,9 @@ class Detectron2:
             raise ValueError(f"segment_as: {unknown[0]!r} is no class of COCO we use; they are {', '.join(COCO)}")
         return [self._instances(image, classes) for image in images]
 
-    def _instances(self, image: ndarray, classes: tuple[str, ...]) -> list[Instance]:
-        found = self.predictor(np.ascontiguousarray(image[..., ::-1]))["instances"].to("cpu")
+    def _instances(self, image: UInt8[ndarray, "height width 3"], classes: tuple[str, ...]) -> list[Instance]:
+        output = self.predictor(np.ascontiguousarray(image[..., ::-1]))["instances"].to("cpu")
         names = {COCO[name]: name for name in classes}
-        rows = zip(found.pred_masks.numpy(), found.scores.tolist(), found.pred_classes.tolist(), strict=True)
+        rows = zip(output.pred_masks.numpy(), output.scores.tolist(), output.pred_classes.tolist(), strict=True)
         kept = [Instance(mask.astype(bool), score, names[number]) for mask, score, number in rows if number in names]
         return sorted(kept, key=lambda instance: -instance.score)

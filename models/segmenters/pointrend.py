@@ -22,13 +22,15 @@ from models.core.weights import digest, locate, report_missing_weights
 
 Logits = Float[Tensor, "batch classes rows columns"]
 Points = Float[Tensor, "batch count 2"]
+Features = Float[Tensor, "batch _channels _height _width"]
+"""A fine feature map of any resolution."""
 COARSE = 4
 """Pixels to a cell of the coarse prediction."""
 
 
 @dataclass(frozen=True)
 class Instance:
-    """One animal found in a picture."""
+    """One animal in a picture."""
 
     mask: Bool[ndarray, "height width"]
     score: float
@@ -97,20 +99,20 @@ class PointNetwork(nn.Module):
             nn.Conv1d(96, classes, 1),
         )  # fmt: skip
 
-    def forward(self, image: Float[Tensor, "batch 3 height width"]) -> tuple[Logits, list[Tensor]]:
+    def forward(self, image: Float[Tensor, "batch 3 height width"]) -> tuple[Logits, list[Features]]:
         """Coarse logits and the fine feature maps, for pictures in [0, 1]."""
         half = self.stem(image - 0.5)
         quarter = self.middle(half)
         eighth = self.deep(quarter)
         wide, wider = (
-            interpolate(each, quarter.shape[-2:], mode="bilinear") for each in (eighth, self.deepest(eighth))
+            interpolate(values, quarter.shape[-2:], mode="bilinear") for values in (eighth, self.deepest(eighth))
         )
         joined = self.join(torch.cat((quarter, wide, wider), 1))
         return self.coarse(joined), [half, quarter, joined]
 
-    def refine(self, coarse: Logits, fine: list[Tensor], points: Points) -> Float[Tensor, "batch classes count"]:
+    def refine(self, coarse: Logits, fine: list[Features], points: Points) -> Float[Tensor, "batch classes count"]:
         """Logits at points, from fine features and the coarse prediction there."""
-        return self.point(torch.cat([sample(each, points) for each in (*fine, coarse)], 1))
+        return self.point(torch.cat([sample(values, points) for values in (*fine, coarse)], 1))
 
 
 def sample(
@@ -126,8 +128,10 @@ def uncertainty(logits: Float[Tensor, "batch classes *place"]) -> Float[Tensor, 
     return best[:, 1] - best[:, 0]
 
 
-def subdivide(network: PointNetwork, image: Float[Tensor, "batch 3 height width"], points: int) -> Tensor:
-    """Logits (batch, classes, height, width): doubled to full size, the least certain points asked each time."""
+def subdivide(
+    network: PointNetwork, image: Float[Tensor, "batch 3 height width"], points: int
+) -> Float[Tensor, "batch classes height width"]:
+    """Logits doubled to full size; at each doubling the point head answers for the least certain points."""
     coarse, fine = network(image)
     logits = coarse
     while logits.shape[-1] < image.shape[-1]:
@@ -138,8 +142,8 @@ def subdivide(network: PointNetwork, image: Float[Tensor, "batch 3 height width"
             continue
         index = uncertainty(logits).flatten(1).topk(count).indices
         x, y = (index % columns + 0.5) / columns, (index // columns + 0.5) / rows
-        asked = network.refine(coarse, fine, torch.stack((x, y), -1) * 2 - 1)
-        flat = logits.flatten(2).scatter(2, index[:, None].expand_as(asked), asked.to(logits))
+        refined = network.refine(coarse, fine, torch.stack((x, y), -1) * 2 - 1)
+        flat = logits.flatten(2).scatter(2, index[:, None].expand_as(refined), refined.to(logits))
         logits = flat.view_as(logits)
     return logits
 
@@ -160,22 +164,22 @@ class PointRend:
             raise ValueError(f"segment_as: {unknown[0]!r} is not a class of these weights; they know {known}")
         return [self._instances(image, classes) for image in images]
 
-    def _instances(self, image: ndarray, classes: tuple[str, ...]) -> list[Instance]:
+    def _instances(self, image: UInt8[ndarray, "height width 3"], classes: tuple[str, ...]) -> list[Instance]:
         device = next(self.network.parameters()).device
         picture = torch.from_numpy(image).to(device).permute(2, 0, 1)[None] / 255
         height, width = picture.shape[-2:]
         padded = interpolate(picture, [-(-side // 16) * 16 for side in (height, width)], mode="bilinear")
         logits = subdivide(self.network, padded, self.config.points)
         chance = interpolate(logits, (height, width), mode="bilinear").softmax(1)[0].cpu().numpy()
-        return sorted(self._regions(chance, classes), key=lambda found: -found.score)
+        return sorted(self._regions(chance, classes), key=lambda instance: -instance.score)
 
-    def _regions(self, chance: ndarray, classes: tuple[str, ...]) -> list[Instance]:
-        """Connected regions of animal; each is the class that most of it looks like."""
+    def _regions(self, chance: Float[ndarray, "classes height width"], classes: tuple[str, ...]) -> list[Instance]:
+        """Connected regions of animal, each of the class with the highest mean probability."""
         from scipy.ndimage import label
 
         animal = chance[0] < 0.5
         regions, count = label(animal)  # pyright: ignore[reportGeneralTypeIssues]
-        found = []
+        instances: list[Instance] = []
         for index in range(1, count + 1):
             mask = regions == index
             if mask.mean() < self.config.smallest:
@@ -183,5 +187,5 @@ class PointRend:
             votes = chance[1:, mask].mean(1)
             name = self.network.labels[int(np.argmax(votes))]
             if name in classes:
-                found.append(Instance(mask, float(votes.max()), name))
-        return found
+                instances.append(Instance(mask, float(votes.max()), name))
+        return instances

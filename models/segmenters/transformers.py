@@ -68,17 +68,17 @@ class TransformersSegmenter:
         if unknown:
             known = ", ".join(sorted(set(self.names.values())))
             raise ValueError(f"segment_as: {unknown[0]!r} is no class of {self.config.model}; they are {known}")
-        asked = self.processor(images=list(images), return_tensors="pt").to(self.network.device)
-        found = self.processor.post_process_instance_segmentation(
-            self.network(**asked), threshold=self.config.score, target_sizes=[images.shape[1:3]] * len(images)
+        inputs = self.processor(images=list(images), return_tensors="pt").to(self.network.device)
+        outputs = self.processor.post_process_instance_segmentation(
+            self.network(**inputs), threshold=self.config.score, target_sizes=[images.shape[1:3]] * len(images)
         )
-        return [self._instances(each, classes) for each in found]
+        return [self._instances(output, classes) for output in outputs]
 
-    def _instances(self, found: dict[str, Any], classes: tuple[str, ...]) -> list[Instance]:
-        places = np.asarray(found["segmentation"].cpu())
-        kept = [
-            Instance(places == each["id"], float(each["score"]), self.names[each["label_id"]])
-            for each in found["segments_info"]
-            if self.names[each["label_id"]] in classes
+    def _instances(self, output: dict[str, Any], classes: tuple[str, ...]) -> list[Instance]:
+        segmentation = np.asarray(output["segmentation"].cpu())
+        instances = [
+            Instance(segmentation == segment["id"], float(segment["score"]), self.names[segment["label_id"]])
+            for segment in output["segments_info"]
+            if self.names[segment["label_id"]] in classes
         ]
-        return sorted((each for each in kept if each.mask.any()), key=lambda instance: -instance.score)
+        return sorted((instance for instance in instances if instance.mask.any()), key=lambda instance: -instance.score)

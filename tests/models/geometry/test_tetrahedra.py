@@ -4,7 +4,7 @@ import torch
 import trimesh
 from torch import Tensor
 
-from models.geometry.tetrahedra import MARGIN, crossings, place
+from models.geometry.tetrahedra import MARGIN, crossings, zero_points
 
 LINE = torch.linspace(-1, 1, 17)
 POINTS = torch.stack(torch.meshgrid(LINE, LINE, LINE, indexing="ij"), -1)
@@ -13,7 +13,7 @@ POINTS = torch.stack(torch.meshgrid(LINE, LINE, LINE, indexing="ij"), -1)
 def march(values: Tensor) -> trimesh.Trimesh:
     found = crossings(values > 0)
     flat, points = values.flatten(), POINTS.view(-1, 3)
-    vertices = place(points[found.inner], points[found.outer], flat[found.inner], flat[found.outer])
+    vertices = zero_points(points[found.inner], points[found.outer], flat[found.inner], flat[found.outer])
     return trimesh.Trimesh(vertices.numpy(), found.faces.numpy(), process=False)
 
 
@@ -59,7 +59,9 @@ def test_nothing_inside_gives_no_faces() -> None:
 
 def test_a_plane_is_met_exactly() -> None:
     inner, outer = torch.zeros(1, 3), torch.tensor([[0.0, 0, 2]])
-    assert torch.allclose(place(inner, outer, torch.tensor([0.6]), torch.tensor([-1.4])), torch.tensor([[0.0, 0, 0.6]]))
+    assert torch.allclose(
+        zero_points(inner, outer, torch.tensor([0.6]), torch.tensor([-1.4])), torch.tensor([[0.0, 0, 0.6]])
+    )
 
 
 def test_the_gradient_is_that_of_the_linear_zero() -> None:
@@ -69,7 +71,7 @@ def test_the_gradient_is_that_of_the_linear_zero() -> None:
     exact = inner + (first / (first - second))[:, None] * (outer - inner)
     ours, theirs = (
         torch.autograd.grad(vertices.square().sum(), (first, second))
-        for vertices in (place(inner, outer, first, second), exact)
+        for vertices in (zero_points(inner, outer, first, second), exact)
     )
     assert torch.allclose(torch.cat(ours), torch.cat(theirs))
 
@@ -79,7 +81,7 @@ def test_the_gradient_agrees_with_finite_differences() -> None:
     values = torch.tensor(((0.4, 0.9, 0.7), (-0.8, -0.5, -0.5))).double().requires_grad_()
 
     def place_all(values: Tensor) -> Tensor:
-        return place(inner, outer, *values).square().sum()
+        return zero_points(inner, outer, *values).square().sum()
 
     (slope,) = torch.autograd.grad(place_all(values), values)
     step = 1e-6 * torch.eye(6).double().view(6, 2, 3)
@@ -90,7 +92,7 @@ def test_the_gradient_agrees_with_finite_differences() -> None:
 
 def test_near_a_grid_point_the_vertex_keeps_its_distance_and_its_gradient() -> None:
     value = torch.tensor([1e-9], requires_grad=True)
-    vertex = place(torch.zeros(1, 3), torch.tensor([[0.0, 0, 1]]), value, torch.tensor([-1.0]))
+    vertex = zero_points(torch.zeros(1, 3), torch.tensor([[0.0, 0, 1]]), value, torch.tensor([-1.0]))
     vertex.sum().backward()
     assert vertex[0, 2].item() == pytest.approx(MARGIN)
     assert 0.5 < value.grad.item() < 1.5
@@ -98,5 +100,5 @@ def test_near_a_grid_point_the_vertex_keeps_its_distance_and_its_gradient() -> N
 
 def test_a_flat_field_has_a_bounded_gradient() -> None:
     value = torch.tensor([1e-20], requires_grad=True)
-    place(torch.zeros(1, 3), torch.tensor([[0.0, 0, 1]]), value, torch.tensor([-1e-20])).sum().backward()
+    zero_points(torch.zeros(1, 3), torch.tensor([[0.0, 0, 1]]), value, torch.tensor([-1e-20])).sum().backward()
     assert abs(value.grad.item()) <= 5
