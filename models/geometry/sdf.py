@@ -64,7 +64,7 @@ def zero_surface(field: Field, grid: Axes) -> Mesh:
         crossed = crossings(torch.cat((half[1:].flip(0), half)))
     if not len(crossed.faces):
         raise TrainingDiverged(
-            f"the signed distance is positive at none of the grid's {2 * middle + 1} x {len(y)} x {len(z)} points within "
+            f"the signed distance is positive at none of the {2 * middle + 1} x {len(y)} x {len(z)} points within "
             f"+-{float(x[-1]):.2f}: the animal's surface has vanished; lower the learning rate of the shape"
         )
     inner, outer = (_cell(ends, len(y), len(z)) for ends in (crossed.inner, crossed.outer))

@@ -88,7 +88,7 @@ class CoordMlp(nn.Module):
         if self.code is not None:
             if code is None:
                 raise ValueError(
-                    f"code is None; give image codes of {self.code.in_features} numbers, which this network is built for"
+                    f"code is None; give image codes of {self.code.in_features} numbers, as this network wants"
                 )
             shift = self.code(code.relu())
             hidden = hidden + (shift[:, None] if image is None else shift[image])

@@ -17,7 +17,7 @@ from models.geometry.skeleton import Rig
 from models.rendering.types import Light, Rendering
 
 Same = TypeVar("Same")
-"""The class of an answer itself; `typing.Self` is refused by the shape checks of the tests outside of a checked class."""
+"""The class of an answer itself: the shape checks of the tests refuse `typing.Self` outside of a checked class."""
 
 
 @runtime_checkable
