@@ -1,15 +1,15 @@
 """What a run may change of its plan: the plan's own fields, every one optional, so that the form of the UI draws them.
 
-`{"training": {"steps": 5000}}` changes that one knob and leaves what the scale says of the others. The members of a
-union are told apart by `kind`, which has to be given; another kind than the scale's replaces the part.
+`{"method": {"training": {"steps": 5000}}}` changes that one knob and leaves what the scale says of the others. The
+members of a union are told apart by `kind`; without it the part keeps its kind, and another kind replaces the part.
 """
 
 from collections.abc import Mapping
 from functools import lru_cache
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, cast, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, create_model
 
 
 class Changes(BaseModel):
@@ -46,10 +46,10 @@ def partial(model: type[BaseModel], *without: str) -> type[Changes]:
         if name in without:
             continue
         if name == "kind":
-            fields[name] = (field.annotation, ...)
+            fields[name] = (field.annotation, field.default)
         else:
-            told = Field(default=None, description=field.description, json_schema_extra=_flat)
-            fields[name] = (_partial(field.annotation, field.discriminator) | None, told)
+            knob = Field(default=None, description=field.description, json_schema_extra=_flat)
+            fields[name] = (_partial(field.annotation, field.discriminator) | None, knob)
     name = f"{model.__name__.removesuffix('Config')}Changes"
     made = create_model(name, __base__=Changes, __doc__=model.__doc__, **fields)
     made.__module__ = __name__
@@ -68,10 +68,27 @@ def _partial(annotation: Any, discriminator: Any) -> Any:  # noqa: ANN401 - type
         return annotation if "root" in annotation.model_fields else partial(annotation)
     if get_origin(annotation) in (Union, UnionType):
         members = tuple(_partial(member, None) for member in get_args(annotation) if member is not type(None))
-        union = Union[members]  # noqa: UP007 - built at run time
-        return Annotated[union, Field(discriminator=discriminator)] if discriminator else union
+        return _tagged(members) if discriminator else Union[members]  # noqa: UP007 - built at run time
     if get_origin(annotation) is Annotated:
         inner, *notes = get_args(annotation)
-        told = next((note.discriminator for note in notes if getattr(note, "discriminator", None)), None)
-        return _partial(inner, told)
+        discriminators = (getattr(note, "discriminator", None) for note in notes)
+        return _partial(inner, next(filter(None, discriminators), None))
     return annotation
+
+
+def _tagged(members: tuple[type[Changes], ...]) -> Any:  # noqa: ANN401 - types are values of every kind
+    """A union of partial configs by `kind`; without one, the first member that knows all keys is checked against.
+
+    What is left out stays left out, so that the merged part keeps the kind that it had.
+    """
+    kinds = {member.model_fields["kind"].default: member for member in members}
+
+    def kind_of(value: Any) -> str | None:  # noqa: ANN401 - whatever the caller gave
+        if not isinstance(value, Mapping):
+            return getattr(value, "kind", None)
+        given = cast(Mapping[str, Any], value)
+        knowing = (kind for kind, member in kinds.items() if given.keys() <= member.model_fields.keys())
+        return given.get("kind") or next(knowing, next(iter(kinds)))
+
+    tagged = tuple(Annotated[member, Tag(kind)] for kind, member in kinds.items())
+    return Annotated[Union[tagged], Discriminator(kind_of)]  # noqa: UP007 - built at run time

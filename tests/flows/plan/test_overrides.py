@@ -38,6 +38,17 @@ def test_one_knob_changes_and_its_neighbours_stay():
     assert soup.taste == Mild(salt=Schedule({0.5: 0.0, 1.0: 2.0}), steps=4)
 
 
+def test_without_a_kind_the_part_keeps_the_one_it_has():
+    assert changed(taste={"steps": 4}).taste == Mild(salt=Schedule({0.5: 0.0, 1.0: 2.0}), steps=4)
+    hot = Soup(name="chilli", taste=Hot()).model_dump(mode="json")
+    assert Soup.model_validate(SoupChanges(taste={"chillies": 5}).over(hot)).taste == Hot(chillies=5)
+
+
+def test_a_key_of_another_kind_is_refused_when_the_part_keeps_its_own():
+    with pytest.raises(ValidationError, match="taste.mild.chillies"):
+        changed(taste={"chillies": 5})
+
+
 def test_nothing_set_changes_nothing():
     assert changed() == Soup.model_validate(SOUP)
 
