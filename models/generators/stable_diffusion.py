@@ -12,7 +12,6 @@ Any text-to-image pipeline of `diffusers` generates: a folder such as `weights/t
 import logging
 from copy import deepcopy
 from functools import cached_property
-from operator import not_
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -45,30 +44,23 @@ LARGE_PX = 512
 
 
 class StableDiffusionConfig(Config):
-    """Which model, and how it is sampled.
-
-    Fields of later carry `exclude_if`: at their defaults they stay out of recipes, whose digests are as before.
-    """
+    """Which model, and how it is sampled."""
 
     kind: Literal["stable_diffusion"] = "stable_diffusion"
     model: str = Field(default="weights/teacher", description="folder or hub id of a diffusers text-to-image pipeline")
     revision: str | None = Field(default=None, description="commit or tag of a hub model")
-    variant: str = Field(
-        default="", exclude_if=not_, description="which files of weights to take, such as fp16; empty: the plain ones"
-    )
+    variant: str = Field(default="", description="which files of weights to take, such as fp16; empty: the plain ones")
     sampler: str = Field(
         default="",
-        exclude_if=not_,
         description="class of a diffusers scheduler, such as DPMSolverMultistepScheduler; empty: the model's own",
     )
     steps: int = Field(default=25, gt=0, description="denoising steps per picture")
     guidance: float = Field(
         default=2.0, ge=0, description="classifier-free guidance; 0 or 1 is none, as turbo models want; SD likes 7.5"
     )
-    negative_prompt: str = Field(default="", exclude_if=not_, description="what pictures are guided away from")
+    negative_prompt: str = Field(default="", description="what pictures are guided away from")
     unsafe: Literal["drop", "keep"] = Field(
         default="drop",
-        exclude_if=lambda unsafe: unsafe == "drop",
         description="pictures that the model's own safety checker flags; drop: they come black, for the image rules",
     )
     size: int = Field(default=128, ge=64, multiple_of=8, description="pixels along an edge; 512 for the full model")

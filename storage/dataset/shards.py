@@ -3,7 +3,6 @@
 Whatever happens before the manifest has its name is redone; whatever happens after is skipped.
 """
 
-import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -21,7 +20,7 @@ from storage.runs.revision import code
 from storage.store import cache, files, layout
 from storage.store.errors import CorruptArtifact, MissingArtifact
 from storage.store.locks import locked
-from storage.store.references import Record, ShardRef, digest
+from storage.store.references import Record, ShardRef, digest, identity
 from storage.store.versions import parse
 
 logger = logging.getLogger(__name__)
@@ -56,7 +55,7 @@ def write(
             stage=ref.stage,
             digest=ref.digest,
             index=ref.index,
-            config=config.model_dump(mode="json") if isinstance(config, BaseModel) else json.loads(json.dumps(config)),
+            config=identity(config),
             made_from=made_from,
             code=code(),
             rows=len(index),

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Annotated, Literal, cast, get_args
+from typing import Annotated, Any, Literal, cast, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=80)]
 """Safe as a folder name on every system, and as a key in a tar."""
@@ -67,14 +67,29 @@ class ReleaseRef(Record):
 
 
 def digest(value: object) -> str:
-    """16 hex letters of the sha256 of `value` as canonical JSON; pydantic records count by their fields."""
-    text = json.dumps(value, default=_plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return sha256(text.encode()).hexdigest()[:16]
+    """16 hex letters of the sha256 of `identity(value)`: a new knob at its default renames nothing."""
+    return sha256(_canonical(value).encode()).hexdigest()[:16]
+
+
+def identity(value: object) -> Any:  # noqa: ANN401 - plain JSON of any depth
+    """What tells a recipe from others, as plain JSON: pydantic records without their fields at defaults, but `kind`."""
+    return json.loads(_canonical(value))
+
+
+def _canonical(value: object) -> str:
+    return json.dumps(value, default=_plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, RootModel):
+        return cast(RootModel[Any], value).model_dump(mode="json")
     if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
+        fields = {name: (getattr(value, name), field) for name, field in type(value).model_fields.items()}
+        return {
+            name: part
+            for name, (part, field) in fields.items()
+            if name == "kind" or part != field.get_default(call_default_factory=True)
+        }
     if isinstance(value, Mapping):
         return dict(cast(Mapping[str, object], value))
     raise TypeError(f"{type(value).__name__} has no canonical JSON; give plain values or pydantic records")

@@ -6,13 +6,14 @@ from typing import Any
 from models.core.category import Words
 from models.core.weights import licence
 from models.data.prompts import target_shares
+from models.segmenters import TransformersConfig
 from storage.dataset import catalogue, snapshots
 from storage.dataset.records import SampleRow, Snapshot
 from storage.formats.pictures import jpeg
 from storage.runs.scores import START, Score
-from storage.store.references import DatasetRef, ModelRef, digest
+from storage.store.references import DatasetRef, ModelRef
 from tasks.reports.sheets import sheets
-from tasks.runtime.recipes import DuplicateRecipe, ModelRecipe, OwnPhotos, PhotoRecipe
+from tasks.runtime.recipes import CropRecipe, DuplicateRecipe, ModelRecipe, OwnPhotos, PhotoRecipe
 
 SHEETS = {"kept": "kept.jpg", "dropped": "dropped.jpg"}
 """Contact sheets beside the card."""
@@ -30,13 +31,14 @@ def dataset_page(ref: DatasetRef) -> dict[str, bytes]:
 
 def dataset_card(snapshot: Snapshot, rows: Sequence[SampleRow], pictures: Collection[str] = ()) -> str:
     """How the pictures were made and chosen, how many of each kind there are, and on what terms."""
-    photos = PhotoRecipe.model_validate(snapshot.config["photos"])
+    recipe = CropRecipe.model_validate(snapshot.config)
+    photos = recipe.photos
     things = "files" if isinstance(photos.generator, OwnPhotos) else "photos"
     dropped = [(reason, str(count), _share(count, snapshot.rows)) for reason, count in sorted(snapshot.reasons.items())]
     parts = [
         f"# Data set of {snapshot.category}, snapshot {snapshot.id}",
-        f"{snapshot.kept} crops of {snapshot.config['size']} px, kept of {snapshot.rows} {things}.{_origin(photos)}",
-        _made(snapshot, photos),
+        f"{snapshot.kept} crops of {recipe.size} px, kept of {snapshot.rows} {things}.{_origin(photos)}",
+        _made(snapshot, recipe),
         _table(("dropped because", things, "of all"), dropped or [("none", "0", "")]),
     ]
     if not isinstance(photos.generator, OwnPhotos):
@@ -49,21 +51,18 @@ def _origin(photos: PhotoRecipe) -> str:
     return "" if isinstance(photos.generator, OwnPhotos) else " No photo was taken, collected or labelled."
 
 
-def _made(snapshot: Snapshot, photos: PhotoRecipe) -> str:
-    """What made it, the terms, and the line back to where it comes from.
-
-    The rules of old snapshots may be unknown today, so the recipe of the crops is taken as it was written down.
-    """
-    crops = snapshot.config
-    segmenter: dict[str, Any] = crops["segmenter"]
+def _made(snapshot: Snapshot, recipe: CropRecipe) -> str:
+    """What made it, the terms, and the line back to where it comes from."""
+    segmenter = recipe.segmenter
+    model = segmenter.model if isinstance(segmenter, TransformersConfig) else segmenter.weights
     parent = f"adds to snapshot {snapshot.parent}" if snapshot.parent else "has no parent"
     lines = (
-        *_source(photos),
-        f"Masks: {segmenter['kind']} (weights {crops['weights']}), classes {', '.join(crops['segment_as'])}",
-        f"Licence of the segmenter's weights: {licence(segmenter.get('model') or segmenter['weights'])}",
+        *_source(recipe.photos),
+        f"Masks: {segmenter.kind} (weights {recipe.weights}), classes {', '.join(recipe.segment_as)}",
+        f"Licence of the segmenter's weights: {licence(model)}",
         f"Near-duplicates: {_compared(snapshot.duplicates.config)}",
         f"Lineage: snapshot {snapshot.id} {parent}; {len(snapshot.shards)} shards of recipe {snapshot.digest}, "
-        f"cut out of photos of recipe {digest(crops['photos'])}; every picture: farm3d lineage FILE --pictures",
+        f"cut out of photos of recipe {snapshot.photos_digest}; every picture: farm3d lineage FILE --pictures",
     )
     return "\n".join(f"- {line}" for line in lines)
 

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from storage.store.references import Record, ShardRef, digest
+from storage.store.references import Record, ShardRef, digest, identity
 
 
 class Recipe(Record):
@@ -15,9 +15,35 @@ def test_a_digest_depends_on_values_and_not_on_the_order_of_keys() -> None:
     assert len(digest({})) == 16
 
 
-def test_a_digest_of_a_config_is_that_of_its_fields() -> None:
-    assert digest(Recipe()) == digest({"steps": 20, "words": ["brown"]})
-    assert digest({"nested": Recipe()}) == digest({"nested": Recipe().model_dump()})
+class Grown(Recipe):
+    """The recipe after somebody added a knob."""
+
+    speed: float = 1.0
+    spare: Recipe | None = None
+
+
+class Kind(Record):
+    kind: str = "mild"
+    inner: Recipe = Recipe()
+
+
+def test_a_digest_of_a_config_is_that_of_the_fields_that_are_not_at_their_defaults() -> None:
+    assert digest(Recipe()) == digest({})
+    assert digest(Recipe(steps=3)) == digest({"steps": 3})
+    assert digest({"nested": Recipe(words=("red",))}) == digest({"nested": {"words": ["red"]}})
+
+
+def test_a_new_knob_renames_nothing_until_it_is_used() -> None:
+    assert digest(Grown(steps=3)) == digest(Recipe(steps=3))
+    assert digest(Grown(steps=3, speed=2.0)) != digest(Recipe(steps=3))
+    assert digest(Grown(spare=Recipe())) != digest(Grown())
+
+
+def test_a_kind_always_counts_and_an_identity_reads_back_as_the_same_record() -> None:
+    assert digest(Kind()) == digest({"kind": "mild"}) != digest({})
+    recipe = Kind(inner=Recipe(steps=7))
+    assert Kind.model_validate(identity(recipe)) == recipe
+    assert digest(identity(recipe)) == digest(recipe)
 
 
 def test_a_digest_stays_the_same_between_versions() -> None:
