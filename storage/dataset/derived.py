@@ -14,7 +14,7 @@ from storage.dataset import shards
 from storage.dataset.encoding import Sample
 from storage.dataset.records import SampleRow, ShardManifest
 from storage.store import files, layout
-from storage.store.errors import CorruptArtifact, StorageError
+from storage.store.errors import CorruptArtifact, MissingArtifact, StorageError
 from storage.store.references import DerivedRef, Name, Record, ShardRef
 
 Derive = Callable[[Sequence[Sample]], Sequence[Mapping[str, bytes]]]
@@ -29,6 +29,7 @@ class DerivedRecipe(Record):
     method: Name = Field(description="method of the model that answers")
     model: str = Field(min_length=1, description="digest of the weights of the model that answers")
     columns: tuple[str, ...] = Field(min_length=1, description="extensions of the columns, sorted")
+    settings: dict[str, int | float | str] = Field(default={}, description="how the columns are made of an answer")
 
 
 def derived_shard(ref: DerivedRef, index: int) -> ShardRef:
@@ -75,6 +76,18 @@ def derived_samples(
             raise ValueError(f"{len(answers)} answers were derived from {len(asked)} crops; give one for each")
         yield from (Sample(crop.row, columns=columns) for crop, columns in zip(asked, answers, strict=True))
     yield from (Sample(row) for row in absent)
+
+
+def recipe_of(ref: DerivedRef) -> DerivedRecipe:
+    """What names the derived shards of a data set.
+
+    Raises MissingArtifact if none of them is derived yet.
+    """
+    folder = layout.shards(ref.crops.root, ref.crops.category, "derived", ref.digest)
+    recipe = _recipe(ref.crops.root, ref.crops.category, ref.digest)
+    if recipe is None:
+        raise MissingArtifact(folder, "holds no derived shard", "run the flow that derives it")
+    return recipe
 
 
 def recipes(root: str, category: str) -> dict[str, DerivedRecipe]:

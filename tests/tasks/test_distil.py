@@ -1,0 +1,125 @@
+import numpy as np
+import pytest
+
+from models.data.columns import CAMERA, KEYPOINTS, CameraColumn, KeypointColumn
+from storage.dataset import catalogue, samples, shards, snapshots
+from storage.dataset.derived import derived_shard
+from storage.runs.releases import published_releases
+from storage.store.errors import CorruptArtifact, MissingArtifact
+from storage.store.layout import Store
+from storage.store.references import DerivedRef, digest
+from tasks import distil as module
+from tasks.distil import derived_recipe, distil
+from tasks.runtime.pseudo_truth import read_column
+from tests.storage.deaths import killed_at
+from tests.storage.material import flip, publish
+from tests.tasks.material import made, plain
+
+
+class Fake:
+    """Answers with what it sees: the mean colour and the number of the view."""
+
+    asked = 0
+
+    def __init__(self, model, recipe, where):
+        self.columns = recipe.columns
+
+    def __call__(self, crops):
+        Fake.asked += len(crops)
+        return [{name: self.answer(name, crop) for name in self.columns} for crop in crops]
+
+    def answer(self, name, crop):
+        colour = crop.image.mean((0, 1)).astype(np.float32)
+        if name == CAMERA.extension:
+            return CAMERA.encode(CameraColumn(np.diag([*colour, 1]).astype(np.float32), np.array(0.4, np.float32)))
+        return KEYPOINTS.encode(KeypointColumn(colour[None, :2], np.array([True]), np.array([3], np.int32)))
+
+
+@pytest.fixture
+def crops(store, drawn, monkeypatch):
+    """A snapshot of two shards, and a model in the place of the released one."""
+    monkeypatch.setattr(module, "Deriver", Fake)
+    monkeypatch.setattr(Fake, "asked", 0)
+    return snapshots.commit(made(store, 2))
+
+
+@pytest.fixture
+def release(store):
+    publish(store, "laptop-1", weights={"animal.safetensors": "ab" * 32})
+    return published_releases(store, "cow")[0]
+
+
+def run(crops, release, columns=("cam", "kp")):
+    """The derived data set."""
+    recipe = derived_recipe(crops, release, columns)
+    model = Store(crops.root).model("cow", release.ref.run)
+    for entry in snapshots.read(crops).shards:
+        distil.fn(snapshots.shard(crops, entry), recipe, model, "cpu")
+    return DerivedRef(crops=crops, digest=digest(recipe))
+
+
+def test_every_kept_crop_gets_its_columns_as_pseudo_truth_of_the_model(crops, release):
+    ref = run(crops, release)
+    for split in ("train", "validation"):
+        stored, cameras = samples.of_dataset(crops, split), read_column(ref, split, CAMERA)
+        assert len(cameras) == len(stored)
+        for crop, camera in zip(stored, cameras, strict=True):
+            assert np.allclose(np.diag(camera.estimate.T_camera_world)[:3], crop.image.mean((0, 1)), atol=1e-3)
+            assert camera.model == digest({"animal.safetensors": "ab" * 32})
+    assert list(catalogue.faults(crops.root, "cow")) == []
+
+
+def test_it_is_made_once_and_only_for_the_columns_that_are_asked_for(crops, release):
+    ref = run(crops, release)
+    asked, kept = Fake.asked, snapshots.read(crops).kept
+    assert asked == kept
+    assert run(crops, release) == ref and Fake.asked == asked
+    less = run(crops, release, ["cam"])
+    assert less != ref and Fake.asked == 2 * asked
+    assert shards.manifest(derived_shard(less, 0)).columns == ("cam.npz",)
+    with pytest.raises(CorruptArtifact, match="has no readable column kp"):
+        read_column(less, "train", KEYPOINTS)
+
+
+def test_killed_while_it_is_made_a_rerun_goes_on_and_the_bytes_are_the_same(crops, release, tmp_path):
+    first = snapshots.shard(crops, snapshots.read(crops).shards[0])
+    recipe, model = derived_recipe(crops, release, ["cam"]), Store(crops.root).model("cow", "laptop-1")
+    shard, step, seen = Store(crops.root).derived("cow", digest(recipe), 0), 0, []
+    while killed_at(step, lambda: distil.fn(first, recipe, model, "cpu")):
+        seen.append(shards.committed(shard))
+        step += 2
+    whole = shards.manifest(shard)
+    assert len(seen) > 5 and seen[0] is None and all(entry in (None, whole) for entry in seen)
+    other = DerivedRef(crops=crops, digest=digest(recipe))
+    flip(str(tmp_path / "data" / "cow" / "derived" / other.digest / "00000.tar"), 700)
+    assert plain(distil.fn(first, recipe, model, "cpu")) == shard
+    assert shards.manifest(shard) == whole and len(shards.quarantined(crops.root, "cow")) == 1
+
+
+def test_crops_that_were_dropped_have_a_row_and_no_columns(crops, release):
+    ref = run(crops, release)
+    rows = shards.verify(derived_shard(ref, 0))
+    dropped = [row for row in rows if not row.kept]
+    assert dropped and all(row.parts == {} and row.reason for row in dropped)
+    assert len(rows) == shards.manifest(snapshots.shard(crops, snapshots.read(crops).shards[0])).rows
+
+
+def test_another_model_other_crops_or_other_settings_have_another_name(crops, release, store):
+    publish(store, "laptop-2", weights={"animal.safetensors": "cd" * 32})
+    other = published_releases(store, "cow")[1]
+    first = derived_recipe(crops, release, ["cam"])
+    finer = module.DerivationConfig(size=128)
+    recipes = [first, derived_recipe(crops, other, ["cam"]), derived_recipe(crops, release, ["cam"], finer)]
+    assert len({digest(recipe) for recipe in recipes}) == 3
+    assert digest(derived_recipe(crops, release, ["kp", "cam"])) == digest(
+        derived_recipe(crops, release, ["cam", "kp"])
+    )
+
+
+def test_what_cannot_be_derived_is_refused_before_any_work(crops, release):
+    with pytest.raises(ValueError, match="column 'depht' is unknown; choose among image, mask, cam"):
+        derived_recipe(crops, release, ["depht"])
+    with pytest.raises(ValueError, match=r"columns \['image'\] are stored with the crops; there is nothing to derive"):
+        derived_recipe(crops, release, ["image"])
+    with pytest.raises(MissingArtifact, match="derived"):
+        read_column(DerivedRef(crops=crops, digest="0123"), "train", CAMERA)
