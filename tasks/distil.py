@@ -1,7 +1,6 @@
 """Pseudo-truth: what a released model answers for the crops of a shard, as columns for other methods to learn from."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from prefect import task
@@ -76,8 +75,8 @@ class Deriver:
 
     def __init__(self, model: ModelRef, recipe: DerivedRecipe, where: str) -> None:
         """Loads the model at a place."""
-        self.where, self.size = where, recipe_of(model).training.size
-        self.reconstructor: Any = reconstructor(model, where)
+        self.where, self.size = where, recipe_of(model).method.resolution
+        self.reconstructor = reconstructor(model, where)
         self.config = DerivationConfig.model_validate(recipe.settings)
         derived = (column for column in COLUMNS.values() if isinstance(column, DerivedColumn))
         self.names = [column.name for column in derived if column.extension in recipe.columns]

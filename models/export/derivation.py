@@ -6,7 +6,6 @@ whose cameras depend on the key of the sample alone.
 
 from collections.abc import Callable, Sequence
 from math import pi
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -32,10 +31,9 @@ from models.data.columns import (
     ViewsColumn,
 )
 from models.data.crops import random
-from models.geometry.cameras import Camera, PerspectiveCamera, look_at
+from models.geometry.cameras import PerspectiveCamera, look_at
 from models.geometry.mesh import Mesh
-from models.geometry.skeleton import Rig
-from models.rendering.types import Light, Rendering
+from models.rendering.reconstruction import Reconstruction, Renderable, Rigged
 
 
 class DerivationConfig(Config):
@@ -45,54 +43,6 @@ class DerivationConfig(Config):
     size: int = Field(default=64, ge=8, description="pixels along an edge of a novel view, and to decide visibility")
     highest: float = Field(default=0.5, ge=0, description="largest elevation of a novel view's camera in radians")
     points: int = Field(default=64, ge=1, description="vertices whose projections are keypoints")
-
-
-@runtime_checkable
-class Reconstruction(Protocol):
-    """One answer per crop."""
-
-    @property
-    def camera(self) -> Camera | None:
-        """The crops' cameras; None where the method predicts none."""
-        ...
-
-    def mesh(self, row: int) -> Mesh | None:
-        """The posed surface of one answer, a batch of one; None where the method has none."""
-        ...
-
-    def pick(self, row: int, count: int = 1) -> "Reconstruction":
-        """One answer of the batch, `count` times."""
-        ...
-
-
-@runtime_checkable
-class Renderable(Protocol):
-    """Can be drawn from any camera."""
-
-    def render(self, size: int, camera: Camera | None = None, light: Light | None = None) -> Rendering:
-        """Square pictures of `size` pixels, with the predicted camera and light where none are given."""
-        ...
-
-
-@runtime_checkable
-class Rigged(Protocol):
-    """Has bones that carry its vertices."""
-
-    def rest(self) -> Mesh:
-        """The surface before articulation; a batch of one where all rows share it."""
-        ...
-
-    def rig(self) -> Rig:
-        """The bones at rest."""
-        ...
-
-    def skin_weights(self) -> Float[Tensor, "batch vertices bones"]:
-        """How much each bone carries each vertex of `rest`."""
-        ...
-
-    def angles(self) -> Float[Tensor, "batch bones 3"]:
-        """Bone angles of the photos in radians."""
-        ...
 
 
 Maker = Callable[[Reconstruction, str, DerivationConfig], Content]

@@ -26,6 +26,9 @@ class Pyramids:
     angles_rad: torch.Tensor
     camera: PerspectiveCamera
 
+    def __len__(self):
+        return len(self.angles_rad)
+
     def pick(self, row, count=1):
         def take(values):
             return values[row : row + 1].expand(count, *values.shape[1:])
@@ -44,6 +47,15 @@ class Pyramids:
 
     def angles(self):
         return self.angles_rad
+
+    def bone_names(self):
+        return ("spine", "tail")
+
+    def posed(self, angles):
+        return replace(self, angles_rad=angles)
+
+    def walk(self, frames):
+        return torch.zeros(frames, 2, 3)
 
     def mesh(self, row):
         one = self.pick(row)
@@ -65,6 +77,9 @@ class Cloud:
     """An answer without anything."""
 
     camera = None
+
+    def __len__(self):
+        return 1
 
     def mesh(self, row):
         return None
