@@ -8,6 +8,10 @@ from prefect.flows import load_flow_from_entrypoint
 from flows.control.growth import DUE
 from flows.deployments import list_deployments, write_prefect_file
 from flows.plan.categories import categories
+from flows.plan.new_category import write_category
+from storage.runs.releases import published_releases
+from storage.store import bundles, layout
+from storage.store.layout import Store
 
 DEPLOYMENTS = list_deployments()
 
@@ -51,3 +55,31 @@ def test_a_category_that_was_just_written_is_deployed_and_found_by_the_worker(tm
     assert len(written) == len(DEPLOYMENTS) * 4 // 3 and "flows.farm3d.farm3d-pig" in map(name_of, written)
     environments = [deployment["work_pool"]["job_variables"]["env"] for deployment in written]
     assert all(environment["FARM3D_CATEGORIES"] == str(tmp_path) for environment in environments)
+
+
+QUICK = {
+    "images": 4,
+    "photos": 8,
+    "least_kept": 0.1,
+    "generator": {"kind": "stable_diffusion", "steps": 8},
+    "training": {"steps": 4, "save_every": 4, "report_every": 2, "panel_every": 4},
+}
+
+
+@pytest.mark.slow
+def test_an_animal_without_truth_runs_to_a_release_that_says_so(launcher, tmp_path, monkeypatch):
+    monkeypatch.setenv("FARM3D_CATEGORIES", str(tmp_path / "animals"))
+    write_category("pig", ["dog", "sheep", "cow"], "none")
+    file, root = write_prefect_file(tmp_path), str(tmp_path / "data")
+    launcher.prefect("--no-prompt", "deploy", "--name", "pig", "--prefect-file", str(file), quiet=True)
+    parameters = json.dumps({"scale": "smoke", "root": root, "changes": QUICK})
+    assert launcher.prefect("deployment", "run", "farm3d/pig", "--params", parameters, "--watch") == 0
+
+    (release,) = published_releases(Store(root), "pig")
+    assert list(release.about.scores) == ["generated photos"]
+    assert {"mask IoU", "view word"} <= {score.metric for score in release.about.scores["generated photos"]}
+    card = bundles.read(layout.release(release.ref), "MODEL_CARD.md").decode()
+    assert "Measured on generated photos; no ground truth for pig:" in card
+    with launcher.client() as client:
+        described = {artifact.key: artifact.description for artifact in client.read_artifacts()}
+    assert described["scores-pig-generated-photos"].endswith("no ground truth for pig")
