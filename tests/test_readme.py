@@ -137,6 +137,14 @@ def test_rows_of_fidelity_have_numbers_of_their_own() -> None:
     assert len(rows()) == len(set(rows())) > 50
 
 
+def test_rows_of_fidelity_name_tests() -> None:
+    names = " ".join(re.findall(r"def test(_\w+)", "\n".join(path.read_text() for path in CODE))).replace("_", " ")
+    for line in re.findall(r"^\| F\d+ \|.*$", FIDELITY.read_text(), re.MULTILINE):
+        row, *_, tests, _ = (cell.strip() for cell in line.strip("|").split(" | "))
+        for truth in tests.lower().split("; "):
+            assert " ".join(re.findall(r"\w+", truth)) in names, f"{row}: no test says that {truth}"
+
+
 def test_sources_are_papers_or_rows_of_fidelity() -> None:
     for path in [*CODE, *DOCUMENTS]:
         text = path.read_text()

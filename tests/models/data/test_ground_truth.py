@@ -29,7 +29,7 @@ def test_a_mirrored_surface_stays_as_high_and_as_deep():
     assert torch.equal(found.surface, torch.tensor([[[-0.7, 0.1, 0.2]], [[-0.3, 0.4, -0.6]]]))
 
 
-def test_a_lamp_lights_the_mirrored_animal_as_the_mirror_shows_it():
+def test_a_light_falls_on_the_mirrored_animal_as_the_mirror_shows_it():
     normals = torch.nn.functional.normalize(torch.randn(50, 3, generator=torch.Generator().manual_seed(0)), dim=-1)
     plain, mirrored = (TRUTH.rows(BOTH, torch.tensor([flipped, flipped])).light for flipped in (False, True))
     lit, other = normals @ plain[:, 1:].T, normals * torch.tensor([-1.0, 1.0, 1.0]) @ mirrored[:, 1:].T

@@ -52,7 +52,7 @@ def test_a_camera_steps_straight_back() -> None:
     torch.testing.assert_close(back.azimuth, camera.azimuth)
 
 
-def test_a_lamp_fixed_to_the_object_stays_put_in_the_world() -> None:
+def test_a_light_fixed_to_the_object_stays_put_in_the_world() -> None:
     old, new = look_at(torch.tensor([0.3]), torch.tensor([0.1])), look_at(torch.tensor([2.0]), torch.tensor([-0.2]))
     direction = torch.nn.functional.normalize(torch.tensor([[0.3, 0.5, -0.2]]), dim=-1)
     light = Light(direction, torch.tensor([0.4]), torch.tensor([0.6]))

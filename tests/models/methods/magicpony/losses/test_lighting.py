@@ -25,7 +25,7 @@ def test_the_coefficients_are_what_shading_is_linear_in():
     assert torch.allclose(linear, shade(normals, LAMP), atol=1e-6)
 
 
-def test_the_known_lamp_misses_nothing_and_another_by_its_distance():
+def test_the_known_light_misses_nothing_and_another_by_its_distance():
     assert light_distance(LAMP, lit(LAMP)).item() == 0
     brighter = replace(LAMP, ambient=torch.tensor([0.7]))
     assert light_distance(brighter, lit(LAMP)).item() == pytest.approx(0.3**2)
@@ -33,7 +33,7 @@ def test_the_known_lamp_misses_nothing_and_another_by_its_distance():
     assert light_distance(behind, lit(LAMP)).item() == pytest.approx(1.0)
 
 
-def test_a_lamp_before_the_animal_costs_nothing_and_one_behind_it_what_it_lacks():
+def test_a_light_before_the_animal_costs_nothing_and_one_behind_it_what_it_lacks():
     directions = torch.tensor([[0.0, 0.6, 0.8], [0.8, 0.6, 0.0], [0.0, 0.6, -0.8]], requires_grad=True)
     cost = backlight_penalty(Light(directions, torch.full((3,), 0.4), torch.full((3,), 0.5)))
     assert cost.item() == pytest.approx((AHEAD**2 + (AHEAD + 0.8) ** 2) / 3)
@@ -41,6 +41,6 @@ def test_a_lamp_before_the_animal_costs_nothing_and_one_behind_it_what_it_lacks(
     assert (directions.grad[0] == 0).all() and (directions.grad[1:, 2] < 0).all()
 
 
-def test_photos_do_not_know_their_lamps():
+def test_photos_do_not_know_their_lights():
     with pytest.raises(ValueError, match=r"batch\.truth is None; only procedural animals"):
         light_distance(LAMP, batch(None))
