@@ -41,7 +41,7 @@ from flows.refresh import refresh
 from models.generators import StableDiffusion
 from storage.dataset import catalogue, shards, snapshots
 from storage.store import layout
-from tasks.runtime.devices import loaded
+from tasks.runtime.devices import cached_model
 
 log = logging.getLogger("soak")
 ROOT = Path(__file__).resolve().parents[1]
@@ -75,8 +75,8 @@ def main(folder: Path, count: int, kills: int) -> list[str]:
 def _load(plan: Plan, draws: Path) -> None:
     """Both models at every place of the machine, and a note of each photo before it is drawn."""
     for core in range(os.cpu_count() or 1):
-        loaded(plan.generator, f"cpu:{core}")
-        loaded(plan.segmenter, f"cpu:{core}")
+        cached_model(plan.generator, f"cpu:{core}")
+        cached_model(plan.segmenter, f"cpu:{core}")
     draw = StableDiffusion.generate
 
     def noted(self: StableDiffusion, prompts: list[str], seeds: list[int]) -> np.ndarray:

@@ -16,9 +16,9 @@ from storage.runs.releases import Release
 from storage.store.layout import Store
 from storage.store.references import DatasetRef, ModelRef, ShardRef, digest
 from tasks.inference.loading import framed, recipe_of, reconstructor
-from tasks.runtime.devices import Device, place, torch_device
-from tasks.runtime.retries import DELAYS_SECONDS, passing
-from tasks.runtime.reuse import reused
+from tasks.runtime.devices import Device, acquire_device, torch_device
+from tasks.runtime.retries import DELAYS_SECONDS, is_transient
+from tasks.runtime.reuse import reuse
 
 BATCH_SIZE = 8
 """Crops that are answered together."""
@@ -28,7 +28,7 @@ BATCH_SIZE = 8
     task_run_name="distil-{crops.category}-{crops.index:05d}",
     retries=2,
     retry_delay_seconds=DELAYS_SECONDS,
-    retry_condition_fn=passing,
+    retry_condition_fn=is_transient,
     cache_policy=NO_CACHE,
 )
 def distil(crops: ShardRef, recipe: DerivedRecipe, model: ModelRef, device: Device = "auto") -> ShardRef:
@@ -40,9 +40,9 @@ def distil(crops: ShardRef, recipe: DerivedRecipe, model: ModelRef, device: Devi
     parent = shards.manifest(crops)
     with deriving(shard, parent) as entry:
         if entry:
-            return reused(shard, f"{entry.kept} answers are there")
+            return reuse(shard, f"{entry.kept} answers are there")
         stored = samples.of_shard(crops)
-        with place(device) as where:
+        with acquire_device(device) as where:
             answers = derived_samples(stored, stored.absent, Deriver(model, recipe, where), BATCH_SIZE)
             shards.write(shard, answers, recipe, parent.tar_sha256)
     return shard

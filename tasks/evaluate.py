@@ -26,7 +26,7 @@ from storage.store.references import DatasetRef, ModelRef, Record, digest
 from tasks.inference.loading import crop_recipe, recipe_of, reconstructor, setting, start, validation
 from tasks.inference.user_evaluation import FolderPhotos
 from tasks.runtime import artifacts
-from tasks.runtime.devices import Device, loaded, place
+from tasks.runtime.devices import Device, acquire_device, cached_model
 from tasks.runtime.recipes import CropRecipe
 
 SHAPES = 24
@@ -60,7 +60,7 @@ def evaluate(
     folder = layout.evaluation(model)
     done = bundles.read_about(folder, EvaluationAbout) if bundles.committed(folder) else None
     if not (done and done.protocol == protocol):
-        with place(device) as where:
+        with acquire_device(device) as where:
             source = truth_source(truth, crops, held_out, where)
             tables = _tables(models, crops, source, held_out, config, where)
         contents = {f"{_file(name)}.json": encode_scores(table) for name, table in tables.items()}
@@ -144,7 +144,7 @@ def _scores(evaluation: Evaluation) -> list[Score]:
 def _segmented(example: Example, recipe: CropRecipe, where: str) -> Example:
     """With the mask that the data set's segmenter finds; an empty one where it finds none."""
     image = (example.crop.image * 255).round().byte().numpy()
-    (instances,) = loaded(recipe.segmenter, where).segment(image, recipe.segment_as)
+    (instances,) = cached_model(recipe.segmenter, where).segment(image, recipe.segment_as)
     mask = torch.from_numpy(instances[0].mask)[None] if instances else torch.zeros_like(example.crop.mask)
     return replace(example, found=mask.float())
 

@@ -13,7 +13,7 @@ from storage.store.layout import Store
 from storage.store.references import Record, ShardRef, digest
 from tasks.runtime import artifacts
 from tasks.runtime.recipes import CropRecipe
-from tasks.runtime.reuse import reused
+from tasks.runtime.reuse import reuse
 
 
 class Verdicts(Record):
@@ -29,7 +29,7 @@ def filter(photos: ShardRef, recipe: CropRecipe) -> Verdicts:
     """A verdict on every photo of a shard, by the image rules."""
     crops = Store(photos.root).curated(photos.category, digest(recipe), photos.index)
     if shards.committed(crops):
-        return reused(Verdicts(photos=photos, crops=crops), "the crops are there")
+        return reuse(Verdicts(photos=photos, crops=crops), "the crops are there")
     seen = samples.of_shard(photos)
     found = ((each.row.key, image_rules.verdict(pixels(each), recipe.image_rules)) for each in seen)
     dropped = {key: reason for key, reason in found if reason}

@@ -14,17 +14,17 @@ from storage.dataset.records import SampleRow, content_key, split_of
 from storage.store.references import ShardRef
 from tasks.inference.folder_source import brought
 from tasks.runtime import artifacts
-from tasks.runtime.devices import Device, loaded, place
+from tasks.runtime.devices import Device, acquire_device, cached_model
 from tasks.runtime.recipes import OwnPhotos, PhotoRecipe
-from tasks.runtime.retries import DELAYS_SECONDS, passing
-from tasks.runtime.reuse import reused
+from tasks.runtime.retries import DELAYS_SECONDS, is_transient
+from tasks.runtime.reuse import reuse
 
 
 @task(
     task_run_name="generate-{photos.category}-{photos.index:05d}",
     retries=2,
     retry_delay_seconds=DELAYS_SECONDS,
-    retry_condition_fn=passing,
+    retry_condition_fn=is_transient,
     cache_policy=NO_CACHE,
 )
 def generate(photos: ShardRef, recipe: PhotoRecipe, device: Device = "auto") -> ShardRef:
@@ -34,17 +34,17 @@ def generate(photos: ShardRef, recipe: PhotoRecipe, device: Device = "auto") -> 
     """
     with shards.working(photos):
         if found := shards.committed(photos):
-            return reused(photos, f"{found.kept} photos are there")
+            return reuse(photos, f"{found.kept} photos are there")
         if isinstance(recipe.generator, OwnPhotos):
             shards.write(photos, brought(photos, recipe, recipe.generator), recipe)
             return photos
-        with place(device) as where:
+        with acquire_device(device) as where:
             shards.write(photos, _drawn(photos, recipe, recipe.generator, where), recipe)
     return photos
 
 
 def _drawn(shard: ShardRef, recipe: PhotoRecipe, config: Generator, where: str) -> Iterator[Sample]:
-    generator = loaded(config, where)
+    generator = cached_model(config, where)
     asked = requests(recipe.words, shard.index * recipe.photos, recipe.photos)
     bar = artifacts.Progress(len(asked), f"photos of {shard.category} shard {shard.index}")
     sampler = type(generator.pipeline.scheduler).__name__

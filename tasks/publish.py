@@ -34,7 +34,7 @@ from tasks.evaluate import measured_on, read
 from tasks.inference.loading import recipe_of, reconstructor, setting, stage_digests, validation
 from tasks.reports.cards import SHEETS, dataset_page, model_card, own_scores, parts_of
 from tasks.runtime import artifacts
-from tasks.runtime.devices import Device, place
+from tasks.runtime.devices import Device, acquire_device
 
 CANDIDATES = 40
 """Photos from which the shown ones are chosen."""
@@ -67,7 +67,7 @@ def publish(
     """GLB and OBJ of well reconstructed photos, films, cards and the report of a measured model."""
     release = Store(model.root).release(model.category, model.run)
     if bundles.committed(layout.release(release)) is None:
-        with place(device) as where:
+        with acquire_device(device) as where:
             shown = _shown(model, crops, config, where)
         bundles.commit(layout.release(release), _contents(model, crops, shown), _about(model, crops, scale))
     releases.announce(release)

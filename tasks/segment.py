@@ -16,10 +16,10 @@ from storage.dataset.encoding import Sample
 from storage.store.references import ShardRef
 from tasks.filter import Verdicts, pixels
 from tasks.runtime import artifacts
-from tasks.runtime.devices import Device, loaded, place
+from tasks.runtime.devices import Device, acquire_device, cached_model
 from tasks.runtime.recipes import CropRecipe
-from tasks.runtime.retries import DELAYS_SECONDS, passing
-from tasks.runtime.reuse import reused
+from tasks.runtime.retries import DELAYS_SECONDS, is_transient
+from tasks.runtime.reuse import reuse
 
 TOGETHER = 16
 """Photos segmented in one call."""
@@ -29,7 +29,7 @@ TOGETHER = 16
     task_run_name="segment-{verdicts.photos.category}-{verdicts.photos.index:05d}",
     retries=2,
     retry_delay_seconds=DELAYS_SECONDS,
-    retry_condition_fn=passing,
+    retry_condition_fn=is_transient,
     cache_policy=NO_CACHE,
 )
 def segment(verdicts: Verdicts, recipe: CropRecipe, device: Device = "auto") -> ShardRef:
@@ -40,9 +40,9 @@ def segment(verdicts: Verdicts, recipe: CropRecipe, device: Device = "auto") -> 
     crops = verdicts.crops
     with shards.working(crops):
         if found := shards.committed(crops):
-            return reused(crops, f"{found.kept} crops are there")
+            return reuse(crops, f"{found.kept} crops are there")
         photos = samples.of_shard(verdicts.photos)
-        with place(device) as where:
+        with acquire_device(device) as where:
             made = list(_cut(photos, verdicts, recipe, where))
         manifest = shards.write(crops, made, recipe, shards.manifest(verdicts.photos).tar_sha256)
     name = f"{crops.category}-{crops.index:05d}"
@@ -69,7 +69,9 @@ def _instances(photos: Sequence[Sample], recipe: CropRecipe, where: str) -> dict
     asked = [each for each in photos if each.mask is None]
     for _, group in groupby(asked, lambda each: pixels(each).shape):
         alike = list(group)
-        answers = loaded(recipe.segmenter, where).segment(np.stack([pixels(each) for each in alike]), recipe.segment_as)
+        answers = cached_model(recipe.segmenter, where).segment(
+            np.stack([pixels(each) for each in alike]), recipe.segment_as
+        )
         found |= dict(zip((each.row.key for each in alike), answers, strict=True))
     return found
 

@@ -20,7 +20,7 @@ from models.methods import Pretraining
 from storage.runs.checkpoints import Checkpoints
 from storage.store import layout
 from storage.store.locks import locked
-from tasks.runtime.devices import place
+from tasks.runtime.devices import acquire_device
 
 Part = Literal["teacher", "pointrend", "vit", "quadruped"]
 
@@ -42,7 +42,7 @@ class BarnyardConfig(Config):
 @task(task_run_name="draw-{worker}", cache_policy=NO_CACHE)
 def draw(work: str, config: BarnyardConfig, worker: int, workers: int) -> str:
     """A worker's share of the photos; those that are there already are kept."""
-    with place("cpu"):
+    with acquire_device("cpu"):
         render_pictures(Path(work), config.photos, config.size, worker=worker, workers=workers)
     return work
 
@@ -51,7 +51,7 @@ def draw(work: str, config: BarnyardConfig, worker: int, workers: int) -> str:
 def teach(part: Part, work: str, weights: str, config: BarnyardConfig) -> str:
     """One folder of weights, learnt from all photos in `work`; continues from its newest checkpoint there."""
     folder, scratch = Path(layout.member(weights, part)), Path(work)
-    with locked(str(folder)), place("cpu"):
+    with locked(str(folder)), acquire_device("cpu"):
         pictures = load_pictures(scratch, config.photos)
         match part:
             case "teacher":

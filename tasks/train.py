@@ -18,7 +18,7 @@ from storage.store.locks import locked
 from storage.store.references import DatasetRef, ModelRef
 from tasks.inference.loading import framed, setting, stage_artifacts
 from tasks.runtime import artifacts
-from tasks.runtime.devices import Device, place
+from tasks.runtime.devices import Device, acquire_device
 from tasks.runtime.recipes import ModelRecipe
 
 LINES = 12
@@ -35,7 +35,7 @@ def train(model: ModelRef, stage: str, crops: DatasetRef, recipe: ModelRecipe, d
     with locked(layout.run(model)):
         if bundles.committed(layout.stage(model, stage)) is None:
             training_runs.start(model, crops, recipe)
-            with place(device) as where:
+            with acquire_device(device) as where:
                 _run(model, _stage(recipe, stage), crops, recipe, where)
     _show(model, _stage(recipe, stage))
     return model

@@ -37,7 +37,7 @@ from storage.formats.pictures import jpeg, png
 from storage.store import files
 from tasks.inference.image_io import opened, pictures
 from tasks.inference.select import SelectedModel, cropped, select_model
-from tasks.runtime.devices import Device, place, torch_device
+from tasks.runtime.devices import Device, acquire_device, torch_device
 
 TOGETHER = 8
 VIEW_PX = 192
@@ -71,7 +71,7 @@ def reconstruct_folder(
     if output.resolve().is_relative_to(folder.resolve()):
         raise ValueError(f"{output}: lies in {folder} and would be read as photos next time; give a folder beside it")
     chosen, photos, named = select_model(category, root), pictures(folder), dict[str, Path]()
-    with place(device) as where:
+    with acquire_device(device) as where:
         about: dict[str, object] = {"model": chosen.name, "weights": chosen.weights_digests, "refined": refine}
         model, renderer = chosen.load(where, refine), chosen.renderer(where)
         writer = _Writer(model, renderer, chosen.size, output, torch_device(where), about)

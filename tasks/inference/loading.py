@@ -25,7 +25,7 @@ from storage.runs.training_runs import StageAbout
 from storage.store import bundles, files, layout
 from storage.store.errors import CorruptArtifact, words
 from storage.store.references import DatasetRef, ModelRef
-from tasks.runtime.devices import loaded, torch_device
+from tasks.runtime.devices import cached_model, torch_device
 from tasks.runtime.recipes import CropRecipe, ModelRecipe, PhotoRecipe
 
 Recipe = TypeVar("Recipe", bound=BaseModel)
@@ -96,7 +96,7 @@ def embedded_crop_recipe(category: str) -> CropRecipe:
 def setting(recipe: ModelRecipe, where: str) -> Setting:
     """Where a method works: frozen parts are built once for a device and kept."""
     device = torch_device(where)
-    return Setting(recipe.category, device, recipe.renderer.build(device), lambda part: loaded(part, where))
+    return Setting(recipe.category, device, recipe.renderer.build(device), lambda part: cached_model(part, where))
 
 
 def stage_artifacts(model: ModelRef, recipe: ModelRecipe) -> dict[str, Artifact]:

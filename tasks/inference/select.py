@@ -31,7 +31,7 @@ from tasks.inference.loading import (
     stage_digests,
     start,
 )
-from tasks.runtime.devices import Device, loaded, place, torch_device
+from tasks.runtime.devices import Device, acquire_device, cached_model, torch_device
 from tasks.runtime.recipes import CropRecipe, ModelRecipe
 
 logger = logging.getLogger(__name__)
@@ -113,7 +113,7 @@ def answer(
     Raises MissingModel if the named one was not published, NothingKept if there is no such animal in the photo.
     """
     chosen = select_model(category, root)
-    with place(device) as where:
+    with acquire_device(device) as where:
         batch = collate([cropped(photo, chosen.crops, where, mask)], chosen.size, torch_device(where))
         return Answer(chosen.category, chosen.load(where, refine).predict(batch), chosen.renderer(where))
 
@@ -155,7 +155,7 @@ def _found(photo: np.ndarray, recipe: CropRecipe, where: str) -> np.ndarray:
     height, width = photo.shape[:2]
     scale = recipe.photos.generator.size / max(height, width)
     seen = Image.fromarray(photo).resize((round(width * scale), round(height * scale)), Image.Resampling.LANCZOS)
-    found = loaded(recipe.segmenter, where).segment(np.array(seen)[None], recipe.segment_as)[0]
+    found = cached_model(recipe.segmenter, where).segment(np.array(seen)[None], recipe.segment_as)[0]
     if not found:
         raise NothingKept(f"no {recipe.photos.words.name} was found in the photo; give one that shows the whole animal")
     grey = Image.fromarray(found[0].mask.astype(np.uint8) * 255)

@@ -26,7 +26,7 @@ from models.truth.examples import Example
 from storage.formats.meshes import read_mesh
 from tasks.inference.image_io import opened, pictures
 from tasks.inference.select import cropped, select_model
-from tasks.runtime.devices import Device, place
+from tasks.runtime.devices import Device, acquire_device
 from tasks.runtime.recipes import CropRecipe
 
 logger = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ def examined(folder: Path, category: str, root: str, device: Device = "auto") ->
     Raises ValueError if there is no picture in it, or none that can be used.
     """
     chosen = select_model(category, root)
-    with place(device) as where:
+    with acquire_device(device) as where:
         examples, skipped = read_examples(folder, chosen.crops, chosen.size, where)
         return evaluate({chosen.name: chosen.load(where)}, examples, EvaluationConfig()), skipped
 

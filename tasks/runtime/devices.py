@@ -1,4 +1,4 @@
-"""Where a task computes: a place on this machine that nobody else uses, and the models that are loaded there."""
+"""Devices that one task at a time computes on: the GPUs or CPU cores of this machine, and the models loaded there."""
 
 import fcntl
 import logging
@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from tasks.runtime.fifo_queue import standing
+from tasks.runtime.fifo_queue import queued
 
 if TYPE_CHECKING:
     import torch
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 Device = Literal["auto", "cpu", "cuda"]
 POLL_SECONDS = 0.2
-_LOADED: dict[Any, Any] = {}
+_MODELS: dict[Any, Any] = {}
 _LOADING = Lock()
 """Two threads that import diffusers or transformers for the first time at once find them half imported."""
 
@@ -34,11 +34,11 @@ class Buildable(Protocol):
 
 
 @contextmanager
-def place(device: Device = "auto") -> Generator[str]:
-    """A free GPU (`cuda:0`) or CPU core (`cpu:0`) of the machine, and one torch thread for a core.
+def acquire_device(device: Device = "auto") -> Generator[str]:
+    """Hold a free GPU (`cuda:0`) or CPU core (`cpu:0`) of this machine while the block runs.
 
-    Who asks first gets the first that is free, and whoever has to wait says so. The kernel gives a place back on any
-    death of its holder. Two busy OpenMP pools on two cores are many times slower than one thread each.
+    Devices go to those who wait in the order in which they asked, and whoever has to wait says so in the log. The
+    kernel frees a device on any death of its holder. The process is prepared for computing (`configure_process`).
     """
     import torch
 
@@ -46,69 +46,82 @@ def place(device: Device = "auto") -> Generator[str]:
     count = torch.cuda.device_count() if kind == "cuda" else os.cpu_count() or 1
     if not count:
         raise ValueError("device is cuda and torch sees no GPU; choose cpu or auto")
-    with ExitStack() as held:
-        number = _entered(kind, count, held)
-        torch.set_num_threads(1)
+    with ExitStack() as locks:
+        number = _wait_for_device(kind, count, locks)
+        configure_process()
         yield f"{kind}:{number}"
 
 
-def loaded(config: Buildable, where: str) -> Any:  # noqa: ANN401
-    """The model of a config at a place, kept for the next task: places are exclusive, so its state is safe there."""
+def configure_process() -> None:
+    """One thread for torch, and log records of models and storage from INFO on.
+
+    Two busy OpenMP pools on two cores are many times slower than one thread each. Prefect sends the records of these
+    loggers to its server (`logging.extra_loggers` in pyproject.toml), but leaves their level at WARNING.
+    """
+    import torch
+
+    torch.set_num_threads(1)
+    for package in ("models", "storage"):
+        logging.getLogger(package).setLevel(logging.INFO)
+
+
+def cached_model(config: Buildable, where: str) -> Any:  # noqa: ANN401
+    """The model of a config on a device, kept for the next task: devices are exclusive, so its state is safe there."""
     key: Any = config, where
     with _LOADING:
-        if key not in _LOADED:
-            _LOADED[key] = config.build(torch_device(where))
-        return _LOADED[key]
+        if key not in _MODELS:
+            _MODELS[key] = config.build(torch_device(where))
+        return _MODELS[key]
 
 
 def torch_device(where: str) -> "torch.device":
-    """The torch device of a place."""
+    """The torch device of an acquired one."""
     import torch
 
     return torch.device("cpu" if where.startswith("cpu") else where)
 
 
-def _entered(kind: str, count: int, held: ExitStack) -> int:
-    """The number of a place that is free, once nobody waits who came earlier."""
-    folder = _folder()
-    with standing(folder / f"{kind}-line") as is_our_turn:
+def _wait_for_device(kind: str, count: int, locks: ExitStack) -> int:
+    """The number of a free device, once nobody waits who came earlier; its lock is entered into `locks`."""
+    folder = _lock_folder()
+    with queued(folder / f"{kind}-line") as is_our_turn:
         polls = 0
         while True:
             if is_our_turn():
                 for number in range(count):
-                    if _taken(folder / f"{kind}-{number}", held):
+                    if _lock(folder / f"{kind}-{number}", locks):
                         return number
-            # The first time, whoever came at the same moment may just be taking one of several free places.
+            # Not at the first poll: whoever came at the same moment may just be taking one of several free devices.
             if polls == 1:
-                logger.warning(_told(folder, kind, count))
+                logger.warning(_waiting_message(folder, kind, count))
             polls += 1
             time.sleep(POLL_SECONDS)
 
 
-def _taken(place: Path, held: ExitStack) -> bool:
-    """Whether it was free and is ours now; the number of our process lies in it, for those who wait."""
-    file = place.open("a")
+def _lock(path: Path, locks: ExitStack) -> bool:
+    """Whether the device was free and is ours now; the file then holds our process id, for those who wait."""
+    file = path.open("a")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.close()
         return False
-    held.enter_context(file)
+    locks.enter_context(file)
     file.truncate(0)
     file.write(str(os.getpid()))
     file.flush()
     return True
 
 
-def _told(folder: Path, kind: str, count: int) -> str:
+def _waiting_message(folder: Path, kind: str, count: int) -> str:
     """What is waited for, who has it, and what to do."""
-    holders = sorted({process for place in folder.glob(f"{kind}-[0-9]*") if (process := place.read_text())})
+    holders = sorted({process for path in folder.glob(f"{kind}-[0-9]*") if (process := path.read_text())})
     taken = f"all {count} {'cores' if kind == 'cpu' else 'GPUs'} of this machine are taken"
     by = f" by process {' and '.join(holders)}" if holders else ""
     return f"{taken}{by}; waiting until one is free; `farm3d status` shows what runs, `farm3d down` stops it"
 
 
-def _folder() -> Path:
+def _lock_folder() -> Path:
     folder = Path(tempfile.gettempdir()) / f"farm3d-{os.getuid()}"
     folder.mkdir(exist_ok=True)
     return folder

@@ -1,6 +1,6 @@
-"""Whose turn it is: who waits for the same thing on a machine stands in line as they came.
+"""First-come-first-served queue between processes on one machine.
 
-The dead are passed over, and whoever was stopped, as by Ctrl-Z, until they go on.
+Entries of dead processes are removed; suspended ones, as by Ctrl-Z, are skipped until they resume.
 """
 
 import fcntl
@@ -11,40 +11,40 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import get_native_id
 
-ASLEEP_SECONDS = 5.0
-"""Since somebody last asked for their turn."""
+SUSPENDED_SECONDS = 5.0
+"""A process that has not asked for its turn for so long counts as suspended."""
 
 
 @contextmanager
-def standing(line: Path) -> Generator[Callable[[], bool]]:
-    """Stand in a line, which is a folder, for as long as the block runs; gives what tells whether it is one's turn."""
-    line.mkdir(parents=True, exist_ok=True)
-    mine = line / f"{time.monotonic_ns():020d}-{get_native_id()}"
-    hidden = line / f".{mine.name}"
+def queued(queue: Path) -> Generator[Callable[[], bool]]:
+    """Hold an entry of the queue, a folder, while the block runs; yields a function that says whether it is first."""
+    queue.mkdir(parents=True, exist_ok=True)
+    entry = queue / f"{time.monotonic_ns():020d}-{get_native_id()}"
+    hidden = queue / f".{entry.name}"
 
     def is_our_turn() -> bool:
-        os.utime(mine)
-        return not any(_waits(each) for each in line.glob("[0-9]*") if each.name < mine.name)
+        os.utime(entry)
+        return not any(_is_waiting(other) for other in queue.glob("[0-9]*") if other.name < entry.name)
 
     with hidden.open("wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        # Locked before anybody sees it: what others find without a lock is of the dead.
-        hidden.rename(mine)
+        # Locked before anybody sees it: an entry without a lock is that of a dead process.
+        hidden.rename(entry)
         try:
             yield is_our_turn
         finally:
-            mine.unlink()
+            entry.unlink()
 
 
-def _waits(place: Path) -> bool:
-    """Whether somebody awake stands there; the place of a dead one is taken away."""
+def _is_waiting(entry: Path) -> bool:
+    """Whether a process that is awake holds the entry; that of a dead process is removed."""
     try:
-        with place.open("rb") as file:
+        with entry.open("rb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                return time.time() - os.fstat(file.fileno()).st_mtime < ASLEEP_SECONDS
-            place.unlink()
+                return time.time() - os.fstat(file.fileno()).st_mtime < SUSPENDED_SECONDS
+            entry.unlink()
     except FileNotFoundError:
-        pass  # It has its turn by now.
+        pass  # It has had its turn by now.
     return False

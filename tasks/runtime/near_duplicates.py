@@ -13,7 +13,7 @@ from storage.dataset.records import Duplicates
 from storage.dataset.samples import ByKey
 from storage.store.references import ShardRef
 from tasks.filter import pixels
-from tasks.runtime.devices import Device, loaded, place
+from tasks.runtime.devices import Device, acquire_device, cached_model
 from tasks.runtime.recipes import DuplicateRecipe
 
 
@@ -37,7 +37,7 @@ def duplicates(crops: Sequence[ShardRef], recipe: DuplicateRecipe, device: Devic
 
         @cache
         def vit() -> Vit:
-            return loaded(recipe.features, held.enter_context(place(device)))
+            return cached_model(recipe.features, held.enter_context(acquire_device(device)))
 
         def alike(one: int, other: int) -> bool:
             return token_distance(vit(), picture(one), picture(other)) <= recipe.rules.distance

@@ -1,4 +1,4 @@
-"""Which failures pass by themselves."""
+"""Which failures are worth another attempt."""
 
 from typing import Any
 
@@ -8,16 +8,17 @@ from prefect.client.schemas.objects import State, TaskRun
 DELAYS_SECONDS = [2.0, 10.0]
 
 
-def passing(task: Task[Any, Any], run: TaskRun, state: State[Any]) -> bool:  # noqa: ARG001 - Prefect's signature
-    """Whether another attempt may succeed: disks, networks and GPUs have bad moments; wrong values do not pass."""
+def is_transient(task: Task[Any, Any], run: TaskRun, state: State[Any]) -> bool:  # noqa: ARG001 - Prefect's signature
+    """Whether another attempt may succeed: disks, networks and GPUs fail now and then; a wrong value stays wrong."""
     try:
         state.result()
-    except (FileNotFoundError, PermissionError, NotADirectoryError):
+    except Exception as error:  # noqa: BLE001 - whatever it was, the failed state itself is what Prefect shows
+        return _is_transient_error(error)
+    else:
         return False
-    except OSError:
-        return True
-    except RuntimeError as error:
-        return "out of memory" in str(error)
-    except Exception:  # noqa: BLE001 - every other failure is somebody's to mend
+
+
+def _is_transient_error(error: Exception) -> bool:
+    if isinstance(error, FileNotFoundError | PermissionError | NotADirectoryError):
         return False
-    return False
+    return isinstance(error, OSError) or (isinstance(error, RuntimeError) and "out of memory" in str(error))

@@ -24,7 +24,7 @@ def drawn(monkeypatch):
 def in_place(monkeypatch):
     parts = {StableDiffusionConfig: Drawn(), PointRendConfig: Red()}
     for module in ("tasks.generate", "tasks.segment"):
-        monkeypatch.setattr(f"{module}.loaded", lambda config, where: parts[type(config)])
+        monkeypatch.setattr(f"{module}.cached_model", lambda config, where: parts[type(config)])
     return parts[StableDiffusionConfig]
 
 

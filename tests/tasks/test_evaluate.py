@@ -64,7 +64,7 @@ def test_another_protocol_is_another_measurement(measured, crops, monkeypatch):
 def elsewhere(model, monkeypatch, tmp_path):
     """The numbers are written beside those of the other tests."""
     monkeypatch.setattr(layout, "evaluation", lambda _: str(tmp_path / "evaluation"))
-    monkeypatch.setattr("tasks.inference.select.loaded", lambda config, where: Red())
+    monkeypatch.setattr("tasks.inference.select.cached_model", lambda config, where: Red())
 
 
 def test_without_truth_photos_alone_are_measured_and_every_table_says_so(model, crops, elsewhere):

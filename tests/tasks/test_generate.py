@@ -103,4 +103,4 @@ def test_corrupt_weights_are_named_with_a_remedy(photos, tmp_path):
 
 
 def test_it_is_tried_again_only_where_that_can_help():
-    assert generate.retries == 2 and generate.retry_condition_fn is module.passing
+    assert generate.retries == 2 and generate.retry_condition_fn is module.is_transient

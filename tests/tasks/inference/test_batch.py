@@ -24,7 +24,7 @@ def told(tmp_path_factory, release):
     (folder / "herd").mkdir()
     (folder / "herd" / "cow1.png").write_bytes((folder / "cow2.png").read_bytes())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(answer, "loaded", lambda config, where: Red())
+        patch.setattr(answer, "cached_model", lambda config, where: Red())
         return dict(reconstruct_folder(folder, output, "cow", release.root, "cpu")), output
 
 
@@ -83,7 +83,7 @@ def test_vertices_keep_their_order_from_photo_to_photo(told):
 
 def test_refined_silhouettes_lie_nearer_to_the_animals(told, tmp_path, release, monkeypatch):
     _, output = told
-    monkeypatch.setattr(answer, "loaded", lambda config, where: Red())
+    monkeypatch.setattr(answer, "cached_model", lambda config, where: Red())
     photo = np.pad(Drawn().draw(1, blank=False), ((0, 0), (10, 6), (0, 0)))
     (tmp_path / "photos").mkdir()
     Image.fromarray(photo).save(tmp_path / "photos" / "cow1.png")

@@ -12,7 +12,7 @@ from tests.tasks.material import CROPS, Drawn, Red
 
 @pytest.fixture(autouse=True)
 def _red(monkeypatch):
-    monkeypatch.setattr(module, "loaded", lambda config, where: Red())
+    monkeypatch.setattr(module, "cached_model", lambda config, where: Red())
 
 
 def large(seed):

@@ -14,7 +14,7 @@ from tests.tasks.material import Drawn, Red
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr(answer, "loaded", lambda config, where: Red())
+    monkeypatch.setattr(answer, "cached_model", lambda config, where: Red())
 
 
 @pytest.fixture

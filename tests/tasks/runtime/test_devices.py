@@ -1,3 +1,4 @@
+import logging
 import os
 import signal
 import subprocess
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 from tasks.runtime import devices as machine
-from tasks.runtime.devices import loaded, place, torch_device
+from tasks.runtime.devices import acquire_device, cached_model, torch_device
 from tests.tasks.runtime.test_fifo_queue import until
 
 
@@ -21,7 +22,7 @@ def _own_locks(tmp_path, monkeypatch):
 
 
 def test_a_core_is_used_by_one_at_a_time():
-    with place("cpu") as first, place("cpu") as second:
+    with acquire_device("cpu") as first, acquire_device("cpu") as second:
         assert {first, second} == {"cpu:0", "cpu:1"}
         third = []
         waiting = threading.Thread(target=lambda: third.append(entered()))
@@ -33,21 +34,21 @@ def test_a_core_is_used_by_one_at_a_time():
 
 
 def entered():
-    with place("cpu") as where:
+    with acquire_device("cpu") as where:
         return where
 
 
 def waiting(work):
-    """A thread that does it, once it stands in the line behind those who came before."""
-    before = len(standing())
+    """A thread that does it, once it is queued behind those who came before."""
+    before = len(queued())
     thread = threading.Thread(target=work)
     thread.start()
-    until(lambda: len(standing()) > before)
+    until(lambda: len(queued()) > before)
     return thread
 
 
-def standing():
-    line = machine._folder() / "cpu-line"
+def queued():
+    line = machine._lock_folder() / "cpu-line"
     return list(line.glob("[0-9]*")) if line.exists() else []
 
 
@@ -57,14 +58,14 @@ def test_nobody_is_overtaken(monkeypatch):
 
     def short_tasks():
         for number in range(20):
-            with place("cpu"):
+            with acquire_device("cpu"):
                 served.append(number)
 
     def one_photo():
-        with place("cpu"):
+        with acquire_device("cpu"):
             served.append("photo")
 
-    with place("cpu"):
+    with acquire_device("cpu"):
         flow = waiting(short_tasks)
         photo = waiting(one_photo)
         other = waiting(one_photo)
@@ -74,7 +75,7 @@ def test_nobody_is_overtaken(monkeypatch):
 
 
 def test_whoever_waits_says_who_has_the_cores_and_what_to_do(caplog):
-    with place("cpu"), place("cpu"):
+    with acquire_device("cpu"), acquire_device("cpu"):
         thread = waiting(entered)
         until(lambda: caplog.messages)
     thread.join(30)
@@ -84,35 +85,41 @@ def test_whoever_waits_says_who_has_the_cores_and_what_to_do(caplog):
 
 
 def test_whoever_finds_a_free_core_says_nothing(caplog):
-    with place("cpu"), place("cpu"):
+    with acquire_device("cpu"), acquire_device("cpu"):
         pass
     assert caplog.messages == []
 
 
-def test_a_killed_holder_gives_its_place_back(tmp_path):
+def test_a_killed_holder_frees_its_core(tmp_path):
     code = (
         "import tempfile, time; from tasks.runtime import devices as machine; tempfile.tempdir = None\n"
         f"machine.tempfile.gettempdir = lambda: {str(tmp_path)!r}; machine.os.cpu_count = lambda: 1\n"
-        "with machine.place('cpu'): print('in', flush=True); time.sleep(60)"
+        "with machine.acquire_device('cpu'): print('in', flush=True); time.sleep(60)"
     )
     holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert holder.stdout.readline() == "in\n"
-    with place("cpu") as where:
+    with acquire_device("cpu") as where:
         assert where == "cpu:1"
     os.kill(holder.pid, signal.SIGKILL)
     holder.wait()
-    with place("cpu") as where:
+    with acquire_device("cpu") as where:
         assert where == "cpu:0"
 
 
-def test_one_thread_for_a_core():
-    with place("cpu"):
-        assert torch.get_num_threads() == 1
+def test_a_process_that_computes_has_one_thread_and_tells_of_its_training(monkeypatch):
+    package = logging.getLogger("models")
+    monkeypatch.setattr(package, "level", logging.WARNING)
+    torch.set_num_threads(2)
+    with acquire_device("cpu"):
+        assert torch.get_num_threads() == 1 and package.level == logging.INFO
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU")
 def test_a_gpu_that_is_not_there_is_named():
-    with pytest.raises(ValueError, match="device is cuda and torch sees no GPU; choose cpu or auto"), place("cuda"):
+    with (
+        pytest.raises(ValueError, match="device is cuda and torch sees no GPU; choose cpu or auto"),
+        acquire_device("cuda"),
+    ):
         pass
 
 
@@ -127,12 +134,12 @@ class Config:
         return object()
 
 
-def test_a_model_is_loaded_once_for_each_place():
+def test_a_model_is_loaded_once_for_each_device():
     config = Config()
-    assert loaded(config, "cpu:0") is loaded(config, "cpu:0")
-    assert loaded(config, "cpu:0") is not loaded(config, "cpu:1")
+    assert cached_model(config, "cpu:0") is cached_model(config, "cpu:0")
+    assert cached_model(config, "cpu:0") is not cached_model(config, "cpu:1")
     assert Config.built == 2
 
 
-def test_places_are_torch_devices():
+def test_acquired_devices_are_torch_devices():
     assert torch_device("cpu:1") == torch.device("cpu") and torch_device("cuda:0") == torch.device("cuda", 0)

@@ -7,16 +7,16 @@ from contextlib import ExitStack
 
 import pytest
 
-from tasks.runtime import fifo_queue as turns
-from tasks.runtime.fifo_queue import standing
+from tasks.runtime import fifo_queue
+from tasks.runtime.fifo_queue import queued
 
 
 @pytest.fixture
 def other(tmp_path):
-    """Another process that stands in the line and asks for its turn over and over."""
+    """Another process that is queued and asks for its turn over and over."""
     code = (
-        "import sys, time; from pathlib import Path; from tasks.runtime.fifo_queue import standing\n"
-        "with standing(Path(sys.argv[1])) as is_our_turn:\n"
+        "import sys, time; from pathlib import Path; from tasks.runtime.fifo_queue import queued\n"
+        "with queued(Path(sys.argv[1])) as is_our_turn:\n"
         "    print(is_our_turn(), flush=True)\n"
         "    while True: is_our_turn(), time.sleep(0.01)"
     )
@@ -38,27 +38,27 @@ def until(found):
 def test_turns_come_in_the_order_of_coming(tmp_path):
     served = []
     with ExitStack() as first, ExitStack() as second, ExitStack() as third:
-        waiting = {place: place.enter_context(standing(tmp_path)) for place in (first, second, third)}
+        waiting = {stack: stack.enter_context(queued(tmp_path)) for stack in (first, second, third)}
         while waiting:
-            (place,) = (each for each, is_our_turn in waiting.items() if is_our_turn())
-            served.append(place)
-            del waiting[place]
-            place.close()
+            (stack,) = (stack for stack, is_our_turn in waiting.items() if is_our_turn())
+            served.append(stack)
+            del waiting[stack]
+            stack.close()
         assert served == [first, second, third]
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_killed_process_is_passed_over_and_leaves_nothing(other, tmp_path):
-    with standing(tmp_path) as is_our_turn:
+def test_the_entry_of_a_killed_process_is_removed(other, tmp_path):
+    with queued(tmp_path) as is_our_turn:
         assert not is_our_turn()
         other.kill()
         until(is_our_turn)
         assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_a_stopped_process_has_its_turn_when_it_wakes(other, tmp_path, monkeypatch):
-    monkeypatch.setattr(turns, "ASLEEP_SECONDS", 0.5)
-    with standing(tmp_path) as is_our_turn:
+def test_a_suspended_process_is_skipped_until_it_resumes(other, tmp_path, monkeypatch):
+    monkeypatch.setattr(fifo_queue, "SUSPENDED_SECONDS", 0.5)
+    with queued(tmp_path) as is_our_turn:
         os.kill(other.pid, signal.SIGSTOP)
         until(is_our_turn)
         os.kill(other.pid, signal.SIGCONT)

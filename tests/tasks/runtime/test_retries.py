@@ -2,7 +2,7 @@ import pytest
 from prefect.states import Failed
 
 from storage.store.errors import StorageFull
-from tasks.runtime.retries import passing
+from tasks.runtime.retries import is_transient
 
 
 @pytest.mark.parametrize(
@@ -22,8 +22,8 @@ def test_only_what_passes_by_itself_is_tried_again(error, again):
         def result(self):
             raise error
 
-    assert passing(None, None, State()) is again
+    assert is_transient(None, None, State()) is again
 
 
 def test_a_state_of_prefect():
-    assert passing(None, None, Failed(message="x")) is False
+    assert is_transient(None, None, Failed(message="x")) is False
