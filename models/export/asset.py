@@ -5,7 +5,7 @@ from typing import Protocol, TypeGuard
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
 from scipy.spatial.transform import Rotation
 from torch import Tensor
@@ -22,20 +22,31 @@ WALK_FRAMES = 25
 
 @dataclass(frozen=True)
 class Asset:
-    """One animal in its bind pose; field for field what `storage.formats.meshes.Asset` writes."""
+    """One animal in its bind pose, with the pose of its photo and named clips, in the object frame."""
 
     name: str
-    vertices: ndarray
-    normals: ndarray
-    faces: ndarray
-    uv: ndarray
-    texture: ndarray
+    vertices: Float[ndarray, "vertices 3"]
+    """In the bind pose; vertices along the seams of the texture come several times."""
+    posed: Float[ndarray, "vertices 3"]
+    """The same vertices in the pose of the photo, as they were predicted."""
+    normals: Float[ndarray, "vertices 3"]
+    """Unit normals in the bind pose."""
+    faces: Int[ndarray, "faces 3"]
+    uv: Float[ndarray, "vertices 2"]
+    """In [0, 1]; (0, 0) is the top left corner of the texture."""
+    texture: UInt8[ndarray, "texels texels 3"]
+    """Base colour."""
     bones: tuple[str, ...]
     parents: tuple[int, ...]
-    T_world_bone: ndarray
-    weights: ndarray
-    pose: ndarray
-    clips: dict[str, tuple[ndarray, ndarray]]
+    """Index of each bone's parent; -1 for a root."""
+    T_world_bone: Float[ndarray, "bones 4 4"]
+    """Bind frames."""
+    weights: Float[ndarray, "vertices bones"]
+    """How much each bone carries each vertex; rows sum to 1."""
+    pose: Float[ndarray, "bones 4"]
+    """The pose of the photo: rotations in the bones' own frames as quaternions (x, y, z, w)."""
+    clips: dict[str, tuple[Float[ndarray, " frames"], Float[ndarray, "frames bones 4"]]]
+    """Seconds, and rotations like `pose`, of each animation by its name."""
 
 
 class Exportable(Reconstruction, Rigged, Textured, Protocol):
@@ -52,6 +63,7 @@ def asset(reconstruction: Exportable, renderer: Renderer, row: int, name: str, t
     """One animal of a batch, cut along the seams of its texture of `texture` x `texture` texels."""
     one = reconstruction.pick(row)
     rig, rest = one.rig(), one.rest()
+    mesh = one.mesh(0) or rest
     atlas = unwrap(rest.vertices[0].cpu().numpy(), rest.faces.cpu().numpy(), texture)
 
     def albedo(points: Float[Tensor, "points 3"]) -> Float[Tensor, "points 3"]:
@@ -61,6 +73,7 @@ def asset(reconstruction: Exportable, renderer: Renderer, row: int, name: str, t
     return Asset(
         name=name,
         vertices=rest.vertices[0].cpu().numpy()[atlas.source],
+        posed=mesh.vertices[0].cpu().numpy()[atlas.source],
         normals=_unit(vertex_normals(rest)[0].cpu().numpy())[atlas.source],
         faces=atlas.faces,
         uv=atlas.uv,

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, Int, Num
 
-from storage.formats.meshes import Asset, local_frame
+from storage.formats.meshes import Asset
 from storage.formats.pictures import png
-from storage.formats.rotations import Array, matrices, quaternions
 
 Json = dict[str, Any]
 
@@ -35,7 +35,9 @@ class _Buffer:
         self.data += content
         return len(self.views) - 1
 
-    def accessor(self, values: Array, component: int, target: int | None = None, *, bounds: bool = False) -> int:
+    def accessor(
+        self, values: Num[np.ndarray, "count ..."], component: int, target: int | None = None, *, bounds: bool = False
+    ) -> int:
         kind = {FLOAT: "<f4", BYTE: "u1", INTEGER: "<u4"}[component]
         packed = np.ascontiguousarray(values, dtype=kind)
         entry: Json = {
@@ -90,8 +92,10 @@ def glb(asset: Asset) -> bytes:
     return _packed(document, bytes(buffer.data))
 
 
-def strongest(weights: Array) -> tuple[Array, Array]:
-    """Bones and weights (vertices, 4), strongest first, summing to 1; an unused slot is bone 0 with weight 0."""
+def strongest(
+    weights: Float[np.ndarray, "vertices bones"],
+) -> tuple[Int[np.ndarray, "vertices 4"], Float[np.ndarray, "vertices 4"]]:
+    """Bones and weights, strongest first, summing to 1; an unused slot is bone 0 with weight 0."""
     count = min(INFLUENCES, weights.shape[1])
     bones = np.argsort(-weights, axis=1, kind="stable")[:, :count]
     kept = np.take_along_axis(weights, bones, 1).astype(np.float32)
@@ -131,14 +135,16 @@ def _bone_node(asset: Asset, bone: int) -> Json:
     children = [2 + child for child, parent in enumerate(asset.parents) if parent == bone]
     return {
         "name": asset.bones[bone],
-        "translation": local_frame(asset, bone)[:3, 3].tolist(),
+        "translation": _local_frame(asset, bone)[:3, 3].tolist(),
         "rotation": _node_rotations(asset, bone, asset.pose[bone]).tolist(),
     } | ({"children": children} if children else {})
 
 
-def _node_rotations(asset: Asset, bone: int, rotations: Array) -> Array:
+def _node_rotations(
+    asset: Asset, bone: int, rotations: Float[np.ndarray, "*frames 4"]
+) -> Float[np.ndarray, "*frames 4"]:
     """Rotations in the bone's own frame as rotations in its parent's: the bind rotation comes first."""
-    return quaternions(local_frame(asset, bone)[:3, :3] @ matrices(rotations))
+    return quaternions(_local_frame(asset, bone)[:3, :3] @ matrices(rotations))
 
 
 def _animation(asset: Asset, buffer: _Buffer, name: str) -> Json:
@@ -153,11 +159,42 @@ def _animation(asset: Asset, buffer: _Buffer, name: str) -> Json:
     return {"name": name, "channels": channels, "samplers": samplers}
 
 
-def _continuous(turns: Array) -> Array:
+def _continuous(turns: Float[np.ndarray, "frames 4"]) -> Float[np.ndarray, "frames 4"]:
     """The same rotations with signs such that each is near the one before."""
     flips = np.where((turns[1:] * turns[:-1]).sum(1) < 0, -1.0, 1.0)
-    signs: Array = np.cumprod(np.concatenate(([1.0], flips)))
+    signs = np.cumprod(np.concatenate(([1.0], flips)))
     return turns * signs[:, None]
+
+
+def _local_frame(asset: Asset, bone: int) -> Float[np.ndarray, "4 4"]:
+    """The bind frame of a bone in its parent's."""
+    parent = asset.parents[bone]
+    if parent < 0:
+        return asset.T_world_bone[bone]
+    return np.linalg.inv(asset.T_world_bone[parent]) @ asset.T_world_bone[bone]
+
+
+def matrices(quaternions: Float[np.ndarray, "*shape 4"]) -> Float[np.ndarray, "*shape 3 3"]:
+    """Rotations of unit quaternions (x, y, z, w), the way glTF stores them."""
+    x, y, z, w = np.moveaxis(quaternions, -1, 0)
+    rows = (
+        (1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)),
+        (2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)),
+        (2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)),
+    )
+    return np.stack([np.stack(row, -1) for row in rows], -2)
+
+
+def quaternions(rotations: Float[np.ndarray, "*shape 3 3"]) -> Float[np.ndarray, "*shape 4"]:
+    """The top eigenvector of Bar-Itzhack's matrix, good at every angle."""
+    (a, b, c), (d, e, f), (g, h, i) = np.moveaxis(rotations, (-2, -1), (0, 1))
+    rows = (
+        (a - e - i, b + d, c + g, h - f),
+        (b + d, e - a - i, f + h, c - g),
+        (c + g, f + h, i - a - e, d - b),
+        (h - f, c - g, d - b, a + e + i),
+    )
+    return np.linalg.eigh(np.stack([np.stack(row, -1) for row in rows], -2)).eigenvectors[..., -1]
 
 
 def _packed(document: Json, binary: bytes) -> bytes:

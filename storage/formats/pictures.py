@@ -4,37 +4,38 @@ from collections.abc import Sequence
 from io import BytesIO
 
 import numpy as np
+from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
-
-from storage.formats.rotations import Array
 
 CAPTION_PX, COLUMNS = 16, 8
 
 
-def png(image: Array) -> bytes:
-    """A uint8 picture (height, width[, 3]) without loss."""
+def png(image: UInt8[np.ndarray, "height width *channels"]) -> bytes:
+    """A grey or RGB picture without loss."""
     return _encoded(image, "PNG", optimize=True)
 
 
-def jpeg(image: Array, quality: int = 90) -> bytes:
-    """A uint8 picture (height, width, 3), small."""
+def jpeg(image: UInt8[np.ndarray, "height width 3"], quality: int = 90) -> bytes:
+    """A picture, small."""
     return _encoded(image, "JPEG", quality=quality)
 
 
-def gif(frames: Array, fps: float) -> bytes:
-    """An endless film (frames, height, width, 3) that opens everywhere; one palette for all, so nothing flickers."""
+def gif(frames: UInt8[np.ndarray, "frames height width 3"], fps: float) -> bytes:
+    """An endless film that opens everywhere; one palette for all, so nothing flickers."""
     first = Image.fromarray(np.concatenate(list(frames[:: max(1, len(frames) // 8)]), 1))
     palette = first.quantize(256, dither=Image.Dither.NONE)
     reduced = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for frame in frames]
     return _film(reduced, "GIF", fps, disposal=2)
 
 
-def webp(frames: Array, fps: float) -> bytes:
-    """An endless film (frames, height, width, 3): smaller and in full colour."""
+def webp(frames: UInt8[np.ndarray, "frames height width 3"], fps: float) -> bytes:
+    """An endless film: smaller and in full colour."""
     return _film([Image.fromarray(frame) for frame in frames], "WEBP", fps, quality=80, method=4)
 
 
-def contact_sheet(pictures: Sequence[Array], captions: Sequence[str]) -> Array:
+def contact_sheet(
+    pictures: Sequence[UInt8[np.ndarray, "height width 3"]], captions: Sequence[str]
+) -> UInt8[np.ndarray, "rows columns 3"]:
     """Pictures of one size, at least one, in rows on white, each over its caption."""
     columns = min(COLUMNS, len(pictures))
     height, width = pictures[0].shape[:2]
@@ -54,7 +55,7 @@ def _fitted(text: str, width: int, font: ImageFont.ImageFont | ImageFont.FreeTyp
     return text
 
 
-def _encoded(image: Array, form: str, **options: object) -> bytes:
+def _encoded(image: UInt8[np.ndarray, "height width *channels"], form: str, **options: object) -> bytes:
     stream = BytesIO()
     Image.fromarray(np.ascontiguousarray(image)).save(stream, form, **options)
     return stream.getvalue()

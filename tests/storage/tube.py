@@ -1,10 +1,47 @@
-"""A small rigged animal for the tests of files."""
+"""A small rigged animal for the tests of files, and skinning by the letter of glTF 2.0."""
+
+from dataclasses import dataclass
 
 import numpy as np
 import trimesh
 from scipy.spatial.transform import Rotation
 
-from storage.formats.meshes import Asset
+
+@dataclass(frozen=True)
+class Tube:
+    """An `Asset`."""
+
+    name: str
+    vertices: np.ndarray
+    normals: np.ndarray
+    faces: np.ndarray
+    uv: np.ndarray
+    texture: np.ndarray
+    bones: tuple[str, ...]
+    parents: tuple[int, ...]
+    T_world_bone: np.ndarray
+    weights: np.ndarray
+    pose: np.ndarray
+    clips: dict[str, tuple[np.ndarray, np.ndarray]]
+
+    @property
+    def posed(self) -> np.ndarray:
+        return skinned(self, self.pose)
+
+
+def skinned(asset, rotations: np.ndarray) -> np.ndarray:
+    """Vertices posed by rotations in the bones' own frames: linear blend skinning by glTF 2.0, section 3.7.3."""
+    bind, world = asset.T_world_bone, {-1: np.eye(4)}
+    while len(world) <= len(asset.parents):
+        for bone, parent in enumerate(asset.parents):
+            if parent in world and bone not in world:
+                turn = np.eye(4)
+                turn[:3, :3] = Rotation.from_quat(rotations[bone]).as_matrix()
+                local = bind[bone] if parent < 0 else np.linalg.inv(bind[parent]) @ bind[bone]
+                world[bone] = world[parent] @ local @ turn
+    moved = np.stack([world[bone] for bone in range(len(asset.parents))]) @ np.linalg.inv(bind)
+    homogeneous = np.c_[asset.vertices, np.ones(len(asset.vertices))]
+    return np.einsum("vb,bij,vj->vi", asset.weights, moved, homogeneous)[:, :3]
 
 
 def frame(origin: tuple[float, float, float], euler_deg: tuple[float, float, float]) -> np.ndarray:
@@ -14,7 +51,7 @@ def frame(origin: tuple[float, float, float], euler_deg: tuple[float, float, flo
     return T_world_bone
 
 
-def tube() -> Asset:
+def tube() -> Tube:
     """A tube along z on a chain of three bones, and one loose leg."""
     body = trimesh.creation.capsule(height=2.0, radius=0.4, count=(12, 12))
     vertices = np.asarray(body.vertices) - (0, 0, 1)
@@ -24,7 +61,7 @@ def tube() -> Asset:
     swing = Rotation.from_euler("XYZ", np.random.default_rng(0).uniform(-40, 40, (20, 3)), degrees=True)
     turns = swing.as_quat().reshape(5, 4, 4)
     column = np.linspace(0, 255, 16).astype(np.uint8)
-    return Asset(
+    return Tube(
         name="tube",
         vertices=vertices,
         normals=np.asarray(body.vertex_normals),

@@ -10,9 +10,9 @@ import pytest
 import trimesh
 from scipy.spatial.transform import Rotation
 
-from storage.formats.glb import glb, strongest
-from storage.formats.meshes import Asset, read_mesh, skinned
-from tests.storage.tube import tube
+from storage.formats.glb import glb, matrices, quaternions, strongest
+from storage.formats.meshes import read_mesh
+from tests.storage.tube import Tube, skinned, tube
 
 DTYPES = {5126: "<f4", 5121: "u1", 5125: "<u4"}
 WIDTHS = {"SCALAR": (), "VEC2": (2,), "VEC3": (3,), "VEC4": (4,), "MAT4": (4, 4)}
@@ -23,7 +23,7 @@ require('gltf-validator').validateBytes(bytes).then(r => console.log(JSON.string
 
 
 @pytest.fixture
-def rigged() -> Asset:
+def rigged() -> Tube:
     return tube()
 
 
@@ -75,12 +75,12 @@ def posed_by_the_file(data: bytes, frame: int | None) -> np.ndarray:
 
 
 @pytest.mark.parametrize("frame", [None, 0, 3])
-def test_the_file_poses_the_animal_as_we_do(rigged: Asset, frame: int | None) -> None:
+def test_the_file_poses_the_animal_as_we_do(rigged: Tube, frame: int | None) -> None:
     rotations = rigged.pose if frame is None else rigged.clips["walk"][1][frame]
     np.testing.assert_allclose(posed_by_the_file(glb(rigged), frame), skinned(rigged, rotations), atol=1e-4)
 
 
-def test_trimesh_reads_mesh_and_texture(rigged: Asset) -> None:
+def test_trimesh_reads_mesh_and_texture(rigged: Tube) -> None:
     asset = replace(rigged, pose=Rotation.identity(4).as_quat())
     scene = trimesh.load(trimesh.util.wrap_as_stream(glb(asset)), file_type="glb")
     mesh = next(iter(scene.geometry.values()))
@@ -98,7 +98,7 @@ def test_a_vertex_keeps_its_four_strongest_bones() -> None:
     assert (bones[kept == 0] == 0).all()
 
 
-def test_neighbouring_keys_never_take_the_long_way(rigged: Asset) -> None:
+def test_neighbouring_keys_never_take_the_long_way(rigged: Tube) -> None:
     seconds, turns = rigged.clips["walk"]
     flipped = turns * np.array((1, -1, 1, -1, -1))[:, None, None]
     document, arrays = parsed(glb(replace(rigged, clips={"walk": (seconds, flipped)})))
@@ -107,11 +107,11 @@ def test_neighbouring_keys_never_take_the_long_way(rigged: Asset) -> None:
         assert (np.einsum("fi,fi->f", keys[1:], keys[:-1]) >= 0).all()
 
 
-def test_no_clip_is_no_animation(rigged: Asset) -> None:
+def test_no_clip_is_no_animation(rigged: Tube) -> None:
     assert "animations" not in parsed(glb(replace(rigged, clips={})))[0]
 
 
-def test_the_khronos_validator_has_no_complaint(rigged: Asset) -> None:
+def test_the_khronos_validator_has_no_complaint(rigged: Tube) -> None:
     data = glb(rigged)
     try:
         answer = subprocess.run(["node", "-e", VALIDATE], input=data, capture_output=True, check=True)
@@ -119,3 +119,17 @@ def test_the_khronos_validator_has_no_complaint(rigged: Asset) -> None:
         pytest.skip("node finds no validator: npm install gltf-validator@2.0.0-dev.3.10, and set NODE_PATH")
     issues = json.loads(answer.stdout)
     assert (issues["numErrors"], issues["numWarnings"]) == (0, 0), issues["messages"]
+
+
+TURNS = Rotation.random(50, rng=0)
+HALF_TURNS = Rotation.from_rotvec(np.pi * np.eye(3))
+
+
+def test_matrices_agree_with_scipy() -> None:
+    np.testing.assert_allclose(matrices(TURNS.as_quat()), TURNS.as_matrix(), atol=1e-12)
+
+
+def test_quaternions_come_back_up_to_sign() -> None:
+    for turns in (TURNS, HALF_TURNS, Rotation.identity(1)):
+        answers, expected = quaternions(turns.as_matrix()), turns.as_quat()
+        np.testing.assert_allclose(np.abs((answers * expected).sum(-1)), 1, atol=1e-12)

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from storage.formats.glb import glb
-from storage.formats.meshes import Asset
 from storage.formats.pictures import png
 from storage.formats.report import Cell, Picture, Report, page, rows
 from storage.runs.scores import Score
-from tests.storage.tube import tube
+from tests.storage.tube import Tube, tube
 
 
 def score(metric: str, method: str, mean: float, better: str = "higher") -> Score:
@@ -25,12 +24,12 @@ DOT = png(np.zeros((2, 2, 3), np.uint8))
 
 
 @pytest.fixture
-def rigged() -> Asset:
+def rigged() -> Tube:
     return tube()
 
 
 @pytest.fixture
-def full(rigged: Asset) -> str:
+def full(rigged: Tube) -> str:
     return page(
         Report(
             title="A <cow>",
@@ -75,7 +74,7 @@ def test_nothing_foreign_becomes_markup(full: str) -> None:
     assert "A &lt;cow&gt;" in full
 
 
-def test_the_models_are_in_the_page(full: str, rigged: Asset) -> None:
+def test_the_models_are_in_the_page(full: str, rigged: Tube) -> None:
     (text,) = re.findall(r'<script type="text/plain" id="glb-1">(.*?)</script>', full)
     assert b64decode(text) == glb(rigged)
     assert Outline(full).all("option")[0]["value"] == "glb-1"
