@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from numpy import ndarray
 from pydantic import Field
 from torch import Tensor, nn
@@ -35,8 +35,10 @@ class AutoencoderTraining(Config):
     """Of the decoder alone; latents stay, so that a denoiser may learn meanwhile."""
 
 
-def train_autoencoder(config: AutoencoderTraining, images: ndarray, folder: Path, checkpoint: Path) -> None:
-    """Learn from uint8 pictures (count, size, size, 3) and write the `vae` folder of a pipeline."""
+def train_autoencoder(
+    config: AutoencoderTraining, images: UInt8[ndarray, "count size size 3"], folder: Path, checkpoint: Path
+) -> None:
+    """Learn from pictures and write the `vae` folder of a pipeline."""
     from diffusers import AutoencoderKL
 
     torch.manual_seed(config.recipe.seed)
@@ -69,7 +71,9 @@ def train_autoencoder(config: AutoencoderTraining, images: ndarray, folder: Path
     average.save_pretrained(folder, safe_serialization=True)
 
 
-def polish_decoder(config: AutoencoderTraining, images: ndarray, folder: Path, checkpoint: Path) -> None:
+def polish_decoder(
+    config: AutoencoderTraining, images: UInt8[ndarray, "count size size 3"], folder: Path, checkpoint: Path
+) -> None:
     """Teach the decoder of the autoencoder in `folder` on, from slightly noisy latents; the encoder stays."""
     from diffusers import AutoencoderKL
 
@@ -104,7 +108,9 @@ def difference(
     return total
 
 
-def _crops(images: ndarray, config: AutoencoderTraining, generator: torch.Generator) -> Tensor:
+def _crops(
+    images: UInt8[ndarray, "count size size 3"], config: AutoencoderTraining, generator: torch.Generator
+) -> Tensor:
     """Random crops in [-1, 1], half of them mirrored."""
     crop, room = config.crop, images.shape[1] - config.crop + 1
     picks = torch.randint(len(images), (config.recipe.batch,), generator=generator).tolist()
@@ -116,7 +122,9 @@ def _crops(images: ndarray, config: AutoencoderTraining, generator: torch.Genera
 
 
 @torch.no_grad()
-def latents(vae: nn.Module, images: ndarray, batch: int = 8) -> Float[Tensor, "count 4 rows columns"]:
+def latents(
+    vae: nn.Module, images: UInt8[ndarray, "count size size 3"], batch: int = 8
+) -> Float[Tensor, "count 4 rows columns"]:
     """Scaled latents (posterior means) of uint8 pictures, in half precision."""
     kept = []
     vae.to(memory_format=torch.channels_last)  # with so few channels twice as fast as bfloat16 on a CPU
@@ -127,7 +135,9 @@ def latents(vae: nn.Module, images: ndarray, batch: int = 8) -> Float[Tensor, "c
 
 
 @torch.no_grad()
-def round_trip(vae: nn.Module, images: ndarray, batch: int = 8) -> ndarray:
+def round_trip(
+    vae: nn.Module, images: UInt8[ndarray, "count size size 3"], batch: int = 8
+) -> UInt8[ndarray, "count size size 3"]:
     """The pictures as the autoencoder gives them back: what generated photos look like."""
     back = [
         (vae.decode(some.float() / vae.config.scaling_factor).sample / 2 + 0.5).clamp(0, 1)
@@ -136,7 +146,7 @@ def round_trip(vae: nn.Module, images: ndarray, batch: int = 8) -> ndarray:
     return (torch.cat(back).permute(0, 2, 3, 1) * 255).round().byte().numpy()
 
 
-def _scaling(vae: nn.Module, images: ndarray) -> float:
+def _scaling(vae: nn.Module, images: UInt8[ndarray, "count size size 3"]) -> float:
     """What brings the latents to unit variance, as diffusion wants them."""
     vae.register_to_config(scaling_factor=1.0)
     return round(1 / latents(vae, images[:: max(1, len(images) // 512)]).float().std().item(), 4)

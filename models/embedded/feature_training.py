@@ -11,7 +11,7 @@ between individuals, as DINO's do. Left and right parts are one, as they are to 
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
 from pydantic import Field
 from torch import Tensor, nn
@@ -71,7 +71,11 @@ class Labeller(nn.Module):
 
 
 def train_features(
-    config: FeatureTraining, pictures: Pictures, folder: Path, work: Path, extra: ndarray | None = None
+    config: FeatureTraining,
+    pictures: Pictures,
+    folder: Path,
+    work: Path,
+    extra: UInt8[ndarray, "count size size 3"] | None = None,
 ) -> None:
     """Write a ViTModel folder; `extra` are other versions of the first pictures, with their parts."""
     torch.manual_seed(config.recipe.seed)
@@ -112,9 +116,13 @@ def missed(
 
 
 def pick(
-    pictures: Pictures, table: ndarray, extra: ndarray | None, batch: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Random pictures (batch, 3, size, size) in [0, 1], half of them from `extra`; every pixel's part; keypoints."""
+    pictures: Pictures,
+    table: UInt8[ndarray, " parts"],
+    extra: UInt8[ndarray, "count size size 3"] | None,
+    batch: int,
+    generator: torch.Generator,
+) -> tuple[Float[Tensor, "batch 3 size size"], Int[Tensor, "batch size size"], Float[Tensor, "batch keypoints 2"]]:
+    """Random pictures in [0, 1], half of them from `extra`; every pixel's part; keypoints."""
     index, image = mixed(pictures, extra, batch, generator)
     part = torch.from_numpy(table[pictures.part[index]]).long()
     return image, part, torch.from_numpy(pictures.keypoints[index, :, :2])

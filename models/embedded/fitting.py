@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
+from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -40,7 +41,9 @@ class Recipe(Config):
         return self.rate * (min(1.0, share / 0.02 + 1e-3) * (0.5 + 0.5 * cos(pi * min(share, 1.0))) + 1e-3)
 
 
-def fit(network: Network, loss: Callable[[int, torch.Generator], Tensor], recipe: Recipe, checkpoint: Path) -> Network:
+def fit(
+    network: Network, loss: Callable[[int, torch.Generator], Float[Tensor, ""]], recipe: Recipe, checkpoint: Path
+) -> Network:
     """Minimise `loss(step, generator)` over the network's weights; gives their running mean.
 
     The generator depends on the seed and the step alone, so a run resumed from `checkpoint` repeats the numbers of an

@@ -17,7 +17,7 @@ def merged_parts() -> tuple[tuple[str, ...], UInt8[ndarray, " parts"]]:
     return names, np.array([names.index(name) for name in plain], np.uint8)
 
 
-def balance(parts: ndarray, count: int) -> Float[Tensor, " parts"]:
+def balance(parts: UInt8[ndarray, "..."], count: int) -> Float[Tensor, " parts"]:
     """Weights that lift rare parts: with one to all, nine tenths of the loss are background and torso."""
     seen = np.bincount(parts.ravel(), minlength=count) / parts.size
     return torch.from_numpy(np.maximum(seen, 1e-4) ** -0.5).float()

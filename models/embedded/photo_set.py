@@ -93,7 +93,7 @@ def load_pictures(folder: Path, count: int, *, species: Sequence[SpeciesName] = 
 
 
 def mixed(
-    pictures: Pictures, extra: ndarray | None, batch: int, generator: torch.Generator
+    pictures: Pictures, extra: UInt8[ndarray, "count size size 3"] | None, batch: int, generator: torch.Generator
 ) -> tuple[Int[ndarray, " batch"], Float[Tensor, "batch 3 size size"]]:
     """Random rows and their pictures in [0, 1], half of them as `extra` shows the first rows, if there is any."""
     index = torch.randint(len(pictures), (batch,), generator=generator).numpy()

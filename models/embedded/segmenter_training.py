@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
 from pydantic import Field
 from torch import Tensor
@@ -32,7 +32,11 @@ class SegmenterTraining(Config):
 
 
 def train_segmenter(
-    config: SegmenterTraining, pictures: Pictures, folder: Path, work: Path, extra: ndarray | None = None
+    config: SegmenterTraining,
+    pictures: Pictures,
+    folder: Path,
+    work: Path,
+    extra: UInt8[ndarray, "count size size 3"] | None = None,
 ) -> None:
     """Write config.json and model.safetensors; `extra` are other versions of the first pictures, with their labels."""
     from safetensors.torch import save_file
@@ -53,7 +57,7 @@ def train_segmenter(
 
 
 def pick(
-    pictures: Pictures, extra: ndarray | None, batch: int, generator: torch.Generator
+    pictures: Pictures, extra: UInt8[ndarray, "count size size 3"] | None, batch: int, generator: torch.Generator
 ) -> tuple[Float[Tensor, "batch 3 size size"], Int[Tensor, "batch size size"]]:
     """Random pictures in [0, 1], half of them from `extra`, and the class of every pixel."""
     index, image = mixed(pictures, extra, batch, generator)
@@ -63,7 +67,11 @@ def pick(
 
 
 def point_loss(
-    config: SegmenterTraining, network: PointNetwork, image: Tensor, label: Tensor, generator: torch.Generator
+    config: SegmenterTraining,
+    network: PointNetwork,
+    image: Float[Tensor, "batch 3 size size"],
+    label: Int[Tensor, "batch size size"],
+    generator: torch.Generator,
 ) -> Float[Tensor, ""]:
     """Cross entropy of the coarse cells and of points, most of which lie where the coarse prediction is uncertain."""
     with bf16_autocast():

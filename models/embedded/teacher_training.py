@@ -109,9 +109,14 @@ class DenoisingLoss:
     """Squared error of the velocity, with less weight on low noise (min-SNR-5, Hang et al. 2023), and of the parts."""
 
     def __init__(
-        self, config: TeacherTraining, network: Denoiser, tokenizer: "CLIPTokenizer", pictures: Pictures, latent: Tensor
+        self,
+        config: TeacherTraining,
+        network: Denoiser,
+        tokenizer: "CLIPTokenizer",
+        pictures: Pictures,
+        latent: Float[Tensor, "count 4 rows columns"],
     ) -> None:
-        """`latent` (count, 4, rows, columns): of the pictures."""
+        """`latent`: those of the pictures."""
         from diffusers.models.attention_processor import AttnProcessor
 
         self.config, self.network, self.tokenizer = config, network, tokenizer
@@ -122,7 +127,7 @@ class DenoisingLoss:
         # Plain attention has a backward pass several times faster than PyTorch's fused one on a CPU.
         network.unet.set_attn_processor(AttnProcessor())
 
-    def __call__(self, step: int, generator: torch.Generator) -> Tensor:
+    def __call__(self, step: int, generator: torch.Generator) -> Float[Tensor, ""]:
         """The loss of one random batch."""
         batch = self.config.recipe.batch
         pick = torch.randint(len(self.pictures), (batch,), generator=generator)

@@ -94,7 +94,7 @@ class Warp:
         """Turn of neck and head."""
         return _turn(-self.build.neck_raise_deg, 0)
 
-    def __call__(self, points: ndarray, bone: int) -> ndarray:
+    def __call__(self, points: Float[ndarray, "*points 3"], bone: int) -> Float[ndarray, "*points 3"]:
         """Points of the average that belong to a bone, on this individual."""
         build, joints = self.build, self.joints
         if bone == HEAD:
@@ -123,7 +123,7 @@ class Warp:
             return build.depth if (bone - FORE) % 3 == 0 and solid.radii[0] > 0.22 else build.bone
         return (build.depth + build.width) / 2
 
-    def appendage(self, solid: Solid, base: ndarray) -> Solid:
+    def appendage(self, solid: Solid, base: Float[ndarray, " 3"]) -> Solid:
         """Ears, horns and udder grown, shrunk and turned about their base."""
         build = self.build
         if solid.part == "ear":

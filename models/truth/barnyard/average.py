@@ -7,6 +7,7 @@ draw the animal from the side: (x, y, z) with y up and z towards the head.
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 from numpy import ndarray
 
 from models.truth.barnyard.rig import FORE, HIND
@@ -20,8 +21,8 @@ class Average:
     """Solids, joints and the landmarks keypoints are looked up from."""
 
     solids: list[Solid]
-    joints: ndarray
-    """Rest joints, (bones, 3); right legs are filled in by mirroring."""
+    joints: Float[ndarray, "bones 3"]
+    """Rest joints; right legs are filled in by mirroring."""
     eye: tuple[Point, float]
     """Centre and radius of the left eye."""
     nostril: tuple[Point, float]
@@ -29,7 +30,9 @@ class Average:
     """Left or central keypoints, near the surface."""
 
 
-def rig_joints(spine: list[Point], fore: list[Point], hind: list[Point], tail: list[Point]) -> ndarray:
+def rig_joints(
+    spine: list[Point], fore: list[Point], hind: list[Point], tail: list[Point]
+) -> Float[ndarray, "bones 3"]:
     """Joints in the order of `rig.BONES`; left legs are given, right ones are their mirror images."""
     flip = np.array((-1.0, 1.0, 1.0))
     return np.concatenate((spine, fore, fore * flip, hind, hind * flip, tail)).astype(np.float64)

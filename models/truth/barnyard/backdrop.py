@@ -43,7 +43,9 @@ class Backdrop:
     """Darkness in [0, 1] of the ground within `SHADOW_REACH` of the origin; rows are x, columns z."""
 
 
-def sample_backdrop(place: str, height: float, shadow: ndarray, random: np.random.Generator) -> Backdrop:
+def sample_backdrop(
+    place: str, height: float, shadow: Float[ndarray, "cells cells"], random: np.random.Generator
+) -> Backdrop:
     """A place of this kind in some weather."""
     tint = random.uniform(0.82, 1.15) * random.uniform(0.93, 1.07, 3)
     if place == "grass" and random.random() < 0.25:

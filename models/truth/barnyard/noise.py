@@ -7,9 +7,12 @@ import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 
+Field = Callable[[Float[ndarray, "*points 3"]], Float[ndarray, "*points"]]
+"""A scalar field over points."""
 
-def waves(random: np.random.Generator, frequency: float, count: int = 24) -> Callable[[ndarray], ndarray]:
-    """A smooth field over points (..., 3) with unit variance; `frequency` in radians per unit of length."""
+
+def waves(random: np.random.Generator, frequency: float, count: int = 24) -> Field:
+    """A smooth field with unit variance; `frequency` in radians per unit of length."""
     direction = random.normal(size=(3, count))
     direction *= frequency * random.uniform(0.6, 1.3, count) / np.linalg.norm(direction, axis=0)
     direction, phase = direction.astype(np.float32), random.uniform(0, 2 * np.pi, count).astype(np.float32)

@@ -130,7 +130,7 @@ def sample_camera(subject: Animal, view: View | None = None) -> PerspectiveCamer
 
 
 def frame(
-    vertices: Float[ndarray, "vertices 3"], azimuth: float, elevation: float, fill: float, shift: ndarray
+    vertices: Float[ndarray, "vertices 3"], azimuth: float, elevation: float, fill: float, shift: Float[ndarray, " 2"]
 ) -> PerspectiveCamera:
     """The camera from this direction in whose picture the box of the points has `fill` as its longer side.
 

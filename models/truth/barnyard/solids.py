@@ -13,8 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-Noise = Callable[[ndarray], ndarray]
-"""A scalar field over points (..., 3)."""
+from models.truth.barnyard.noise import Field
 
 
 @dataclass(frozen=True)
@@ -23,8 +22,8 @@ class Solid:
 
     part: str
     bone: int
-    start: ndarray
-    end: ndarray
+    start: Float[ndarray, " 3"]
+    end: Float[ndarray, " 3"]
     radii: tuple[float, float]
     blend: float = 0.1
     """Width over which it melts into the solids before it."""
@@ -46,12 +45,12 @@ class Solid:
         radius = self.radii[0] + (self.radii[1] - self.radii[0]) * t
         return (np.sqrt(length2) - radius) * min(self.squash, 1)
 
-    def box(self, margin: float) -> tuple[ndarray, ndarray]:
+    def box(self, margin: float) -> tuple[Float[ndarray, " 3"], Float[ndarray, " 3"]]:
         """Corners of a box that holds it and its blend."""
         reach = max(self.radii) * max(self.squash, 1) + self.blend + self.fluff + margin
         return np.minimum(self.start, self.end) - reach, np.maximum(self.start, self.end) + reach
 
-    def mapped(self, move: Callable[[ndarray], ndarray], scale: float) -> "Solid":
+    def mapped(self, move: Callable[[Float[ndarray, " 3"]], Float[ndarray, " 3"]], scale: float) -> "Solid":
         """The same solid after a similarity of space."""
         radii = (self.radii[0] * scale, self.radii[1] * scale)
         return replace(self, start=move(self.start), end=move(self.end), radii=radii, blend=self.blend * scale)
@@ -81,14 +80,16 @@ def chain(
     ]
 
 
-def smooth_minimum(a: ndarray, b: ndarray, blend: float) -> ndarray:
+def smooth_minimum(
+    a: Float[ndarray, "*points"], b: Float[ndarray, "*points"], blend: float
+) -> Float[ndarray, "*points"]:
     """min(a, b) rounded where they differ by less than `blend`; never above the minimum."""
     overlap = np.maximum(blend - np.abs(a - b), 0) / max(blend, 1e-6)
     return np.minimum(a, b) - overlap * overlap * blend / 4
 
 
 def half_mesh(
-    solids: list[Solid], spacing: float, wool: Noise
+    solids: list[Solid], spacing: float, wool: Field
 ) -> tuple[Float[ndarray, "vertices 3"], Int[ndarray, "faces 3"]]:
     """Zero level of the smooth union at x >= 0; open on the mirror plane."""
     from skimage.measure import marching_cubes
