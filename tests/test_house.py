@@ -111,3 +111,44 @@ def _ours(path):
 
 def _plain(value):
     return list(value) if isinstance(value, tuple) else value
+
+
+KINDS = {"Bool", "Float", "Int", "Integer", "Shaped", "UInt8", "UInt64"}
+"""What jaxtyping says of the numbers in a tensor; used in models."""
+
+
+def bare_tensors(annotation):
+    """Tensors and arrays of an annotation that no jaxtyping class gives a shape. Aliases hold theirs."""
+    if (
+        isinstance(annotation, ast.Subscript)
+        and isinstance(annotation.value, ast.Name)
+        and annotation.value.id in KINDS
+    ):
+        return 0
+    name = getattr(annotation, "id", getattr(annotation, "attr", None))
+    return (name in {"Tensor", "ndarray"}) + sum(map(bare_tensors, ast.iter_child_nodes(annotation)))
+
+
+def public_functions(tree):
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            yield node
+        elif isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield from (
+                child
+                for child in node.body
+                if isinstance(child, ast.FunctionDef) and (not child.name.startswith("_") or child.name.endswith("__"))
+            )
+
+
+def without_shapes(path):
+    for function in public_functions(ast.parse(path.read_text())):
+        annotations = [node.annotation for node in ast.walk(function.args) if isinstance(node, ast.arg)]
+        if any(bare_tensors(each) for each in (*annotations, function.returns) if each):
+            yield f"{name_of(path)}:{function.lineno} {function.name}"
+
+
+@pytest.mark.parametrize("room", sorted(path for path in (ROOT / "models").iterdir() if path.is_dir()), ids=name_of)
+def test_every_public_function_of_models_states_the_shapes_of_its_tensors(room):
+    lacking = [line for path in sorted(room.rglob("*.py")) for line in without_shapes(path)]
+    assert not lacking, "give each Tensor and ndarray its axes, such as Float[Tensor, 'batch height width 3']"

@@ -79,7 +79,7 @@ class Crops:
         samples: Samples,
         size: int,
         device: torch.device,
-        seen: Sequence[np.ndarray] | None = None,
+        seen: Sequence[UInt8[np.ndarray, "height width 3"]] | None = None,
         truth: Truth | None = None,
         head_directions: HeadDirections | None = None,
     ) -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int, Integer, UInt8
 from numpy import ndarray
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, one_hot
@@ -17,7 +17,7 @@ def merged_parts() -> tuple[tuple[str, ...], UInt8[ndarray, " parts"]]:
     return names, np.array([names.index(name) for name in plain], np.uint8)
 
 
-def balance(parts: UInt8[ndarray, "..."], count: int) -> Float[Tensor, " parts"]:
+def balance(parts: Integer[ndarray, "*shape"], count: int) -> Float[Tensor, " parts"]:
     """Weights that lift rare parts: with one to all, nine tenths of the loss are background and torso."""
     seen = np.bincount(parts.ravel(), minlength=count) / parts.size
     return torch.from_numpy(np.maximum(seen, 1e-4) ** -0.5).float()

@@ -2,6 +2,7 @@
 
 import time
 
+from jaxtyping import Float
 from torch import Tensor
 
 
@@ -13,11 +14,11 @@ class Meter:
         self._reset()
 
     def _reset(self) -> None:
-        self._sums: dict[str, Tensor | float] = {}
+        self._sums: dict[str, Float[Tensor, ""] | float] = {}
         self._counts: dict[str, int] = {}
         self._steps, self._since = 0, time.monotonic()
 
-    def add(self, values: dict[str, Tensor | float]) -> None:
+    def add(self, values: dict[str, Float[Tensor, ""] | float]) -> None:
         """Count one step; tensors stay on their device until `read`."""
         self._steps += 1
         for name, value in values.items():

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
@@ -146,7 +146,12 @@ class Animal(nn.Module):
         weights = skin_weights(rest.vertices, rig.ends)
         return blend(rest.vertices, weights, bone_motions(rig, angles))
 
-    def read(self, field: Callable[..., Tensor], points: Tensor, *codes: Tensor) -> Tensor:
+    def read(
+        self,
+        field: Callable[..., Float[Tensor, "..."]],
+        points: Float[Tensor, "points 3"],
+        *codes: Shaped[Tensor, "..."],
+    ) -> Float[Tensor, "..."]:
         """A field at many points: to half of the digits in training; what is shown and measured is exact."""
         with bf16_autocast(points.device.type) if self.training else nullcontext():
             return field(points, *codes).to(points)

@@ -26,7 +26,7 @@ def panel(
     renderer: Renderer,
     batch: Batch,
     progress: float,
-    virtual: list[tuple[str, Tensor]],
+    virtual: list[tuple[str, Float[Tensor, "... 3"]]],
 ) -> UInt8[np.ndarray, "height width 3"]:
     """A row per crop: photo, mask, rendering, predicted silhouette over the photo, views from elsewhere.
 
@@ -67,7 +67,7 @@ def _tinted(image: Float[Tensor, "b h w 3"], mask: Float[Tensor, "b h w"]) -> Te
     return image + 0.5 * mask[..., None] * (image.new_tensor(GREEN) - image)
 
 
-def _captioned(virtual: list[tuple[str, Tensor]], width: int) -> UInt8[np.ndarray, "height width 3"]:
+def _captioned(virtual: list[tuple[str, Float[Tensor, "... 3"]]], width: int) -> UInt8[np.ndarray, "height width 3"]:
     """The teacher's views in rows, each above its caption."""
     size = len(virtual[0][1])
     columns = max(1, width // size)

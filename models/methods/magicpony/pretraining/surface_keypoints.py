@@ -1,6 +1,7 @@
 """An animal that can be told where keypoints are: markers ride on its surface while the embedded quadruped learns."""
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from models.methods.magicpony.losses.keypoint_distance import keypoints
@@ -33,12 +34,12 @@ class Marked(Animal):
         self.load_state_dict(animal.state_dict())
         self.markers = nn.Parameter(torch.tensor([_place(name) for name in KEYPOINTS]))
 
-    def error(self, step: Step) -> Tensor:
+    def error(self, step: Step) -> Float[Tensor, ""]:
         """How far the markers are from the known keypoints."""
         found = step.prediction
         return keypoints(self.markers, found.prior, found.mesh, found.camera, step.batch)
 
-    def distance(self, step: Step) -> Tensor:
+    def distance(self, step: Step) -> Float[Tensor, ""]:
         """How far the surface is from the known one."""
         found = step.prediction
         return surface(self.markers, found.prior, found.mesh, found.camera, step.batch, step.generator)
