@@ -8,7 +8,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 from pydantic import Field
 
-from flows.control.growth import announce
+from flows.control.growth import announce_growth
 from flows.dataset import most, spread
 from flows.plan.plan import Plan, PlanChanges, load_plan
 from flows.plan.presets import Scale
@@ -52,7 +52,7 @@ def refresh(
         dataset = spread(plan)(plan, 0, have, again, minutes)
     found = growth(dataset, before)
     said = changes.model_dump(mode="json", exclude_unset=True)
-    announced = announce(category, found, due, {"scale": scale, "root": plan.store.root, "changes": said})
+    announced = announce_growth(category, found, due, {"scale": scale, "root": plan.store.root, "changes": said})
     made = len(snapshots.read(dataset).shards) - have
     message = "; ".join(_told(plan, made, found, minutes, announced))
     artifacts.table(f"refresh-{category}", [found.model_dump()], message)

@@ -12,7 +12,7 @@ from storage.dataset.records import NEAR
 from storage.store.references import DatasetRef, ShardRef
 from tasks.runtime import artifacts
 from tasks.runtime.devices import Device
-from tasks.runtime.near_duplicates import duplicates
+from tasks.runtime.near_duplicates import find_duplicates
 from tasks.runtime.recipes import DuplicateRecipe
 
 
@@ -33,7 +33,7 @@ def shard(crops: Sequence[ShardRef], wanted: int, alike: DuplicateRecipe, device
             f"{crops[0].category}: {count} of {attempted} photos survived the filters and {wanted} are wanted; "
             f"dropped: {told}; look at the contact sheets, then loosen the rules, mend the prompts or lower `images`"
         )
-    dataset = snapshots.commit(crops, lambda shards: duplicates(shards, alike, device))
+    dataset = snapshots.commit(crops, lambda shards: find_duplicates(shards, alike, device))
     rows = artifacts.counts(attempted, count, reasons)
     artifacts.table(f"dataset-{dataset.category}", rows, f"snapshot {dataset.snapshot}: photos to crops")
     return dataset
@@ -41,4 +41,4 @@ def shard(crops: Sequence[ShardRef], wanted: int, alike: DuplicateRecipe, device
 
 def kept(crops: Sequence[ShardRef], alike: DuplicateRecipe, device: Device = "auto") -> int:
     """Crops in these shards, without near-duplicates."""
-    return sum(shards.manifest(each).kept for each in crops) - len(duplicates(crops, alike, device).resembles)
+    return sum(shards.manifest(each).kept for each in crops) - len(find_duplicates(crops, alike, device).resembles)

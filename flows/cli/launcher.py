@@ -1,4 +1,4 @@
-"""The Prefect server and the worker of this checkout: started detached, found again, reaped and stopped.
+"""The Prefect server and the worker of this checkout: started detached, found by later commands, and stopped.
 
 `prefect server start --background` is not used: it leaves the server with pipes that nobody reads, and the first
 line it logs afterwards kills it.
@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 POOL = "farm3d"
 PORT = 4200
 HOST = "127.0.0.1"
-PATIENCE_SECONDS = 90
+START_SECONDS = 90
 """The first start migrates an empty database: 6-13 s here, more on a busy machine."""
 
 
@@ -79,7 +79,7 @@ class Launcher:
     def up(self) -> None:
         """Server, worker, pool and deployments; what already runs is used."""
         self._start_server()
-        self.reap()
+        self.mark_crashed_runs()
         self._make_pool()
         self._start_worker()
         file = write_prefect_file(self.home)
@@ -88,10 +88,10 @@ class Launcher:
     def down(self) -> list[str]:
         """Stop the runs, the worker and the server; names what was stopped."""
         if self.healthy() and not self.foreign:
-            _end(self.unfinished())
+            _terminate_runs(self.unfinished())
         stopped = [self.worker.name] if self.worker.stop() else []
         if self.healthy():
-            self.reap()
+            self.mark_crashed_runs()
         return [*stopped, self.server.name] if self.server.stop() else stopped
 
     def prefect(self, *arguments: str, quiet: bool = False) -> int:
@@ -99,7 +99,7 @@ class Launcher:
 
         Raises Farm3dError with its output if a quiet one fails.
         """
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-m", "prefect", *arguments],
             cwd=ROOT,
             env={**os.environ, **self.environment},
@@ -108,27 +108,27 @@ class Launcher:
             text=True,
             check=False,
         )
-        if quiet and done.returncode:
-            raise Farm3dError(f"prefect {' '.join(arguments)} failed:\n{done.stdout}")
-        return done.returncode
+        if quiet and process.returncode:
+            raise Farm3dError(f"prefect {' '.join(arguments)} failed:\n{process.stdout}")
+        return process.returncode
 
     def unfinished(self) -> list[FlowRun]:
         """Flow runs that the server believes to be in flight."""
-        going = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
+        unfinished = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
         with self.client() as client:
             return client.read_flow_runs(
-                flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=going)))
+                flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=unfinished)))
             )
 
-    def reap(self) -> list[FlowRun]:
+    def mark_crashed_runs(self) -> list[FlowRun]:
         """Mark flow runs crashed whose process is gone: Prefect leaves them RUNNING for ever after a kill."""
         if self.foreign:
             return []
         runs = self.unfinished()
         with self.client() as client:
             parents = {run.id: self._parent(client, run) for run in runs if run.parent_task_run_id}
-            alive = {run.id for run in runs if _process(run)}
-            dead = [run for run in runs if not {run.id, parents.get(run.id)} & alive and _began(run)]
+            alive = {run.id for run in runs if _find_process(run)}
+            dead = [run for run in runs if not {run.id, parents.get(run.id)} & alive and _has_started(run)]
             for run in dead:
                 client.set_flow_run_state(run.id, Crashed(message="Its process is gone."))
         return dead
@@ -146,14 +146,14 @@ class Launcher:
             )
         self.server.stop()
         port = urlsplit(self.url).port or PORT
-        if _listening(port):
+        if _is_port_taken(port):
             raise PortTaken(
                 f"{HOST}:{port} is taken by another program, perhaps the server of another checkout; "
                 f"stop that, or choose a free port: `farm3d up --port {port + 1}` or `make cow PORT={port + 1}`"
             )
         command = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)]
         self.server.start(command, self.environment, self.url, ROOT)
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + START_SECONDS
         while not self.healthy():
             if not self.server.running() or time.monotonic() > deadline:
                 self.server.stop()
@@ -164,8 +164,8 @@ class Launcher:
 
     def _make_pool(self) -> None:
         with self.client() as client:
-            known = {pool.name for pool in client.read_work_pools()}
-        if POOL not in known:
+            pools = {pool.name for pool in client.read_work_pools()}
+        if POOL not in pools:
             self.prefect("work-pool", "create", POOL, "--type", "process", quiet=True)
 
     def _start_worker(self) -> None:
@@ -177,12 +177,12 @@ class Launcher:
         self.worker.start(command, self.environment, self.url, ROOT)
 
 
-def _listening(port: int) -> bool:
+def _is_port_taken(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex((HOST, port)) == 0
 
 
-def _process(run: FlowRun) -> psutil.Process | None:
+def _find_process(run: FlowRun) -> psutil.Process | None:
     """The process of a run on this machine."""
     if not (run.infrastructure_pid or "").isdecimal():
         return None
@@ -193,14 +193,14 @@ def _process(run: FlowRun) -> psutil.Process | None:
         return None
 
 
-def _end(runs: list[FlowRun]) -> None:
-    """Let runs save where they stand: a worker that is stopped first would kill them."""
-    processes = [process for process in map(_process, runs) if process]
+def _terminate_runs(runs: list[FlowRun]) -> None:
+    """Ask runs to end, so that each saves a checkpoint: a worker that is stopped first would kill them."""
+    processes = [process for process in map(_find_process, runs) if process]
     for process in processes:
         process.terminate()
     psutil.wait_procs(processes, STOP_SECONDS)
 
 
-def _began(run: FlowRun) -> bool:
-    """Not one that a worker is just about to start, nor one somebody runs by hand with `python -m`."""
+def _has_started(run: FlowRun) -> bool:
+    """False for a run that a worker is about to start, and for one that somebody runs by hand with `python -m`."""
     return bool(run.infrastructure_pid or run.parent_task_run_id)

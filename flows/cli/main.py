@@ -45,7 +45,7 @@ Root = Annotated[str, typer.Option(help="folder or address of all data, as data 
 @app.command()
 def up(port: Port = PORT) -> None:
     """Start the Prefect server and a worker, and deploy every flow."""
-    console.print(f"Prefect is up: {_up(port).ui}")
+    console.print(f"Prefect is up: {_bring_up(port).ui}")
 
 
 @app.command()
@@ -62,8 +62,8 @@ def status() -> None:
     for service in (launcher.server, launcher.worker):
         running = service.running()
         console.print(f"{service.name}: " + (f"process {running.pid}, {running.url}" if running else "not running"))
-    for each in launcher.unfinished() if launcher.healthy() else ():
-        console.print(f"run {each.name}: {each.state_name}")
+    for flow_run in launcher.unfinished() if launcher.healthy() else ():
+        console.print(f"run {flow_run.name}: {flow_run.state_name}")
 
 
 @app.command()
@@ -72,11 +72,11 @@ def run(category: Category, scale: Scale = "laptop", root: Root = "data", port: 
     from flows.plan.plan import load_plan
 
     plan = load_plan(category, scale, root)
-    launcher = _up(port)
-    chosen = ("-p", f"scale={scale}", "-p", f"root={plan.store.root}")
-    status = launcher.prefect("deployment", "run", f"farm3d/{category}", *chosen, "--watch")
+    launcher = _bring_up(port)
+    parameters = ("-p", f"scale={scale}", "-p", f"root={plan.store.root}")
+    status = launcher.prefect("deployment", "run", f"farm3d/{category}", *parameters, "--watch")
     if status == 0:
-        _say_where(plan.store, category)
+        _print_results(plan.store, category)
     console.print(f"pictures, tables, logs  {launcher.ui}")
     raise typer.Exit(status)
 
@@ -99,17 +99,17 @@ def reconstruct(
 
     _check_category(category, root)
     if photo.is_dir():
-        return _all_of(photo, output, category, root, refine)
-    _check(output, ".glb", ".obj")
-    found = _answered(photo, category, root, refine).asset(texture)
-    written = {output.name: glb(found)} if output.suffix == ".glb" else obj(replace(found, name=output.stem))
+        return _reconstruct_folder(photo, output, category, root, refine)
+    _check_suffix(output, ".glb", ".obj")
+    asset = _reconstruct_photo(photo, category, root, refine).asset(texture)
+    written = {output.name: glb(asset)} if output.suffix == ".glb" else obj(replace(asset, name=output.stem))
     for name, data in written.items():
         files.put(str(output.with_name(name)), data)
         console.print(f"{output.with_name(name)}  {len(data) / 1024:.0f} KB")
     return None
 
 
-def _all_of(folder: Path, output: Path, category: str, root: str, refine: bool) -> None:
+def _reconstruct_folder(folder: Path, output: Path, category: str, root: str, refine: bool) -> None:
     from rich.progress import track
 
     from tasks.inference.batch import reconstruct_folder
@@ -118,12 +118,12 @@ def _all_of(folder: Path, output: Path, category: str, root: str, refine: bool) 
     if output.suffix or output.is_file():
         raise ValueError(f"{output}: {folder} is a folder; give the name of a folder to write to")
     answers = reconstruct_folder(folder, output, category, root, refine=refine)
-    told = list(track(answers, "reconstructing", total=len(pictures(folder)), console=console))
-    skipped = [(name, reason) for name, reason in told if reason]
+    outcomes = list(track(answers, "reconstructing", total=len(pictures(folder)), console=console))
+    skipped = [(name, reason) for name, reason in outcomes if reason]
     for name, reason in skipped:
         console.print(f"skipped {name}: {reason}")
-    console.print(f"{output}  {len(told) - len(skipped)} animals, {len(skipped)} photos skipped")
-    if len(skipped) == len(told):
+    console.print(f"{output}  {len(outcomes) - len(skipped)} animals, {len(skipped)} photos skipped")
+    if len(skipped) == len(outcomes):
         raise typer.Exit(1)
 
 
@@ -132,7 +132,7 @@ def turntable(
     photo: Photo, output: Output, category: Whose = "cow", root: Root = "data", size: Size = 256, frames: Frames = 36
 ) -> None:
     """A photo to a film once round the animal."""
-    _film("turntable", photo, output, category, root, size, frames)
+    _write_film("turntable", photo, output, category, root, size, frames)
 
 
 @app.command()
@@ -140,7 +140,7 @@ def animate(
     photo: Photo, output: Output, category: Whose = "cow", root: Root = "data", size: Size = 256, frames: Frames = 36
 ) -> None:
     """A photo to a film of the animal walking."""
-    _film("walk", photo, output, category, root, size, frames)
+    _write_film("walk", photo, output, category, root, size, frames)
 
 
 @app.command()
@@ -148,7 +148,7 @@ def relight(
     photo: Photo, output: Output, category: Whose = "cow", root: Root = "data", size: Size = 256, frames: Frames = 36
 ) -> None:
     """A photo to a film of the animal under a moving lamp."""
-    _film("relit", photo, output, category, root, size, frames)
+    _write_film("relit", photo, output, category, root, size, frames)
 
 
 @app.command()
@@ -193,20 +193,20 @@ def lineage(
         console.print(line)
 
 
-def _film(kind: "Film", photo: Path, output: Path, category: str, root: str, size: int, frames: int) -> None:
+def _write_film(kind: "Film", photo: Path, output: Path, category: str, root: str, size: int, frames: int) -> None:
     from models.export.film import SECONDS
     from storage.formats.pictures import gif, webp
 
-    _check(output, ".webp", ".gif")
+    _check_suffix(output, ".webp", ".gif")
     _check_category(category, root)
     with console.status("rendering"):
-        shown = _answered(photo, category, root).film(kind, size, frames)
-    data = (webp if output.suffix == ".webp" else gif)(shown, frames / SECONDS)
+        pictures = _reconstruct_photo(photo, category, root).film(kind, size, frames)
+    data = (webp if output.suffix == ".webp" else gif)(pictures, frames / SECONDS)
     files.put(str(output), data)
     console.print(f"{output}  {len(data) / 1024:.0f} KB")
 
 
-def _answered(photo: Path, category: str, root: str, refine: bool = True) -> "Answer":
+def _reconstruct_photo(photo: Path, category: str, root: str, refine: bool = True) -> "Answer":
     from tasks.inference.image_io import opened
     from tasks.inference.select import answer
 
@@ -229,14 +229,14 @@ def _check_category(category: str, root: str) -> None:
         load_category(name)
 
 
-def _up(port: int) -> Launcher:
+def _bring_up(port: int) -> Launcher:
     launcher = Launcher(port=port)
     with console.status("Prefect server, worker, deployments"):
         launcher.up()
     return launcher
 
 
-def _say_where(store: Store, category: str) -> None:
+def _print_results(store: Store, category: str) -> None:
     for release in releases.published_releases(store, category)[-1:]:
         folder = layout.release(release.ref)
         console.print(f"report                  {layout.member(folder, 'report.html')}")

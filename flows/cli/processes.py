@@ -1,4 +1,4 @@
-"""Programs that outlive the command that starts them: found again by a record, stopped by a signal they answer."""
+"""Programs that outlive the command that starts them: a record names their process, a signal stops them."""
 
 import os
 import signal
@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 STOP_SECONDS = 30
 
 
-class Started(BaseModel):
-    """One running program. A process id comes back into use; together with the start time it does not."""
+class ProcessRecord(BaseModel):
+    """One running program. A process id is reused by the system; together with the start time it is unique."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,15 +40,15 @@ class Detached:
     def _record(self) -> Path:
         return self.folder / f"{self.name}.json"
 
-    def running(self) -> Started | None:
-        """What was started here and still runs."""
+    def running(self) -> ProcessRecord | None:
+        """The program, if it was started here and still runs."""
         try:
-            started = Started.model_validate_json(self._record.read_bytes())
+            record = ProcessRecord.model_validate_json(self._record.read_bytes())
         except (FileNotFoundError, ValidationError):
             return None
-        return started if _process(started) else None
+        return record if _find_process(record) else None
 
-    def start(self, command: Sequence[str], environment: Mapping[str, str], url: str, directory: Path) -> Started:
+    def start(self, command: Sequence[str], environment: Mapping[str, str], url: str, directory: Path) -> ProcessRecord:
         """Run `command` in a session of its own, with its output in the log."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
@@ -64,14 +64,14 @@ class Detached:
                 # answers SIGTERM by sending itself SIGINT: without this it could not be stopped politely.
                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL) and None,
             )
-        started = Started(pid=child.pid, created=psutil.Process(child.pid).create_time(), url=url)
-        self._record.write_text(started.model_dump_json())
-        return started
+        record = ProcessRecord(pid=child.pid, created=psutil.Process(child.pid).create_time(), url=url)
+        self._record.write_text(record.model_dump_json())
+        return record
 
     def stop(self) -> bool:
         """Ask it to end, and end it after 30 s; False if it did not run."""
-        started = self.running()
-        process = _process(started) if started else None
+        record = self.running()
+        process = _find_process(record) if record else None
         if process:
             process.terminate()
             try:
@@ -88,10 +88,10 @@ class Detached:
         return "\n".join(text.splitlines()[-20:])
 
 
-def _process(started: Started) -> psutil.Process | None:
+def _find_process(record: ProcessRecord) -> psutil.Process | None:
     try:
-        process = psutil.Process(started.pid)
-        alive = process.create_time() == started.created and process.status() != psutil.STATUS_ZOMBIE
+        process = psutil.Process(record.pid)
+        alive = process.create_time() == record.created and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return None
     return process if alive else None

@@ -1,7 +1,7 @@
 """Where the shards of a data set are made: in threads of the run, or by the workers of a Dask cluster.
 
-Either way a shard waits for a device (`tasks.runtime.devices.acquire_device`), a GPU or a core of the machine that it is
-made on, for one task at a time. So a cluster needs no limit of its own; give each of its machines one or two workers
+Either way a shard waits for a device (`tasks.runtime.devices.acquire_device`), a GPU or a core of the machine that it
+is made on, for one task at a time. So a cluster needs no limit of its own; give each of its machines one or two workers
 more than it has devices, for what is filtered and written meanwhile.
 """
 

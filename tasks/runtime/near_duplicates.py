@@ -1,4 +1,4 @@
-"""Crops that show nothing new, over a whole data set."""
+"""Near-duplicate crops over a whole data set."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -17,11 +17,11 @@ from tasks.runtime.devices import Device, acquire_device, cached_model
 from tasks.runtime.recipes import DuplicateRecipe
 
 
-def duplicates(crops: Sequence[ShardRef], recipe: DuplicateRecipe, device: Device = "auto") -> Duplicates:
-    """What resembles an earlier crop, in the order of the shards' numbers.
+def find_duplicates(crops: Sequence[ShardRef], recipe: DuplicateRecipe, device: Device = "auto") -> Duplicates:
+    """The crops that resemble an earlier one, in the order of the shards' numbers.
 
-    The hashes are in the shards' indices. Pictures are opened, and a place to compute is asked for, only where two
-    hashes are near.
+    The hashes are in the shards' indices. Pictures are opened, and a device is acquired, only where two hashes are
+    near.
     """
     ordered = sorted(crops, key=lambda ref: ref.index)
     rows = [(ref, row) for ref in ordered for row in shards.rows(ref, shards.manifest(ref)) if row.kept]
@@ -42,7 +42,7 @@ def duplicates(crops: Sequence[ShardRef], recipe: DuplicateRecipe, device: Devic
         def alike(one: int, other: int) -> bool:
             return token_distance(vit(), picture(one), picture(other)) <= recipe.rules.distance
 
-        found = near_duplicates(np.array(hashes, np.uint64), alike, recipe.rules)
+        pairs = near_duplicates(np.array(hashes, np.uint64), alike, recipe.rules)
     return Duplicates(
-        config=recipe.model_dump(mode="json"), resembles={keys[one]: keys[other] for one, other in found.items()}
+        config=recipe.model_dump(mode="json"), resembles={keys[one]: keys[other] for one, other in pairs.items()}
     )

@@ -57,7 +57,7 @@ def test_killed_twice_it_ends_with_nothing_made_twice(launcher, tmp_path, capfd)
     os.kill(flow, signal.SIGKILL)
     # Two shards are drawn at once: the other's tar may be there without the manifest that commits it.
     first = stamps([path.with_suffix(".tar") for path in committed(root, "raw/*/*.json")])
-    wait_for(lambda: launcher.reap() or not launcher.unfinished(), MINUTES)
+    wait_for(lambda: launcher.mark_crashed_runs() or not launcher.unfinished(), MINUTES)
 
     flow = start(launcher, root)
     wait_for(lambda: committed(root, "runs/*/checkpoints/*.json"), 8 * MINUTES)

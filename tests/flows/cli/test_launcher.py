@@ -84,13 +84,13 @@ class Server:
 def test_runs_without_a_process_are_marked_crashed(tmp_path, port, monkeypatch):
     server = Server()
     monkeypatch.setattr(Launcher, "client", lambda self: server)
-    Launcher(tmp_path, port).reap()
+    Launcher(tmp_path, port).mark_crashed_runs()
     assert server.crashed == [server.parent, server.child]
 
 
 def test_runs_with_a_process_are_left_alone(tmp_path, port, monkeypatch):
     server = Server()
     monkeypatch.setattr(Launcher, "client", lambda self: server)
-    monkeypatch.setattr(launchers, "_process", lambda run: run.infrastructure_pid)
-    Launcher(tmp_path, port).reap()
+    monkeypatch.setattr(launchers, "_find_process", lambda run: run.infrastructure_pid)
+    Launcher(tmp_path, port).mark_crashed_runs()
     assert server.crashed == []

@@ -10,7 +10,7 @@ from prefect.states import Cancelled
 
 from flows.cli.launcher import POOL
 from flows.control import growth as module
-from flows.control.growth import DUE, GROWN, announce, under_way
+from flows.control.growth import DUE, GROWN, announce_growth, has_unfinished_run
 from flows.dataset import dataset
 from flows.plan.plan import PlanChanges, load_plan
 from storage.dataset import snapshots
@@ -28,8 +28,8 @@ def told(monkeypatch, found, busy=False):
     monkeypatch.setattr(
         module, "emit_event", lambda event, resource, payload: events.append((event, resource, payload))
     )
-    monkeypatch.setattr(module, "under_way", lambda deployment: busy)
-    announced = announce("cow", found, 0.2, {"scale": "smoke"})
+    monkeypatch.setattr(module, "has_unfinished_run", lambda deployment: busy)
+    announced = announce_growth("cow", found, 0.2, {"scale": "smoke"})
     assert announced == (DUE in [event for event, *_ in events])
     assert all(resource["prefect.resource.id"] == "farm3d.dataset.cow" for _, resource, _ in events)
     return {event: payload for event, _, payload in events}
@@ -59,8 +59,8 @@ def test_nothing_is_due_while_a_run_is_under_way(monkeypatch):
 def test_a_run_is_under_way_if_it_waits_or_holds_its_slot(monkeypatch, slots, waiting, expected):
     limit = None if slots is None else SimpleNamespace(active_slots=slots)
     monkeypatch.setattr(module, "get_client", lambda sync_client: Server(limit, waiting))
-    assert under_way("farm3d/cow") == expected
-    assert not under_way("farm3d/dragon")
+    assert has_unfinished_run("farm3d/cow") == expected
+    assert not has_unfinished_run("farm3d/dragon")
 
 
 class Server:

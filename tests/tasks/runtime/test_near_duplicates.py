@@ -12,7 +12,7 @@ from storage.dataset.encoding import Sample
 from storage.dataset.records import NEAR, SampleRow, content_key
 from storage.store import layout
 from storage.store.references import digest
-from tasks.runtime.near_duplicates import duplicates
+from tasks.runtime.near_duplicates import find_duplicates
 from tasks.shard import kept, shard
 from tests.tasks.material import ALIKE, CROPS
 
@@ -62,7 +62,7 @@ COPIES = {key(1, 1): key(0, 0), key(2, 0): key(1, 2), key(2, 2): key(2, 1)}
 def test_a_copy_names_the_first_picture_that_it_resembles_in_whatever_order_shards_are_given(three):
     for seed in range(5):
         mixed = random.Random(seed).sample(three, 3)
-        assert duplicates(mixed, ALIKE, "cpu").resembles == COPIES
+        assert find_duplicates(mixed, ALIKE, "cpu").resembles == COPIES
 
 
 def test_a_snapshot_leaves_copies_out_and_counts_them(three):
@@ -93,12 +93,12 @@ def test_shards_that_come_one_by_one_end_as_the_same_data_set(three, order):
 
 def test_shards_from_before_hashes_were_written_down_are_hashed_now(store):
     old = written(store, 0, [1, 2], hashed=False)
-    assert duplicates([old, written(store, 1, [2])], ALIKE, "cpu").resembles == {key(1, 0): key(0, 1)}
+    assert find_duplicates([old, written(store, 1, [2])], ALIKE, "cpu").resembles == {key(1, 0): key(0, 1)}
 
 
 def test_near_hashes_alone_make_no_duplicate(three):
     all_near = ALIKE.model_copy(update={"rules": DuplicateRules(bits=64, distance=1e-4)})
-    assert duplicates(three, all_near, "cpu").resembles == COPIES
+    assert find_duplicates(three, all_near, "cpu").resembles == COPIES
 
 
 def test_other_thresholds_are_another_snapshot_of_the_same_shards(three):
