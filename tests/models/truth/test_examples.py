@@ -2,10 +2,12 @@
 
 import torch
 
-from models.truth.examples import Example, joined, split
+from models.truth.examples import joined, split
+from tests.models.metrics.conftest import example
 
 
-def test_joining_and_splitting_keeps_every_crop(toys: list[Example]) -> None:
+def test_joining_and_splitting_keeps_every_crop() -> None:
+    toys = [example(index, azimuth) for index, azimuth in enumerate((-2.0, 0.3, 1.1))]
     keys = [each.key for each in toys]
     again = split(joined(toys), keys)
     assert [each.key for each in again] == keys
