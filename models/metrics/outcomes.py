@@ -13,10 +13,10 @@ from torch import Tensor
 from models.geometry.cameras import Camera
 from models.geometry.mesh import Mesh
 from models.metrics.keypoints import visible_vertices
-from models.metrics.views import fixed_to_object, further, normalised, turned
 from models.rendering.reconstruction import Reconstruction, Reconstructor, Relightable, Renderable
 from models.rendering.types import Light, Rendering
 from models.truth.examples import Example, Relit, Turned, joined
+from models.truth.novel_views import crop_to_animal, keep_with_object, orbit, step_back
 
 BACK = 5.5
 """How far the camera of a novel view stands back; the crop rule makes up for it."""
@@ -119,10 +119,12 @@ def _all_turned(reconstruction: Reconstruction, examples: list[Example], size: i
 
 def _turned(reconstruction: Lit, predicted: Camera, views: Sequence[Turned], size: int) -> list[Picture]:
     """The novel views of a batch, each cut by the crop rule; the light stays with the object."""
-    camera = turned(predicted, torch.tensor([view.yaw for view in views]))
-    light = fixed_to_object(reconstruction.light, predicted, camera)
-    rendering = reconstruction.render(size * 3 // 2, camera=further(camera, BACK), light=light)
-    return [_picture(*normalised(*row, size)) for row in zip(rendering.rgb.cpu(), rendering.mask.cpu(), strict=True)]
+    camera = orbit(predicted, torch.tensor([view.yaw for view in views]))
+    light = keep_with_object(reconstruction.light, predicted, camera)
+    rendering = reconstruction.render(size * 3 // 2, camera=step_back(camera, BACK), light=light)
+    return [
+        _picture(*crop_to_animal(*row, size)) for row in zip(rendering.rgb.cpu(), rendering.mask.cpu(), strict=True)
+    ]
 
 
 def _lights(relit: Sequence[Relit]) -> Light:
@@ -142,6 +144,6 @@ def _picture(rgb: torch.Tensor, mask: torch.Tensor) -> Picture:
 
 def _copy(example: Example) -> Outcome:
     image, mask = example.crop.image[0], example.crop.mask[0]
-    novel = _picture(*normalised(image, mask, len(mask)))
+    novel = _picture(*crop_to_animal(image, mask, len(mask)))
     same = _picture(image * mask[..., None], mask)
     return Outcome(turned=(novel,) * len(example.turned), relit=(same,) * len(example.relit))

@@ -14,11 +14,11 @@ from models.core.category import VIEWS
 from models.core.config import Config
 from models.data.batch import Batch
 from models.data.framing import Box, crop_box, cut
-from models.metrics.views import fixed_to_object, normalised
 from models.rendering.types import Light
 from models.truth.barnyard import HELD_OUT, Scene, render_views, sample_scene
 from models.truth.barnyard.scene import SHARE, frame
 from models.truth.examples import Example, Relit, Turned
+from models.truth.novel_views import crop_to_animal, keep_with_object
 
 LAMPS = ((-0.9, 0.5, 0.4), (0.9, 0.5, 0.4))
 """Directions, in the camera frame, of the two lights under which each photo is taken again."""
@@ -97,10 +97,10 @@ def _turned(scene: Scene, config: HeldOutConfig) -> Iterator[Turned]:
     for yaw in config.turns:
         azimuth, elevation = float(scene.camera.azimuth[0]) + yaw, float(scene.camera.elevation[0])
         camera = frame(scene.mesh.vertices[0].numpy(), azimuth, elevation, FILL, np.zeros(2))
-        lamp = fixed_to_object(scene.light, scene.camera, camera)
+        lamp = keep_with_object(scene.light, scene.camera, camera)
         (other,) = render_views(scene.category, scene.seed, camera, config.photo, lamp)
         mask = torch.from_numpy(other.mask).float()
-        yield Turned(yaw, *normalised(torch.from_numpy(other.image), mask, config.size))
+        yield Turned(yaw, *crop_to_animal(torch.from_numpy(other.image), mask, config.size))
 
 
 def _relit(scene: Scene, box: Box, config: HeldOutConfig) -> Iterator[Relit]:

@@ -15,9 +15,7 @@ from tests.toy_methods.echo import EchoConfig
 from tests.toy_methods.ellipsoid import EllipsoidConfig
 
 KNOWN = models.methods.Farm3DConfig | models.methods.MagicPonyConfig
-models.methods.MethodConfig = Annotated[
-    KNOWN | DuelConfig | EchoConfig | EllipsoidConfig, Field(discriminator="kind")
-]
+models.methods.MethodConfig = Annotated[KNOWN | DuelConfig | EchoConfig | EllipsoidConfig, Field(discriminator="kind")]
 
 
 def main(root, photos, *methods):

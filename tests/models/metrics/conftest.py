@@ -14,11 +14,11 @@ from torch import Tensor
 from models.data.batch import Batch
 from models.geometry.cameras import Camera, look_at
 from models.geometry.mesh import Mesh
-from models.metrics.views import fixed_to_object, normalised, turned
 from models.rendering.deferred import Surface, render
 from models.rendering.reference import Reference
 from models.rendering.types import Light, Rendering
 from models.truth.examples import Example, Relit, Turned
+from models.truth.novel_views import crop_to_animal, keep_with_object, orbit
 
 SIZE = 48
 YAWS = (pi / 2, pi)
@@ -88,9 +88,9 @@ def example(index: int, azimuth: float) -> Example:
     photo, relit = picture(camera, lamp(0.0)), picture(camera, lamp(-1.5))
     views = []
     for yaw in YAWS:
-        other = turned(camera, torch.tensor([yaw]))
-        seen = picture(other, fixed_to_object(lamp(0.0), camera, other))
-        views.append(Turned(yaw, *normalised(seen.rgb[0], seen.mask[0], SIZE)))
+        other = orbit(camera, torch.tensor([yaw]))
+        seen = picture(other, keep_with_object(lamp(0.0), camera, other))
+        views.append(Turned(yaw, *crop_to_animal(seen.rgb[0], seen.mask[0], SIZE)))
     keypoints = body().vertices[:, [5, 50, 100, 170, 200]]
     batch = Batch(photo.rgb, photo.mask, photo.mask * 0 + 1, None, torch.tensor([index % 3 - 1]), torch.tensor([index]))
     seen_faces = body().faces[photo.visible[0]].unique()
