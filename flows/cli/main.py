@@ -215,7 +215,7 @@ def _reconstruct_photo(photo: Path, category: str, root: str, refine: bool = Tru
         return answer(pixels, category, root, mask=mask, refine=refine)
 
 
-def _check(output: Path, *suffixes: str) -> None:
+def _check_suffix(output: Path, *suffixes: str) -> None:
     if output.suffix not in suffixes:
         raise ValueError(f"{output}: its name ends in {output.suffix!r}; give one that ends in {' or '.join(suffixes)}")
 
