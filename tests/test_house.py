@@ -4,6 +4,7 @@ import ast
 import importlib
 import pkgutil
 import re
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +14,9 @@ import yaml
 from flows.plan.categories import categories, load_category
 from models.core.category import Category
 from models.core.config import Config
+from models.methods import methods
+from models.methods.base import Method
+from storage.store.references import SCALES
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("flows", "tasks", "models", "storage")
@@ -152,3 +156,59 @@ def without_shapes(path):
 def test_every_public_function_of_models_states_the_shapes_of_its_tensors(room):
     lacking = [line for path in sorted(room.rglob("*.py")) for line in without_shapes(path)]
     assert not lacking, "give each Tensor and ndarray its axes, such as Float[Tensor, 'batch height width 3']"
+
+
+METHODS = sorted(path for path in (ROOT / "models" / "methods").iterdir() if (path / "__init__.py").exists())
+FILES_OF_A_METHOD = {
+    "__init__", "config", "distillation", "losses", "model", "networks", "panels", "presets", "pretraining",
+    "reconstruction", "refine", "state", "terms", "train", "warm_start",
+}  # fmt: skip
+"""Names that say the same in every method's folder."""
+MOST_ROOMS = 15
+
+
+def test_models_has_few_rooms_and_nothing_loose_beside_them():
+    inside = [path for path in (ROOT / "models").iterdir() if path.name not in ("__init__.py", "__pycache__")]
+    assert all(path.is_dir() for path in inside) and len(inside) <= MOST_ROOMS
+
+
+@pytest.mark.parametrize("folder", METHODS, ids=name_of)
+def test_a_method_has_the_files_that_every_method_has(folder):
+    names = {path.stem for path in folder.iterdir() if path.name != "__pycache__"}
+    assert {"config", "presets"} <= names <= FILES_OF_A_METHOD
+
+
+@pytest.mark.parametrize("kind", sorted(methods()))
+def test_a_method_keeps_the_protocol_at_every_scale(kind):
+    for scale in SCALES:
+        method = methods()[kind].preset(scale)
+        assert isinstance(method, Method) and method.kind == kind
+        assert all(callable(part.digest) for part in method.parts.values())
+
+
+def test_two_names_of_a_method_cross_to_the_outside_at_most():
+    crossing = {folder.name: set() for folder in METHODS}
+    for node in ast.parse((ROOT / "models" / "methods" / "__init__.py").read_text()).body:
+        if isinstance(node, ast.ImportFrom):
+            crossing[(node.module or "").split(".")[2]].update(alias.name for alias in node.names)
+    assert all(1 <= len(names) <= 2 for names in crossing.values()), crossing
+
+
+def defines_a_task(path):
+    functions = (node for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef))
+    return any("task" in ast.dump(decorator) for function in functions for decorator in function.decorator_list)
+
+
+def test_tasks_are_at_the_top_of_their_folder_and_nowhere_else():
+    modules = [path for path in (ROOT / "tasks").rglob("*.py") if path.name != "__init__.py"]
+    top = {path for path in modules if path.parent.name == "tasks"}
+    assert {path for path in modules if defines_a_task(path)} == top
+
+
+def test_a_module_name_occurs_once_outside_of_the_methods():
+    names = Counter(
+        path.stem
+        for path in MODULES
+        if path.name != "__init__.py" and (ROOT / "models" / "methods") not in path.parents
+    )
+    assert not [name for name, count in names.items() if count > 1]

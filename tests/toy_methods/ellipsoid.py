@@ -1,4 +1,4 @@
-"""A method with one training: the ellipsoid whose outline fits the training masks best. It answers with a plain mesh."""
+"""A method with one training: the ellipsoid whose outline fits the training masks best, a plain mesh."""
 
 from typing import ClassVar, Literal
 

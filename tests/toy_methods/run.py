@@ -26,8 +26,7 @@ def main(root, photos, *methods):
         {"own_photos": {"folder": photos}, "scenes": 2, "evaluation": {"chamfer": {"icp_points": 50, "points": 100}}}
     )
     for method in methods:
-        release = getattr(farm3d, method)(category="cow", scale="smoke", root=root, changes=changes)
-        print(f"released {method} {release.run}", flush=True)
+        getattr(farm3d, method)(category="cow", scale="smoke", root=root, changes=changes)
 
 
 if __name__ == "__main__":
