@@ -8,7 +8,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 from pydantic import Field
 
-from flows.control.growth import announce_growth
+from flows.control.growth_events import announce_growth
 from flows.dataset import most, spread
 from flows.plan.plan import Plan, PlanChanges, load_plan
 from flows.plan.presets import Scale

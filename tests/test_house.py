@@ -189,8 +189,8 @@ def test_a_method_keeps_the_protocol_at_every_scale(kind):
 def test_two_names_of_a_method_cross_to_the_outside_at_most():
     crossing = {folder.name: set() for folder in METHODS}
     for node in ast.parse((ROOT / "models" / "methods" / "__init__.py").read_text()).body:
-        if isinstance(node, ast.ImportFrom):
-            crossing[(node.module or "").split(".")[2]].update(alias.name for alias in node.names)
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("models.methods."):
+            crossing[node.module.split(".")[2]].update(alias.name for alias in node.names)
     assert all(1 <= len(names) <= 2 for names in crossing.values()), crossing
 
 
@@ -206,9 +206,7 @@ def test_tasks_are_at_the_top_of_their_folder_and_nowhere_else():
 
 
 def test_a_module_name_occurs_once_outside_of_the_methods():
-    names = Counter(
-        path.stem
-        for path in MODULES
-        if path.name != "__init__.py" and (ROOT / "models" / "methods") not in path.parents
-    )
-    assert not [name for name, count in names.items() if count > 1]
+    # models and storage, which do not know each other, each have their tree of exceptions.
+    alike = ROOT / "models" / "methods"
+    names = Counter(path.stem for path in MODULES if alike not in path.parents)
+    assert [name for name, count in names.items() if count > 1 and name not in ("__init__", "errors")] == []

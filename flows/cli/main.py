@@ -92,7 +92,7 @@ def reconstruct(
 ) -> None:
     """A photo to a rigged, textured, animated animal: OUTPUT.glb, or OUTPUT.obj with its texture.
 
-    A folder of photos to the folder OUTPUT: for each a mesh, a mask, a camera and more (see tasks/inference/batch.py).
+    A folder of photos to the folder OUTPUT: for each a mesh, a mask, a camera and more (see tasks/inference/photo_folder.py).
     """
     from storage.formats.glb import glb
     from storage.formats.meshes import obj
@@ -112,8 +112,8 @@ def reconstruct(
 def _reconstruct_folder(folder: Path, output: Path, category: str, root: str, refine: bool) -> None:
     from rich.progress import track
 
-    from tasks.inference.batch import reconstruct_folder
     from tasks.inference.image_io import pictures
+    from tasks.inference.photo_folder import reconstruct_folder
 
     if output.suffix or output.is_file():
         raise ValueError(f"{output}: {folder} is a folder; give the name of a folder to write to")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from models.features import VitConfig
-from models.generators.presets import EMBEDDED, STABLE_DIFFUSION_2_1, STABLE_DIFFUSION_2_1_QUICK
+from models.generators.known_models import EMBEDDED, STABLE_DIFFUSION_2_1, STABLE_DIFFUSION_2_1_QUICK
 from models.metrics import PAPER, EvaluationConfig
 from models.metrics.chamfer import ChamferConfig
 from models.rendering import NvdiffrastConfig, ReferenceConfig

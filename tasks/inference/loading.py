@@ -11,7 +11,7 @@ from models.data.crops import Crops
 from models.data.framing import Crop
 from models.engine.loop import Summary
 from models.filters import ImageRules, MaskRules
-from models.generators.presets import EMBEDDED
+from models.generators.known_models import EMBEDDED
 from models.methods import methods
 from models.methods.base import Artifact, Setting
 from models.rendering import ReferenceConfig

@@ -5,7 +5,7 @@ import yaml
 from prefect import Flow
 from prefect.flows import load_flow_from_entrypoint
 
-from flows.control.growth import DUE
+from flows.control.growth_events import DUE
 from flows.deployments import list_deployments, write_prefect_file
 from flows.plan.categories import categories
 from flows.plan.new_category import write_category

@@ -2,7 +2,7 @@
 
 from models.core.schedule import Schedule
 from models.generators import StableDiffusionConfig
-from models.generators.presets import EMBEDDED, STABLE_DIFFUSION_2_1, STABLE_DIFFUSION_2_1_QUICK
+from models.generators.known_models import EMBEDDED, STABLE_DIFFUSION_2_1, STABLE_DIFFUSION_2_1_QUICK
 from models.methods.farm3d.config import Farm3DConfig
 from models.methods.farm3d.distillation import DistillationConfig
 from models.methods.magicpony.config import AnimalTraining

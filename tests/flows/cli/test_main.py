@@ -123,7 +123,7 @@ def test_a_photo_becomes_a_glb(photo, tmp_path, monkeypatch):
 
 def test_a_folder_of_photos_becomes_a_folder_of_animals(photo, tmp_path, monkeypatch):
     told = {"photo": None, "torn.jpg": "cannot be read"}
-    monkeypatch.setattr("tasks.inference.batch.reconstruct_folder", lambda *_, refine: iter(told.items()))
+    monkeypatch.setattr("tasks.inference.photo_folder.reconstruct_folder", lambda *_, refine: iter(told.items()))
     code, output = said("reconstruct", str(tmp_path), "-o", str(tmp_path / "animals"))
     assert code == 0 and "skipped torn.jpg: cannot be read" in output and "1 animals, 1 photos skipped" in output
     told["photo"] = "no cow was found"

@@ -7,7 +7,7 @@ from PIL import Image
 from models.metrics.silhouette import iou
 from storage.formats.meshes import read_mesh
 from tasks.inference import select as answer
-from tasks.inference.batch import reconstruct_folder
+from tasks.inference.photo_folder import reconstruct_folder
 from tests.tasks.material import Drawn, Red
 
 
