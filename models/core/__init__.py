@@ -1,1 +1,1 @@
-"""What every other part stands on: configuration, errors, schedules, weights, precision, the category."""
+"""The base of all other rooms: configuration, errors, schedules, weights, precision, the category."""

@@ -1,7 +1,7 @@
 """What is true of one kind of animal."""
 
 from string import Formatter
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
@@ -26,7 +26,10 @@ def _equal(words: object) -> object:
     return dict.fromkeys(words, 1.0) if isinstance(words, list | tuple) else words
 
 
-def _useful(words: dict[Any, float]) -> dict[Any, float]:
+Word = TypeVar("Word", bound=str)
+
+
+def _useful(words: dict[Word, float]) -> dict[Word, float]:
     if not words or min(words.values()) < 0 or not sum(words.values()) > 0:
         raise ValueError(f"is {words}; give at least one word, no weight below 0 and one above")
     return words

@@ -1,4 +1,4 @@
-"""Folders of weights: where they are, what is in them, and what to say when they are not."""
+"""Folders of weights: locating them, their licence and digest, writing them, and errors for absent or broken ones."""
 
 import shutil
 from collections.abc import Generator
@@ -57,7 +57,7 @@ def _folder(model: str) -> Path | None:
 
 
 def digest(model: str, revision: str | None) -> str:
-    """What the pictures depend on: the bytes of a folder's weights and settings, or a hub id at a revision."""
+    """Digest of a model: of the bytes of a folder's weights and settings, or the hub id at a revision."""
     folder = Path(model)
     if not folder.is_dir():
         return f"{model}@{revision or 'main'}"
@@ -90,12 +90,12 @@ def replace_folder(folder: Path) -> Generator[Path]:
 
 
 def disable_progress_bars() -> None:
-    """No progress bars of the libraries for files that load in a second; they would fill the logs of workers."""
-    from diffusers.utils import logging as of_diffusers
-    from transformers.utils import logging as of_transformers
+    """Switch off the libraries' progress bars for files that load in a second; they would fill the logs of workers."""
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
 
-    of_diffusers.disable_progress_bar()
-    of_transformers.disable_progress_bar()
+    diffusers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()
 
 
 @contextmanager

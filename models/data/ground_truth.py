@@ -1,4 +1,4 @@
-"""What is known of a procedural animal beside its photo; of a generated or real one nothing of this is."""
+"""Ground truth of procedural animals beside their photos; generated and real photos have none."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Truth:
-    """Of a batch of crops."""
+    """Ground truth of a batch of crops."""
 
     towards: Float[Tensor, "batch 3"]
     """Unit vector from the animal to the camera, object frame."""
@@ -34,4 +34,4 @@ class Truth:
     def to(self, device: torch.device) -> "Truth":
         """The same on another device."""
         parts = (self.towards, self.keypoints, self.surface, self.light, self.opposite)
-        return Truth(*(each.to(device) for each in parts))
+        return Truth(*(part.to(device) for part in parts))

@@ -1,4 +1,4 @@
-"""What is asked of the generator: an endless, fixed sequence of prompts with seeds for every category.
+"""Prompts and seeds for the generator: an endless, fixed sequence for every category.
 
 The words follow a Halton sequence, one prime base for each kind of word: any run of it, however short, has nearly the
 mix that the weights ask for, in every combination. It depends on the category's words alone, so a longer data set
@@ -39,14 +39,14 @@ def requests(category: Words, first: int, count: int) -> list[Request]:
 
 def target_shares(category: Words) -> dict[str, dict[str, float]]:
     """The share of every word of every kind that the weights ask for; what a template leaves out is an empty word."""
-    found: dict[str, dict[str, float]] = {"view": _shares(category.views)}
+    targets: dict[str, dict[str, float]] = {"view": _shares(category.views)}
     for kind, weights in _kinds(category).items():
         shares = dict.fromkeys(weights, 0.0)
         for template, part in _shares(category.templates).items():
             for word, share in (_shares(weights) if kind in fields(template) else {"": 1.0}).items():
                 shares[word] = shares.get(word, 0.0) + part * share
-        found[kind] = shares
-    return found
+        targets[kind] = shares
+    return targets
 
 
 def _kinds(category: Words) -> dict[str, dict[str, float]]:
@@ -58,21 +58,21 @@ def _shares(weights: Mapping[Word, float]) -> dict[str, float]:
 
 
 def _request(category: Words, number: int) -> Request:
-    template = _picked(category.templates, _place(category, "template", number))
+    template = _pick_word(category.templates, _sequence_value(category, "template", number))
     used = fields(template)
     words = {
-        kind: _picked(weights, _place(category, kind, number)) if kind in used else ""
+        kind: _pick_word(weights, _sequence_value(category, kind, number)) if kind in used else ""
         for kind, weights in _kinds(category).items()
     }
-    view = _picked(category.views, _reversed(number, 2))
+    view = _pick_word(category.views, _van_der_corput(number, 2))
     # 31 bits, so that every generator takes it as a seed.
-    seed = _hashed(f"{category.name} {number}") >> 1
+    seed = _hash(f"{category.name} {number}") >> 1
     return Request(category.prompt(view, template, **words), view, **words, seed=seed)
 
 
-def _picked(weights: Mapping[Word, float], place: float) -> Word:
-    """The word on whose stretch of the unit interval the place lies; stretches are as long as the weights."""
-    left = place * sum(weights.values())
+def _pick_word(weights: Mapping[Word, float], position: float) -> Word:
+    """The word on whose stretch of the unit interval the position lies; stretches are as long as the weights."""
+    left = position * sum(weights.values())
     for word, weight in weights.items():
         left -= weight
         if left < 0:
@@ -80,20 +80,20 @@ def _picked(weights: Mapping[Word, float], place: float) -> Word:
     return max(weights, key=lambda word: weights[word])
 
 
-def _place(category: Words, kind: str, number: int) -> float:
-    """A member of the sequence of this kind, shifted so that categories do not walk in step."""
-    return (_reversed(number, BASES[kind]) + _hashed(f"{category.name} {kind}") / 2**32) % 1
+def _sequence_value(category: Words, kind: str, number: int) -> float:
+    """A member of the sequence of this kind, shifted so that two categories do not have the same words in step."""
+    return (_van_der_corput(number, BASES[kind]) + _hash(f"{category.name} {kind}") / 2**32) % 1
 
 
-def _reversed(number: int, base: int) -> float:
+def _van_der_corput(number: int, base: int) -> float:
     """The digits of the number behind the point, the last one first (van der Corput)."""
-    found, unit = 0.0, 1.0
+    value, unit = 0.0, 1.0
     while number:
         number, digit = divmod(number, base)
         unit /= base
-        found += digit * unit
-    return found
+        value += digit * unit
+    return value
 
 
-def _hashed(text: str) -> int:
+def _hash(text: str) -> int:
     return int.from_bytes(sha256(text.encode()).digest()[:4], "big")

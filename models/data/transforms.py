@@ -1,4 +1,4 @@
-"""What makes networks trained on clean renderings work on generated pictures and on crops of them."""
+"""Random image transforms, by which networks trained on renderings generalise to generated pictures and crops."""
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -10,7 +10,7 @@ Labels = Int[Tensor, "batch height width"]
 Resized = Float[Tensor, "batch 3 {size} {size}"]
 ResizedLabels = Int[Tensor, "batch {size} {size}"]
 Motion = Float[Tensor, "batch 2 3"]
-"""Affine, from places of the new picture to places of the old one, normalised device coordinates."""
+"""Affine map from positions in the new picture to positions in the old one, in normalised device coordinates."""
 
 
 def _uniform(count: int, low: float, high: float, generator: torch.Generator) -> Float[Tensor, "{count} 1 1 1"]:
@@ -42,7 +42,7 @@ def motion(count: int, generator: torch.Generator) -> Motion:
 def move(
     image: Pictures, label: Labels, motion: Motion, size: int, generator: torch.Generator
 ) -> tuple[Resized, ResizedLabels]:
-    """Pictures of `size` whose places show what `motion` takes these to; outside is black or the border's."""
+    """Pictures of `size`, resampled at the positions that `motion` gives; outside is black or the border's colour."""
     grid = affine_grid(motion, [len(image), 3, size, size], align_corners=False)
     padding = "zeros" if torch.rand((), generator=generator) < 0.5 else "border"
     moved = grid_sample(image, grid, padding_mode=padding, align_corners=False)

@@ -1,4 +1,4 @@
-"""What each place of a picture shows, as a vector."""
+"""Feature maps of pictures: tokens of a vision transformer and their principal components."""
 
 from models.features.vit import Pca, Vit, VitConfig
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from transformers import ViTModel
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet, by channel: what DINO was trained with."""
+"""Mean and standard deviation of ImageNet's channels, with which DINO was trained."""
 
 TokenMap = Float[Tensor, "batch channels rows columns"]
 
@@ -38,7 +38,7 @@ class VitConfig(Config):
     )
 
     def digest(self) -> str:
-        """What the tokens depend on besides this config."""
+        """Digest of the weights, on which the tokens depend besides this config."""
         return digest(locate(self.model), self.revision)
 
     def build(self, device: torch.device) -> "Vit":
@@ -48,10 +48,10 @@ class VitConfig(Config):
         model = locate(self.model)
         disable_progress_bars()
         with report_missing_weights(model, "the vision transformer"):
-            found: Any = ViTModel.from_pretrained(
+            loaded: Any = ViTModel.from_pretrained(
                 model, revision=self.revision, add_pooling_layer=False, output_loading_info=True
             )
-            network, report = found
+            network, report = loaded
             if report["missing_keys"]:
                 raise ValueError(f"{min(report['missing_keys'])} is missing")
         return Vit(network.float().to(device).eval(), self.stride, self.digest())
@@ -99,11 +99,11 @@ def embed(
     patches = torch.nn.functional.conv2d(padded, projection.weight, projection.bias, stride=stride)
     rows, columns = patches.shape[-2:]
     side = round((parts.position_embeddings.shape[1] - 1) ** 0.5)
-    places = as_map(parts.position_embeddings, side, side)
+    positions = as_map(parts.position_embeddings, side, side)
     if (rows, columns) != (side, side):
-        places = interpolate(places, (rows, columns), mode="bicubic", align_corners=False)
+        positions = interpolate(positions, (rows, columns), mode="bicubic", align_corners=False)
     first = (parts.cls_token + parts.position_embeddings[:, :1]).expand(len(images), -1, -1)
-    return torch.cat((first, (patches + places).flatten(2).mT), 1), (rows, columns)
+    return torch.cat((first, (patches + positions).flatten(2).mT), 1), (rows, columns)
 
 
 def as_map(tokens: Float[Tensor, "batch tokens channels"], rows: int, columns: int) -> TokenMap:
@@ -133,5 +133,5 @@ class Pca:
 
     def transform(self, descriptors: TokenMap) -> Float[Tensor, "batch components rows columns"]:
         """Unit vectors over the components, moved from [-1, 1] to [0, 1]; 0.5 is neutral."""
-        found = (normalize(descriptors, dim=1).movedim(1, -1) - self.mean) @ self.directions
-        return (normalize(found, dim=-1).movedim(-1, 1) + 1) / 2
+        components = (normalize(descriptors, dim=1).movedim(1, -1) - self.mean) @ self.directions
+        return (normalize(components, dim=-1).movedim(-1, 1) + 1) / 2

@@ -1,4 +1,4 @@
-"""Pictures that show nothing new: a perceptual hash finds the pairs that look alike, a transformer confirms them.
+"""Near-duplicate pictures: a perceptual hash finds the pairs that look alike, a vision transformer confirms them.
 
 The hash is the 64-bit pHash of Zauner 2010. Both measure crops, so a picture that was moved or enlarged is known again.
 """
@@ -16,8 +16,8 @@ from torch.nn.functional import cosine_similarity
 from models.core.config import Config
 from models.features.vit import Vit
 
-SEEN, LOW = 32, 8
-"""Pixels along an edge that the hash sees, and frequencies along an edge that it is made of."""
+HASHED_PX, LOW = 32, 8
+"""Pixels along an edge of the picture that is hashed, and frequencies along an edge that make the hash."""
 
 
 class DuplicateRules(Config):
@@ -25,7 +25,7 @@ class DuplicateRules(Config):
 
     bits: int = Field(default=4, ge=0, le=64, description="most bits of 64 in which the hashes of a pair differ")
     distance: float = Field(
-        default=0.1, ge=0, description="largest mean cosine distance of a pair's tokens, place by place"
+        default=0.1, ge=0, description="largest cosine distance of a pair's tokens, mean over the positions"
     )
 
 
@@ -33,7 +33,7 @@ def phash(picture: UInt8[ndarray, "height width 3"]) -> int:
     """64 bits, one for each low cosine frequency: whether it is stronger than the median."""
     from scipy.fft import dctn
 
-    grey = Image.fromarray(picture).convert("L").resize((SEEN, SEEN), Image.Resampling.LANCZOS)
+    grey = Image.fromarray(picture).convert("L").resize((HASHED_PX, HASHED_PX), Image.Resampling.LANCZOS)
     low = np.asarray(dctn(np.asarray(grey, float)))[:LOW, :LOW].ravel()
     return int.from_bytes(np.packbits(low > np.median(low)).tobytes(), "big")
 
@@ -47,20 +47,20 @@ def near_duplicates(
     about pairs whose hashes are near.
     """
     kept, numbers, count = np.empty_like(hashes), np.empty(len(hashes), int), 0
-    found: dict[int, int] = {}
-    for number, each in enumerate(hashes):
-        near = numbers[:count][np.bitwise_count(kept[:count] ^ each) <= rules.bits]
+    duplicates: dict[int, int] = {}
+    for number, code in enumerate(hashes):
+        near = numbers[:count][np.bitwise_count(kept[:count] ^ code) <= rules.bits]
         twin = next((int(other) for other in near if alike(int(other), number)), None)
         if twin is not None:
-            found[number] = twin
+            duplicates[number] = twin
             continue
-        kept[count], numbers[count] = each, number
+        kept[count], numbers[count] = code, number
         count += 1
-    return found
+    return duplicates
 
 
 def token_distance(vit: Vit, one: UInt8[ndarray, "size size 3"], other: UInt8[ndarray, "size size 3"]) -> float:
-    """Mean cosine distance of the tokens at each place of two pictures."""
+    """Cosine distance of the tokens at one position of two pictures, mean over the positions."""
     device = next(vit.network.parameters()).device
     pair = torch.from_numpy(np.stack((one, other))).to(device) / 255
     tokens, _ = vit.tokens(pair)

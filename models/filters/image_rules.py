@@ -10,7 +10,7 @@ from models.core.config import Config
 
 Photo = UInt8[ndarray, "height width 3"]
 Grey = Float[ndarray, "height width"]
-SEEN, LEAST = 128, 16
+LONGER_PX, SHORTER_PX = 128, 16
 """Pixels along the longer side at which blur is measured, and fewest along the shorter one: the other blur has 11."""
 
 
@@ -62,11 +62,11 @@ def blur(grey: Grey, rules: ImageRules) -> str | None:
     """
     from skimage.measure import blur_effect
 
-    scale = SEEN / max(grey.shape)
-    height, width = (max(LEAST, round(side * scale)) for side in grey.shape)
-    seen = np.asarray(Image.fromarray(grey.astype(np.float32)).resize((width, height), Image.Resampling.BOX))
+    scale = LONGER_PX / max(grey.shape)
+    height, width = (max(SHORTER_PX, round(side * scale)) for side in grey.shape)
+    small = np.asarray(Image.fromarray(grey.astype(np.float32)).resize((width, height), Image.Resampling.BOX))
     with np.errstate(invalid="ignore"):
-        along = np.nan_to_num(blur_effect(seen, reduce_func=None), nan=1.0)
+        along = np.nan_to_num(blur_effect(small, reduce_func=None), nan=1.0)
     return "blurred" if np.min(along) > rules.blur else None
 
 

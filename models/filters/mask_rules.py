@@ -32,17 +32,17 @@ class MaskRules(Config):
     lost: float = Field(default=0.02, ge=0, le=1, description="share of the mask that the square crop cuts off")
 
 
-def verdict(found: Sequence[Instance], rules: MaskRules) -> str | None:
+def verdict(instances: Sequence[Instance], rules: MaskRules) -> str | None:
     """The first reason to drop a photo, given the animals in it, likeliest first.
 
     Doubt comes last: an animal that is cut off, hidden or far away has a low score because of it.
     """
-    if not found or found[0].score < min(rules.score, rules.other_score):
+    if not instances or instances[0].score < min(rules.score, rules.other_score):
         return "no instance"
-    if any(_counts(other, found[0], rules) for other in found[1:]):
+    if any(_counts(other, instances[0], rules) for other in instances[1:]):
         return "multiple animals"
-    reason = next((reason for rule in RULES if (reason := rule(found[0].mask, rules))), None)
-    return reason or ("doubtful" if found[0].score < rules.score else None)
+    reason = next((reason for rule in RULES if (reason := rule(instances[0].mask, rules))), None)
+    return reason or ("doubtful" if instances[0].score < rules.score else None)
 
 
 def _counts(other: Instance, first: Instance, rules: MaskRules) -> bool:

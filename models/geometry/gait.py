@@ -1,4 +1,4 @@
-"""A walk for any guessed skeleton, as bone angles: the clip that shows that the rig works."""
+"""A walk cycle for any heuristic skeleton, as bone angles."""
 
 from math import pi, radians
 
@@ -13,7 +13,9 @@ SWING = radians(18)
 FLEX = radians(26)
 """A leg folds this far while it comes forward."""
 NOD = radians(3)
+"""Head and rump nod this far, twice a cycle."""
 SWAY = radians(5)
+"""The middle of the spine bends sideways this far, once a cycle."""
 FOOTFALL = {4: (0.25, 0.0, 0.5, 0.75), 2: (0.0, 0.5), 0: ()}
 """Share of the cycle after which each leg follows: a lateral-sequence walk, hind then fore of one side."""
 

@@ -1,4 +1,4 @@
-"""A skeleton guessed from a shape: a spine from end to end, a leg to the lowest point of each quarter (fidelity F24).
+"""The heuristic skeleton of MagicPony section 3.1: a spine, and a leg to the lowest point of each quarter (F24).
 
 Bones by index: 0 .. n/2 - 1 from the +z tip inwards, n/2 .. n - 1 from the -z tip inwards, both chains rooted in the
 middle; then three for each leg: foot, middle, top. Quarters by leg: (+x, +z), (+x, -z), (-x, -z), (-x, +z); of two
@@ -14,11 +14,11 @@ from torch import Tensor
 from models.core.category import Skeleton
 
 ABOVE_MEAN = -0.5
-"""Ends of the spine lie above the mean height plus this."""
+"""Height, relative to the mean vertex, above which the ends of the spine are looked for."""
 RAISED = 0.5
-"""The middle of a spine with legs lies this far above the mean vertex."""
+"""Height of the middle of a spine with legs above the mean vertex."""
 APART = 0.2
-"""Feet lie off the mirror plane by this share of the body's width."""
+"""Least distance of a foot from the mirror plane, as a share of the body's width."""
 
 LEGS = {4: ("left_fore", "left_hind", "right_hind", "right_fore"), 2: ("left", "right"), 0: ()}
 """Names of the legs, in their order."""

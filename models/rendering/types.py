@@ -1,4 +1,4 @@
-"""What a renderer is lit by, and what it draws."""
+"""Data classes of the light and of the pictures of a renderer."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,9 @@ class Light:
     direction: Float[Tensor, "batch 3"]
     """Unit vector towards the light."""
     ambient: Float[Tensor, " batch"]
+    """Brightness of a surface that the light does not reach."""
     diffuse: Float[Tensor, " batch"]
+    """Brightness that a surface gains where it faces the light."""
 
     @property
     def coefficients(self) -> Float[Tensor, "batch 4"]:

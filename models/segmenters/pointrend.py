@@ -47,7 +47,7 @@ class PointRendConfig(Config):
     smallest: float = Field(default=0.005, ge=0, le=1, description="share of the picture below which a region is noise")
 
     def digest(self) -> str:
-        """What the masks depend on besides this config."""
+        """Digest of the weights, on which the masks depend besides this config."""
         return digest(locate(self.weights), None)
 
     def classes(self) -> tuple[str, ...]:
@@ -122,7 +122,7 @@ def sample(
     return grid_sample(values, points[:, :, None].to(values), align_corners=False, padding_mode="border")[..., 0]
 
 
-def uncertainty(logits: Float[Tensor, "batch classes *place"]) -> Float[Tensor, "batch *place"]:
+def uncertainty(logits: Float[Tensor, "batch classes *points"]) -> Float[Tensor, "batch *points"]:
     """Closeness of the two likeliest classes: 0 is a tie, lower is surer (the paper's section 3.1)."""
     best = logits.topk(2, 1).values
     return best[:, 1] - best[:, 0]

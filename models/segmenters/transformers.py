@@ -31,7 +31,7 @@ class TransformersConfig(Config):
     score: float = Field(default=0.5, ge=0, le=1, description="instances below this score are not kept")
 
     def digest(self) -> str:
-        """What the masks depend on besides this config."""
+        """Digest of the weights, on which the masks depend besides this config."""
         return digest(locate(self.model), self.revision)
 
     def classes(self) -> None:

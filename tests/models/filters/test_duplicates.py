@@ -7,7 +7,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from models.features import VitConfig
-from models.filters.duplicates import LOW, SEEN, DuplicateRules, near_duplicates, phash, token_distance
+from models.filters.duplicates import HASHED_PX, LOW, DuplicateRules, near_duplicates, phash, token_distance
 
 RULES = DuplicateRules()
 
@@ -29,10 +29,10 @@ def compressed(image):
 
 
 def test_the_hash_is_the_signs_of_the_lowest_cosine_frequencies():
-    image = picture(0, SEEN)
+    image = picture(0, HASHED_PX)
     grey = np.asarray(Image.fromarray(image).convert("L"), float)
-    place, frequency = np.meshgrid(np.arange(SEEN), np.arange(LOW))
-    cosines = np.cos(np.pi * frequency * (2 * place + 1) / (2 * SEEN))
+    place, frequency = np.meshgrid(np.arange(HASHED_PX), np.arange(LOW))
+    cosines = np.cos(np.pi * frequency * (2 * place + 1) / (2 * HASHED_PX))
     low = cosines @ grey @ cosines.T
     bits = "".join("1" if each else "0" for each in (low > np.median(low)).ravel())
     assert f"{phash(image):064b}" == bits
