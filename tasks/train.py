@@ -16,7 +16,7 @@ from storage.runs.training_runs import ModelAbout, StageAbout
 from storage.store import bundles, files, layout
 from storage.store.locks import locked
 from storage.store.references import DatasetRef, ModelRef
-from tasks.inference.loading import framed, setting, stage_artifacts
+from tasks.inference.loading import framed, require_stages, setting, stage_artifacts
 from tasks.runtime import artifacts
 from tasks.runtime.devices import Device, acquire_device
 from tasks.runtime.recipes import ModelRecipe
@@ -43,9 +43,13 @@ def train(model: ModelRef, stage: str, crops: DatasetRef, recipe: ModelRecipe, d
 
 @task(task_run_name="assemble-{model.category}-{model.run}", cache_policy=NO_CACHE)
 def assemble(model: ModelRef, crops: DatasetRef, recipe: ModelRecipe) -> ModelRef:
-    """Commit the finished model: its recipe, and the digests of what its stages left behind."""
+    """Commit the finished model: its recipe, and which stages it is made of.
+
+    Raises MissingArtifact if one of them is not over.
+    """
     with locked(layout.run(model)):
         if bundles.committed(layout.model(model)) is None:
+            require_stages(model, recipe)
             training_runs.start(model, crops, recipe)
             contents = {"recipe.json": recipe.model_dump_json(indent=1).encode()}
             bundles.commit(layout.model(model), contents, _about(crops, recipe))

@@ -96,15 +96,19 @@ def _unfinished(model: ModelRef) -> str:
     if held(layout.run(model)):
         return f"run {model.run} is learning"
     stages = files.names(layout.stages(model))
-    steps = [f"step {states[-1]} of stage {stage}" for stage in stages if (states := _states(model, stage))]
-    if bundles.manifest(layout.model(model)) or not steps:
+    reached = [place for stage in stages if (place := _reached(model, stage))]
+    if bundles.manifest(layout.model(model)) or not reached:
         return ""
     remedy = f"delete {layout.run(model)} if it never shall"
-    return f"run {model.run} stopped after {steps[-1]} and can go on ({remedy})"
+    return f"run {model.run} stopped after {' and '.join(reached)} and can go on ({remedy})"
 
 
-def _states(model: ModelRef, stage: str) -> list[int]:
-    return Checkpoints(layout.checkpoints(model, stage)).steps()
+def _reached(model: ModelRef, stage: str) -> str:
+    """How far a stage has come, as far as that is kept; empty where it begins anew."""
+    if bundles.manifest(layout.stage(model, stage)):
+        return f"stage {stage}"
+    states = Checkpoints(layout.checkpoints(model, stage)).steps()
+    return f"step {states[-1]} of stage {stage}" if states else ""
 
 
 def _waste(store: Store, category: str, known: dict[int, Snapshot], staying: set[int]) -> Iterator[Waste]:

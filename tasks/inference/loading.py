@@ -23,7 +23,7 @@ from storage.runs.checkpoints import weights_from
 from storage.runs.releases import MAIN_METHOD
 from storage.runs.training_runs import StageAbout
 from storage.store import bundles, files, layout
-from storage.store.errors import CorruptArtifact, words
+from storage.store.errors import CorruptArtifact, MissingArtifact, words
 from storage.store.references import DatasetRef, ModelRef
 from tasks.runtime.devices import cached_model, torch_device
 from tasks.runtime.recipes import CropRecipe, ModelRecipe, PhotoRecipe
@@ -58,8 +58,12 @@ def understood(kind: type[Recipe], said: object, where: str) -> Recipe:
 
 
 def reconstructor(model: ModelRef, where: str, refine: bool = False) -> Reconstructor:
-    """The finished model on a device; it fits its answers to their masks where it can and is asked to."""
+    """The finished model on a device; it fits its answers to their masks where it can and is asked to.
+
+    Raises MissingArtifact if a stage of its training has lost its weights.
+    """
     recipe = recipe_of(model)
+    require_stages(model, recipe)
     return _refined(recipe.method.load(stage_artifacts(model, recipe), setting(recipe, where)), refine)
 
 
@@ -109,6 +113,14 @@ def stage_artifacts(model: ModelRef, recipe: ModelRecipe) -> dict[str, Artifact]
             tensors = weights_from(bundles.read(folder, f"{stage.name}.safetensors"))
             artifacts[stage.name] = Artifact(tensors, Summary(**dict(about)))
     return artifacts
+
+
+def require_stages(model: ModelRef, recipe: ModelRecipe) -> None:
+    """Raises MissingArtifact if a stage is not committed; without its weights the start would answer in its place."""
+    for stage in recipe.method.stages():
+        folder = layout.stage(model, stage.name)
+        if bundles.committed(folder) is None:
+            raise MissingArtifact(folder, "is not committed", f"run {recipe.method.kind}/{model.category} again")
 
 
 def stage_digests(model: ModelRef) -> dict[str, str]:

@@ -12,7 +12,7 @@ from storage.dataset.pruning import plan_pruning, prune
 from storage.runs import training_runs
 from storage.runs.checkpoints import Checkpoints
 from storage.runs.releases import ReleaseAbout
-from storage.runs.training_runs import ModelAbout
+from storage.runs.training_runs import ModelAbout, StageAbout
 from storage.store import bundles, files, layout, locks
 from storage.store.errors import OtherVersion
 from storage.store.layout import Store
@@ -68,7 +68,7 @@ def test_photos_stay_while_any_crops_of_them_stay(store):
 
 
 def test_what_a_model_learnt_from_stays(store):
-    bundles.commit(layout.model(store.model("cow", "old")), {"animal.safetensors": b"w"}, ModelAbout(snapshot=1))
+    bundles.commit(layout.model(store.model("cow", "old")), {"recipe.json": b"{}"}, ModelAbout(snapshot=1))
     files.put(layout.published(store.root, "cow"), b"old")
     assert needed(store, 1) == {1: ["run old learnt from it"]}
     assert snapshots.numbers(store.root, "cow") == [1, 4]
@@ -103,18 +103,31 @@ def test_what_a_living_process_learns_from_stays_until_it_dies(store):
 
 def test_what_a_dead_run_can_go_on_from_stays_until_its_folder_is_deleted(store):
     model = begun(store, "stopped", 3)
-    folder = layout.checkpoints(model)
+    folder = layout.checkpoints(model, "animal")
     Checkpoints(folder).save(20, {"weights": torch.zeros(2)})
     (reason,) = needed(store, 1)[3]
-    assert reason == f"run stopped stopped after step 20 and can go on (delete {layout.run(model)} if it never shall)"
+    remedy = f"delete {layout.run(model)} if it never shall"
+    assert reason == f"run stopped stopped after step 20 of stage animal and can go on ({remedy})"
     assert snapshots.numbers(store.root, "cow") == [3, 4]
     files.remove(layout.checkpoint_manifest(folder, 20))
     assert needed(store, 1) == {}
 
 
+def test_what_a_run_between_two_stages_can_go_on_from_stays_though_the_stage_keeps_no_states(store):
+    model = begun(store, "stopped", 3)
+    bundles.commit(layout.stage(model, "shape"), {"shape.safetensors": b"w"}, StageAbout(steps=4))
+    (reason,) = needed(store, 1)[3]
+    assert reason.startswith("run stopped stopped after stage shape and can go on (delete ")
+    Checkpoints(layout.checkpoints(model, "texture")).save(20, {"weights": torch.zeros(2)})
+    (reason,) = needed(store, 1)[3]
+    assert reason.startswith("run stopped stopped after stage shape and step 20 of stage texture and can go on")
+    bundles.commit(layout.model(model), {"recipe.json": b"{}"}, ModelAbout(snapshot=3, stages=("shape", "texture")))
+    assert needed(store, 1) == {3: ["run stopped learnt from it"]}
+
+
 def test_a_run_that_does_not_say_yet_what_it_learns_from_keeps_everything(store):
     model = store.model("cow", "young")
-    files.put(layout.panel(model, 1), b"a picture")
+    files.put(layout.panel(model, "animal", 1), b"a picture")
     with locked(layout.run(model)):
         found = needed(store, 1)
     assert found.keys() == {1, 2, 3} and found[1] == ["run young is learning, and does not say from which snapshot"]
