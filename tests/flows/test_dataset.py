@@ -6,7 +6,7 @@ from flows import dataset as module
 from flows.dataset import _rounds, dataset, most, pinned
 from flows.plan.plan import PlanChanges, load_plan
 from storage.dataset import catalogue, shards, snapshots
-from storage.dataset.pruning import pruned
+from storage.dataset.pruning import prune
 from storage.store.references import digest
 from tests.storage.material import samples
 
@@ -97,8 +97,8 @@ def test_between_its_commit_and_the_first_word_of_its_run_a_snapshot_is_not_prun
     shards.write(newer, samples(3), recipe)
     with pinned(load_plan("cow", "smoke", store.root, PlanChanges(images=2, photos=4))) as crops:
         assert crops.snapshot == 1 and snapshots.commit([newer]).snapshot == 2
-        (reason,) = pruned(store.root, "cow", keep=1).needed[1]
+        (reason,) = prune(store.root, "cow", keep=1).needed[1]
         assert reason.endswith("is going to learn from it")
         assert list(catalogue.faults(store.root, "cow")) == [] and snapshots.read(crops).kept > 0
-    assert pruned(store.root, "cow", keep=1).needed == {}
+    assert prune(store.root, "cow", keep=1).needed == {}
     assert snapshots.numbers(store.root, "cow") == [2]

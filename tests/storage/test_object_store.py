@@ -9,7 +9,7 @@ from storage.dataset.pruning import plan_pruning
 from storage.runs.checkpoints import Checkpoints
 from storage.runs.lineage import lines, release_of
 from storage.runs.metrics_log import MetricsLog
-from storage.runs.training_runs import ModelAbout
+from storage.runs.training_runs import ModelAbout, StageAbout
 from storage.store import bundles, files, layout, locks
 from storage.store.layout import Store
 from storage.store.references import DatasetRef, digest
@@ -32,11 +32,12 @@ def story(root: str) -> DatasetRef:
         dataset = snapshots.commit([crops])
     model = store.model("cow", "run-1")
     with locks.locked(layout.run(model)):
-        states, journal = Checkpoints(layout.checkpoints(model)), MetricsLog(layout.metrics(model))
+        states, journal = Checkpoints(layout.checkpoints(model, "animal")), MetricsLog(layout.metrics(model, "animal"))
         for step in (1, 2, 3):
             states.save(step, {"weights": torch.full((3,), float(step))})
             journal.add(step, {"loss": 1 / step})
-        bundles.commit(layout.model(model), {"animal.safetensors": b"w"}, ModelAbout(snapshot=2, steps=3))
+        bundles.commit(layout.stage(model, "animal"), {"animal.safetensors": b"w"}, StageAbout(steps=3))
+        bundles.commit(layout.model(model), {"recipe.json": b"{}"}, ModelAbout(snapshot=2, stages=("animal",)))
     publish(store, "run-1", snapshot=2)
     return dataset
 
@@ -57,7 +58,7 @@ def test_an_object_store_holds_the_same_files_as_a_folder_and_serves_them(s3, fo
         pairs = zip(samples.of_dataset(local, split), samples.of_dataset(remote, split), strict=True)
         assert all((one.image == other.image).all() and one.row == other.row for one, other in pairs)
     assert export.export(remote, str(tmp_path / "plain")) == export.export(local, str(tmp_path / "same"))
-    step, state = Checkpoints(layout.checkpoints(Store(s3).model("cow", "run-1"))).newest() or (0, {})
+    step, state = Checkpoints(layout.checkpoints(Store(s3).model("cow", "run-1"), "animal")).newest() or (0, {})
     assert step == 3 and state["weights"].tolist() == [3.0] * 3
     copy = tmp_path / "found.glb"
     copy.write_bytes(b"a cow")

@@ -11,8 +11,7 @@ from storage.store.references import digest
 from tasks.evaluate import evaluate
 from tasks.publish import ReleaseConfig, publish
 from tasks.shard import shard
-from tasks.train import train
-from tests.tasks.material import ALIKE, CONFIG, HELD_OUT, PHOTOS, Drawn, Red, made, tiny_model, tiny_vit
+from tests.tasks.material import ALIKE, CONFIG, HELD_OUT, PHOTOS, Drawn, Red, made, tiny_model, tiny_vit, trained
 
 
 @pytest.fixture
@@ -47,7 +46,7 @@ def vit(tmp_path_factory):
 def model(crops, vit):
     """A finished run of four steps."""
     ref = Store(crops.root).model("cow", "tiny")
-    return train.fn(ref, crops, tiny_model(vit), "cpu")
+    return trained(ref, crops, tiny_model(vit))
 
 
 @pytest.fixture
@@ -71,7 +70,7 @@ def measured(model, crops):
 
 @pytest.fixture(scope="session")
 def release(measured, crops):
-    """What was published of it; as it is of the ablation without SDS, it answers because it is promoted."""
+    """What was published of it; it is of MagicPony, not of the main method, so it answers because it is promoted."""
     published = publish.fn(measured, crops, ReleaseConfig(assets=1, film=32, frames=2, texture=32), "smoke", "cpu")
     promote_release(Store(published.root), f"cow/{published.run}", by="tests")
     return published

@@ -9,14 +9,15 @@ from transformers import ViTConfig as NetworkConfig
 from transformers import ViTModel
 
 from models.core.category import Category
-from models.engine.loop import TrainingConfig
 from models.features import VitConfig
 from models.filters import DuplicateRules, ImageRules, MaskRules
 from models.generators import StableDiffusionConfig
 from models.methods import MagicPonyConfig
+from models.methods.magicpony.config import LossWeights
 from models.methods.magicpony.model import AnimalConfig
 from models.methods.magicpony.networks.encoder import EncoderConfig
 from models.methods.magicpony.networks.prior import PriorConfig
+from models.methods.magicpony.train import TrainingConfig
 from models.metrics import EvaluationConfig
 from models.metrics.chamfer import ChamferConfig
 from models.rendering import ReferenceConfig
@@ -27,6 +28,7 @@ from tasks.filter import filter
 from tasks.generate import generate
 from tasks.runtime.recipes import CropRecipe, DuplicateRecipe, ModelRecipe, PhotoRecipe
 from tasks.segment import segment
+from tasks.train import assemble, train
 
 COW = Category(name="cow", segment_as=("cow",), coats=("brown", "black"))
 PHOTOS = PhotoRecipe(words=COW.words, generator=StableDiffusionConfig(batch=4), weights="drawn", photos=8)
@@ -105,16 +107,25 @@ def tiny_vit(folder):
 
 def tiny_model(vit, steps=4):
     """A recipe that trains in a second."""
-    return ModelRecipe(
-        category=COW,
+    method = MagicPonyConfig(
+        vit=vit,
         animal=AnimalConfig(
             prior=PriorConfig(grid=12, fine_grid=12, channels=4),
             encoder=EncoderConfig(image=32, grid=4, width=8, code=8),
         ),
-        features=vit,
-        method=MagicPonyConfig(eikonal_points=50),
-        teacher=StableDiffusionConfig(),
-        weights=("tiny", "drawn"),
-        renderer=ReferenceConfig(),
+        losses=LossWeights(eikonal_points=50),
         training=TrainingConfig(steps=steps, size=32, report_every=2, panel_every=4, save_every=2),
     )
+    return ModelRecipe(
+        category=COW.without_truth,
+        method=method,
+        weights_digests={"vit": "tiny", "warm_start": ""},
+        renderer=ReferenceConfig(),
+    )
+
+
+def trained(model, crops, recipe):
+    """The finished model of a recipe: every stage, then what they left behind together."""
+    for stage in recipe.method.stages():
+        train.fn(model, stage.name, crops, recipe, "cpu")
+    return assemble.fn(model, crops, recipe)

@@ -2,14 +2,18 @@ import pytest
 import torch
 
 from models.core.category import BarnyardTruth, FolderTruth, NoTruth
+from models.methods import MagicPonyConfig
 from models.metrics.silhouette import iou
-from models.truth.examples import joined
+from models.truth.examples import joined, split
 from models.truth.held_out import held_out
 from storage.formats.pictures import png
+from storage.runs.scores import START
 from storage.store import layout
+from storage.store.layout import Store
 from tasks import evaluate as module
 from tasks.evaluate import PHOTOS, evaluate, measured_on, read
-from tests.tasks.material import CONFIG, HELD_OUT, Drawn, Red
+from tasks.inference.loading import start, validation
+from tests.tasks.material import CONFIG, HELD_OUT, Drawn, Red, tiny_model, trained
 
 ANIMALS = "barnyard animals"
 
@@ -18,7 +22,34 @@ def test_the_model_stands_first_and_beside_trivial_answers(measured):
     tables = read(measured)
     assert list(tables) == [ANIMALS, PHOTOS]
     methods = list(dict.fromkeys(row.method for row in tables[ANIMALS]))
-    assert methods[:4] == ["tiny", "unit sphere", "mean ellipsoid", "mean mesh"]
+    assert methods == ["tiny", START, "unit sphere", "mean ellipsoid", "mean mesh", "tiny refined"]
+
+
+def test_the_start_stands_in_every_table_with_the_numbers_of_the_model_before_its_training(measured, crops, vit):
+    for name, table in read(measured).items():
+        ours, before = ({row.metric: row for row in table if row.method == who} for who in ("tiny", START))
+        assert ours.keys() == before.keys(), name
+        assert any(ours[metric].mean != before[metric].mean for metric in ours), name
+        assert all(ours[metric].count == before[metric].count for metric in ours), name
+    recipe = tiny_model(vit)
+    photos = validation(crops, HELD_OUT.size, HELD_OUT.scenes)
+    examples = split(photos.batch(torch.arange(len(photos))), [str(row) for row in range(len(photos))])
+    table = module._scores(module.measured({START: start(recipe, "cpu:0")}, examples, CONFIG))
+    assert table == [row for row in read(measured)[PHOTOS] if row.method == START]
+
+
+def test_a_method_without_training_has_no_start_beside_it(model, crops, elsewhere, monkeypatch):
+    monkeypatch.setattr(MagicPonyConfig, "stages", lambda self: ())
+    monkeypatch.setattr(module, "reconstructor", lambda model, where: start(module.recipe_of(model), where))
+    evaluate.fn([model], crops, NoTruth(), HELD_OUT, CONFIG, "cpu")
+    assert {row.method for row in read(model)[PHOTOS]} == {"tiny", "unit sphere"}
+
+
+def test_several_methods_stand_in_one_table_and_the_start_is_that_of_the_first(model, crops, vit, elsewhere):
+    longer = trained(Store(crops.root).model("cow", "longer"), crops, tiny_model(vit, steps=6))
+    evaluate.fn([model, longer], crops, NoTruth(), HELD_OUT, CONFIG, "cpu")
+    methods = list(dict.fromkeys(row.method for row in read(model)[PHOTOS]))
+    assert methods == ["tiny", "longer", START, "unit sphere"]
 
 
 def test_refinement_is_measured_only_where_masks_are_true(measured):
@@ -71,7 +102,7 @@ def test_without_truth_photos_alone_are_measured_and_every_table_says_so(model, 
     evaluate.fn([model], crops, NoTruth(), HELD_OUT, CONFIG, "cpu")
     tables = read(model)
     assert list(tables) == [PHOTOS]
-    assert {row.method for row in tables[PHOTOS]} == {"tiny", "unit sphere"}
+    assert {row.method for row in tables[PHOTOS]} == {"tiny", START, "unit sphere"}
     assert {"mask IoU", "boundary F", "view word"} <= {row.metric for row in tables[PHOTOS]}
     assert measured_on(model, PHOTOS) == "measured on generated photos; no ground truth for cow"
 

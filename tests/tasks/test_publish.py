@@ -7,12 +7,16 @@ import torch
 
 from models.data.crops import Crops
 from models.data.framing import Crop
+from models.geometry.mesh import Mesh
+from storage.formats.meshes import read_mesh
 from storage.runs.releases import published_releases, select_release
-from storage.runs.scores import Score
+from storage.runs.scores import START, Score
 from storage.store import bundles, layout
 from storage.store.layout import Store
 from tasks import evaluate, publish
 from tasks.publish import ReleaseConfig
+from tests.tasks.material import trained
+from tests.tasks.two_stages import FINE, ROUGH, two_stages
 
 
 def file(release, name):
@@ -45,7 +49,7 @@ def test_report_card_and_page_of_a_category_without_truth_say_so(release, model,
     tables = {"generated photos": [Score.model_validate(names | {"mean": 50.0, "spread": 1.0, "count": 2})]}
     for module in (publish, evaluate):
         monkeypatch.setattr(module, "read", lambda _: tables)
-    contents = publish._contents(model, crops, publish.Shown(b"", {}, []))
+    contents = publish._contents(model, crops, publish.Shown(b"", {}, [], {}))
     for name in ("report.html", "MODEL_CARD.md"):
         assert "easured on generated photos; no ground truth for cow" in contents[name].decode(), name
     assert "Numbers measured on generated photos; no ground truth for cow." in publish._overview(
@@ -62,9 +66,9 @@ def test_the_release_is_found_again(release):
 
 def test_a_release_carries_method_scale_scores_and_weights(release, model):
     (published,) = published_releases(Store(release.root), "cow")
-    about, files = published.about, bundles.committed(layout.model(model)).files
+    about, files = published.about, bundles.committed(layout.stage(model, "animal")).files
     assert (about.method, about.scale, about.snapshot) == ("magicpony", "smoke", 1)
-    assert about.weights["animal.safetensors"] == files["animal.safetensors"].sha256
+    assert about.weights == {"animal": files["animal.safetensors"].sha256}
     assert {score.method for table in about.scores.values() for score in table} == {model.run}
     assert {"mask IoU", "Chamfer distance"} <= {score.metric for score in about.scores["barnyard animals"]}
 
@@ -82,17 +86,64 @@ def test_the_best_explained_photo_is_shown_and_then_other_coats():
         for coat in (white, dark, darker, brown, red, red, red, red)
     ]
 
-    class Ours:
-        def predict(self, batch):
-            return batch
-
-        def render(self, found, size):
+    class Drawable:
+        def render(self, size, camera=None, light=None):
             return SimpleNamespace(mask=drawn)
 
-    chosen = publish._chosen(Ours(), Crops(crops, 16, torch.device("cpu")), 3)
+    ours = SimpleNamespace(predict=lambda batch: Drawable())
+    chosen = publish._chosen(ours, Crops(crops, 16, torch.device("cpu")), 3)
     assert chosen.tolist() == [0, 2, 3]
+    blind = SimpleNamespace(predict=lambda batch: object())
+    assert len(set(publish._chosen(blind, Crops(crops, 16, torch.device("cpu")), 3).tolist())) == 3
+
+
+def test_a_method_without_rig_and_texture_is_released_as_plain_meshes(release, model, crops, monkeypatch):
+    triangle = Mesh(torch.eye(3)[None], torch.tensor([[0, 1, 2]]))
+
+    class Plain:
+        camera = None
+
+        def __len__(self):
+            return 1
+
+        def mesh(self, row):
+            return triangle
+
+        def pick(self, row, count=1):
+            return self
+
+    ours = SimpleNamespace(predict=lambda batch: Plain())
+    monkeypatch.setattr(publish, "reconstructor", lambda *_, refine: ours)
+    shown = publish._shown(model, crops, ReleaseConfig(assets=1, film=32, frames=2, texture=32), "cpu:0")
+    assert (shown.films, shown.assets, list(shown.meshes)) == ({}, [], ["cow-1"])
+    contents = publish._contents(model, crops, shown)
+    vertices, faces = read_mesh(contents["obj/cow-1.obj"], "obj")
+    assert np.allclose(vertices, np.eye(3)) and faces.tolist() == [[0, 1, 2]]
+    header = json.loads(contents["cow-1.glb"][20 : 20 + int.from_bytes(contents["cow-1.glb"][12:16], "little")])
+    assert "skins" not in header and len(header["meshes"]) == 1
+
+
+def test_the_model_card_and_the_report_have_the_start_beside_the_result(release, measured):
+    card, page = (file(release, name).decode() for name in ("MODEL_CARD.md", "report.html"))
+    assert "| metric | value | start without this training | protocol |" in card
+    table = next(iter(evaluate.read(measured).values()))
+    ours, before = (
+        next(row for row in table if (row.method, row.metric) == (who, "Chamfer distance"))
+        for who in (measured.run, START)
+    )
+    assert f"| Chamfer distance | {ours.mean:.4g} {ours.unit} | {before.mean:.4g} |" in card
+    assert START in page
+
+
+def test_the_curves_of_several_stages_have_their_names(crops, vit, monkeypatch):
+    recipe = two_stages(vit)
+    ref = trained(Store(crops.root).model("cow", "curves"), crops, recipe)
+    monkeypatch.setattr(publish, "recipe_of", lambda _: recipe)
+    curves = publish._curves(ref)
+    assert list(curves) == [f"{ROUGH} loss", f"{FINE} loss"]
+    assert all([step for step, _ in curve] == [2, 4] for curve in curves.values())
 
 
 def test_a_release_is_made_once(release, model, crops, monkeypatch):
     monkeypatch.setattr(publish, "_shown", lambda *_: pytest.fail("made again"))
-    assert publish.publish.fn(model, crops, ReleaseConfig(), "cpu") == release
+    assert publish.publish.fn(model, crops, ReleaseConfig(), "smoke", "cpu") == release

@@ -20,7 +20,7 @@ def snapshot(root, index, recipe=RECIPE, count=5):
 
 def learn(ref, run="laptop-1"):
     model = Store(ref.root).model("cow", run)
-    bundles.commit(layout.model(model), {"animal.safetensors": b""}, ModelAbout(snapshot=ref.snapshot))
+    bundles.commit(layout.model(model), {"recipe.json": b"{}"}, ModelAbout(snapshot=ref.snapshot))
 
 
 def test_growth_is_counted_from_what_the_newest_model_learnt_from(root):

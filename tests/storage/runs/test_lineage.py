@@ -6,7 +6,7 @@ from storage.dataset import shards, snapshots
 from storage.dataset.encoding import Sample
 from storage.runs.lineage import lines, release_of
 from storage.runs.revision import code
-from storage.runs.training_runs import ModelAbout
+from storage.runs.training_runs import ModelAbout, StageAbout
 from storage.store import bundles, files, layout
 from storage.store.errors import CorruptArtifact, MissingArtifact
 from storage.store.layout import Store
@@ -15,6 +15,9 @@ from tests.storage.material import RECIPE, publish, row, sample, samples
 
 PHOTOS = {"generator": {"kind": "stable_diffusion", "model": "weights/teacher"}, "weights": "0123"}
 CROPS = RECIPE | {"photos": PHOTOS, "segmenter": {"kind": "pointrend"}, "weights": "4567"}
+
+STAGES = {"shape": 400, "details": 20}
+"""Steps by the names of the stages, in an order that is not the alphabet's."""
 
 
 def shard(store, index):
@@ -32,8 +35,11 @@ def release(tmp_path):
     store = Store(str(tmp_path / "data"))
     snapshots.commit([shard(store, index) for index in range(2)])
     model = store.model("cow", "laptop-1")
-    about = ModelAbout(snapshot=1, code=code(), steps=400)
-    bundles.commit(layout.model(model), {"animal.safetensors": b"weights", "recipe.json": b"{}"}, about)
+    for stage, steps in STAGES.items():
+        weights = {f"{stage}.safetensors": stage.encode()}
+        bundles.commit(layout.stage(model, stage), weights, StageAbout(steps=steps))
+    about = ModelAbout(snapshot=1, code=code(), stages=tuple(STAGES))
+    bundles.commit(layout.model(model), {"recipe.json": b"{}"}, about)
     return publish(store, "laptop-1", code=code())
 
 
@@ -49,7 +55,8 @@ def test_a_released_file_is_found_by_its_bytes(release, tmp_path):
 def test_the_chain_runs_from_the_release_to_every_picture(release):
     chain = list(lines(release, pictures=True))
     store, stem = Store(release.root), "\n".join(chain)
-    assert [line.split()[0] for line in chain[:5]] == ["release", "run", "snapshot", "photos", "masks"]
+    heads = ["release", "run", "stage", "stage", "snapshot", "photos", "masks"]
+    assert [line.split()[0] for line in chain[: len(heads)]] == heads
     for index in range(2):
         for ref in (store.raw("cow", digest(PHOTOS), index), store.curated("cow", digest(CROPS), index)):
             assert shards.manifest(ref).tar_sha256 in stem
@@ -57,7 +64,28 @@ def test_the_chain_runs_from_the_release_to_every_picture(release):
     assert len(pictures) == 4 and sum("dropped: too small" in line for line in pictures) == 2
     assert all("'a brown cow', seed " in line and "model 0123" in line for line in pictures)
     assert f"code {code()}" in chain[0] and f"code {code()}" in chain[1]
-    assert "method farm3d, scale laptop" in chain[0] and sha256(b"weights").hexdigest() in chain[1]
+    assert "method farm3d, scale laptop" in chain[0]
+    for line, (stage, steps) in zip(chain[2:4], STAGES.items(), strict=True):
+        assert line.split(maxsplit=1)[1] == f"{stage}: {steps} steps, weights sha256 {digest_of(stage)}"
+
+
+def digest_of(stage):
+    return sha256(stage.encode()).hexdigest()
+
+
+def test_a_method_that_only_fits_has_a_run_and_no_stages(release):
+    folder = layout.model(Store(release.root).model("cow", "laptop-1"))
+    files.remove(layout.bundle(folder))
+    bundles.commit(folder, {"recipe.json": b"{}"}, ModelAbout(snapshot=1))
+    chain = list(lines(release, pictures=False))
+    assert "laptop-1: 0 trained stages" in chain[1] and chain[2].startswith("snapshot")
+
+
+def test_a_run_whose_stage_is_gone_is_a_broken_chain(release):
+    folder = layout.stage(Store(release.root).model("cow", "laptop-1"), "details")
+    files.remove(layout.bundle(folder))
+    with pytest.raises(MissingArtifact, match="stages/details: is not committed"):
+        list(lines(release, pictures=False))
 
 
 def test_photos_that_were_made_again_are_named(release):

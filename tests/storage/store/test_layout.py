@@ -19,18 +19,20 @@ def test_everything_lies_below_the_root_and_nothing_lies_twice_in_one_place(root
     store = Store(root + "/")
     shards = [store.raw("cow", "01", 0), store.raw("cow", "01", 1), store.curated("cow", "01", 0)]
     model = store.model("cow", "small-01")
-    folder = layout.checkpoints(model)
+    stages = ("shape", "texture")
+    folders = [layout.checkpoints(model, stage) for stage in stages]
     paths = [path(ref) for ref in shards for path in (layout.tar, layout.table, layout.manifest)]
     paths += [layout.quarantined(ref, count) for ref in shards for count in (1, 2)]
     paths += [layout.snapshot(store.dataset("cow", 1)), layout.snapshot(store.dataset("cow", 2))]
     paths += [
         layout.run_config(model),
-        layout.metrics(model),
-        layout.panel(model, 1),
         layout.model(model),
         layout.evaluation(model),
     ]
-    paths += [layout.checkpoint(folder, 1), layout.checkpoint_manifest(folder, 1), layout.checkpoint(folder, 2)]
+    for stage, folder in zip(stages, folders, strict=True):
+        paths += [layout.bundle(layout.stage(model, stage)), layout.metrics(model, stage)]
+        paths += [layout.panel(model, stage, step) for step in (1, 2)]
+        paths += [layout.checkpoint(folder, 1), layout.checkpoint_manifest(folder, 1), layout.checkpoint(folder, 2)]
     paths += [layout.bundle(layout.release(store.release("cow", "small-01")))]
     assert len(set(paths)) == len(paths)
     assert all(path.startswith(f"{root}/") and "//" not in path.removeprefix(root) for path in paths)

@@ -1,18 +1,74 @@
 import pytest
 import torch
 
+from models.methods import methods
+from models.methods.magicpony.warm_start import WarmStart
+from models.rendering.reconstruction import Refinable, Renderable
 from storage.dataset.encoding import Sample
+from storage.runs.releases import MAIN_METHOD
+from storage.store import files, layout
 from storage.store.errors import CorruptArtifact, MissingArtifact
-from tasks.inference.loading import framed, recipe_of, reconstructor, understood, validation
+from storage.store.layout import Store
+from tasks.inference.loading import (
+    _refined,
+    embedded_recipe,
+    framed,
+    recipe_of,
+    reconstructor,
+    require_stages,
+    stage_artifacts,
+    stage_digests,
+    start,
+    understood,
+    validation,
+)
 from tasks.runtime.recipes import ModelRecipe
 from tests.storage.material import row, sample
-from tests.tasks.material import tiny_model
+from tests.tasks.material import tiny_model, trained
+from tests.tasks.two_stages import FINE, ROUGH, two_stages
 
 
 def test_the_loaded_model_answers_photos(model, crops):
     batch = validation(crops, 32, 2).batch(torch.arange(1))
+    answer = reconstructor(model, "cpu:0").predict(batch)
+    assert isinstance(answer, Renderable) and answer.render(32).rgb.shape == (1, 32, 32, 3)
+
+
+def test_the_start_is_another_model_and_the_same_every_time(model, crops, vit):
+    batch = validation(crops, 32, 2).batch(torch.arange(1))
+    ours, first, second = (
+        answers.predict(batch).mesh(0).vertices
+        for answers in (reconstructor(model, "cpu:0"), *(start(tiny_model(vit), "cpu:0") for _ in "ab"))
+    )
+    assert torch.equal(first, second)
+    assert ours.shape != first.shape or not torch.allclose(ours, first)
+
+
+def test_an_answer_is_fitted_to_its_mask_where_that_is_asked_and_can_be_done(model):
+    class Plain:
+        def predict(self, batch):
+            return batch
+
+    plain = Plain()
+    assert _refined(plain, True) is plain
     ours = reconstructor(model, "cpu:0")
-    assert ours.render(ours.predict(batch), 32).rgb.shape == (1, 32, 32, 3)
+    assert isinstance(ours, Refinable) and type(reconstructor(model, "cpu:0", refine=True)) is type(ours.refined())
+
+
+def test_a_model_that_lost_a_stage_does_not_answer_as_its_start(crops, vit):
+    recipe = two_stages(vit)
+    ref = trained(Store(crops.root).model("cow", "torn"), crops, recipe)
+    files.remove(layout.member(layout.stage(ref, FINE), f"{FINE}.safetensors"))
+    assert list(stage_artifacts(ref, recipe)) == [ROUGH] == list(stage_digests(ref))
+    with pytest.raises(MissingArtifact, match=f"stages/{FINE}: is not committed; run magicpony/cow again"):
+        require_stages(ref, recipe)
+
+
+def test_the_embedded_quadruped_is_where_the_main_method_starts():
+    recipe = embedded_recipe()
+    assert recipe.method == methods()[MAIN_METHOD].preset("laptop")
+    assert recipe.weights_digests.keys() == recipe.method.parts.keys()
+    assert recipe.weights_digests["warm_start"] == WarmStart().digest()
 
 
 def test_it_knows_its_recipe(model, vit):

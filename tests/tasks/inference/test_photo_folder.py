@@ -61,7 +61,7 @@ def test_mesh_and_camera_give_the_vertices_in_the_photo(told, name):
     points = np.load(output / f"{name}_vertices.npz")
     assert np.allclose(np.stack((u, v), -1), points["pixels"], atol=0.01)
     assert 0 < points["visible"].mean() < 1
-    assert len(said["weights"]) == 64 and said["model"] == "tiny"
+    assert len(said["weights"]["animal"]) == 64 and said["model"] == "tiny"
 
 
 def test_silhouette_and_vertices_cover_the_same_part_of_the_photo(told):

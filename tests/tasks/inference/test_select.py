@@ -5,8 +5,10 @@ from PIL import Image
 from models.core.errors import MissingModel, NothingKept
 from models.core.weights import REPOSITORY
 from storage.formats.glb import glb
+from storage.store import bundles, layout
 from tasks.inference import select as module
-from tasks.inference.select import QUADRUPED, answer, cropped, select_model
+from tasks.inference.loading import embedded_recipe
+from tasks.inference.select import QUADRUPED, Answer, answer, cropped, select_model
 from tests.tasks.material import CROPS, Drawn, Red
 
 
@@ -40,11 +42,56 @@ def test_without_a_release_the_embedded_quadruped_answers_and_says_so(tmp_path, 
     monkeypatch.undo()
     photo = np.asarray(Image.open(REPOSITORY / "samples" / "horse.jpg"))
     found = answer(photo, "horse", str(tmp_path), "cpu", refine=False)
-    side_on = abs(found.prediction.camera.azimuth.sin().item())
+    side_on = abs(found.reconstruction.camera.azimuth.sin().item())
     assert found.name == "horse" and side_on > 0.9
     assert "embedded quadruped answers: no model of 'horse' was published" in caplog.text
     assert "train one with `farm3d run horse`" in caplog.text
     assert len(caplog.records) == 1 and "\n" not in caplog.text.strip()
+
+
+def test_without_a_release_the_start_of_the_main_method_is_selected(tmp_path):
+    chosen = select_model("horse", str(tmp_path))
+    assert (chosen.category, chosen.model, chosen.name) == ("horse", None, QUADRUPED)
+    assert chosen.recipe == embedded_recipe() and chosen.size == chosen.recipe.method.resolution
+    assert chosen.weights_digests["warm_start"] == chosen.recipe.method.warm_start.digest()
+
+
+def test_a_release_of_another_method_does_not_answer_unless_it_is_named_or_promoted(release, monkeypatch, caplog):
+    monkeypatch.setattr("storage.runs.releases.read_promotion", lambda *_: None)
+    assert select_model("cow", release.root).name == QUADRUPED
+    assert "no farm3d model of 'cow' was published" in caplog.text and "choose among tiny" in caplog.text
+    assert select_model("cow/tiny", release.root).recipe.method.kind == "magicpony"
+
+
+def test_a_selected_model_names_its_weights_by_the_stages_that_made_them(release):
+    chosen = select_model("cow/tiny", release.root)
+    folder = layout.stage(chosen.model, "animal")
+    assert chosen.weights_digests == {"animal": bundles.committed(folder).files["animal.safetensors"].sha256}
+
+
+class Points:
+    """An answer without a surface, a rig or pictures."""
+
+    camera = None
+
+    def __len__(self):
+        return 1
+
+    def mesh(self, row):
+        return None
+
+    def pick(self, row, count=1):
+        return self
+
+
+def test_what_a_method_cannot_give_is_one_sentence():
+    found = Answer("cow", Points(), None)
+    with pytest.raises(ValueError) as error:
+        found.asset(32)
+    assert str(error.value) == "cow: this method gives no rig and no texture; take turntable, or another method"
+    with pytest.raises(ValueError) as error:
+        found.film("walk", 32, 3)
+    assert str(error.value) == "cow: film 'walk' cannot be made of this method's answer; possible: none"
 
 
 def test_a_named_run_is_never_answered_by_another_model(tmp_path):

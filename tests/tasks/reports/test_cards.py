@@ -5,9 +5,10 @@ from PIL import Image
 
 from storage.dataset import catalogue, snapshots
 from storage.dataset.records import NEAR, Duplicates
-from storage.runs.scores import Score
-from tasks.reports.cards import dataset_card, dataset_page, model_card
+from storage.runs.scores import START, Score
+from tasks.reports.cards import dataset_card, dataset_page, model_card, parts_of
 from tests.tasks.material import tiny_model
+from tests.tasks.two_stages import FINE, ROUGH, two_stages
 
 
 @pytest.fixture
@@ -74,11 +75,29 @@ def test_the_data_card_of_somebodys_own_photos_names_their_folder_and_their_lice
 def test_the_model_card_has_the_models_own_numbers_with_protocol_and_licence(crops, model, vit):
     names = {"metric": "mask IoU", "unit": "%", "better": "higher", "method": "tiny", "protocol": "input view"}
     ours = Score.model_validate(names | {"mean": 71.23456, "spread": 2.0, "count": 7})
-    scores = [ours, ours.model_copy(update={"method": "unit sphere", "mean": 3.0})]
+    beside = {"unit sphere": 3.0, START: 64.5}
+    scores = [ours, *(ours.model_copy(update={"method": name, "mean": mean}) for name, mean in beside.items())]
     protocol = "measured on photos; no ground truth for cow"
     card = model_card(model, tiny_model(vit), snapshots.read(crops), scores, protocol)
-    assert "| mask IoU | 71.23 % | input view |" in card and "| 3 %" not in card and "CC0-1.0" in card
+    assert "| mask IoU | 71.23 % | 64.5 | input view |" in card and "| 3 %" not in card and "CC0-1.0" in card
     assert "\nMeasured on photos; no ground truth for cow:\n" in card
+
+
+def test_the_model_card_names_method_stages_and_the_weights_of_the_frozen_parts(crops, model, vit):
+    recipe = tiny_model(vit)
+    card = model_card(model, recipe, snapshots.read(crops), [], "measured on photos")
+    assert "- Method: magicpony\n- Training stages: animal, 4 steps\n" in card
+    assert f"- Vit: {vit.model} (tiny)\n- Warm start: nothing (no weights)\n" in card
+    assert parts_of(recipe) == {"vit": f"{vit.model} (tiny)", "warm start": "nothing (no weights)"}
+    several = model_card(model, two_stages(vit), snapshots.read(crops), [], "measured on photos")
+    assert f"- Training stages: {ROUGH}, 4 steps; {FINE}, 4 steps\n" in several
+
+
+def test_a_result_without_a_start_has_an_empty_cell(crops, model, vit):
+    names = {"metric": "mask IoU", "unit": "%", "better": "higher", "method": "tiny", "protocol": "input view"}
+    score = Score.model_validate(names | {"mean": 50.0, "spread": 1.0, "count": 2})
+    card = model_card(model, tiny_model(vit), snapshots.read(crops), [score], "measured on photos")
+    assert "| mask IoU | 50 % |  | input view |" in card
 
 
 def test_a_snapshot_of_older_rules_has_a_card(crops, rows):

@@ -1,10 +1,12 @@
 import pytest
 from pydantic import ValidationError
 
-from models.core.category import Words
+from models.core.category import Category, Words
 from models.generators import StableDiffusionConfig
+from models.methods import MagicPonyConfig
+from models.rendering import ReferenceConfig
 from storage.store.references import digest
-from tasks.runtime.recipes import PhotoRecipe
+from tasks.runtime.recipes import ModelRecipe, PhotoRecipe
 
 RECIPE = PhotoRecipe(words=Words(name="cow"), generator=StableDiffusionConfig(), weights="abc", photos=8)
 
@@ -31,6 +33,20 @@ def test_everything_that_changes_photos_counts(change):
 @pytest.mark.parametrize("change", [{"weights": "abd"}, {"photos": 9}, {"words": Words(name="cow", coats=("red",))}])
 def test_every_part_of_a_recipe_counts(change):
     assert digest(RECIPE.model_copy(update=change)) != digest(RECIPE)
+
+
+def test_the_weights_of_every_frozen_part_name_a_model():
+    recipe = model_recipe({"vit": "abc", "warm_start": ""})
+    assert ModelRecipe.model_validate_json(recipe.model_dump_json()) == recipe
+    assert digest(recipe) == digest(model_recipe({"warm_start": "", "vit": "abc"}))
+    for other in ({"vit": "abd", "warm_start": ""}, {"vit": "abc", "warm_start": "def"}, {"vit": "abc"}):
+        assert digest(model_recipe(other)) != digest(recipe)
+
+
+def model_recipe(digests):
+    category = Category(name="cow", segment_as=("cow",))
+    method = MagicPonyConfig()
+    return ModelRecipe(category=category, method=method, weights_digests=digests, renderer=ReferenceConfig())
 
 
 def test_a_misspelt_part_is_refused():
