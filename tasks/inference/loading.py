@@ -37,7 +37,7 @@ def recipe_of(model: ModelRef) -> ModelRecipe:
     Raises MissingArtifact if its training is not finished, CorruptArtifact if another version wrote it.
     """
     said = json.loads(bundles.read(layout.model(model), "recipe.json"))
-    return understood(ModelRecipe, said, layout.model(model))
+    return parse_recipe(ModelRecipe, said, layout.model(model))
 
 
 def crop_recipe(crops: DatasetRef) -> CropRecipe:
@@ -45,10 +45,10 @@ def crop_recipe(crops: DatasetRef) -> CropRecipe:
 
     Raises CorruptArtifact if another version wrote it.
     """
-    return understood(CropRecipe, snapshots.read(crops).config, layout.snapshot(crops))
+    return parse_recipe(CropRecipe, snapshots.read(crops).config, layout.snapshot(crops))
 
 
-def understood(kind: type[Recipe], said: object, where: str) -> Recipe:
+def parse_recipe(kind: type[Recipe], said: object, where: str) -> Recipe:
     """A recipe as it was written down. Raises CorruptArtifact if another version wrote it."""
     try:
         return kind.model_validate(said)

@@ -12,6 +12,7 @@ from storage.dataset.records import SampleRow, Snapshot
 from storage.formats.pictures import jpeg
 from storage.runs.scores import START, Score
 from storage.store.references import DatasetRef, ModelRef
+from tasks.inference.loading import parse_recipe
 from tasks.reports.sheets import sheets
 from tasks.runtime.recipes import CropRecipe, DuplicateRecipe, ModelRecipe, OwnPhotos, PhotoRecipe
 
@@ -30,8 +31,11 @@ def dataset_page(ref: DatasetRef) -> dict[str, bytes]:
 
 
 def dataset_card(snapshot: Snapshot, rows: Sequence[SampleRow], pictures: Collection[str] = ()) -> str:
-    """How the pictures were made and chosen, how many of each kind there are, and on what terms."""
-    recipe = CropRecipe.model_validate(snapshot.config)
+    """How the pictures were made and chosen, how many of each kind there are, and on what terms.
+
+    Raises CorruptArtifact if another version wrote the recipe of the snapshot.
+    """
+    recipe = parse_recipe(CropRecipe, snapshot.config, f"snapshot {snapshot.id} of {snapshot.category}")
     photos = recipe.photos
     things = "files" if isinstance(photos.generator, OwnPhotos) else "photos"
     dropped = [(reason, str(count), _share(count, snapshot.rows)) for reason, count in sorted(snapshot.reasons.items())]

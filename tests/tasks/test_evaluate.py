@@ -22,7 +22,7 @@ def test_the_model_stands_first_and_beside_trivial_answers(measured):
     tables = read(measured)
     assert list(tables) == [ANIMALS, PHOTOS]
     methods = list(dict.fromkeys(row.method for row in tables[ANIMALS]))
-    assert methods == ["tiny", START, "unit sphere", "mean ellipsoid", "mean mesh", "tiny refined"]
+    assert methods[:6] == ["tiny", START, "unit sphere", "mean ellipsoid", "mean mesh", "tiny refined"]
 
 
 def test_the_start_stands_in_every_table_with_the_numbers_of_the_model_before_its_training(measured, crops, vit):

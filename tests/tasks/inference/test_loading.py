@@ -13,13 +13,13 @@ from tasks.inference.loading import (
     _refined,
     embedded_recipe,
     framed,
+    parse_recipe,
     recipe_of,
     reconstructor,
     require_stages,
     stage_artifacts,
     stage_digests,
     start,
-    understood,
     validation,
 )
 from tasks.runtime.recipes import ModelRecipe
@@ -83,7 +83,7 @@ def test_a_run_without_a_finished_model_says_what_to_do(model):
 def test_a_recipe_of_another_version_is_named_with_its_place_and_what_is_strange_in_it(model, vit):
     said = tiny_model(vit).model_dump(mode="json") | {"wings": 2}
     with pytest.raises(CorruptArtifact, match=r"data/cow/runs/x: holds a recipe of another version \(wings: "):
-        understood(ModelRecipe, said, "data/cow/runs/x")
+        parse_recipe(ModelRecipe, said, "data/cow/runs/x")
 
 
 def test_never_more_than_asked_for(crops):

@@ -6,6 +6,7 @@ from PIL import Image
 from storage.dataset import catalogue, snapshots
 from storage.dataset.records import NEAR, Duplicates
 from storage.runs.scores import START, Score
+from storage.store.errors import CorruptArtifact
 from tasks.reports.cards import dataset_card, dataset_page, model_card, parts_of
 from tests.tasks.material import tiny_model
 from tests.tasks.two_stages import FINE, ROUGH, two_stages
@@ -100,10 +101,11 @@ def test_a_result_without_a_start_has_an_empty_cell(crops, model, vit):
     assert "| mask IoU | 50 % |  | input view |" in card
 
 
-def test_a_snapshot_of_older_rules_has_a_card(crops, rows):
+def test_a_snapshot_of_older_rules_is_refused_in_one_sentence(crops, rows):
     found = snapshots.read(crops)
     older = found.model_copy(update={"config": {**found.config, "image_rules": {"detail": 0.004}}})
-    assert "12 crops" in dataset_card(older, rows)
+    with pytest.raises(CorruptArtifact, match=r"snapshot 1 of cow: holds a recipe of another version \(image_rules"):
+        dataset_card(older, rows)
 
 
 def test_the_data_card_says_what_photos_were_guided_away_from(crops, rows):
