@@ -92,7 +92,7 @@ def reconstruct(
 ) -> None:
     """A photo to a rigged, textured, animated animal: OUTPUT.glb, or OUTPUT.obj with its texture.
 
-    A folder of photos to the folder OUTPUT: for each a mesh, a mask, a camera and more (see tasks/inference/photo_folder.py).
+    A folder of photos to the folder OUTPUT: for each a mesh, a mask, a camera and more (docs/data.md).
     """
     from storage.formats.glb import glb
     from storage.formats.meshes import obj
