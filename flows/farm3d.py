@@ -9,6 +9,7 @@ from typing import Any
 from prefect import Flow, flow
 
 from flows.dataset import pinned
+from flows.derivation import derive
 from flows.plan.plan import Plan, PlanChanges, load_plan
 from models.methods import methods
 from storage.store.references import DatasetRef, ModelRef, ReleaseRef, Scale
@@ -46,9 +47,10 @@ def method_flow(method: str) -> Flow[..., ReleaseRef]:
 
 def training(plan: Plan, crops: DatasetRef) -> ModelRef:
     """The finished model of a plan: every stage of its method in order, each reused where it is there already."""
-    model, recipe = plan.model(crops), plan.model_recipe
+    derived, recipe = derive(plan, crops), plan.model_recipe
+    model = plan.model(crops, derived)
     for stage in plan.method.stages():
-        train(model, stage.name, crops, recipe, plan.device)
+        train(model, stage.name, crops, recipe, plan.device, derived)
     return assemble(model, crops, recipe)
 
 

@@ -1,11 +1,14 @@
 """Trainings of a method: each stage fitted to the crops, then the finished model."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from models.data.columns import COLUMNS, Content, DerivedColumn, PseudoTruth
 from models.engine.loop import Panel
-from models.methods.base import Stage, StageContext
+from models.methods.base import ReadColumn, Stage, StageContext
 from storage.dataset import samples
 from storage.formats.pictures import png
 from storage.runs import training_runs
@@ -15,10 +18,11 @@ from storage.runs.revision import code
 from storage.runs.training_runs import ModelAbout, StageAbout
 from storage.store import bundles, files, layout
 from storage.store.locks import locked
-from storage.store.references import DatasetRef, ModelRef
+from storage.store.references import DatasetRef, DerivedRef, ModelRef
 from tasks.inference.loading import framed, require_stages, setting, stage_artifacts
 from tasks.runtime import artifacts
 from tasks.runtime.devices import Device, acquire_device
+from tasks.runtime.pseudo_truth import read_column
 from tasks.runtime.recipes import ModelRecipe
 
 LINES = 12
@@ -26,7 +30,14 @@ LINES = 12
 
 
 @task(task_run_name="train-{model.category}-{model.run}-{stage}", cache_policy=NO_CACHE)
-def train(model: ModelRef, stage: str, crops: DatasetRef, recipe: ModelRecipe, device: Device = "auto") -> ModelRef:
+def train(
+    model: ModelRef,
+    stage: str,
+    crops: DatasetRef,
+    recipe: ModelRecipe,
+    device: Device = "auto",
+    derived: DerivedRef | None = None,
+) -> ModelRef:
     """Run one stage of a method, continuing from its newest checkpoint; a finished stage is reused.
 
     Call it directly, never `.submit()` it: only then does a cancelled run get its signal and save where it stands.
@@ -36,7 +47,7 @@ def train(model: ModelRef, stage: str, crops: DatasetRef, recipe: ModelRecipe, d
         if bundles.committed(layout.stage(model, stage)) is None:
             training_runs.start(model, crops, recipe)
             with acquire_device(device) as where:
-                _run(model, _stage(recipe, stage), crops, recipe, where)
+                _run(model, _stage(recipe, stage), derived or crops, recipe, where)
     _show(model, _stage(recipe, stage))
     return model
 
@@ -60,18 +71,30 @@ def _stage(recipe: ModelRecipe, name: str) -> Stage:
     return next(stage for stage in recipe.method.stages() if stage.name == name)
 
 
-def _run(model: ModelRef, stage: Stage, crops: DatasetRef, recipe: ModelRecipe, where: str) -> None:
+def _run(model: ModelRef, stage: Stage, data: DatasetRef | DerivedRef, recipe: ModelRecipe, where: str) -> None:
+    crops = data.crops if isinstance(data, DerivedRef) else data
     context = StageContext(
         **vars(setting(recipe, where)),
         samples=[framed(sample) for sample in samples.of_dataset(crops, "train")],
         checkpoints=Checkpoints(layout.checkpoints(model, stage.name)),
         report=_Report(model, stage),
         artifacts=stage_artifacts(model, recipe),
+        columns=_columns(data, stage),
     )
     artifact = stage.run(context)
     about = {"category": model.category, "run": model.run, "stage": stage.name}
     contents = {f"{stage.name}.safetensors": weights_bytes(dict(artifact.tensors), about)}
     bundles.commit(layout.stage(model, stage.name), contents, StageAbout(**vars(artifact.summary)))
+
+
+def _columns(data: DatasetRef | DerivedRef, stage: Stage) -> ReadColumn:
+    def read(name: str) -> Sequence[PseudoTruth[Content]]:
+        column = COLUMNS[name]
+        if not isinstance(data, DerivedRef) or not isinstance(column, DerivedColumn):
+            raise ValueError(f"stage {stage.name} reads column {name!r}; name it in the `needs` of its method")
+        return read_column(data, "train", column)
+
+    return read
 
 
 def _about(crops: DatasetRef, recipe: ModelRecipe) -> ModelAbout:

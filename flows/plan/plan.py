@@ -12,6 +12,7 @@ from flows.plan.presets import preset
 from flows.plan.runners import Runner, ThreadsConfig
 from models.core.category import Category
 from models.core.config import Config
+from models.data.columns import COLUMNS
 from models.features import VitConfig
 from models.filters import DuplicateRules, ImageRules, MaskRules
 from models.generators import Generator
@@ -21,9 +22,9 @@ from models.rendering import RendererConfig
 from models.segmenters import SegmenterConfig
 from models.truth.held_out import HeldOutConfig
 from storage.dataset.snapshots import read
-from storage.runs.releases import MAIN_METHOD, published_releases
+from storage.runs.releases import MAIN_METHOD, published_releases, select_release
 from storage.store.layout import Store
-from storage.store.references import DatasetRef, ModelRef, Scale, ShardRef, digest
+from storage.store.references import DatasetRef, DerivedRef, ModelRef, Scale, ShardRef, digest
 from tasks.publish import ReleaseConfig
 from tasks.runtime.devices import Device
 from tasks.runtime.recipes import CropRecipe, DuplicateRecipe, ModelRecipe, OwnPhotos, PhotoRecipe
@@ -135,11 +136,12 @@ class Plan(Config):
         """A shard of photos."""
         return self.store.raw(self.category.name, digest(self.photo_recipe), index)
 
-    def model(self, crops: DatasetRef) -> ModelRef:
+    def model(self, crops: DatasetRef, derived: DerivedRef | None = None) -> ModelRef:
         """The run that follows from this plan and these crops: the same run continues, another is another."""
         snapshot = read(crops)
         pinned = [*(shard.tar_sha256 for shard in snapshot.shards), *sorted(snapshot.duplicates.resembles)]
-        run = f"{self.method.kind}-{self.scale}-{digest([self.model_recipe, pinned])}"
+        learnt_from = [derived.digest] if derived else []
+        run = f"{self.method.kind}-{self.scale}-{digest([self.model_recipe, pinned, *learnt_from])}"
         return self.store.model(self.category.name, run)
 
 
@@ -185,13 +187,21 @@ def load_plan(
 
 def check_needs(plan: Plan) -> None:
     """Raises ValueError where a column or a release that the method needs cannot be had."""
-    needs, category = plan.method.needs, plan.category.name
+    needs, category, kind = plan.method.needs, plan.category.name, plan.method.kind
+    remedy = f"make one with `prefect deployment run {{}}/{category} -p scale={plan.scale}`"
+    if unknown := [column for column in needs.columns if column not in COLUMNS]:
+        raise ValueError(f"method {kind} needs column {unknown[0]!r}, which nothing makes; known: {', '.join(COLUMNS)}")
+    if needs.columns and select_release(plan.store, category) is None:
+        raise ValueError(
+            f"method {kind} learns from columns {', '.join(needs.columns)}, which are distilled from a release of "
+            f"{category}, and {plan.store.root} has none; {remedy.format(MAIN_METHOD)}"
+        )
     published = {release.about.method for release in published_releases(plan.store, category)}
     for method in needs.releases:
         if method not in published:
             raise ValueError(
-                f"method {plan.method.kind} needs a release of {method} for {category}, and {plan.store.root} "
-                f"has none; make one with `prefect deployment run {method}/{category} -p scale={plan.scale}`"
+                f"method {kind} needs a release of {method} for {category}, and {plan.store.root} has none; "
+                f"{remedy.format(method)}"
             )
 
 

@@ -5,7 +5,7 @@ artifact and hand all artifacts back to `load`. Metrics, exporters and reports a
 reconstruction meets, and leave out what it cannot do: a rigged GLB, a plain mesh, or pictures alone.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from models.core.category import Category
+from models.data.columns import Content, PseudoTruth
 from models.data.crops import Samples
 from models.engine.loop import Checkpoints, Report, Summary
 from models.rendering import Renderer
@@ -20,6 +21,10 @@ from models.rendering.reconstruction import Reconstructor
 
 Load = Callable[[Any], Any]
 """The frozen part that a configuration builds (a ViT, a diffusion model), or the one that was built before."""
+
+
+ReadColumn = Callable[[str], Sequence[PseudoTruth[Content]]]
+"""Takes the name of a derived column."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,8 @@ class StageContext(Setting):
     report: Report
     artifacts: Mapping[str, Artifact]
     """What the stages before it left behind, by their names."""
+    columns: ReadColumn
+    """Reads a derived column that the method's `needs` name, one entry per sample."""
 
 
 @dataclass(frozen=True)

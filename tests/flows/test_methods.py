@@ -11,6 +11,7 @@ import trimesh
 from PIL import Image
 
 from models.truth.barnyard import sample_scene
+from storage.dataset import derived
 from storage.runs.releases import published_releases, select_release
 from storage.runs.scores import START
 from storage.store import bundles, files, layout
@@ -19,7 +20,7 @@ from tasks.evaluate import read
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
-METHODS = ("ellipsoid", "echo", "duel")
+METHODS = ("ellipsoid", "echo", "duel", "pupil")
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +84,12 @@ def test_two_stages_are_two_artifacts_in_their_order(store):
         assert set(bundle.files) == {f"{stage}.safetensors"} and losses <= bundle.about["values"].keys()
 
 
-def test_none_of_them_answers_for_the_category(store):
-    assert select_release(store, "cow") is None
+def test_what_a_method_needs_is_distilled_from_the_release_that_answers(store):
+    answering = select_release(store, "cow")
+    assert answering.about.method == "ellipsoid", "the promoted one"
+    (recipe,) = derived.recipes(store.root, "cow").values()
+    assert recipe.method == "ellipsoid" and recipe.columns == ("mesh.npz",)
+    assert {"report.html", "cow-1.glb"} <= contents(store, "pupil")[1]
 
 
 def test_a_toy_method_is_short():
