@@ -56,7 +56,7 @@ def _drawn(shard: ShardRef, recipe: PhotoRecipe, config: Generator, where: str) 
 
 
 def _row(recipe: PhotoRecipe, config: Generator, sampler: str, request: Request, image: np.ndarray) -> SampleRow:
-    key = content_key(recipe.words.name, recipe.weights, request.prompt, request.seed)
+    key = content_key(recipe.words.name, recipe.weights_digest, request.prompt, request.seed)
     return SampleRow(
         key=key,
         category=recipe.words.name,
@@ -72,7 +72,7 @@ def _row(recipe: PhotoRecipe, config: Generator, sampler: str, request: Request,
         guidance=config.guidance,
         negative_prompt=config.negative_prompt,
         model=config.model,
-        model_digest=recipe.weights,
+        model_digest=recipe.weights_digest,
         photo_width=image.shape[1],
         photo_height=image.shape[0],
         split=split_of(key),

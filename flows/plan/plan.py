@@ -96,7 +96,7 @@ class Plan(Config):
         """What names a raw shard."""
         source = self.own_photos or self.generator
         return PhotoRecipe(
-            words=self.category.words, generator=source, weights=weights_digest(source), photos=self.photos
+            words=self.category.words, generator=source, weights_digest=weights_digest(source), photos=self.photos
         )
 
     @property
@@ -106,7 +106,7 @@ class Plan(Config):
             photos=self.photo_recipe,
             segment_as=self.segment_as,
             segmenter=self.segmenter,
-            weights=weights_digest(self.segmenter),
+            weights_digest=weights_digest(self.segmenter),
             image_rules=self.image_rules,
             mask_rules=self.mask_rules,
             size=self.crop,
@@ -115,7 +115,9 @@ class Plan(Config):
     @property
     def duplicate_recipe(self) -> DuplicateRecipe:
         """What a snapshot leaves out."""
-        return DuplicateRecipe(rules=self.duplicates, features=self.features, weights=weights_digest(self.features))
+        return DuplicateRecipe(
+            rules=self.duplicates, features=self.features, weights_digest=weights_digest(self.features)
+        )
 
     @property
     def model_recipe(self) -> ModelRecipe:

@@ -33,7 +33,7 @@ class PhotoSource(BaseModel):
     """Where photos come from."""
 
     generator: Part
-    weights: str
+    weights_digest: str
 
 
 class CropSource(BaseModel):
@@ -41,7 +41,7 @@ class CropSource(BaseModel):
 
     photos: PhotoSource
     segmenter: Part
-    weights: str
+    weights_digest: str
 
 
 def release_of(file: Path, root: str) -> ReleaseRef:
@@ -81,8 +81,8 @@ def lines(release: ReleaseRef, pictures: bool) -> Iterator[str]:
     counts = f"{snapshot.kept} of {snapshot.rows} kept"
     yield f"snapshot  {release.category} {snapshot.id}: {counts}, recipe {snapshot.digest}"
     recipe = _parse_recipe(snapshot, layout.snapshot(dataset))
-    yield f"photos    {recipe.photos.generator.name}, weights {recipe.photos.weights}"
-    yield f"masks     {recipe.segmenter.name}, weights {recipe.weights}"
+    yield f"photos    {recipe.photos.generator.name}, weights {recipe.photos.weights_digest}"
+    yield f"masks     {recipe.segmenter.name}, weights {recipe.weights_digest}"
     for pinned in snapshot.shards:
         yield from _shard(dataset, snapshots.pinned_manifest(dataset, pinned), snapshot.photos_digest)
     for row in catalogue.rows(dataset) if pictures else ():

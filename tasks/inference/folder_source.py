@@ -75,14 +75,14 @@ def _fitted(pixels: np.ndarray, longest: int) -> np.ndarray:
 def _row(
     name: str, recipe: PhotoRecipe, own: OwnPhotos, shape: tuple[int, ...] = (0, 0), reason: str = ""
 ) -> SampleRow:
-    key = content_key(recipe.words.name, recipe.weights, name, 0)
+    key = content_key(recipe.words.name, recipe.weights_digest, name, 0)
     return SampleRow(
         key=key,
         category=recipe.words.name,
         prompt=name,
         seed=0,
         model=own.folder,
-        model_digest=recipe.weights,
+        model_digest=recipe.weights_digest,
         photo_width=shape[1],
         photo_height=shape[0],
         kept=not reason,

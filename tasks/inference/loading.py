@@ -87,10 +87,10 @@ def embedded_recipe() -> ModelRecipe:
 def embedded_crop_recipe(category: str) -> CropRecipe:
     """How the embedded segmenter cuts out whichever animal it knows."""
     return CropRecipe(
-        photos=PhotoRecipe(words=Words(name=category), generator=EMBEDDED, weights="", photos=1),
+        photos=PhotoRecipe(words=Words(name=category), generator=EMBEDDED, weights_digest="", photos=1),
         segment_as=PointRendConfig().classes(),
         segmenter=PointRendConfig(),
-        weights="",
+        weights_digest="",
         image_rules=ImageRules(),
         mask_rules=MaskRules(),
         size=EMBEDDED.size,

@@ -62,7 +62,7 @@ def _made(snapshot: Snapshot, recipe: CropRecipe) -> str:
     parent = f"adds to snapshot {snapshot.parent}" if snapshot.parent else "has no parent"
     lines = (
         *_source(recipe.photos),
-        f"Masks: {segmenter.kind} (weights {recipe.weights}), classes {', '.join(recipe.segment_as)}",
+        f"Masks: {segmenter.kind} (weights {recipe.weights_digest}), classes {', '.join(recipe.segment_as)}",
         f"Licence of the segmenter's weights: {licence(model)}",
         f"Near-duplicates: {_compared(snapshot.duplicates.config)}",
         f"Lineage: snapshot {snapshot.id} {parent}; {len(snapshot.shards)} shards of recipe {snapshot.digest}, "
@@ -76,13 +76,13 @@ def _source(photos: PhotoRecipe) -> tuple[str, str, str]:
     if isinstance(source, OwnPhotos):
         return (
             f"Photos: the folder `{source.folder}`, brought to {source.size} px",
-            f"Digest of its files: {photos.weights}",
+            f"Digest of its files: {photos.weights_digest}",
             f"Licence of the photos: {source.license}",
         )
     against = f", away from {source.negative_prompt!r}" if source.negative_prompt else ""
     return (
         f"Generator: `{source.model}`, {source.steps} steps, guidance {source.guidance}{against}",
-        f"Its weights: {photos.weights}",
+        f"Its weights: {photos.weights_digest}",
         f"Licence of the generator's weights: {licence(source.model)}",
     )
 
@@ -92,7 +92,7 @@ def _compared(recipe: Mapping[str, Any]) -> str:
         return "not looked for"
     found = DuplicateRecipe.model_validate(recipe)
     alike = f"at most {found.rules.bits} of 64 bits of their hashes and {found.rules.distance} between their features"
-    return f"{alike} (`{found.features.model}`, weights {found.weights})"
+    return f"{alike} (`{found.features.model}`, weights {found.weights_digest})"
 
 
 def _mix(words: Words, rows: Sequence[SampleRow]) -> Iterator[tuple[str, ...]]:

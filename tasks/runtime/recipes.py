@@ -38,7 +38,7 @@ class PhotoRecipe(Config):
 
     words: Words
     generator: Annotated[Generator | OwnPhotos, Field(discriminator="kind")]
-    weights: str = Field(description="digest of the generator's weights, or of the photos")
+    weights_digest: str = Field(description="digest of the generator's weights, or of the photos")
     photos: int = Field(ge=1, description="photos per shard")
 
 
@@ -48,7 +48,7 @@ class CropRecipe(Config):
     photos: PhotoRecipe
     segment_as: tuple[str, ...]
     segmenter: SegmenterConfig
-    weights: str = Field(description="digest of the segmenter's weights")
+    weights_digest: str = Field(description="digest of the segmenter's weights")
     image_rules: ImageRules
     mask_rules: MaskRules
     size: int = Field(ge=16, description="pixels along an edge of a crop")
@@ -59,7 +59,7 @@ class DuplicateRecipe(Config):
 
     rules: DuplicateRules
     features: VitConfig
-    weights: str = Field(description="digest of the weights of the features")
+    weights_digest: str = Field(description="digest of the weights of the features")
 
 
 class ModelRecipe(Config):

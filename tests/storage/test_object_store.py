@@ -16,8 +16,8 @@ from storage.store.references import DatasetRef, digest
 from tests.storage.material import RECIPE, publish, sample
 from tests.storage.material import samples as drawn
 
-PHOTOS = {"generator": {"kind": "stable_diffusion", "model": "weights/teacher"}, "weights": "0123"}
-CROPS = RECIPE | {"photos": PHOTOS, "segmenter": {"kind": "pointrend"}, "weights": "4567"}
+PHOTOS = {"generator": {"kind": "stable_diffusion", "model": "weights/teacher"}, "weights_digest": "0123"}
+CROPS = RECIPE | {"photos": PHOTOS, "segmenter": {"kind": "pointrend"}, "weights_digest": "4567"}
 
 
 def story(root: str) -> DatasetRef:

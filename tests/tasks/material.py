@@ -31,17 +31,17 @@ from tasks.segment import segment
 from tasks.train import assemble, train
 
 COW = Category(name="cow", segment_as=("cow",), coats=("brown", "black"))
-PHOTOS = PhotoRecipe(words=COW.words, generator=StableDiffusionConfig(batch=4), weights="drawn", photos=8)
+PHOTOS = PhotoRecipe(words=COW.words, generator=StableDiffusionConfig(batch=4), weights_digest="drawn", photos=8)
 CROPS = CropRecipe(
     photos=PHOTOS,
     segment_as=COW.segment_as,
     segmenter=PointRendConfig(),
-    weights="red",
+    weights_digest="red",
     image_rules=ImageRules(),
     mask_rules=MaskRules(),
     size=32,
 )
-ALIKE = DuplicateRecipe(rules=DuplicateRules(), features=VitConfig(), weights="embedded")
+ALIKE = DuplicateRecipe(rules=DuplicateRules(), features=VitConfig(), weights_digest="embedded")
 HELD_OUT = HeldOutConfig(scenes=2, photo=48, size=32)
 CONFIG = EvaluationConfig(chamfer=ChamferConfig(voxels=16, icp_points=60, icp_iterations=3, points=100))
 

@@ -13,8 +13,8 @@ from storage.store.layout import Store
 from storage.store.references import digest
 from tests.storage.material import RECIPE, publish, row, sample, samples
 
-PHOTOS = {"generator": {"kind": "stable_diffusion", "model": "weights/teacher"}, "weights": "0123"}
-CROPS = RECIPE | {"photos": PHOTOS, "segmenter": {"kind": "pointrend"}, "weights": "4567"}
+PHOTOS = {"generator": {"kind": "stable_diffusion", "model": "weights/teacher"}, "weights_digest": "0123"}
+CROPS = RECIPE | {"photos": PHOTOS, "segmenter": {"kind": "pointrend"}, "weights_digest": "4567"}
 
 STAGES = {"shape": 400, "details": 20}
 """Steps by the names of the stages, in an order that is not the alphabet's."""

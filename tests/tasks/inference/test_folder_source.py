@@ -31,7 +31,7 @@ def folder(tmp_path):
 
 def recipe(folder, size=64):
     own = OwnPhotos(folder=str(folder), size=size)
-    return PHOTOS.model_copy(update={"generator": own, "weights": "their bytes", "photos": 8})
+    return PHOTOS.model_copy(update={"generator": own, "weights_digest": "their bytes", "photos": 8})
 
 
 def shard(store, photos):

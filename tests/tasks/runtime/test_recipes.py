@@ -8,7 +8,7 @@ from models.rendering import ReferenceConfig
 from storage.store.references import digest
 from tasks.runtime.recipes import ModelRecipe, PhotoRecipe
 
-RECIPE = PhotoRecipe(words=Words(name="cow"), generator=StableDiffusionConfig(), weights="abc", photos=8)
+RECIPE = PhotoRecipe(words=Words(name="cow"), generator=StableDiffusionConfig(), weights_digest="abc", photos=8)
 
 
 def test_equal_recipes_have_one_digest_on_every_machine():
@@ -30,7 +30,9 @@ def test_everything_that_changes_photos_counts(change):
     assert StableDiffusionConfig.model_validate_json(changed.model_dump_json()) == changed
 
 
-@pytest.mark.parametrize("change", [{"weights": "abd"}, {"photos": 9}, {"words": Words(name="cow", coats=("red",))}])
+@pytest.mark.parametrize(
+    "change", [{"weights_digest": "abd"}, {"photos": 9}, {"words": Words(name="cow", coats=("red",))}]
+)
 def test_every_part_of_a_recipe_counts(change):
     assert digest(RECIPE.model_copy(update=change)) != digest(RECIPE)
 
