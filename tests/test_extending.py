@@ -19,7 +19,8 @@ from models.core.config import Config
 from models.filters.mask_rules import Mask, MaskRules
 from models.methods.magicpony.state import Prediction
 
-TEXT = (Path(__file__).parents[1] / "docs" / "extending.md").read_text()
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "docs" / "extending.md").read_text()
 NAMES = {
     "Bool": Bool,
     "Config": Config,
@@ -83,3 +84,9 @@ def test_the_term_sees_bends_to_the_side_alone() -> None:
     assert sway(SimpleNamespace(angles=angles)) == 0 and sway(SimpleNamespace(angles=None)) is None
     angles[..., 1] = 2
     assert sway(SimpleNamespace(angles=angles)) == 4
+
+
+def test_the_worked_method_is_the_one_that_is_run() -> None:
+    example = TEXT.split("### A worked example\n")[1]
+    (quoted,) = re.findall(r"```python\n(.*?)```", example, re.DOTALL)
+    assert quoted.strip() in (ROOT / "tests" / "toy_methods" / "ellipsoid.py").read_text()
