@@ -1,5 +1,6 @@
 """The weights that ship: pictures of procedural animals, and the small models that learn from them."""
 
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -50,20 +51,25 @@ def draw(work: str, config: BarnyardConfig, worker: int, workers: int) -> str:
 @task(task_run_name="teach-{part}", cache_policy=NO_CACHE)
 def teach(part: Part, work: str, weights: str, config: BarnyardConfig) -> str:
     """One folder of weights, learnt from all photos in `work`; continues from its newest checkpoint there."""
-    folder, scratch = Path(layout.member(weights, part)), Path(work)
+    folder, scratch, checkpoints = Path(layout.member(weights, part)), Path(work), _checkpoints(work, part)
     with locked(str(folder)), acquire_device("cpu"):
         pictures = load_pictures(scratch, config.photos)
         match part:
             case "teacher":
-                train_teacher(config.teacher, pictures, folder, scratch)
+                train_teacher(config.teacher, pictures, folder, scratch, partial(_checkpoints, checkpoints.folder))
             case "pointrend":
-                train_segmenter(config.segmenter, pictures, folder, scratch, _blurred(pictures, config, weights))
+                train_segmenter(config.segmenter, pictures, folder, checkpoints, _blurred(pictures, config, weights))
             case "vit":
-                train_features(config.features, pictures, folder, scratch, _blurred(pictures, config, weights))
+                train_features(config.features, pictures, folder, checkpoints, _blurred(pictures, config, weights))
             case "quadruped":
                 vit = VitConfig(model=layout.member(weights, "vit")).build(torch.device("cpu"))
-                config.quadruped.train(pictures, vit, folder, Checkpoints(layout.member(work, "quadruped")))
+                config.quadruped.train(pictures, vit, folder, checkpoints)
     return str(folder)
+
+
+def _checkpoints(work: str, training: str) -> Checkpoints:
+    """The training states of one training."""
+    return Checkpoints(layout.member(work, training))
 
 
 def _blurred(pictures: Pictures, config: BarnyardConfig, weights: str) -> np.ndarray:

@@ -16,7 +16,8 @@ from torch.nn.functional import avg_pool2d, conv2d
 
 from models.core.config import Config
 from models.core.precision import bf16_autocast
-from models.embedded.fitting import Recipe, fit
+from models.embedded.fitting import Recipe, train_network
+from models.engine.loop import Checkpoints
 
 
 class AutoencoderTraining(Config):
@@ -30,13 +31,13 @@ class AutoencoderTraining(Config):
     )
     kl: float = Field(default=1e-5, ge=0, description="weight of the prior on latents")
     edges: float = Field(default=1.0, ge=0, description="weight of differences of neighbouring pixels")
-    recipe: Recipe = Recipe(steps=2000, batch=16, rate=2e-3, average=0.998, decay=1e-4)
-    polish: Recipe = Recipe(steps=2200, batch=16, rate=1e-3, average=0.998, decay=1e-4)
-    """Of the decoder alone; latents stay, so that a denoiser may learn meanwhile."""
+    recipe: Recipe = Recipe(steps=2000, batch=16, rate=2e-3, ema_decay=0.998, weight_decay=1e-4)
+    polish: Recipe = Recipe(steps=2200, batch=16, rate=1e-3, ema_decay=0.998, weight_decay=1e-4)
+    """Training of the decoder alone; latents stay, so that a denoiser may learn meanwhile."""
 
 
 def train_autoencoder(
-    config: AutoencoderTraining, images: UInt8[ndarray, "count size size 3"], folder: Path, checkpoint: Path
+    config: AutoencoderTraining, images: UInt8[ndarray, "count size size 3"], folder: Path, checkpoints: Checkpoints
 ) -> None:
     """Learn from pictures and write the `vae` folder of a pipeline."""
     from diffusers import AutoencoderKL
@@ -66,13 +67,13 @@ def train_autoencoder(
         prior = 0.5 * (mean.square() + logvar.exp() - 1 - logvar).sum(1).mean()
         return difference(again, picture, config.edges) + config.kl * prior
 
-    average = fit(vae, loss, config.recipe, checkpoint)
+    average = train_network(vae, loss, config.recipe, checkpoints)
     average.register_to_config(scaling_factor=_scaling(average, images))
     average.save_pretrained(folder, safe_serialization=True)
 
 
 def polish_decoder(
-    config: AutoencoderTraining, images: UInt8[ndarray, "count size size 3"], folder: Path, checkpoint: Path
+    config: AutoencoderTraining, images: UInt8[ndarray, "count size size 3"], folder: Path, checkpoints: Checkpoints
 ) -> None:
     """Teach the decoder of the autoencoder in `folder` on, from slightly noisy latents; the encoder stays."""
     from diffusers import AutoencoderKL
@@ -90,7 +91,7 @@ def polish_decoder(
             again = decoder["rest"](decoder["first"](latent)).float()
         return difference(again, picture, config.edges)
 
-    average = fit(decoder, loss, config.polish, checkpoint)
+    average = train_network(decoder, loss, config.polish, checkpoints)
     vae.post_quant_conv, vae.decoder = average["first"], average["rest"]
     vae.save_pretrained(folder, safe_serialization=True)
 

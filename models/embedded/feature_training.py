@@ -20,9 +20,10 @@ from models.core.config import Config
 from models.core.precision import bf16_autocast
 from models.core.weights import replace_folder
 from models.data.transforms import degrade, motion, move, move_points, recolour
-from models.embedded.fitting import Recipe, fit
+from models.embedded.fitting import Recipe, train_network
 from models.embedded.part_loss import balance, merged_parts, unnamed
 from models.embedded.photo_set import Pictures, mixed
+from models.engine.loop import Checkpoints
 from models.features.vit import embed
 from models.truth.barnyard.rig import KEYPOINTS, OPPOSITE_KEYPOINT
 
@@ -38,7 +39,7 @@ class FeatureTraining(Config):
         default=(96, 128, 64, 128), description="pixels of a picture, in turn; the last is the usual"
     )
     keypoints: float = Field(default=4.0, ge=0, description="weight of the distance to keypoints beside the parts")
-    recipe: Recipe = Recipe(steps=6000, batch=32, rate=1e-3, average=0.998, decay=0.03)
+    recipe: Recipe = Recipe(steps=6000, batch=32, rate=1e-3, ema_decay=0.998, weight_decay=0.03)
 
 
 class Labeller(nn.Module):
@@ -74,7 +75,7 @@ def train_features(
     config: FeatureTraining,
     pictures: Pictures,
     folder: Path,
-    work: Path,
+    checkpoints: Checkpoints,
     extra: UInt8[ndarray, "count size size 3"] | None = None,
 ) -> None:
     """Write a ViTModel folder; `extra` are other versions of the first pictures, with their parts."""
@@ -98,7 +99,7 @@ def train_features(
             total = total + config.keypoints * missed(heat, keypoints)
         return total
 
-    average = fit(network, loss, config.recipe, work / "vit.pt")
+    average = train_network(network, loss, config.recipe, checkpoints)
     with replace_folder(folder) as place:
         average.vit.half().save_pretrained(place, safe_serialization=True)
 

@@ -1,12 +1,9 @@
-"""One small, seeded, resumable training loop for all shipped weights."""
+"""How every embedded network learns: AdamW with warm-up and cosine decay, and the running mean of the weights."""
 
-import logging
-import os
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
+from dataclasses import dataclass
 from math import cos, pi
-from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -14,89 +11,72 @@ from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor, nn
 
-from models.core.config import Config
-from models.core.errors import TrainingDiverged
-
-log = logging.getLogger(__name__)
+from models.engine.ema import update_ema, warmed_up_decay
+from models.engine.loop import Checkpoints, LoopConfig, Values, fit
+from models.engine.optimiser import Optimiser
 
 Network = TypeVar("Network", bound=nn.Module)
+Loss = Callable[[int, torch.Generator], Float[Tensor, ""]]
+"""Takes (step, generator); the generator depends on the seed and the step alone."""
+WARM_UP = 0.02
+"""Share of the run over which the learning rate rises."""
 
 
-class Recipe(Config):
+class Recipe(LoopConfig):
     """How long and how fast a network learns."""
 
-    steps: int = Field(default=1000, ge=1, description="optimiser steps")
     batch: int = Field(default=32, ge=1, description="pictures per step")
     rate: float = Field(
         default=1e-3, gt=0, description="highest learning rate; warms up over 2 % and falls along a cosine"
     )
-    decay: float = Field(default=0.01, ge=0, description="weight decay")
-    average: float = Field(default=0.999, ge=0, lt=1, description="decay of the running mean of the weights")
-    seed: int = Field(default=0, ge=0, description="of weights and data order")
+    weight_decay: float = Field(default=0.01, ge=0, description="weight decay of AdamW")
+    ema_decay: float = Field(default=0.999, ge=0, lt=1, description="decay of the running mean of the weights")
     save_every: int = Field(default=200, ge=1, description="steps between checkpoints")
 
-    def rate_at(self, step: int) -> float:
-        """Learning rate of a step."""
-        share = step / self.steps
-        return self.rate * (min(1.0, share / 0.02 + 1e-3) * (0.5 + 0.5 * cos(pi * min(share, 1.0))) + 1e-3)
+
+@dataclass(frozen=True)
+class WarmUpCosine:
+    """A linear warm-up, then a cosine down to a thousandth (SGDR, Loshchilov and Hutter 2017, without restarts)."""
+
+    def at(self, progress: float) -> float:
+        """The factor on the learning rate at a share of the run."""
+        return min(1.0, progress / WARM_UP + 1e-3) * (0.5 + 0.5 * cos(pi * min(progress, 1.0))) + 1e-3
 
 
-def fit(
-    network: Network, loss: Callable[[int, torch.Generator], Float[Tensor, ""]], recipe: Recipe, checkpoint: Path
-) -> Network:
-    """Minimise `loss(step, generator)` over the network's weights; gives their running mean.
-
-    The generator depends on the seed and the step alone, so a run resumed from `checkpoint` repeats the numbers of an
-    uninterrupted one.
-    """
-    optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.rate, betas=(0.9, 0.98), weight_decay=recipe.decay)
-    average = deepcopy(network).requires_grad_(False)
-    start = _resume(checkpoint, network, average, optimizer)
-    begun, total = time.monotonic(), 0.0
-    for step in range(start, recipe.steps):
-        generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.rate_at(step)
-        value = loss(step, generator)
-        value.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        _follow(average, network, min(recipe.average, (step + 1) / (step + 10)))
-        total += value.item()
-        if total != total:
-            raise TrainingDiverged(f"{checkpoint}: no number as loss at step {step}; lower the rate {recipe.rate}")
-        if (step + 1) % 50 == 0:
-            rate = (step + 1 - start) / (time.monotonic() - begun)
-            log.info("step %05d/%d | loss %.4f | %.2f it/s", step + 1, recipe.steps, total / 50, rate)
-            total = 0.0
-        if (step + 1) % recipe.save_every == 0 or step + 1 == recipe.steps:
-            _save(checkpoint, step + 1, network, average, optimizer)
-    return average
+def train_network(network: Network, loss: Loss, recipe: Recipe, checkpoints: Checkpoints) -> Network:
+    """Minimise `loss` over the network's weights, from the newest checkpoint on; returns their running mean."""
+    mean = deepcopy(network).requires_grad_(False)
+    fit(_Learner(network, mean, loss, recipe), recipe, checkpoints)
+    return mean
 
 
-@torch.no_grad()
-def _follow(average: nn.Module, network: nn.Module, decay: float) -> None:
-    for mean, value in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
-        if mean.dtype.is_floating_point:
-            mean.lerp_(value.to(mean), 1 - decay)
-        else:
-            mean.copy_(value)
+class _Learner:
+    """One network with one loss."""
 
+    def __init__(self, network: nn.Module, mean: nn.Module, loss: Loss, recipe: Recipe) -> None:
+        self.network, self.mean, self.loss, self.recipe = network, mean, loss, recipe
+        adam = torch.optim.AdamW(
+            network.parameters(), lr=recipe.rate, betas=(0.9, 0.98), weight_decay=recipe.weight_decay
+        )
+        self.optimiser = Optimiser(adam, WarmUpCosine())
 
-def _save(path: Path, step: int, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    state = {"network": network.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict()}
-    torch.save({"step": step, **state}, partial)
-    partial.replace(path)
+    @property
+    def modules(self) -> Mapping[str, nn.Module]:
+        """The network and its running mean."""
+        return {"network": self.network, "mean": self.mean}
 
+    @property
+    def optimisers(self) -> Mapping[str, Optimiser]:
+        """One AdamW."""
+        return {"network": self.optimiser}
 
-def _resume(path: Path, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer) -> int:
-    if not path.exists():
-        return 0
-    state = torch.load(path, weights_only=True)
-    network.load_state_dict(state["network"])
-    average.load_state_dict(state["average"])
-    optimizer.load_state_dict(state["optimizer"])
-    return state["step"]
+    def step(self, number: int, progress: float) -> Values:
+        """One optimiser step."""
+        generator = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + number)
+        loss = self.loss(number, generator)
+        norm = self.optimiser.update(loss, progress)
+        update_ema(self.mean, self.network, warmed_up_decay(self.recipe.ema_decay, number))
+        return {"loss": loss.detach(), "gradient_norm": norm}
+
+    def panel(self, progress: float) -> None:
+        """There are no pictures."""

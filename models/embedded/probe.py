@@ -1,7 +1,5 @@
 """An examiner of generated photos: which animal, seen from where, as a network trained on true photos tells."""
 
-from pathlib import Path
-
 import torch
 from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
@@ -10,12 +8,13 @@ from torch.nn.functional import cross_entropy, interpolate
 
 from models.core.category import VIEWS
 from models.data.transforms import augment
-from models.embedded.fitting import Recipe, fit
+from models.embedded.fitting import Recipe, train_network
 from models.embedded.photo_set import Pictures
+from models.engine.loop import Checkpoints
 from models.truth.barnyard.species import FARM
 
 SIZE, WIDTH = 64, 24
-RECIPE = Recipe(steps=700, batch=64, rate=2e-3, average=0.99, decay=0.05)
+RECIPE = Recipe(steps=700, batch=64, rate=2e-3, ema_decay=0.99, weight_decay=0.05)
 
 
 class Probe(nn.Module):
@@ -40,7 +39,7 @@ class Probe(nn.Module):
         return found[:, : len(FARM)], found[:, len(FARM) :]
 
 
-def train_probe(pictures: Pictures, checkpoint: Path, recipe: Recipe = RECIPE) -> Probe:
+def train_probe(pictures: Pictures, checkpoints: Checkpoints, recipe: Recipe = RECIPE) -> Probe:
     """A probe that has seen true photos only."""
     torch.manual_seed(recipe.seed)
     network = Probe()
@@ -53,7 +52,7 @@ def train_probe(pictures: Pictures, checkpoint: Path, recipe: Recipe = RECIPE) -
         truth = [torch.from_numpy(each[pick]).long() for each in (pictures.category, pictures.view)]
         return cross_entropy(species, truth[0]) + cross_entropy(view, truth[1])
 
-    network.load_state_dict(fit(network, loss, recipe, checkpoint).state_dict())
+    network.load_state_dict(train_network(network, loss, recipe, checkpoints).state_dict())
     return network.eval()
 
 

@@ -15,8 +15,9 @@ from models.core.config import Config
 from models.core.precision import bf16_autocast
 from models.core.weights import replace_folder
 from models.data.transforms import augment
-from models.embedded.fitting import Recipe, fit
+from models.embedded.fitting import Recipe, train_network
 from models.embedded.photo_set import Pictures, mixed
+from models.engine.loop import Checkpoints
 from models.segmenters.pointrend import COARSE, PointNetwork, sample, uncertainty
 from models.truth.barnyard.species import FARM
 
@@ -28,14 +29,14 @@ class SegmenterTraining(Config):
     points: int = Field(default=256, ge=1, description="points asked per picture")
     oversample: int = Field(default=3, ge=1, description="random candidates per point (k of the paper)")
     uncertain: float = Field(default=0.75, ge=0, le=1, description="share of points that are the least certain (beta)")
-    recipe: Recipe = Recipe(steps=2000, batch=32, rate=2e-3, average=0.998)
+    recipe: Recipe = Recipe(steps=2000, batch=32, rate=2e-3, ema_decay=0.998)
 
 
 def train_segmenter(
     config: SegmenterTraining,
     pictures: Pictures,
     folder: Path,
-    work: Path,
+    checkpoints: Checkpoints,
     extra: UInt8[ndarray, "count size size 3"] | None = None,
 ) -> None:
     """Write config.json and model.safetensors; `extra` are other versions of the first pictures, with their labels."""
@@ -50,7 +51,7 @@ def train_segmenter(
         image, label = augment(image, label, generator_size, generator)
         return point_loss(config, network, image, label, generator)
 
-    average = fit(network, loss, config.recipe, work / "pointrend.pt").eval()
+    average = train_network(network, loss, config.recipe, checkpoints).eval()
     with replace_folder(folder) as place:
         (place / "config.json").write_text(json.dumps({"labels": FARM, "width": config.width}))
         save_file(average.state_dict(), place / "model.safetensors")

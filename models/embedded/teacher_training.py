@@ -11,6 +11,7 @@ good for something learns faster (REPA, Yu et al. 2025, with a ViT's features wh
 # pyright: reportIndexIssue=false, reportOperatorIssue=false, reportReturnType=false
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -24,10 +25,11 @@ from models.core.config import Config
 from models.core.precision import bf16_autocast
 from models.core.weights import replace_folder
 from models.embedded.autoencoder_training import AutoencoderTraining, latents, polish_decoder, train_autoencoder
-from models.embedded.fitting import Recipe, fit
+from models.embedded.fitting import Recipe, train_network
 from models.embedded.part_loss import balance, merged_parts, unnamed
 from models.embedded.photo_set import Pictures
 from models.embedded.vocabulary import LENGTH, write_vocabulary
+from models.engine.loop import Checkpoints
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL, DDIMScheduler
@@ -49,7 +51,7 @@ class TeacherTraining(Config):
     widths: tuple[int, int] = Field(default=(64, 160), description="channels of the denoiser at 16 and at 8 rows")
     empty: float = Field(default=0.1, ge=0, le=1, description="share of captions left out")
     parts: float = Field(default=0.1, ge=0, description="weight of the parts of the animal beside the velocity")
-    recipe: Recipe = Recipe(steps=3600, batch=64, rate=1e-3, average=0.998)
+    recipe: Recipe = Recipe(steps=3600, batch=64, rate=1e-3, ema_decay=0.998)
 
 
 class Denoiser(nn.Module):
@@ -86,22 +88,31 @@ class Denoiser(nn.Module):
         return velocity, self.to_parts(known[0])
 
 
-def train_teacher(config: TeacherTraining, pictures: Pictures, folder: Path, work: Path) -> None:
-    """Write a `StableDiffusionPipeline` folder; what is already in `work` is not learnt again."""
+def train_teacher(
+    config: TeacherTraining,
+    pictures: Pictures,
+    folder: Path,
+    work: Path,
+    checkpoints: Callable[[str], Checkpoints],
+) -> None:
+    """Write a `StableDiffusionPipeline` folder; what is already in `work` is not learnt again.
+
+    `checkpoints` gives each of its three trainings their own: autoencoder, decoder, denoiser.
+    """
     from diffusers import AutoencoderKL
     from transformers import CLIPTokenizer
 
     vae_folder, words = work / "vae", work / "tokenizer"
     if not (vae_folder / "config.json").exists():
-        train_autoencoder(config.autoencoder, pictures.image, vae_folder, work / "vae.pt")
-    polish_decoder(config.autoencoder, pictures.image, vae_folder, work / "polish.pt")
+        train_autoencoder(config.autoencoder, pictures.image, vae_folder, checkpoints("autoencoder"))
+    polish_decoder(config.autoencoder, pictures.image, vae_folder, checkpoints("decoder"))
     vae = AutoencoderKL.from_pretrained(vae_folder, local_files_only=True)
     write_vocabulary(WORDS.split(), words)
     tokenizer = CLIPTokenizer.from_pretrained(words, local_files_only=True)
     torch.manual_seed(config.recipe.seed)
     network = Denoiser(config, len(tokenizer), len(merged_parts()[0]))
     loss = DenoisingLoss(config, network, tokenizer, pictures, _encoded(vae, pictures, work / "latents.pt"))
-    average = fit(network, loss, config.recipe, work / "teacher.pt")
+    average = train_network(network, loss, config.recipe, checkpoints("denoiser"))
     write_pipeline(average, vae, words, folder)
 
 

@@ -112,13 +112,14 @@ def fit(  # noqa: PLR0913 - what a run is made of, named at every call
     config: LoopConfig,
     checkpoints: Checkpoints,
     report: Report = no_report,
-    shown: tuple[str, ...] = (),
+    shown: tuple[str, ...] | None = (),
     begin: float = 0.0,
 ) -> Summary:
     """Train to the end of the run, from the newest checkpoint if there is one.
 
-    `shown` names the values on the progress line. `begin` is the share of all schedules that lies behind weights that
-    were learnt before. Stopped by a signal or Ctrl-C, it saves where it stands before it lets the exception through.
+    `shown` names the values on the progress line; None is for no line. `begin` is the share of all schedules that lies
+    behind weights that were learnt before. Stopped by a signal or Ctrl-C, it saves where it stands before it lets the
+    exception through.
 
     Raises TrainingDiverged if a value or too many gradients become non-finite.
     """
@@ -142,7 +143,7 @@ class _Run:
     config: LoopConfig
     checkpoints: Checkpoints
     report: Report
-    shown: tuple[str, ...]
+    shown: tuple[str, ...] | None
     begin: float
 
     def __post_init__(self) -> None:
@@ -220,7 +221,8 @@ class _Run:
 
     def _report(self, progress: float, last: bool) -> None:
         self.values = {**self.meter.read(), "skipped": float(self.skipped)}
-        logger.info("%s", line(self.step, self.config.steps, self.values, self.shown))
+        if self.shown is not None:
+            logger.info("%s", line(self.step, self.config.steps, self.values, self.shown))
         pictured = last or self.step % self.config.panel_every == 0
         self.report(self.step, self.values, self.learner.panel(progress) if pictured else None)
 

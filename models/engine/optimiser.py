@@ -1,5 +1,7 @@
 """An optimiser with a rate schedule, with clipping, and with steps that a gradient which is not finite leaves out."""
 
+from typing import Protocol, runtime_checkable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -9,6 +11,15 @@ from models.core.schedule import Schedule
 CONSTANT = Schedule(1.0)
 
 
+@runtime_checkable
+class LrSchedule(Protocol):
+    """A factor on learning rates that changes over the run."""
+
+    def at(self, progress: float) -> float:
+        """The factor at a share `progress` in [0, 1] of the run."""
+        ...
+
+
 class Optimiser:
     """Steps a `torch.optim.Optimizer`; a gradient that is not finite changes nothing and is counted in `skipped`.
 
@@ -16,7 +27,7 @@ class Optimiser:
     """
 
     def __init__(
-        self, optimizer: torch.optim.Optimizer, lr_schedule: Schedule = CONSTANT, clip: float | None = 1.0
+        self, optimizer: torch.optim.Optimizer, lr_schedule: LrSchedule = CONSTANT, clip: float | None = 1.0
     ) -> None:
         """`lr_schedule` multiplies the groups' own rates; `clip` is the largest norm of each group's gradient."""
         self.optimizer, self.lr_schedule, self.clip = optimizer, lr_schedule, clip

@@ -40,7 +40,10 @@ def line(step: int, steps: int, values: dict[str, float], shown: tuple[str, ...]
     terms = " ".join(f"{name} {values[name]:.3f}" for name in shown if name in values)
     rate = values["steps_per_second"]
     left = duration((steps - step) / rate)
-    return f"step {step:0{width}}/{steps} | loss {values['loss']:.3f} | {terms} | {rate:.1f} it/s | eta {left}"
+    loss = f"loss {values['loss']:.3f}"
+    return " | ".join(
+        part for part in (f"step {step:0{width}}/{steps}", loss, terms, f"{rate:.1f} it/s", f"eta {left}") if part
+    )
 
 
 def duration(seconds: float) -> str:

@@ -10,6 +10,7 @@ from models.embedded.autoencoder_training import (
     train_autoencoder,
 )
 from models.embedded.fitting import Recipe
+from models.engine.loop import NoCheckpoints
 
 TINY = AutoencoderTraining(
     widths=(8, 8, 8, 16), crop=32, recipe=Recipe(steps=15, batch=4, rate=5e-3), polish=Recipe(steps=5, batch=4)
@@ -24,7 +25,7 @@ def error(folder, images):
 
 
 def test_it_learns_and_the_decoder_learns_on_without_moving_the_latents(pictures, tmp_path):
-    train_autoencoder(TINY, pictures.image, tmp_path / "vae", tmp_path / "vae.pt")
+    train_autoencoder(TINY, pictures.image, tmp_path / "vae", NoCheckpoints())
     vae = AutoencoderKL.from_pretrained(tmp_path / "vae")
     before, first = latents(vae, pictures.image), error(tmp_path / "vae", pictures.image)
     assert before.shape == (6, 4, 8, 8) and abs(before.float().std() - 1) < 0.1
@@ -32,7 +33,7 @@ def test_it_learns_and_the_decoder_learns_on_without_moving_the_latents(pictures
     back = round_trip(vae, pictures.image, batch=4)
     assert back.shape == pictures.image.shape and back.dtype == pictures.image.dtype
     assert abs(back / 127.5 - pictures.image / 127.5).mean() < 1.1 * first
-    polish_decoder(TINY, pictures.image, tmp_path / "vae", tmp_path / "polish.pt")
+    polish_decoder(TINY, pictures.image, tmp_path / "vae", NoCheckpoints())
     assert torch.equal(latents(AutoencoderKL.from_pretrained(tmp_path / "vae"), pictures.image), before)
     assert error(tmp_path / "vae", pictures.image) != first
 

@@ -5,13 +5,14 @@ import torch
 from models.embedded.feature_training import FeatureTraining, missed, pick, train_features
 from models.embedded.fitting import Recipe
 from models.embedded.part_loss import merged_parts
+from models.engine.loop import NoCheckpoints
 from models.features import VitConfig
 
-TINY = FeatureTraining(width=64, layers=2, sizes=(32, 64), recipe=Recipe(steps=40, batch=6, rate=2e-3, average=0.9))
+TINY = FeatureTraining(width=64, layers=2, sizes=(32, 64), recipe=Recipe(steps=40, batch=6, rate=2e-3, ema_decay=0.9))
 
 
 def test_tokens_tell_the_animal_from_the_ground(pictures, tmp_path):
-    train_features(TINY, pictures, tmp_path / "vit", tmp_path / "work")
+    train_features(TINY, pictures, tmp_path / "vit", NoCheckpoints())
     vit = VitConfig(model=str(tmp_path / "vit")).build(torch.device("cpu"))
     out, _ = vit.tokens(torch.from_numpy(pictures.image).float() / 255)
     tokens = torch.nn.functional.normalize(out, dim=1).permute(0, 2, 3, 1).flatten(0, 2)

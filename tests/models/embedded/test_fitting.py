@@ -3,9 +3,11 @@ import torch
 from torch import nn
 
 from models.core.errors import TrainingDiverged
-from models.embedded.fitting import Recipe, fit
+from models.embedded.fitting import Recipe, WarmUpCosine, train_network
+from models.engine.loop import NoCheckpoints
+from tests.models.engine.test_loop import Shelf
 
-RECIPE = Recipe(steps=40, rate=0.05, save_every=10, average=0.5)
+RECIPE = Recipe(steps=40, rate=0.05, save_every=10, ema_decay=0.5)
 
 
 def network():
@@ -23,17 +25,17 @@ def line(net):
     return loss
 
 
-def test_it_learns(tmp_path):
+def test_it_learns():
     net = network()
-    average = fit(net, line(net), RECIPE.model_copy(update={"steps": 200}), tmp_path / "line.pt")
+    average = train_network(net, line(net), RECIPE.model_copy(update={"steps": 200}), NoCheckpoints())
     assert torch.allclose(average.weight, torch.tensor([[1.0, -1.0]]), atol=0.05)
 
 
-def test_a_run_that_was_killed_repeats_the_numbers_of_one_that_was_not(tmp_path):
+def test_a_run_that_was_killed_repeats_the_numbers_of_one_that_was_not():
     whole = network()
-    fit(whole, line(whole), RECIPE, tmp_path / "whole.pt")
+    straight = train_network(whole, line(whole), RECIPE, Shelf())
 
-    cut, seen = network(), []
+    cut, seen, shelf = network(), [], Shelf()
 
     def killed(step, generator):
         seen.append(step)
@@ -42,18 +44,20 @@ def test_a_run_that_was_killed_repeats_the_numbers_of_one_that_was_not(tmp_path)
         return line(cut)(step, generator)
 
     with pytest.raises(KeyboardInterrupt):
-        fit(cut, killed, RECIPE, tmp_path / "cut.pt")
+        train_network(cut, killed, RECIPE, shelf)
     again = network()
-    fit(again, line(again), RECIPE, tmp_path / "cut.pt")
+    continued = train_network(again, line(again), RECIPE, shelf)
     assert torch.equal(again.weight, whole.weight) and torch.equal(again.bias, whole.bias)
+    assert torch.equal(continued.weight, straight.weight) and not torch.equal(continued.weight, again.weight)
 
 
-def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
+def test_a_loss_that_is_no_number_stops_the_run():
     net = network()
-    with pytest.raises(TrainingDiverged, match="no number as loss at step 0"):
-        fit(net, lambda step, generator: net.weight.sum() * float("nan"), RECIPE, tmp_path / "nan.pt")
+    with pytest.raises(TrainingDiverged, match="loss is nan at step 0"):
+        train_network(net, lambda step, generator: net.weight.sum() * float("nan"), RECIPE, NoCheckpoints())
 
 
 def test_the_rate_warms_up_and_falls():
-    rates = [RECIPE.rate_at(step) for step in range(RECIPE.steps + 1)]
-    assert max(rates) == pytest.approx(RECIPE.rate, rel=0.1) and rates[0] < 0.1 * RECIPE.rate > rates[-1]
+    factors = [WarmUpCosine().at(step / 40) for step in range(41)]
+    assert max(factors) == pytest.approx(1, rel=0.1) and factors[0] < 0.1 > factors[-1]
+    assert factors[2:] == sorted(factors[2:], reverse=True)

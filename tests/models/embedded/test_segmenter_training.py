@@ -3,14 +3,15 @@ import torch
 
 from models.embedded.fitting import Recipe
 from models.embedded.segmenter_training import SegmenterTraining, choose, pick, train_segmenter
+from models.engine.loop import NoCheckpoints
 from models.segmenters.pointrend import PointRendConfig, sample, uncertainty
 from models.truth.barnyard import FARM
 
-TINY = SegmenterTraining(width=8, points=64, recipe=Recipe(steps=40, batch=6, rate=8e-3, average=0.8))
+TINY = SegmenterTraining(width=8, points=64, recipe=Recipe(steps=40, batch=6, rate=8e-3, ema_decay=0.8))
 
 
 def test_it_learns_where_the_animal_is(pictures, tmp_path):
-    train_segmenter(TINY, pictures, tmp_path / "pointrend", tmp_path / "work")
+    train_segmenter(TINY, pictures, tmp_path / "pointrend", NoCheckpoints())
     segmenter = PointRendConfig(weights=str(tmp_path / "pointrend")).build(torch.device("cpu"))
     found = segmenter.segment(pictures.image, FARM)
     scores = [

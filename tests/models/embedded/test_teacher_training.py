@@ -6,6 +6,7 @@ import torch
 from models.embedded.autoencoder_training import AutoencoderTraining
 from models.embedded.fitting import Recipe
 from models.embedded.teacher_training import Denoiser, TeacherTraining, noise_schedule, reword, train_teacher
+from models.engine.loop import NoCheckpoints
 from models.generators import StableDiffusionConfig
 
 ONE = Recipe(steps=2, batch=4)
@@ -16,7 +17,7 @@ TINY = TeacherTraining(
 
 
 def test_a_whole_pipeline_comes_out_and_draws(pictures, tmp_path):
-    train_teacher(TINY, pictures, tmp_path / "teacher", tmp_path / "work")
+    train_teacher(TINY, pictures, tmp_path / "teacher", tmp_path / "work", lambda _: NoCheckpoints())
     index = json.loads((tmp_path / "teacher" / "model_index.json").read_text())
     assert index["_class_name"] == "StableDiffusionPipeline"
     assert {path.name for path in (tmp_path / "teacher" / "tokenizer").iterdir()} >= {"vocab.json", "merges.txt"}

@@ -247,6 +247,12 @@ def test_reports_panels_and_the_progress_line(caplog: pytest.LogCaptureFixture) 
     assert told[1][2].max() == round(255 * 3 / 8), "of the schedules as they stood in the step before"
 
 
+def test_a_fit_of_a_moment_writes_no_line(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="models"):
+        assert "critic" in fit(Duel(), CONFIG, NoCheckpoints(), shown=None).values
+    assert not caplog.text
+
+
 def test_checkpoints_are_written_when_they_are_due_and_at_the_end() -> None:
     shelf = Shelf()
     train(Duel(), shelf)
