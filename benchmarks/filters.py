@@ -28,7 +28,7 @@ from models.filters import ImageRules, MaskRules, image_rules, mask_rules
 from models.segmenters import Instance, PointRendConfig
 from models.truth.barnyard.scene import (
     HELD_OUT,
-    SHARE,
+    SEEDS_PER_INDIVIDUAL,
     Animal,
     Scene,
     animal,
@@ -191,7 +191,7 @@ def _shot(
 
 def _two(species: str, seed: int, random: np.random.Generator, touching: bool) -> Case | None:
     """Two animals side by side as the camera sees them, the second turned by chance; None if it is hardly seen."""
-    first, second = animal(species, seed), animal(species, seed + SHARE)
+    first, second = animal(species, seed), animal(species, seed + SEEDS_PER_INDIVIDUAL)
     camera = sample_camera(first)
     rotation = camera.T_camera_world[0, :3, :3].numpy()
     turn = random.uniform(-np.pi, np.pi)
@@ -259,7 +259,10 @@ def cases(make: Maker, number: int) -> Iterator[tuple[str, Case]]:
     """So many photos of a kind with their species; each is another individual."""
     made = 0
     for turn in count():
-        species, seed = FARM[turn % len(FARM)], HELD_OUT + turn // len(FARM) * SHARE + turn % SHARE
+        species, seed = (
+            FARM[turn % len(FARM)],
+            HELD_OUT + turn // len(FARM) * SEEDS_PER_INDIVIDUAL + turn % SEEDS_PER_INDIVIDUAL,
+        )
         case = make(species, seed, np.random.default_rng((seed, turn)))
         if case is not None:
             yield species, case

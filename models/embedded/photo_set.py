@@ -15,7 +15,7 @@ from torch import Tensor
 from trimesh.sample import sample_surface
 
 from models.core.category import VIEWS
-from models.truth.barnyard.scene import HELD_OUT, SHARE, Scene, sample_scenes
+from models.truth.barnyard.scene import HELD_OUT, SEEDS_PER_INDIVIDUAL, Scene, sample_scenes
 from models.truth.barnyard.species import FARM, SPECIES, SpeciesName
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ def render_pictures(
     Each photo shows another individual: sixteen of each teach the individuals rather than the species (docs/lab, 11).
     Several workers share the chunks between them.
     """
-    held_out = HELD_OUT // SHARE
+    held_out = HELD_OUT // SEEDS_PER_INDIVIDUAL
     if first < held_out < first + count:
         raise ValueError(f"{first} to {first + count} mix training and evaluation, which starts at {held_out}")
     folder.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ def render_pictures(
         path = _chunk(folder, category, start)
         if not path.exists():
             individuals = range(start, min(start + CHUNK, first + count))
-            _write(path, _render(category, [SHARE * number for number in individuals], size))
+            _write(path, _render(category, [SEEDS_PER_INDIVIDUAL * number for number in individuals], size))
             log.info("rendered %s", path.name)
 
 
@@ -106,7 +106,7 @@ def mixed(
 
 
 def _chunk(folder: Path, category: str, start: int) -> Path:
-    return folder / f"{category}-{SHARE * start:07d}.npz"
+    return folder / f"{category}-{SEEDS_PER_INDIVIDUAL * start:07d}.npz"
 
 
 def _render(category: str, seeds: Sequence[int], size: int) -> dict[str, ndarray]:

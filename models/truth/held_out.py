@@ -16,7 +16,7 @@ from models.data.batch import Batch
 from models.data.framing import Box, crop_box, cut
 from models.rendering.types import Light
 from models.truth.barnyard import HELD_OUT, Scene, render_views, sample_scene
-from models.truth.barnyard.scene import SHARE, frame
+from models.truth.barnyard.scene import SEEDS_PER_INDIVIDUAL, frame_animal
 from models.truth.examples import Example, Relit, Turned
 from models.truth.novel_views import crop_to_animal, keep_with_object
 
@@ -55,13 +55,13 @@ class HeldOutAnimals:
 
 def held_out(category: str, config: HeldOutConfig) -> list[Example]:
     """One example per individual, the same on every machine."""
-    seeds = range(HELD_OUT, HELD_OUT + config.scenes * SHARE, SHARE)
+    seeds = range(HELD_OUT, HELD_OUT + config.scenes * SEEDS_PER_INDIVIDUAL, SEEDS_PER_INDIVIDUAL)
     return [_example(sample_scene(category, seed, config.photo), config) for seed in seeds]
 
 
 def training_shapes(category: str, count: int) -> list[trimesh.Trimesh]:
     """Posed animals of individuals that are not held out, for the baselines."""
-    scenes = (sample_scene(category, seed, 16) for seed in range(0, count * SHARE, SHARE))
+    scenes = (sample_scene(category, seed, 16) for seed in range(0, count * SEEDS_PER_INDIVIDUAL, SEEDS_PER_INDIVIDUAL))
     return [
         trimesh.Trimesh(scene.mesh.vertices[0].numpy(), scene.mesh.faces.numpy(), process=False) for scene in scenes
     ]
@@ -96,7 +96,7 @@ def _example(scene: Scene, config: HeldOutConfig) -> Example:
 def _turned(scene: Scene, config: HeldOutConfig) -> Iterator[Turned]:
     for yaw in config.turns:
         azimuth, elevation = float(scene.camera.azimuth[0]) + yaw, float(scene.camera.elevation[0])
-        camera = frame(scene.mesh.vertices[0].numpy(), azimuth, elevation, FILL, np.zeros(2))
+        camera = frame_animal(scene.mesh.vertices[0].numpy(), azimuth, elevation, FILL, np.zeros(2))
         lamp = keep_with_object(scene.light, scene.camera, camera)
         (other,) = render_views(scene.category, scene.seed, camera, config.photo, lamp)
         mask = torch.from_numpy(other.mask).float()

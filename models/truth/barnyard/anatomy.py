@@ -21,7 +21,7 @@ from models.truth.barnyard.noise import waves
 from models.truth.barnyard.pig import pig
 from models.truth.barnyard.rig import BONES, DOCK, FORE, HEAD, HIND, KEYPOINTS, OPPOSITE, PART
 from models.truth.barnyard.sheep import sheep
-from models.truth.barnyard.solids import Solid, half_mesh, mirrored
+from models.truth.barnyard.solids import Solid, half_mesh, mirror_mesh
 from models.truth.barnyard.species import Build, sample_build
 
 NOSE_TO_TAIL = 4.0
@@ -41,6 +41,8 @@ _AVERAGES: dict[str, Callable[[], Average]] = {
     "donkey": donkey,
     "llama": llama,
 }
+ToScene = Callable[[Float[ndarray, "*points 3"], int], Float[ndarray, "*points 3"]]
+"""From coordinates of the average animal to those of an individual, for what belongs to a bone."""
 SOFTNESS = 0.05
 """Distance over which neighbouring bones share a vertex."""
 
@@ -134,10 +136,10 @@ class Warp:
             turn, size, thick = np.eye(3), 1.0, build.udder
         else:
             return replace(solid, fluff=solid.fluff * build.hair)
-        return solid.mapped(lambda p: base + (p - base) * size @ turn.T, thick)
+        return solid.transform(lambda p: base + (p - base) * size @ turn.T, thick)
 
 
-def _individual(build: Build, average: Average) -> tuple[list[Solid], Callable[[ndarray, int], ndarray], float]:
+def _shape_individual(build: Build, average: Average) -> tuple[list[Solid], ToScene, float]:
     """Solids in scene units, the map from species to scene coordinates, and its overall scale."""
     warp = Warp(build, average.joints)
     nose = warp(np.array(average.landmarks["nose"]), HEAD)[2]
@@ -146,19 +148,23 @@ def _individual(build: Build, average: Average) -> tuple[list[Solid], Callable[[
     def to_scene(points: ndarray, bone: int) -> ndarray:
         return (warp(points, bone) * scale - (0, 0, FORWARD_SHIFT)).astype(np.float32)
 
-    gone = {part for part, size in (("horn", build.horns), ("udder", build.udder)) if size == 0}
+    absent = {part for part, size in (("horn", build.horns), ("udder", build.udder)) if size == 0}
     bases: dict[str, ndarray] = {}
     solids = []
     for solid in average.solids:
-        if solid.part in gone:
+        if solid.part in absent:
             continue
         grown = warp.appendage(solid, bases.setdefault(solid.part, solid.start))
         thick = warp.thickness(solid) * scale
-        solids.append(replace(grown.mapped(lambda p, b=solid.bone: to_scene(p, b), thick), blend=solid.blend * scale))
+        solids.append(
+            replace(grown.transform(lambda p, b=solid.bone: to_scene(p, b), thick), blend=solid.blend * scale)
+        )
     return solids, to_scene, scale
 
 
-def _ball(centre: ndarray, radius: float, rings: int = 5, sides: int = 8) -> tuple[ndarray, ndarray]:
+def _ball(
+    centre: Float[ndarray, " 3"], radius: float, rings: int = 5, sides: int = 8
+) -> tuple[Float[ndarray, "vertices 3"], Int[ndarray, "faces 3"]]:
     """A closed sphere, poles along x."""
     polar, around = np.linspace(0, np.pi, rings + 1), np.arange(sides) * 2 * np.pi / sides
     p, a = np.meshgrid(polar, around, indexing="ij")
@@ -170,7 +176,9 @@ def _ball(centre: ndarray, radius: float, rings: int = 5, sides: int = 8) -> tup
     return (centre + radius * points).astype(np.float32), faces
 
 
-def _bind(points: ndarray, solids: list[Solid]) -> tuple[ndarray, ndarray, ndarray]:
+def _bind(
+    points: Float[ndarray, "points 3"], solids: list[Solid]
+) -> tuple[Float[ndarray, "points bones"], Int[ndarray, " points"], Int[ndarray, " points"]]:
     """Skinning weights, part and owning solid of surface points, by nearness to the solids."""
     distance = np.stack([solid.distance(points) - 0.7 * solid.fluff for solid in solids], -1)
     near = np.exp(-(distance - distance.min(-1, keepdims=True)) / SOFTNESS)
@@ -186,7 +194,7 @@ def body(category: str, seed: int) -> Body:
     random = np.random.default_rng((seed, *category.encode()))
     build = sample_build(category, random)
     average = _AVERAGES[category]()
-    solids, to_scene, scale = _individual(build, average)
+    solids, to_scene, scale = _shape_individual(build, average)
     billow = waves(random, 15.0 / build.hair, 40)
 
     def fleece(points: ndarray) -> ndarray:
@@ -207,31 +215,48 @@ def body(category: str, seed: int) -> Body:
             np.concatenate((relief, np.ones(len(ball), np.float32))),
             np.concatenate((wool, np.zeros(len(ball), bool))),
         )
-    return _whole(category, build, (half, faces, weights, part, relief, wool), average, to_scene)
+    return _mirror_half(category, build, _Half(half, faces, weights, part, relief, wool), average, to_scene)
 
 
-def _whole(
-    category: str,
-    build: Build,
-    pieces: tuple[ndarray, ...],
-    average: Average,
-    to_scene: Callable[[ndarray, int], ndarray],
-) -> Body:
+@dataclass(frozen=True)
+class _Half:
+    """The surface at x >= 0, and what belongs to its vertices."""
+
+    vertices: Float[ndarray, "half 3"]
+    faces: Int[ndarray, "half_faces 3"]
+    weights: Float[ndarray, "half bones"]
+    part: Int[ndarray, " half"]
+    relief: Float[ndarray, " half"]
+    wool: Bool[ndarray, " half"]
+
+
+def _mirror_half(category: str, build: Build, half: _Half, average: Average, to_scene: ToScene) -> Body:
     """Both halves, with right limbs bound to right bones."""
-    half, faces, weights, part, relief, wool = pieces
-    sole = half[part == PART["hoof"], 1].min() + 0.05
-    half[:, 1] = np.maximum(half[:, 1], sole)
-    vertices, faces, partner = mirrored(half, faces)
-    source = np.where(np.arange(len(vertices)) < len(half), np.arange(len(vertices)), partner)
+    sole = half.vertices[half.part == PART["hoof"], 1].min() + 0.05
+    half.vertices[:, 1] = np.maximum(half.vertices[:, 1], sole)
+    vertices, faces, partner = mirror_mesh(half.vertices, half.faces)
+    source = np.where(np.arange(len(vertices)) < len(half.vertices), np.arange(len(vertices)), partner)
     right = vertices[:, 0] < 0
-    weights = np.where(right[:, None], weights[source][:, OPPOSITE], weights[source])
-    part = part[source].copy()
+    weights = np.where(right[:, None], half.weights[source][:, OPPOSITE], half.weights[source])
+    part = half.part[source].copy()
     for leg in ("fore_leg", "hind_leg"):
         part[right & (part == PART[f"left_{leg}"])] = PART[f"right_{leg}"]
     joints = np.stack([to_scene(average.joints[bone], bone) for bone in range(len(BONES))])
     keypoints = _keypoints(average, to_scene, vertices, partner)
-    fields = (vertices, faces, part, weights, joints, keypoints, partner, relief[source], wool[source])
-    return Body(category, build, *fields, normals(vertices, faces))
+    return Body(
+        category=category,
+        build=build,
+        vertices=vertices,
+        faces=faces,
+        part=part,
+        weights=weights,
+        joints=joints,
+        keypoints=keypoints,
+        partner=partner,
+        relief=half.relief[source],
+        wool=half.wool[source],
+        normals=normals(vertices, faces),
+    )
 
 
 def normals(vertices: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"]) -> Float[ndarray, "vertices 3"]:
@@ -243,19 +268,20 @@ def normals(vertices: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3
     return (total / (np.linalg.norm(total, axis=-1, keepdims=True) + 1e-12)).astype(np.float32)
 
 
-_CARRIED_BY = {"withers": 3, "tail_base": 0, "throat": 5}
+_LANDMARK_BONE = {"withers": 3, "tail_base": 0, "throat": 5}
+"""The bone that a landmark moves with; that of the others follows from their names."""
 
 
 def _keypoints(
-    average: Average, to_scene: Callable[[ndarray, int], ndarray], vertices: ndarray, partner: ndarray
-) -> ndarray:
+    average: Average, to_scene: ToScene, vertices: Float[ndarray, "vertices 3"], partner: Int[ndarray, " vertices"]
+) -> Int[ndarray, " keypoints"]:
     """The vertex nearest to each landmark; right ones are mirror images."""
-    found = []
+    indices: list[int] = []
     for name in KEYPOINTS:
         if name.startswith("right"):
-            found.append(partner[found[-1]])
+            indices.append(int(partner[indices[-1]]))
             continue
         bone = FORE + 1 if "fore" in name or "knee" in name else HIND + 1 if "hind" in name or "hock" in name else HEAD
-        target = to_scene(np.array(average.landmarks[name]), _CARRIED_BY.get(name, bone))
-        found.append(np.linalg.norm(vertices - target, axis=-1).argmin())
-    return np.array(found)
+        target = to_scene(np.array(average.landmarks[name]), _LANDMARK_BONE.get(name, bone))
+        indices.append(int(np.linalg.norm(vertices - target, axis=-1).argmin()))
+    return np.array(indices)

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from models.truth.barnyard.rig import FORE, HIND
-from models.truth.barnyard.solids import Solid, chain
+from models.truth.barnyard.solids import Shape, Solid, chain
 
 Point = tuple[float, float, float]
 
@@ -46,12 +46,20 @@ def legs(fore: list[Point], hind: list[Point], fore_radii: list[float], hind_rad
         ("left_hind_leg", HIND, hind, hind_radii, (0, 1, 2)),
     ):
         bones = tuple(first + owner for owner in owners)
-        solids += chain(part, bones, points[:4], radii[:4], blend=0.13)
+        solids += chain(part, bones, points[:4], radii[:4], Shape(blend=0.13))
         pastern, toe = np.array(points[3]), np.array(points[4])
         solids += chain(
-            part, first + 2, [points[3], tuple(pastern + 0.6 * (toe - pastern))], [radii[3], radii[4]], blend=0.08
+            part,
+            first + 2,
+            [points[3], tuple(pastern + 0.6 * (toe - pastern))],
+            [radii[3], radii[4]],
+            Shape(blend=0.08),
         )
         solids += chain(
-            "hoof", first + 2, [tuple(pastern + 0.7 * (toe - pastern)), points[4]], [radii[4], radii[5]], blend=0.03
+            "hoof",
+            first + 2,
+            [tuple(pastern + 0.7 * (toe - pastern)), points[4]],
+            [radii[4], radii[5]],
+            Shape(blend=0.03),
         )
     return solids

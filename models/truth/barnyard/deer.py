@@ -2,7 +2,7 @@
 
 from models.truth.barnyard.average import Average, legs, rig_joints
 from models.truth.barnyard.rig import DOCK, HEAD
-from models.truth.barnyard.solids import Solid, chain
+from models.truth.barnyard.solids import Shape, Solid, chain
 
 _SPINE = [
     (0.0, 0.18, -0.95),
@@ -45,15 +45,15 @@ def deer() -> Average:
 
 def _torso() -> list[Solid]:
     return [
-        *chain("torso", (1,), [(0.0, 0.12, -1.02), (0.0, 0.1, -0.52)], [0.44, 0.43], squash=0.84),
-        *chain("torso", (2,), [(0.0, 0.06, -0.5), (0.0, 0.0, 0.35)], [0.42, 0.48], blend=0.2, squash=0.82),
-        *chain("torso", 3, [(0.0, 0.0, 0.35), (0.0, 0.04, 0.8)], [0.49, 0.4], blend=0.2, squash=0.76),
+        *chain("torso", (1,), [(0.0, 0.12, -1.02), (0.0, 0.1, -0.52)], [0.44, 0.43], Shape(squash=0.84)),
+        *chain("torso", (2,), [(0.0, 0.06, -0.5), (0.0, 0.0, 0.35)], [0.42, 0.48], Shape(blend=0.2, squash=0.82)),
+        *chain("torso", 3, [(0.0, 0.0, 0.35), (0.0, 0.04, 0.8)], [0.49, 0.4], Shape(blend=0.2, squash=0.76)),
         *chain(
             "torso",
             (0, 1, 2, 3),
             [(0.0, 0.36, -1.28), (0.0, 0.46, -0.9), (0.0, 0.42, -0.3), (0.0, 0.42, 0.25), (0.0, 0.5, 0.6)],
             [0.12, 0.11, 0.09, 0.09, 0.12],
-            blend=0.25,
+            Shape(blend=0.25),
         ),
     ]
 
@@ -65,26 +65,23 @@ def _neck() -> list[Solid]:
             (4, 5, 6),
             [(0.0, 0.16, 0.8), (0.0, 0.58, 1.06), (0.0, 0.98, 1.24), (0.0, 1.32, 1.38)],
             [0.38, 0.25, 0.19, 0.165],
-            blend=0.24,
-            squash=0.66,
+            Shape(blend=0.24, squash=0.66),
         ),
     ]
 
 
 def _head() -> list[Solid]:
     return [
-        *chain("head", HEAD, [(0.0, 1.4, 1.42), (0.0, 1.35, 1.58)], [0.185, 0.185], blend=0.08, squash=0.88),
-        *chain("head", HEAD, [(0.0, 1.32, 1.6), (0.0, 1.08, 1.98)], [0.17, 0.105], blend=0.1, squash=0.84),
-        *chain("head", HEAD, [(0.0, 1.2, 1.56), (0.0, 1.0, 1.9)], [0.12, 0.085], blend=0.1, squash=0.8),
-        *chain("muzzle", HEAD, [(0.0, 1.07, 1.98), (0.0, 1.0, 2.14)], [0.105, 0.095], blend=0.05),
+        *chain("head", HEAD, [(0.0, 1.4, 1.42), (0.0, 1.35, 1.58)], [0.185, 0.185], Shape(blend=0.08, squash=0.88)),
+        *chain("head", HEAD, [(0.0, 1.32, 1.6), (0.0, 1.08, 1.98)], [0.17, 0.105], Shape(blend=0.1, squash=0.84)),
+        *chain("head", HEAD, [(0.0, 1.2, 1.56), (0.0, 1.0, 1.9)], [0.12, 0.085], Shape(blend=0.1, squash=0.8)),
+        *chain("muzzle", HEAD, [(0.0, 1.07, 1.98), (0.0, 1.0, 2.14)], [0.105, 0.095], Shape(blend=0.05)),
         *chain(
             "ear",
             HEAD,
             [(0.14, 1.5, 1.4), (0.32, 1.6, 1.36), (0.56, 1.68, 1.36)],
             [0.05, 0.125, 0.035],
-            blend=0.03,
-            squash=0.42,
-            normal=(-0.2, 0.3, 1.0),
+            Shape(blend=0.03, squash=0.42, normal=(-0.2, 0.3, 1.0)),
         ),
     ]
 
@@ -97,8 +94,8 @@ def _antlers() -> list[Solid]:
         [(0.53, 2.3, 1.22), (0.68, 2.5, 1.1), (0.7, 2.66, 1.04)],
     ]
     return [
-        *chain("horn", HEAD, beam, [0.08, 0.072, 0.066, 0.06, 0.035], blend=0.03),
-        *(solid for tine in tines for solid in chain("horn", HEAD, tine, [0.06, 0.055, 0.03], blend=0.03)),
+        *chain("horn", HEAD, beam, [0.08, 0.072, 0.066, 0.06, 0.035], Shape(blend=0.03)),
+        *(solid for tine in tines for solid in chain("horn", HEAD, tine, [0.06, 0.055, 0.03], Shape(blend=0.03))),
     ]
 
 
@@ -109,6 +106,6 @@ def _tail() -> list[Solid]:
             (DOCK, DOCK + 1),
             [(0.0, 0.4, -1.38), (0.0, 0.3, -1.54), (0.0, 0.08, -1.58)],
             [0.1, 0.1, 0.05],
-            blend=0.06,
+            Shape(blend=0.06),
         ),
     ]

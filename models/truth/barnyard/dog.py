@@ -2,7 +2,7 @@
 
 from models.truth.barnyard.average import Average, legs, rig_joints
 from models.truth.barnyard.rig import DOCK, HEAD
-from models.truth.barnyard.solids import Solid, chain
+from models.truth.barnyard.solids import Shape, Solid, chain
 
 _SPINE = [
     (0.0, 0.16, -0.95),
@@ -45,15 +45,15 @@ def dog() -> Average:
 
 def _torso() -> list[Solid]:
     return [
-        *chain("torso", (1,), [(0.0, 0.06, -1.0), (0.0, 0.12, -0.5)], [0.4, 0.36], squash=0.86),
-        *chain("torso", (2,), [(0.0, 0.1, -0.5), (0.0, -0.04, 0.3)], [0.37, 0.5], blend=0.2, squash=0.82),
-        *chain("torso", 3, [(0.0, -0.06, 0.3), (0.0, -0.02, 0.78)], [0.52, 0.42], blend=0.2, squash=0.76),
+        *chain("torso", (1,), [(0.0, 0.06, -1.0), (0.0, 0.12, -0.5)], [0.4, 0.36], Shape(squash=0.86)),
+        *chain("torso", (2,), [(0.0, 0.1, -0.5), (0.0, -0.04, 0.3)], [0.37, 0.5], Shape(blend=0.2, squash=0.82)),
+        *chain("torso", 3, [(0.0, -0.06, 0.3), (0.0, -0.02, 0.78)], [0.52, 0.42], Shape(blend=0.2, squash=0.76)),
         *chain(
             "torso",
             (0, 1, 2, 3),
             [(0.0, 0.28, -1.26), (0.0, 0.36, -0.9), (0.0, 0.36, -0.3), (0.0, 0.36, 0.3), (0.0, 0.46, 0.62)],
             [0.12, 0.12, 0.11, 0.11, 0.12],
-            blend=0.25,
+            Shape(blend=0.25),
         ),
     ]
 
@@ -65,27 +65,24 @@ def _neck() -> list[Solid]:
             (4, 5, 6),
             [(0.0, 0.12, 0.8), (0.0, 0.4, 1.02), (0.0, 0.66, 1.16), (0.0, 0.9, 1.3)],
             [0.4, 0.31, 0.26, 0.23],
-            blend=0.22,
-            squash=0.76,
+            Shape(blend=0.22, squash=0.76),
         ),
     ]
 
 
 def _head() -> list[Solid]:
     return [
-        *chain("head", HEAD, [(0.0, 1.02, 1.38), (0.0, 1.02, 1.6)], [0.27, 0.25], blend=0.1, squash=0.94),
-        *chain("head", HEAD, [(0.12, 0.86, 1.46), (0.08, 0.82, 1.66)], [0.19, 0.15], blend=0.1),
-        *chain("muzzle", HEAD, [(0.0, 0.84, 1.7), (0.0, 0.77, 2.2)], [0.165, 0.115], blend=0.08, squash=0.92),
-        *chain("muzzle", HEAD, [(0.0, 0.74, 1.7), (0.0, 0.66, 2.08)], [0.12, 0.085], blend=0.06),
-        *chain("nostril", HEAD, [(-0.03, 0.83, 2.27), (0.03, 0.83, 2.27)], [0.075, 0.075], blend=0.02),
+        *chain("head", HEAD, [(0.0, 1.02, 1.38), (0.0, 1.02, 1.6)], [0.27, 0.25], Shape(blend=0.1, squash=0.94)),
+        *chain("head", HEAD, [(0.12, 0.86, 1.46), (0.08, 0.82, 1.66)], [0.19, 0.15], Shape(blend=0.1)),
+        *chain("muzzle", HEAD, [(0.0, 0.84, 1.7), (0.0, 0.77, 2.2)], [0.165, 0.115], Shape(blend=0.08, squash=0.92)),
+        *chain("muzzle", HEAD, [(0.0, 0.74, 1.7), (0.0, 0.66, 2.08)], [0.12, 0.085], Shape(blend=0.06)),
+        *chain("nostril", HEAD, [(-0.03, 0.83, 2.27), (0.03, 0.83, 2.27)], [0.075, 0.075], Shape(blend=0.02)),
         *chain(
             "ear",
             HEAD,
             [(0.17, 1.2, 1.36), (0.26, 1.36, 1.36), (0.29, 1.56, 1.4)],
             [0.08, 0.11, 0.03],
-            blend=0.04,
-            squash=0.5,
-            normal=(0.35, 0.0, 1.0),
+            Shape(blend=0.04, squash=0.5, normal=(0.35, 0.0, 1.0)),
         ),
     ]
 
@@ -97,6 +94,6 @@ def _tail() -> list[Solid]:
             (DOCK, DOCK + 1, DOCK + 1),
             [(0.0, 0.3, -1.34), (0.0, 0.42, -1.62), (0.0, 0.78, -1.84), (0.0, 1.2, -1.84)],
             [0.1, 0.1, 0.1, 0.045],
-            blend=0.06,
+            Shape(blend=0.06),
         ),
     ]

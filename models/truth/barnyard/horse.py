@@ -2,7 +2,7 @@
 
 from models.truth.barnyard.average import Average, legs, rig_joints
 from models.truth.barnyard.rig import DOCK, HEAD
-from models.truth.barnyard.solids import Solid, chain
+from models.truth.barnyard.solids import Shape, Solid, chain
 
 _SPINE = [
     (0.0, 0.2, -0.9),
@@ -45,17 +45,17 @@ def horse() -> Average:
 
 def _torso() -> list[Solid]:
     return [
-        *chain("torso", (1,), [(0.0, 0.12, -0.98), (0.0, 0.1, -0.5)], [0.5, 0.47], squash=0.86),
-        *chain("torso", (2,), [(0.0, 0.02, -0.5), (0.0, -0.04, 0.35)], [0.46, 0.52], blend=0.2, squash=0.84),
-        *chain("torso", 3, [(0.0, -0.04, 0.35), (0.0, 0.0, 0.82)], [0.53, 0.45], blend=0.2, squash=0.78),
+        *chain("torso", (1,), [(0.0, 0.12, -0.98), (0.0, 0.1, -0.5)], [0.5, 0.47], Shape(squash=0.86)),
+        *chain("torso", (2,), [(0.0, 0.02, -0.5), (0.0, -0.04, 0.35)], [0.46, 0.52], Shape(blend=0.2, squash=0.84)),
+        *chain("torso", 3, [(0.0, -0.04, 0.35), (0.0, 0.0, 0.82)], [0.53, 0.45], Shape(blend=0.2, squash=0.78)),
         *chain(
             "torso",
             (0, 1, 2, 3),
             [(0.0, 0.4, -1.3), (0.0, 0.52, -0.9), (0.0, 0.44, -0.3), (0.0, 0.43, 0.25), (0.0, 0.54, 0.6)],
             [0.13, 0.12, 0.1, 0.1, 0.13],
-            blend=0.25,
+            Shape(blend=0.25),
         ),
-        *chain("torso", 3, [(0.14, -0.12, 0.95), (0.14, -0.3, 0.9)], [0.2, 0.18], blend=0.2),
+        *chain("torso", 3, [(0.14, -0.12, 0.95), (0.14, -0.3, 0.9)], [0.2, 0.18], Shape(blend=0.2)),
     ]
 
 
@@ -66,45 +66,40 @@ def _neck() -> list[Solid]:
             (4, 5, 6),
             [(0.0, 0.12, 0.78), (0.0, 0.5, 1.08), (0.0, 0.88, 1.32), (0.0, 1.16, 1.46)],
             [0.46, 0.34, 0.26, 0.2],
-            blend=0.25,
-            squash=0.6,
+            Shape(blend=0.25, squash=0.6),
         ),
         *chain(
             "mane",
             (4, 5, 6),
             [(0.0, 0.66, 0.66), (0.0, 0.98, 0.98), (0.0, 1.24, 1.2), (0.0, 1.4, 1.45)],
             [0.08, 0.14, 0.15, 0.1],
-            blend=0.05,
-            squash=0.6,
+            Shape(blend=0.05, squash=0.6),
         ),
         *chain(
             "mane",
             (5, 6),
             [(0.17, 0.66, 0.98), (0.15, 0.96, 1.14), (0.1, 1.22, 1.34)],
             [0.1, 0.13, 0.1],
-            blend=0.05,
-            squash=0.5,
+            Shape(blend=0.05, squash=0.5),
         ),
     ]
 
 
 def _head() -> list[Solid]:
     return [
-        *chain("head", HEAD, [(0.0, 1.2, 1.56), (0.0, 1.08, 1.7)], [0.19, 0.21], blend=0.1, squash=0.85),
-        *chain("head", HEAD, [(0.0, 0.94, 1.6), (0.0, 0.88, 1.72)], [0.18, 0.17], blend=0.1, squash=0.72),
-        *chain("head", HEAD, [(0.0, 1.06, 1.72), (0.0, 0.72, 2.08)], [0.19, 0.125], blend=0.12, squash=0.82),
-        *chain("muzzle", HEAD, [(0.0, 0.7, 2.08), (0.0, 0.6, 2.18)], [0.135, 0.135], blend=0.1),
-        *chain("muzzle", HEAD, [(0.0, 0.55, 2.08), (0.0, 0.53, 2.14)], [0.1, 0.1], blend=0.06),
+        *chain("head", HEAD, [(0.0, 1.2, 1.56), (0.0, 1.08, 1.7)], [0.19, 0.21], Shape(blend=0.1, squash=0.85)),
+        *chain("head", HEAD, [(0.0, 0.94, 1.6), (0.0, 0.88, 1.72)], [0.18, 0.17], Shape(blend=0.1, squash=0.72)),
+        *chain("head", HEAD, [(0.0, 1.06, 1.72), (0.0, 0.72, 2.08)], [0.19, 0.125], Shape(blend=0.12, squash=0.82)),
+        *chain("muzzle", HEAD, [(0.0, 0.7, 2.08), (0.0, 0.6, 2.18)], [0.135, 0.135], Shape(blend=0.1)),
+        *chain("muzzle", HEAD, [(0.0, 0.55, 2.08), (0.0, 0.53, 2.14)], [0.1, 0.1], Shape(blend=0.06)),
         *chain(
             "ear",
             HEAD,
             [(0.1, 1.34, 1.52), (0.13, 1.48, 1.53), (0.12, 1.68, 1.56)],
             [0.06, 0.085, 0.03],
-            blend=0.04,
-            squash=0.6,
-            normal=(0.2, 0.0, 1.0),
+            Shape(blend=0.04, squash=0.6, normal=(0.2, 0.0, 1.0)),
         ),
-        *chain("mane", HEAD, [(0.0, 1.38, 1.56), (0.0, 1.22, 1.8)], [0.09, 0.06], blend=0.04, squash=0.8),
+        *chain("mane", HEAD, [(0.0, 1.38, 1.56), (0.0, 1.22, 1.8)], [0.09, 0.06], Shape(blend=0.04, squash=0.8)),
     ]
 
 
@@ -115,7 +110,6 @@ def _rear() -> list[Solid]:
             (DOCK, DOCK + 1, DOCK + 1),
             [(0.0, 0.44, -1.36), (0.0, 0.32, -1.6), (0.0, -0.3, -1.74), (0.0, -1.05, -1.72)],
             [0.1, 0.13, 0.19, 0.08],
-            blend=0.06,
-            squash=0.85,
+            Shape(blend=0.06, squash=0.85),
         ),
     ]

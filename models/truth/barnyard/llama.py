@@ -2,7 +2,7 @@
 
 from models.truth.barnyard.average import Average, legs, rig_joints
 from models.truth.barnyard.rig import DOCK, FORE, HEAD, HIND
-from models.truth.barnyard.solids import Solid, chain
+from models.truth.barnyard.solids import Shape, Solid, chain
 
 _SPINE = [
     (0.0, 0.12, -0.9),
@@ -50,21 +50,17 @@ def _torso() -> list[Solid]:
             (0, 1),
             [(0.0, 0.04, -1.0), (0.0, 0.08, -0.5), (0.0, 0.04, 0.0)],
             [0.5, 0.56, 0.58],
-            blend=0.2,
-            squash=0.9,
-            fluff=0.07,
+            Shape(blend=0.2, squash=0.9, fluff=0.07),
         ),
         *chain(
             "torso",
             (2, 3),
             [(0.0, 0.04, 0.0), (0.0, 0.02, 0.4), (0.0, 0.06, 0.76)],
             [0.58, 0.57, 0.46],
-            blend=0.2,
-            squash=0.88,
-            fluff=0.07,
+            Shape(blend=0.2, squash=0.88, fluff=0.07),
         ),
-        *chain("torso", FORE, [(0.27, -0.35, 0.58), (0.28, -0.66, 0.6)], [0.24, 0.16], blend=0.12, fluff=0.05),
-        *chain("torso", HIND, [(0.26, -0.2, -0.86), (0.28, -0.62, -0.86)], [0.34, 0.21], blend=0.12, fluff=0.05),
+        *chain("torso", FORE, [(0.27, -0.35, 0.58), (0.28, -0.66, 0.6)], [0.24, 0.16], Shape(blend=0.12, fluff=0.05)),
+        *chain("torso", HIND, [(0.26, -0.2, -0.86), (0.28, -0.62, -0.86)], [0.34, 0.21], Shape(blend=0.12, fluff=0.05)),
     ]
 
 
@@ -75,28 +71,24 @@ def _neck() -> list[Solid]:
             (4, 5, 6),
             [(0.0, 0.2, 0.74), (0.0, 0.82, 0.98), (0.0, 1.4, 1.1), (0.0, 1.88, 1.18)],
             [0.42, 0.3, 0.25, 0.21],
-            blend=0.2,
-            squash=0.84,
-            fluff=0.05,
+            Shape(blend=0.2, squash=0.84, fluff=0.05),
         ),
     ]
 
 
 def _head() -> list[Solid]:
     return [
-        *chain("neck", HEAD, [(0.0, 2.1, 1.16), (0.0, 2.14, 1.28)], [0.17, 0.14], blend=0.06, fluff=0.04),
-        *chain("head", HEAD, [(0.0, 2.04, 1.24), (0.0, 2.02, 1.42)], [0.19, 0.18], blend=0.06, squash=0.9),
-        *chain("head", HEAD, [(0.0, 2.0, 1.42), (0.0, 1.88, 1.74)], [0.17, 0.12], blend=0.1, squash=0.86),
-        *chain("muzzle", HEAD, [(0.0, 1.87, 1.74), (0.0, 1.83, 1.88)], [0.125, 0.115], blend=0.06),
-        *chain("muzzle", HEAD, [(0.0, 1.78, 1.72), (0.0, 1.76, 1.82)], [0.1, 0.09], blend=0.05),
+        *chain("neck", HEAD, [(0.0, 2.1, 1.16), (0.0, 2.14, 1.28)], [0.17, 0.14], Shape(blend=0.06, fluff=0.04)),
+        *chain("head", HEAD, [(0.0, 2.04, 1.24), (0.0, 2.02, 1.42)], [0.19, 0.18], Shape(blend=0.06, squash=0.9)),
+        *chain("head", HEAD, [(0.0, 2.0, 1.42), (0.0, 1.88, 1.74)], [0.17, 0.12], Shape(blend=0.1, squash=0.86)),
+        *chain("muzzle", HEAD, [(0.0, 1.87, 1.74), (0.0, 1.83, 1.88)], [0.125, 0.115], Shape(blend=0.06)),
+        *chain("muzzle", HEAD, [(0.0, 1.78, 1.72), (0.0, 1.76, 1.82)], [0.1, 0.09], Shape(blend=0.05)),
         *chain(
             "ear",
             HEAD,
             [(0.11, 2.2, 1.2), (0.19, 2.42, 1.18), (0.15, 2.64, 1.24)],
             [0.06, 0.095, 0.03],
-            blend=0.03,
-            squash=0.55,
-            normal=(0.2, 0.0, 1.0),
+            Shape(blend=0.03, squash=0.55, normal=(0.2, 0.0, 1.0)),
         ),
     ]
 
@@ -108,7 +100,6 @@ def _tail() -> list[Solid]:
             (DOCK, DOCK + 1),
             [(0.0, 0.34, -1.44), (0.0, 0.3, -1.64), (0.0, -0.04, -1.72)],
             [0.13, 0.15, 0.08],
-            blend=0.08,
-            fluff=0.04,
+            Shape(blend=0.08, fluff=0.04),
         ),
     ]

@@ -2,7 +2,7 @@
 
 from models.truth.barnyard.average import Average, legs, rig_joints
 from models.truth.barnyard.rig import DOCK, HEAD
-from models.truth.barnyard.solids import Solid, chain
+from models.truth.barnyard.solids import Shape, Solid, chain
 
 _SPINE = [
     (0.0, 0.15, -1.0),
@@ -45,18 +45,21 @@ def pig() -> Average:
 
 def _torso() -> list[Solid]:
     return [
-        *chain("torso", (1,), [(0.0, 0.04, -1.05), (0.0, 0.06, -0.55)], [0.52, 0.62], squash=0.9),
+        *chain("torso", (1,), [(0.0, 0.04, -1.05), (0.0, 0.06, -0.55)], [0.52, 0.62], Shape(squash=0.9)),
         *chain(
             "torso",
             (2, 2),
             [(0.0, -0.02, -0.5), (0.0, -0.06, 0.0), (0.0, -0.02, 0.45)],
             [0.64, 0.68, 0.62],
-            blend=0.2,
-            squash=0.92,
+            Shape(blend=0.2, squash=0.92),
         ),
-        *chain("torso", 3, [(0.0, -0.02, 0.4), (0.0, 0.0, 0.85)], [0.62, 0.52], blend=0.2, squash=0.88),
+        *chain("torso", 3, [(0.0, -0.02, 0.4), (0.0, 0.0, 0.85)], [0.62, 0.52], Shape(blend=0.2, squash=0.88)),
         *chain(
-            "torso", (0, 1), [(0.0, 0.26, -1.28), (0.0, 0.38, -0.95), (0.0, 0.42, -0.5)], [0.18, 0.2, 0.2], blend=0.3
+            "torso",
+            (0, 1),
+            [(0.0, 0.26, -1.28), (0.0, 0.38, -0.95), (0.0, 0.42, -0.5)],
+            [0.18, 0.2, 0.2],
+            Shape(blend=0.3),
         ),
     ]
 
@@ -68,36 +71,31 @@ def _neck() -> list[Solid]:
             (4, 5, 6),
             [(0.0, 0.06, 0.85), (0.0, 0.1, 1.1), (0.0, 0.14, 1.28), (0.0, 0.18, 1.45)],
             [0.5, 0.46, 0.42, 0.37],
-            blend=0.25,
-            squash=0.86,
+            Shape(blend=0.25, squash=0.86),
         ),
     ]
 
 
 def _head() -> list[Solid]:
     return [
-        *chain("head", HEAD, [(0.0, 0.22, 1.5), (0.0, 0.16, 1.76)], [0.36, 0.29], blend=0.15, squash=0.9),
-        *chain("head", HEAD, [(0.14, -0.1, 1.55), (0.12, -0.14, 1.85)], [0.24, 0.16], blend=0.15),
-        *chain("head", HEAD, [(0.0, 0.12, 1.8), (0.0, -0.1, 2.2)], [0.26, 0.175], blend=0.15, squash=0.92),
-        *chain("head", HEAD, [(0.0, -0.16, 1.85), (0.0, -0.24, 2.3)], [0.16, 0.11], blend=0.12, squash=0.9),
-        *chain("muzzle", HEAD, [(0.0, -0.1, 2.2), (0.0, -0.16, 2.5)], [0.175, 0.155], blend=0.08),
+        *chain("head", HEAD, [(0.0, 0.22, 1.5), (0.0, 0.16, 1.76)], [0.36, 0.29], Shape(blend=0.15, squash=0.9)),
+        *chain("head", HEAD, [(0.14, -0.1, 1.55), (0.12, -0.14, 1.85)], [0.24, 0.16], Shape(blend=0.15)),
+        *chain("head", HEAD, [(0.0, 0.12, 1.8), (0.0, -0.1, 2.2)], [0.26, 0.175], Shape(blend=0.15, squash=0.92)),
+        *chain("head", HEAD, [(0.0, -0.16, 1.85), (0.0, -0.24, 2.3)], [0.16, 0.11], Shape(blend=0.12, squash=0.9)),
+        *chain("muzzle", HEAD, [(0.0, -0.1, 2.2), (0.0, -0.16, 2.5)], [0.175, 0.155], Shape(blend=0.08)),
         *chain(
             "muzzle",
             HEAD,
             [(0.0, -0.16, 2.53), (0.0, -0.165, 2.56)],
             [0.215, 0.215],
-            blend=0.03,
-            squash=0.4,
-            normal=(0.0, 0.15, 1.0),
+            Shape(blend=0.03, squash=0.4, normal=(0.0, 0.15, 1.0)),
         ),
         *chain(
             "ear",
             HEAD,
             [(0.2, 0.46, 1.52), (0.34, 0.66, 1.6), (0.42, 0.72, 1.84)],
             [0.1, 0.17, 0.05],
-            blend=0.04,
-            squash=0.4,
-            normal=(-0.3, -0.6, 1.0),
+            Shape(blend=0.04, squash=0.4, normal=(-0.3, -0.6, 1.0)),
         ),
     ]
 
@@ -106,6 +104,6 @@ def _tail() -> list[Solid]:
     # A curl lies in the mirror plane: animals are symmetric.
     ring = [(0.0, 0.3, -1.66), (0.0, 0.46, -1.78), (0.0, 0.6, -1.7), (0.0, 0.58, -1.54), (0.0, 0.47, -1.5)]
     return [
-        *chain("tail", DOCK, [(0.0, 0.26, -1.44), (0.0, 0.3, -1.66)], [0.085, 0.065], blend=0.06),
-        *chain("tail", DOCK + 1, ring, [0.065, 0.06, 0.058, 0.055, 0.045], blend=0.02),
+        *chain("tail", DOCK, [(0.0, 0.26, -1.44), (0.0, 0.3, -1.66)], [0.085, 0.065], Shape(blend=0.06)),
+        *chain("tail", DOCK + 1, ring, [0.065, 0.06, 0.058, 0.055, 0.045], Shape(blend=0.02)),
     ]

@@ -6,7 +6,7 @@ from math import pi, tan
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from numpy import ndarray
 from torch import Tensor
 
@@ -24,7 +24,7 @@ from models.truth.barnyard.rig import pose_vertices
 
 HELD_OUT = 1_000_000
 """Seeds from here on are for evaluation only; nothing is trained on them."""
-SHARE = 16
+SEEDS_PER_INDIVIDUAL = 16
 """Consecutive seeds that are photos of the same individual, in other coats, poses, places and views."""
 SUPERSAMPLE = 2
 _ELEVATION_DEG = (-5.0, 25.0)
@@ -86,18 +86,26 @@ def _random(category: str, seed: int, stream: int) -> np.random.Generator:
     return np.random.default_rng((seed, stream, *category.encode()))
 
 
-def animal(category: str, seed: int) -> Animal:
+def sample_animal(category: str, seed: int) -> Animal:
     """The animal of this seed, posed and painted."""
-    individual = body(category, seed // SHARE)
+    individual = body(category, seed // SEEDS_PER_INDIVIDUAL)
     random = _random(category, seed, 1)
     coat, place = (str(random.choice(words)) for words in (COATS[category], PLACES))
     action = ACTIONS[random.choice(len(ACTIONS), p=FREQUENCY)]
     rest_ground = float(individual.vertices[:, 1].min())
     angles = pose(action, individual.joints, individual.vertices[individual.keypoints[0]], rest_ground, random)
     vertices = pose_vertices(individual.vertices, individual.weights, individual.joints, angles)
-    paint_ = albedo(individual, coat, random)
     return Animal(
-        category, seed, individual, coat, action, place, paint_, vertices, angles, float(vertices[:, 1].min())
+        category=category,
+        seed=seed,
+        body=individual,
+        coat=coat,
+        action=action,
+        place=place,
+        albedo=albedo(individual, coat, random),
+        vertices=vertices,
+        angles=angles,
+        ground=float(vertices[:, 1].min()),
     )
 
 
@@ -123,13 +131,13 @@ def sample_camera(subject: Animal, view: View | None = None) -> PerspectiveCamer
     elevation = np.radians(random.uniform(*_ELEVATION_DEG))
     fill, shift = random.uniform(*_FILL), random.uniform(-1, 1, 2)
     while True:
-        camera = frame(subject.vertices, azimuth, elevation, fill, shift)
+        camera = frame_animal(subject.vertices, azimuth, elevation, fill, shift)
         if camera.position[0, 1] > subject.ground + _LOWEST:
             return camera
         elevation += np.radians(2)
 
 
-def frame(
+def frame_animal(
     vertices: Float[ndarray, "vertices 3"], azimuth: float, elevation: float, fill: float, shift: Float[ndarray, " 2"]
 ) -> PerspectiveCamera:
     """The camera from this direction in whose picture the box of the points has `fill` as its longer side.
@@ -141,11 +149,11 @@ def frame(
     points = vertices @ rotation.T
     move, half = np.array((0.0, 0.0, -DISTANCE)), tan(FOV / 2)
     for _ in range(6):
-        placed = points + move
-        ndc = placed[:, :2] / (-placed[:, 2:] * half)
+        moved = points + move
+        ndc = moved[:, :2] / (-moved[:, 2:] * half)
         low, high = ndc.min(0), ndc.max(0)
-        wanted = 0.6 * shift * (1 - (high - low) / 2)
-        move[:2] += (wanted - (low + high) / 2) * half * -move[2]
+        centre = 0.6 * shift * (1 - (high - low) / 2)
+        move[:2] += (centre - (low + high) / 2) * half * -move[2]
         move[2] *= (high - low).max() / 2 / fill
     target = torch.from_numpy((-(move * (1, 1, 0)) @ rotation).astype(np.float32))[None]
     return look_at(angles[0], angles[1], float(-move[2]), target)
@@ -156,20 +164,20 @@ def photograph(subject: Animal, camera: PerspectiveCamera, light: Light, size: i
     rotation = camera.T_camera_world[0, :3, :3].numpy()
     to_light = light.direction[0].numpy() @ rotation
     shadow = cast_shadow(subject.vertices, subject.ground, to_light)
-    place = sample_backdrop(subject.place, subject.ground, shadow, _random(subject.category, subject.seed, 4))
+    backdrop = sample_backdrop(subject.place, subject.ground, shadow, _random(subject.category, subject.seed, 4))
     mesh = Mesh(torch.from_numpy(subject.vertices)[None], torch.from_numpy(subject.body.faces))
-    rgb, mask, depth, part = _foreground(subject, mesh, camera, light, size)
-    behind = _backdrop(place, camera, size)
-    image = np.clip(rgb + behind * (1 - mask[..., None]), 0, 1).astype(np.float32)
+    foreground = _render_foreground(subject, mesh, camera, light, size)
+    background = _paint_backdrop(backdrop, camera, size)
+    image = np.clip(foreground.rgb + background * (1 - foreground.coverage[..., None]), 0, 1).astype(np.float32)
     keypoints = subject.vertices[subject.body.keypoints]
-    ndc, visible = _see(keypoints, camera, depth)
+    ndc, visible = _project_keypoints(keypoints, camera, foreground.depth)
     view = view_word(float(camera.azimuth[0]))
     name = subject.category
     return Scene(
         image=image,
-        mask=depth > 0,
-        depth=depth,
-        part=part,
+        mask=foreground.depth > 0,
+        depth=foreground.depth,
+        part=foreground.part,
         keypoints_world=keypoints,
         keypoints_ndc=ndc,
         keypoints_visible=visible,
@@ -188,11 +196,24 @@ def photograph(subject: Animal, camera: PerspectiveCamera, light: Light, size: i
     )
 
 
-def _foreground(subject: Animal, mesh: Mesh, camera: PerspectiveCamera, light: Light, size: int) -> tuple[ndarray, ...]:
-    """Premultiplied colour, coverage, depth and part; the last two are those of the nearest of each pixel's samples."""
+@dataclass(frozen=True)
+class _Foreground:
+    """The animal alone."""
+
+    rgb: Float[ndarray, "size size 3"]
+    """Premultiplied with the coverage."""
+    coverage: Float[ndarray, "size size"]
+    depth: Float[ndarray, "size size"]
+    """Of the nearest of each pixel's samples; 0 off the animal."""
+    part: Int[ndarray, "size size"]
+    """As `depth`."""
+
+
+def _render_foreground(subject: Animal, mesh: Mesh, camera: PerspectiveCamera, light: Light, size: int) -> _Foreground:
+    """The animal with several samples to a pixel."""
     renderer, fine = Reference(), size * SUPERSAMPLE
     clip = camera.to_clip(mesh.vertices)
-    faces = mesh.faces[_towards(mesh, camera.position[0])]
+    faces = mesh.faces[_is_front_face(mesh, camera.position[0])]
     fragments = renderer.rasterize(clip, faces, fine)
     normal = torch.from_numpy(normals(subject.vertices, subject.body.faces)) @ camera.T_camera_world[0, :3, :3].T
     shading = shade(normal[None], light)[0, :, None]
@@ -205,36 +226,39 @@ def _foreground(subject: Animal, mesh: Mesh, camera: PerspectiveCamera, light: L
     depth = np.where(covered, np.take_along_axis(samples, nearest, -1)[..., 0], 0)
     face = np.take_along_axis(_samples(fragments.face[0].numpy(), size), nearest, -1)[..., 0]
     part = np.where(covered, subject.body.part[faces[:, 0].numpy()][face], 0)
-    return colour[..., :3], colour[..., 3], depth.astype(np.float32), part
+    return _Foreground(colour[..., :3], colour[..., 3], depth.astype(np.float32), part)
 
 
-def _towards(mesh: Mesh, eye: Tensor) -> Bool[Tensor, " faces"]:
+def _is_front_face(mesh: Mesh, eye: Tensor) -> Bool[Tensor, " faces"]:
     """Faces whose outside is seen from the eye; the others of a closed mesh are hidden."""
     return (face_normals(mesh)[0] * (eye - mesh.vertices[0, mesh.faces[:, 0]])).sum(-1) > 0
 
 
-def _samples(picture: ndarray, size: int) -> ndarray:
+def _samples(picture: Shaped[ndarray, "fine fine"], size: int) -> Shaped[ndarray, "size size samples"]:
+    """The samples of every pixel of a picture that was rendered finer."""
     blocks = picture.reshape(size, SUPERSAMPLE, size, SUPERSAMPLE).swapaxes(1, 2)
     return blocks.reshape(size, size, SUPERSAMPLE**2)
 
 
-def _backdrop(place: Backdrop, camera: PerspectiveCamera, size: int) -> ndarray:
-    return paint(place, camera.T_camera_world[0, :3, :3].numpy(), camera.position[0].numpy(), camera.fov, size)
+def _paint_backdrop(backdrop: Backdrop, camera: PerspectiveCamera, size: int) -> Float[ndarray, "size size 3"]:
+    return paint(backdrop, camera.T_camera_world[0, :3, :3].numpy(), camera.position[0].numpy(), camera.fov, size)
 
 
-def _see(keypoints: ndarray, camera: PerspectiveCamera, depth: ndarray) -> tuple[ndarray, ndarray]:
+def _project_keypoints(
+    keypoints: Float[ndarray, "keypoints 3"], camera: PerspectiveCamera, depth: Float[ndarray, "size size"]
+) -> tuple[Float[ndarray, "keypoints 2"], Bool[ndarray, " keypoints"]]:
     """Where keypoints fall in the picture, and whether nothing of the animal lies in front of them."""
     points = torch.from_numpy(keypoints)[None]
     ndc, distance = camera.project(points)[0].numpy(), -camera.to_camera(points)[0, :, 2].numpy()
     size = len(depth)
     column, row = (np.clip(((ndc[:, i] + 1) * size / 2).astype(int), 0, size - 1) for i in (0, 1))
-    seen = depth[row, column]
-    return ndc, (np.abs(ndc) < 1).all(-1) & ((seen == 0) | (distance < seen + 0.12))
+    nearest = depth[row, column]
+    return ndc, (np.abs(ndc) < 1).all(-1) & ((nearest == 0) | (distance < nearest + 0.12))
 
 
 def sample_scene(category: str, seed: int, size: int, *, view: View | None = None) -> Scene:
     """The photo of this seed, the same on every call."""
-    subject = animal(category, seed)
+    subject = sample_animal(category, seed)
     return photograph(subject, sample_camera(subject, view), sample_light(category, seed), size)
 
 
@@ -247,6 +271,6 @@ def render_views(
     category: str, seed: int, cameras: PerspectiveCamera, size: int, light: Light | None = None
 ) -> list[Scene]:
     """The animal of a scene from other cameras; in its own light, or in another one."""
-    subject = animal(category, seed)
+    subject = sample_animal(category, seed)
     lamp = sample_light(category, seed) if light is None else light
     return [photograph(subject, cameras[i : i + 1], lamp, size) for i in range(len(cameras))]

@@ -2,7 +2,7 @@
 
 from models.truth.barnyard.average import Average, legs, rig_joints
 from models.truth.barnyard.rig import DOCK, FORE, HEAD, HIND
-from models.truth.barnyard.solids import Solid, chain
+from models.truth.barnyard.solids import Shape, Solid, chain
 
 _SPINE = [
     (0.0, 0.1, -0.85),
@@ -46,47 +46,39 @@ def _torso() -> list[Solid]:
             (0, 1),
             [(0.0, 0.02, -1.0), (0.0, 0.06, -0.5), (0.0, 0.02, 0.0)],
             [0.56, 0.64, 0.66],
-            blend=0.2,
-            squash=0.94,
-            fluff=0.075,
+            Shape(blend=0.2, squash=0.94, fluff=0.075),
         ),
         *chain(
             "torso",
             (2, 3),
             [(0.0, 0.02, 0.0), (0.0, 0.04, 0.4), (0.0, 0.04, 0.8)],
             [0.66, 0.63, 0.52],
-            blend=0.2,
-            squash=0.94,
-            fluff=0.075,
+            Shape(blend=0.2, squash=0.94, fluff=0.075),
         ),
         *chain(
             "torso",
             (4, 5, 6),
             [(0.0, 0.16, 0.85), (0.0, 0.38, 1.1), (0.0, 0.54, 1.22), (0.0, 0.66, 1.3)],
             [0.46, 0.36, 0.3, 0.24],
-            blend=0.2,
-            squash=0.9,
-            fluff=0.06,
+            Shape(blend=0.2, squash=0.9, fluff=0.06),
         ),
-        *chain("torso", HEAD, [(0.0, 0.86, 1.3), (0.0, 0.86, 1.42)], [0.17, 0.14], blend=0.06, fluff=0.05),
-        *chain("torso", FORE, [(0.28, -0.35, 0.55), (0.27, -0.62, 0.56)], [0.26, 0.17], blend=0.12, fluff=0.06),
-        *chain("torso", HIND, [(0.26, -0.2, -0.85), (0.28, -0.55, -0.86)], [0.38, 0.24], blend=0.12, fluff=0.06),
+        *chain("torso", HEAD, [(0.0, 0.86, 1.3), (0.0, 0.86, 1.42)], [0.17, 0.14], Shape(blend=0.06, fluff=0.05)),
+        *chain("torso", FORE, [(0.28, -0.35, 0.55), (0.27, -0.62, 0.56)], [0.26, 0.17], Shape(blend=0.12, fluff=0.06)),
+        *chain("torso", HIND, [(0.26, -0.2, -0.85), (0.28, -0.55, -0.86)], [0.38, 0.24], Shape(blend=0.12, fluff=0.06)),
     ]
 
 
 def _head() -> list[Solid]:
     return [
-        *chain("head", HEAD, [(0.0, 0.74, 1.36), (0.0, 0.66, 1.52)], [0.2, 0.19], blend=0.05, squash=0.85),
-        *chain("head", HEAD, [(0.0, 0.64, 1.54), (0.0, 0.42, 1.84)], [0.17, 0.12], blend=0.1, squash=0.85),
-        *chain("muzzle", HEAD, [(0.0, 0.42, 1.84), (0.0, 0.37, 1.9)], [0.125, 0.115], blend=0.06),
+        *chain("head", HEAD, [(0.0, 0.74, 1.36), (0.0, 0.66, 1.52)], [0.2, 0.19], Shape(blend=0.05, squash=0.85)),
+        *chain("head", HEAD, [(0.0, 0.64, 1.54), (0.0, 0.42, 1.84)], [0.17, 0.12], Shape(blend=0.1, squash=0.85)),
+        *chain("muzzle", HEAD, [(0.0, 0.42, 1.84), (0.0, 0.37, 1.9)], [0.125, 0.115], Shape(blend=0.06)),
         *chain(
             "ear",
             HEAD,
             [(0.15, 0.8, 1.4), (0.32, 0.78, 1.38), (0.54, 0.66, 1.36)],
             [0.05, 0.115, 0.045],
-            blend=0.03,
-            squash=0.45,
-            normal=(0.2, 0.6, 1.0),
+            Shape(blend=0.03, squash=0.45, normal=(0.2, 0.6, 1.0)),
         ),
     ]
 
@@ -98,7 +90,6 @@ def _rear() -> list[Solid]:
             (DOCK, DOCK + 1),
             [(0.0, 0.3, -1.5), (0.0, 0.1, -1.66), (0.0, -0.28, -1.7)],
             [0.13, 0.14, 0.1],
-            blend=0.1,
-            fluff=0.04,
+            Shape(blend=0.1, fluff=0.04),
         ),
     ]

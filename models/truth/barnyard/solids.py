@@ -7,7 +7,6 @@ mirror image, so bodies are symmetric to the last bit.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypedDict, Unpack
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -50,19 +49,20 @@ class Solid:
         reach = max(self.radii) * max(self.squash, 1) + self.blend + self.fluff + margin
         return np.minimum(self.start, self.end) - reach, np.maximum(self.start, self.end) + reach
 
-    def mapped(self, move: Callable[[Float[ndarray, " 3"]], Float[ndarray, " 3"]], scale: float) -> "Solid":
+    def transform(self, move: Callable[[Float[ndarray, " 3"]], Float[ndarray, " 3"]], scale: float) -> "Solid":
         """The same solid after a similarity of space."""
         radii = (self.radii[0] * scale, self.radii[1] * scale)
         return replace(self, start=move(self.start), end=move(self.end), radii=radii, blend=self.blend * scale)
 
 
-class Shape(TypedDict, total=False):
-    """Optional fields of a `Solid`."""
+@dataclass(frozen=True)
+class Shape:
+    """What the solids of a chain have in common; the fields are those of a `Solid`."""
 
-    blend: float
-    squash: float
-    normal: tuple[float, float, float]
-    fluff: float
+    blend: float = 0.1
+    squash: float = 1.0
+    normal: tuple[float, float, float] = (1.0, 0.0, 0.0)
+    fluff: float = 0.0
 
 
 def chain(
@@ -70,13 +70,24 @@ def chain(
     bones: int | tuple[int, ...],
     points: list[tuple[float, float, float]],
     radii: list[float],
-    **shape: Unpack[Shape],
+    shape: Shape = Shape(),  # noqa: B008 - frozen
 ) -> list[Solid]:
     """Rounded cones through `points`; one bone for all, or one per segment."""
     ends = [np.asarray(point, np.float32) for point in points]
     owner = (bones,) * (len(points) - 1) if isinstance(bones, int) else bones
     return [
-        Solid(part, owner[i], ends[i], ends[i + 1], (radii[i], radii[i + 1]), **shape) for i in range(len(points) - 1)
+        Solid(
+            part=part,
+            bone=owner[i],
+            start=ends[i],
+            end=ends[i + 1],
+            radii=(radii[i], radii[i + 1]),
+            blend=shape.blend,
+            squash=shape.squash,
+            normal=shape.normal,
+            fluff=shape.fluff,
+        )
+        for i in range(len(points) - 1)
     ]
 
 
@@ -115,7 +126,7 @@ def half_mesh(
     return vertices.astype(np.float32) + low.astype(np.float32), faces.astype(np.int64)
 
 
-def mirrored(
+def mirror_mesh(
     vertices: Float[ndarray, "half 3"], faces: Int[ndarray, "half_faces 3"]
 ) -> tuple[Float[ndarray, "vertices 3"], Int[ndarray, "faces 3"], Int[ndarray, " vertices"]]:
     """The closed mesh, its faces, and for every vertex the index of its mirror image; x >= 0 comes first."""

@@ -101,10 +101,10 @@ def sample_build(category: str, random: np.random.Generator) -> Build:
     """One individual of the species; each proportion uniform over its range, `OTHERS` thin or fat, young or grown."""
     if category not in _RANGES:
         raise ValueError(f"category is {category!r}; the barnyard keeps {', '.join(SPECIES)}")
-    drawn = {field.name: float(random.uniform(*_RANGES[category][field.name])) for field in fields(Build)}
+    proportions = {field.name: float(random.uniform(*_RANGES[category][field.name])) for field in fields(Build)}
     for name, share in _ABSENT_OF.get(category, _ABSENT).items():
-        drawn[name] *= float(random.random() >= share)
-    build = Build(**drawn)
+        proportions[name] *= float(random.random() >= share)
+    build = Build(**proportions)
     if category in OTHERS:
         build = fatten_build(build, float(random.uniform(-1, 1)))
         if random.random() < _YOUNG:

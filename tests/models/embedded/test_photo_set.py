@@ -4,7 +4,7 @@ import pytest
 from models.core.category import VIEWS
 from models.embedded.photo_set import load_pictures, render_pictures
 from models.truth.barnyard import FARM, OTHERS, SPECIES
-from models.truth.barnyard.scene import HELD_OUT, SHARE, sample_light
+from models.truth.barnyard.scene import HELD_OUT, SEEDS_PER_INDIVIDUAL, sample_light
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_surface_and_keypoints_are_in_one_space(folder):
 
 def test_photos_are_of_other_individuals_and_lit_as_these_are(folder):
     pictures = load_pictures(folder, 2)
-    lamps = [sample_light(category, seed).coefficients[0] for category in FARM for seed in (0, SHARE)]
+    lamps = [sample_light(category, seed).coefficients[0] for category in FARM for seed in (0, SEEDS_PER_INDIVIDUAL)]
     assert np.allclose(pictures.light, np.stack(lamps))
 
 
@@ -76,4 +76,4 @@ def test_missing_chunks_and_mixed_seeds_are_refused(folder):
     with pytest.raises(ValueError, match="3 chunks are missing"):
         load_pictures(folder, 300)
     with pytest.raises(ValueError, match="mix training and evaluation"):
-        render_pictures(folder, 20, 32, first=HELD_OUT // SHARE - 10)
+        render_pictures(folder, 20, 32, first=HELD_OUT // SEEDS_PER_INDIVIDUAL - 10)

@@ -8,7 +8,7 @@ from models.features.dense import add_feature_maps
 from models.features.head_direction import head_directions
 from models.features.vit import VitConfig
 from models.truth.barnyard import HELD_OUT, sample_scene
-from models.truth.barnyard.scene import SHARE
+from models.truth.barnyard.scene import SEEDS_PER_INDIVIDUAL
 
 FRONT, SIDE, BACK = range(len(VIEWS))
 
@@ -55,7 +55,7 @@ def test_an_empty_mask_and_even_features_tell_nothing() -> None:
 
 
 def test_the_embedded_transformer_knows_a_head_from_a_rump() -> None:
-    scenes = [sample_scene("horse", HELD_OUT + number * SHARE, 64) for number in range(48)]
+    scenes = [sample_scene("horse", HELD_OUT + number * SEEDS_PER_INDIVIDUAL, 64) for number in range(48)]
     crops = [
         crop_animal((scene.image * 255).round().astype(np.uint8), scene.mask, 64, VIEWS.index(scene.view))
         for scene in scenes

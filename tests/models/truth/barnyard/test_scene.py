@@ -8,7 +8,7 @@ from models.core.category import VIEWS, Category
 from models.geometry.cameras import look_at, view_word
 from models.rendering.types import Light
 from models.truth.barnyard import HELD_OUT, KEYPOINTS, SPECIES, render_views, sample_scene, sample_scenes
-from models.truth.barnyard.scene import SHARE, animal, sample_camera, sample_light
+from models.truth.barnyard.scene import SEEDS_PER_INDIVIDUAL, sample_animal, sample_camera, sample_light
 
 SIZE = 64
 AS_TAUGHT = {
@@ -44,9 +44,9 @@ def test_the_farms_photos_stay_what_the_shipped_weights_were_taught(scenes):
 
 
 def test_consecutive_seeds_share_a_body_and_held_out_ones_do_not():
-    assert animal("cow", 0).body is animal("cow", SHARE - 1).body
-    assert animal("cow", 0).body.build != animal("cow", SHARE).body.build
-    assert animal("cow", HELD_OUT).body.build != animal("cow", HELD_OUT - 1).body.build
+    assert sample_animal("cow", 0).body is sample_animal("cow", SEEDS_PER_INDIVIDUAL - 1).body
+    assert sample_animal("cow", 0).body.build != sample_animal("cow", SEEDS_PER_INDIVIDUAL).body.build
+    assert sample_animal("cow", HELD_OUT).body.build != sample_animal("cow", HELD_OUT - 1).body.build
 
 
 def test_masks_depth_and_parts_agree(scenes):
@@ -87,7 +87,7 @@ def test_a_visible_eye_tells_the_side_of_the_camera(scenes):
 @pytest.mark.parametrize("view", VIEWS)
 def test_a_view_word_bounds_the_azimuth(view):
     for seed in range(6):
-        subject = animal("sheep", seed)
+        subject = sample_animal("sheep", seed)
         assert view_word(float(sample_camera(subject, view).azimuth[0])) == view
     assert sample_scene("sheep", 5, SIZE, view=view).view == view
 

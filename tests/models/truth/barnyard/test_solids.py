@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.truth.barnyard.solids import Solid, chain, half_mesh, mirrored, smooth_minimum
+from models.truth.barnyard.solids import Shape, Solid, chain, half_mesh, mirror_mesh, smooth_minimum
 
 
 def ball(radius: float = 1.0, centre: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> Solid:
@@ -15,7 +15,7 @@ def test_a_point_cone_is_a_sphere():
 
 
 def test_a_squashed_solid_is_thinner_along_its_normal():
-    solid = chain("ear", 0, [(0.0, 0.0, 0.0), (0.0, 1.0, 0.0)], [0.5, 0.5], squash=0.5)[0]
+    solid = chain("ear", 0, [(0.0, 0.0, 0.0), (0.0, 1.0, 0.0)], [0.5, 0.5], Shape(squash=0.5))[0]
     assert np.allclose(solid.distance(np.array([(0.25, 0.5, 0.0), (0.0, 0.5, 0.5)])), 0, atol=1e-6)
 
 
@@ -28,7 +28,7 @@ def test_smooth_minimum_is_the_minimum_away_from_the_seam_and_never_above_it():
 
 
 def test_the_mirrored_mesh_is_a_closed_symmetric_sphere():
-    vertices, faces, partner = mirrored(*half_mesh([ball()], 0.1, lambda points: points[..., 0]))
+    vertices, faces, partner = mirror_mesh(*half_mesh([ball()], 0.1, lambda points: points[..., 0]))
     assert np.allclose(np.linalg.norm(vertices, axis=-1), 1, atol=0.02)
     assert np.array_equal(vertices[partner], vertices * np.float32((-1, 1, 1)))
     edges = np.sort(np.concatenate((faces[:, :2], faces[:, 1:], faces[:, ::2])), axis=1)
