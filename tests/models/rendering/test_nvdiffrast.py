@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from models.core.errors import MissingPackage
+from models.geometry.cameras import OrthographicCamera
 from models.rendering import Fragments, Nvdiffrast, NvdiffrastConfig, Reference, ReferenceConfig
 
 
@@ -55,6 +56,18 @@ def test_the_adapter_speaks_nvdiffrasts_language(ball, cameras):
     assert torch.equal(gradients[0][0], gradients[1][0])
     for ours, theirs in zip(gradients[0][1:], gradients[1][1:], strict=True):
         assert torch.allclose(ours, theirs, atol=1e-3)
+
+
+def test_the_adapter_knows_the_distance_in_a_parallel_projection(ball, cameras):
+    camera = OrthographicCamera(cameras.T_camera_world.float(), 1.6)
+    vertices, faces = ball.vertices.float().expand(3, -1, -1), ball.faces
+    clip, distance = camera.to_clip(vertices), camera.distance(vertices)
+    ours, theirs = (
+        renderer.rasterize(clip, faces, 40, distance) for renderer in (Reference(), Nvdiffrast(operations(), None))
+    )
+    assert torch.equal(ours.face, theirs.face)
+    assert torch.allclose(ours.depth, theirs.depth, atol=1e-4)
+    assert 8.9 < ours.depth[ours.face >= 0].min() < 9.1
 
 
 def test_a_missing_package_is_answered_with_the_line_to_type(monkeypatch):
