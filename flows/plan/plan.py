@@ -81,8 +81,9 @@ class Plan(Config):
             raise ValueError(f"crop is {self.crop} px and photos have {photo}; give a crop of at most {photo}")
         if self.method.resolution > self.crop:
             raise ValueError(
-                f"method {self.method.kind} learns from {self.method.resolution} px and crop is {self.crop}: crops "
-                f"would be enlarged; give a crop of at least {self.method.resolution} or a smaller training.size"
+                f"method {self.method.kind} reads crops of {self.method.resolution} px and crop is {self.crop}, so "
+                f"they would be enlarged; give a crop of at least {self.method.resolution}, or a method that reads "
+                f"at most {self.crop} px"
             )
         return self
 
@@ -179,6 +180,11 @@ def load_plan(
         plan = Plan.model_validate(changes.over(plain) if changes else plain)
     except ValidationError as error:
         raise ValueError(f"changes: {explain(error)}") from error
+    if (kind := plan.method.kind) != method:
+        raise ValueError(
+            f"changes: method.kind is {kind} in a run of {method}; leave it out, or type "
+            f"`prefect deployment run {kind}/{category}`"
+        )
     check_truth(plan.category)
     check_needs(plan)
     if unknown := [name for name in plan.category.segment_as if name not in plan.segment_as]:

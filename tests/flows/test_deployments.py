@@ -9,6 +9,7 @@ from flows.control.growth_events import DUE
 from flows.deployments import list_deployments, write_prefect_file
 from flows.plan.categories import categories
 from flows.plan.new_category import write_category
+from models.methods import methods
 from storage.runs.releases import published_releases
 from storage.store import bundles, layout
 from storage.store.layout import Store
@@ -20,16 +21,21 @@ def name_of(deployment):
     return f"{deployment['entrypoint']}-{deployment['name']}"
 
 
+def entrypoint_of(flow):
+    """All methods have one story."""
+    return f"flows.{'farm3d' if flow in methods() else flow}.{flow}"
+
+
 @pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=name_of)
 def test_every_deployment_has_a_flow_that_takes_its_parameters(deployment):
     flow = load_flow_from_entrypoint(deployment["entrypoint"])
-    assert isinstance(flow, Flow) and deployment["entrypoint"] == f"flows.{flow.name}.{flow.name}"
+    assert isinstance(flow, Flow) and deployment["entrypoint"] == entrypoint_of(flow.name)
     flow.validate_parameters(deployment.get("parameters", {}))
 
 
-@pytest.mark.parametrize("flow", ["farm3d", "magicpony", "refresh", "evaluation"])
+@pytest.mark.parametrize("flow", [*methods(), "refresh", "evaluation"])
 def test_every_category_has_every_flow_that_takes_one(flow):
-    entrypoint = f"flows.{flow}.{flow}"
+    entrypoint = entrypoint_of(flow)
     parameters = {d["name"]: d["parameters"]["category"] for d in DEPLOYMENTS if d["entrypoint"] == entrypoint}
     assert parameters == {name: name for name in categories()}
 

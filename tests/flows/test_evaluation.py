@@ -4,34 +4,40 @@ import pytest
 
 from flows import evaluation as module
 from flows.evaluation import evaluation
-from flows.plan.plan import Plan, PlanChanges
+from flows.plan.plan import PlanChanges
 from models.methods import Farm3DConfig, MagicPonyConfig
 
 
 @pytest.fixture
 def asked(monkeypatch):
-    """What was trained, and what was measured together."""
+    """The plans that were trained, and what was measured together."""
     trained, measured = [], []
     monkeypatch.setattr(module, "pinned", lambda plan: nullcontext("crops"))
-    monkeypatch.setattr(Plan, "model", lambda plan, crops: f"run of {plan.method.kind}")
-    monkeypatch.setattr(module, "train", lambda ref, crops, recipe, device: trained.append(recipe) or ref)
+    monkeypatch.setattr(module, "training", lambda plan, crops: trained.append(plan) or f"run of {plan.method.kind}")
     monkeypatch.setattr(module, "evaluate", lambda models, crops, *_: measured.extend(models) or models[0])
-    evaluation.fn("cow", "smoke")
     return trained, measured
 
 
 def test_with_and_without_distillation_are_measured_together(asked):
+    assert evaluation.fn("cow", "smoke") == "run of farm3d"
     assert asked[1] == ["run of farm3d", "run of magicpony"]
 
 
 def test_the_two_differ_in_the_method_alone(asked):
+    evaluation.fn("cow", "smoke", changes=PlanChanges(method={"training": {"seed": 7}}))
     (with_sds, without), _ = asked
     assert isinstance(with_sds.method, Farm3DConfig) and isinstance(without.method, MagicPonyConfig)
     assert with_sds.model_copy(update={"method": without.method}) == without
+    assert with_sds.method.training == without.method.training and without.method.training.seed == 7
 
 
-def test_a_plan_without_a_teacher_is_trained_once(monkeypatch, asked):
-    trained, _ = asked
-    trained.clear()
-    evaluation.fn("cow", "smoke", changes=PlanChanges(method={"kind": "magicpony"}))
-    assert len(trained) == 1
+def test_one_method_is_trained_once(asked):
+    trained, measured = asked
+    evaluation.fn("cow", "smoke", methods=("magicpony",))
+    assert len(trained) == 1 and measured == ["run of magicpony"]
+
+
+def test_an_unknown_method_is_refused_before_any_is_trained(asked):
+    with pytest.raises(ValueError, match="method 'farm4d' is unknown"):
+        evaluation.fn("cow", "smoke", methods=("farm3d", "farm4d"))
+    assert asked == ([], [])

@@ -1,20 +1,23 @@
-"""The whole story through a real server and worker, killed on its way."""
+"""The story of every method, and the whole of it through a real server and worker, killed on its way."""
 
 import json
 import os
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from flows import farm3d as module
 from flows.plan.plan import load_plan
+from models.methods import methods
 from storage.runs.metrics_log import read_metrics
 from storage.runs.releases import published_releases
 from storage.store import bundles, layout
 
-pytestmark = pytest.mark.slow
 MINUTES = 60
+STATES = "runs/*/stages/*/checkpoints/*.json"
 
 
 def wait_for(found, seconds):
@@ -49,6 +52,35 @@ def stamps(paths):
     return {path: path.stat().st_mtime_ns for path in paths}
 
 
+@pytest.mark.parametrize("method", methods())
+def test_every_method_has_the_story_under_its_name(method):
+    flow = getattr(module, method)
+    assert flow.name == method and getattr(module, method) is flow
+    assert flow.parameters.properties.keys() == {"category", "scale", "root", "changes"}
+
+
+def test_what_is_no_method_has_no_flow():
+    with pytest.raises(AttributeError, match="module flows.farm3d has no attribute 'farm4d'"):
+        _ = module.farm4d
+
+
+@pytest.mark.parametrize("stages", [("shape", "coat"), ()])
+def test_every_stage_is_trained_in_its_order_and_the_model_assembled_last(monkeypatch, stages):
+    order = []
+    plan = SimpleNamespace(
+        model=lambda crops, derived: f"run on {crops} and {derived}",
+        model_recipe="recipe",
+        method=SimpleNamespace(stages=lambda: [SimpleNamespace(name=name) for name in stages]),
+        device="cpu",
+    )
+    monkeypatch.setattr(module, "derive", lambda plan, crops: "columns")
+    monkeypatch.setattr(module, "train", lambda model, stage, *_: order.append((stage, model)))
+    monkeypatch.setattr(module, "assemble", lambda model, *_: order.append(("assemble", model)) or model)
+    assert module.training(plan, "crops") == "run on crops and columns"
+    assert order == [(name, "run on crops and columns") for name in (*stages, "assemble")]
+
+
+@pytest.mark.slow
 def test_killed_twice_it_ends_with_nothing_made_twice(launcher, tmp_path, capfd):
     root = str(tmp_path / "data")
 
@@ -60,12 +92,12 @@ def test_killed_twice_it_ends_with_nothing_made_twice(launcher, tmp_path, capfd)
     wait_for(lambda: launcher.mark_crashed_runs() or not launcher.unfinished(), MINUTES)
 
     flow = start(launcher, root)
-    wait_for(lambda: committed(root, "runs/*/checkpoints/*.json"), 8 * MINUTES)
+    wait_for(lambda: committed(root, STATES), 8 * MINUTES)
     os.kill(flow, signal.SIGKILL)
     os.kill(launcher.worker.running().pid, signal.SIGKILL)
     assert not committed(root, "runs/*/model/*"), "the training was over before it was killed"
     second = stamps(committed(root, "*/*/*.tar"))
-    (saved, *_) = [int(path.stem.removeprefix("step-")) for path in committed(root, "runs/*/checkpoints/*.json")]
+    (saved, *_) = [int(path.stem.removeprefix("step-")) for path in committed(root, STATES)]
 
     launcher.up()
     assert (
@@ -82,12 +114,13 @@ def test_killed_twice_it_ends_with_nothing_made_twice(launcher, tmp_path, capfd)
     release = published.ref
     assert (published.about.method, published.about.scale) == ("farm3d", "smoke")
     model = load_plan("cow", "smoke", root).store.model("cow", release.run)
-    steps = [line["step"] for line in read_metrics(layout.metrics(model))]
+    steps = [line["step"] for line in read_metrics(layout.metrics(model, "animal"))]
     assert steps == list(range(5, 31, 5)) and saved >= 10
     assert {"report.html", "cow-1.glb"} <= set(bundles.committed(layout.release(release)).files)
     assert "publish-cow" in capfd.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_ui_shows_every_stage(launcher, tmp_path):
     with launcher.client() as client:
         keys = {artifact.key for artifact in client.read_artifacts()}

@@ -4,19 +4,33 @@ from flows.plan import plan as plans
 from flows.plan.plan import PlanChanges, load_plan
 from models.core.schedule import Schedule
 from models.generators import StableDiffusionConfig
-from models.methods import Farm3DConfig
+from models.methods import Farm3DConfig, MagicPonyConfig, methods
+from models.methods.base import Needs
 from models.methods.magicpony.warm_start import FromNothing, WarmStart
+from storage.dataset import shards, snapshots
+from storage.store.layout import Store
+from storage.store.references import digest
+from tests.storage.material import RECIPE, publish, samples
+
+SCALES = ("smoke", "laptop", "gpu", "paper")
 
 
-@pytest.mark.parametrize("scale", ["smoke", "laptop", "gpu", "paper"])
-def test_every_scale_makes_a_plan(scale):
-    plan = load_plan("cow", scale)
-    assert plan.scale == scale and plan.training.batch % 4 in (0, 2)
+@pytest.mark.parametrize("method", methods())
+@pytest.mark.parametrize("scale", SCALES)
+def test_every_method_makes_a_plan_at_every_scale(scale, method):
+    plan = load_plan("cow", scale, method=method)
+    assert (plan.scale, plan.method.kind) == (scale, method)
+    assert plan.method == methods()[method].preset(scale)
 
 
 def test_the_dial_only_grows():
-    plans_by_size = [load_plan("cow", scale) for scale in ("smoke", "laptop", "gpu", "paper")]
-    for value in (lambda p: p.images, lambda p: p.training.steps, lambda p: p.animal.prior.fine_grid, lambda p: p.crop):
+    plans_by_size = [load_plan("cow", scale) for scale in SCALES]
+    for value in (
+        lambda p: p.images,
+        lambda p: p.method.training.steps,
+        lambda p: p.method.resolution,
+        lambda p: p.crop,
+    ):
         values = [value(plan) for plan in plans_by_size]
         assert values == sorted(values)
 
@@ -25,6 +39,7 @@ def test_a_run_changes_one_knob_and_keeps_its_scale():
     plan = load_plan("cow", "smoke", changes=PlanChanges(method={"kind": "farm3d", "sds": 0.25}))
     assert isinstance(plan.method, Farm3DConfig) and plan.method.sds == Schedule(0.25)
     assert plan.method.distillation == load_plan("cow", "smoke").method.distillation
+    assert load_plan("cow", "smoke", changes=PlanChanges(method={"sds": 0.25})) == plan
 
 
 def test_another_model_takes_the_place_of_the_scales_own():
@@ -35,20 +50,23 @@ def test_another_model_takes_the_place_of_the_scales_own():
 
 
 def test_a_run_may_start_from_nothing():
-    plan = load_plan("cow", "laptop", changes=PlanChanges.model_validate({"warm_start": {"kind": "nothing"}}))
-    assert plan.warm_start == FromNothing() and plan.model_recipe.weights[-1] == ""
-    assert load_plan("cow", "laptop").warm_start == WarmStart()
+    plan = load_plan("cow", "laptop", changes=PlanChanges(method={"warm_start": {"kind": "nothing"}}))
+    assert plan.method.warm_start == FromNothing() and plan.model_recipe.weights_digests["warm_start"] == ""
+    assert load_plan("cow", "laptop").method.warm_start == WarmStart()
 
 
 def test_a_change_out_of_range_is_refused_with_its_place():
     with pytest.raises(ValueError, match="training.steps is 0"):
-        load_plan("cow", changes=PlanChanges(training={"steps": 0}))
+        load_plan("cow", changes=PlanChanges(method={"training": {"steps": 0}}))
 
 
 def test_without_sds_differs_in_nothing_but_the_teachers_term():
-    plan = load_plan("cow", "smoke")
-    assert plan.without_sds.method == plan.method.reconstruction
-    assert plan.without_sds.training == plan.training
+    plan, without = load_plan("cow", "smoke"), load_plan("cow", "smoke", method="magicpony")
+    assert plan.model_copy(update={"method": without.method}) == without
+    assert {
+        name for name in MagicPonyConfig.model_fields if getattr(plan.method, name) != getattr(without.method, name)
+    } == {"kind"}
+    assert (plan.crop_recipe, plan.held_out) == (without.crop_recipe, without.held_out)
 
 
 def test_every_plan_survives_the_server():
@@ -56,10 +74,105 @@ def test_every_plan_survives_the_server():
     assert plans.Plan.model_validate_json(plan.model_dump_json()) == plan
 
 
+@pytest.mark.parametrize("scale", SCALES)
+def test_held_out_animals_are_photographed_like_the_generators_and_cropped_like_the_methods(scale):
+    plan = load_plan("cow", scale)
+    held_out = plan.held_out
+    assert (held_out.scenes, held_out.photo, held_out.size) == (
+        plan.scenes,
+        plan.generator.size,
+        plan.method.training.size,
+    )
+
+
+class TestResolutionsThatContradictEachOther:
+    @pytest.mark.parametrize(
+        ("scale", "changes", "message"),
+        [
+            ("smoke", {"crop": 256}, "crop is 256 px and photos have 128; give a crop of at most 128"),
+            (
+                "laptop",
+                {"own_photos": {"folder": ".", "size": 96}},
+                "crop is 128 px and photos have 96; give a crop of at most 96",
+            ),
+            (
+                "laptop",
+                {"crop": 64},
+                "method farm3d reads crops of 96 px and crop is 64, so they would be enlarged; "
+                "give a crop of at least 96, or a method that reads at most 64 px",
+            ),
+            (
+                "smoke",
+                {"method": {"training": {"size": 160}}},
+                "method farm3d reads crops of 160 px and crop is 128, so they would be enlarged; "
+                "give a crop of at least 160, or a method that reads at most 128 px",
+            ),
+        ],
+    )
+    def test_are_one_sentence_with_values_and_remedy(self, scale, changes, message):
+        with pytest.raises(ValueError) as error:
+            load_plan("cow", scale, changes=PlanChanges.model_validate(changes))
+        assert str(error.value) == f"changes: {message}"
+
+    def test_agree_again_when_they_follow_from_each_other(self):
+        changes = {"own_photos": {"folder": ".", "size": 96}, "crop": 96}
+        assert load_plan("cow", "laptop", changes=PlanChanges.model_validate(changes)).crop == 96
+
+
+def test_an_unknown_method_is_answered_with_the_known_ones():
+    with pytest.raises(ValueError, match="method 'farm4d' is unknown; choose farm3d, magicpony"):
+        load_plan("cow", "smoke", method="farm4d")
+
+
+def test_a_change_of_the_method_itself_is_refused_with_the_flow_to_run():
+    with pytest.raises(ValueError) as error:
+        load_plan("cow", "smoke", changes=PlanChanges(method={"kind": "magicpony"}))
+    assert str(error.value) == (
+        "changes: method.kind is magicpony in a run of farm3d; leave it out, or type "
+        "`prefect deployment run magicpony/cow`"
+    )
+
+
+class TestWhatAMethodNeeds:
+    def needing(self, monkeypatch, **needs):
+        monkeypatch.setattr(MagicPonyConfig, "needs", Needs(**needs))
+
+    def test_a_release_that_is_not_there_is_named_before_any_work_with_its_command(self, monkeypatch, tmp_path):
+        self.needing(monkeypatch, releases=("farm3d",))
+        monkeypatch.setattr(plans, "weights_digest", lambda part: pytest.fail("weights were read"))
+        with pytest.raises(ValueError) as error:
+            load_plan("cow", "smoke", str(tmp_path), method="magicpony")
+        assert str(error.value) == (
+            f"method magicpony needs a release of farm3d for cow, and {tmp_path} has none; make one with "
+            "`prefect deployment run farm3d/cow -p scale=smoke`"
+        )
+        assert list(tmp_path.iterdir()) == []
+
+    def test_any_release_of_that_method_will_do_and_none_of_another(self, monkeypatch, tmp_path):
+        self.needing(monkeypatch, releases=("farm3d",))
+        publish(Store(str(tmp_path)), "smoke-1", method="magicpony", scale="smoke")
+        with pytest.raises(ValueError, match="needs a release of farm3d for cow"):
+            load_plan("cow", "laptop", str(tmp_path), method="magicpony")
+        publish(Store(str(tmp_path)), "smoke-2", method="farm3d", scale="smoke")
+        assert load_plan("cow", "laptop", str(tmp_path), method="magicpony").method.kind == "magicpony"
+
+    def test_a_column_that_nothing_makes_is_named_with_the_known_ones(self, monkeypatch, tmp_path):
+        self.needing(monkeypatch, columns=("halo",))
+        with pytest.raises(ValueError, match="method magicpony needs column 'halo', which nothing makes; known: "):
+            load_plan("cow", "smoke", str(tmp_path), method="magicpony")
+
+    def test_columns_need_a_release_that_they_are_distilled_from(self, monkeypatch, tmp_path):
+        self.needing(monkeypatch, columns=(next(iter(plans.COLUMNS)),))
+        with pytest.raises(ValueError, match="distilled from a release of cow, .* run farm3d/cow -p scale=smoke`"):
+            load_plan("cow", "smoke", str(tmp_path), method="magicpony")
+        publish(Store(str(tmp_path)), "smoke-1", scale="smoke")
+        load_plan("cow", "smoke", str(tmp_path), method="magicpony")
+
+
 class TestWhatNamesTheProducts:
     @pytest.fixture(autouse=True)
     def _known_weights(self, monkeypatch):
-        monkeypatch.setattr(plans, "weights", lambda part: "0" * 8)
+        monkeypatch.setattr(plans, "weights_digest", lambda part: "0" * 8)
 
     def test_a_licence_makes_no_photo_anew(self):
         plan = load_plan("cow")
@@ -77,6 +190,35 @@ class TestWhatNamesTheProducts:
         cpu = load_plan("cow", changes=PlanChanges(device="cpu"))
         assert (cpu.crop_recipe, cpu.model_recipe) == (load_plan("cow").crop_recipe, load_plan("cow").model_recipe)
 
+    def test_a_truth_names_no_model(self):
+        plan = load_plan("cow", "smoke")
+        other = plan.model_copy(update={"category": plan.category.without_truth})
+        assert plan.category != other.category and other.model_recipe == plan.model_recipe
+
+    def test_every_frozen_part_of_the_method_names_its_weights(self, monkeypatch):
+        monkeypatch.setattr(plans, "weights_digest", lambda part: type(part).__name__)
+        digests = load_plan("cow", "laptop").model_recipe.weights_digests
+        assert digests == {
+            "vit": "VitConfig",
+            "warm_start": "WarmStart",
+            "diffusion_prior": "StableDiffusionConfig",
+        }
+        assert load_plan("cow", method="magicpony").model_recipe.weights_digests.keys() == {"vit", "warm_start"}
+
+    def test_a_run_has_the_name_of_its_method_and_scale_and_other_weights_are_another_run(self, monkeypatch, tmp_path):
+        store = Store(str(tmp_path))
+        ref = store.curated("cow", digest(RECIPE), 0)
+        shards.write(ref, samples(3), RECIPE)
+        crops = snapshots.commit([ref])
+        plan = load_plan("cow", "smoke", str(tmp_path))
+        run = plan.model(crops).run
+        assert run.startswith("farm3d-smoke-") and plan.model(crops).run == run
+        assert (
+            load_plan("cow", "smoke", str(tmp_path), method="magicpony").model(crops).run.startswith("magicpony-smoke-")
+        )
+        monkeypatch.setattr(plans, "weights_digest", lambda part: "1" * 8)
+        assert plan.model(crops).run != run
+
 
 def test_other_photos_in_the_own_folder_make_another_recipe(tmp_path):
     changes = PlanChanges(own_photos={"kind": "folder", "folder": str(tmp_path)})
@@ -85,7 +227,7 @@ def test_other_photos_in_the_own_folder_make_another_recipe(tmp_path):
     before = plan.photo_recipe
     (tmp_path / "a.jpg").write_bytes(b"two")
     assert plan.photo_recipe == before  # for the run that has begun
-    plans._contents.cache_clear()
+    plans._DIGESTS.clear()
     assert load_plan("cow", changes=changes).photo_recipe != before
     assert plan.model_recipe == load_plan("cow").model_recipe
 

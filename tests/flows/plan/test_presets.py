@@ -3,20 +3,20 @@ import re
 import diffusers
 import pytest
 
-from flows.plan.plan import Plan
-from flows.plan.presets import at_scale
+from flows.plan.plan import Plan, load_plan
+from flows.plan.presets import preset
 from models.generators import StableDiffusionConfig
 from models.rendering import NvdiffrastConfig, ReferenceConfig
 
 
 @pytest.mark.parametrize("scale", ["smoke", "laptop", "gpu", "paper"])
-def test_a_scale_sets_fields_of_the_plan(scale):
-    assert set(at_scale(scale)) <= set(Plan.model_fields) - {"category", "scale", "root"}
+def test_a_scale_sets_fields_of_the_plan_and_nothing_of_the_method(scale):
+    assert set(preset(scale)) <= set(Plan.model_fields) - {"category", "scale", "root", "method"}
 
 
 @pytest.mark.parametrize("scale", ["smoke", "laptop"])
 def test_small_scales_need_no_gpu_and_no_network(scale):
-    parts = at_scale(scale)
+    parts = preset(scale)
     assert isinstance(parts["renderer"], ReferenceConfig)
     assert all(parts[name].model.startswith("weights/") for name in ("generator", "features"))
     assert parts["segmenter"].weights.startswith("weights/")
@@ -24,7 +24,7 @@ def test_small_scales_need_no_gpu_and_no_network(scale):
 
 @pytest.mark.parametrize("scale", ["gpu", "paper"])
 def test_large_scales_pin_their_weights_and_name_a_sampler_that_exists(scale):
-    generator = at_scale(scale)["generator"]
+    generator = preset(scale)["generator"]
     assert re.fullmatch("[0-9a-f]{40}", generator.revision)
     assert generator.sampler in {each.__name__ for each in diffusers.PNDMScheduler().compatibles}
     assert StableDiffusionConfig.model_validate(generator.model_dump()) == generator
@@ -32,21 +32,26 @@ def test_large_scales_pin_their_weights_and_name_a_sampler_that_exists(scale):
 
 @pytest.mark.parametrize("scale", ["gpu", "paper"])
 def test_large_scales_use_the_real_parts(scale):
-    parts = at_scale(scale)
+    parts = preset(scale)
     assert isinstance(parts["generator"], StableDiffusionConfig) and parts["generator"].size == 512
     assert isinstance(parts["renderer"], NvdiffrastConfig) and parts["segmenter"].kind == "detectron2"
 
 
 def test_the_paper_scale_has_the_published_constants():
-    parts = at_scale("paper")
-    animal, training = parts["animal"], parts["training"]
+    plan = load_plan("cow", "paper")
+    animal, training = plan.method.animal, plan.method.training
     assert (animal.prior.grid, animal.prior.fine_grid, training.steps, training.batch) == (128, 256, 140_000, 10)
-    assert parts["method"].distillation.times == (0.02, 0.6) and parts["crop"] == 256
+    assert plan.method.distillation.times == (0.02, 0.6) and plan.crop == 256
 
 
 def test_paper_scale_has_the_papers_weights_and_rates():
-    paper = at_scale("paper")
-    losses = paper["method"].reconstruction
-    assert (losses.rgb.at(0.5), losses.eikonal_points) == (1, 5000)
-    assert [paper["training"].decay.at(share) for share in (0.0, 1.0)] == [1, 1]
-    assert (paper["animal"].pose.approach, paper["animal"].pose.elevation_deg) == (0.5, 0)
+    method = load_plan("cow", "paper").method
+    assert (method.losses.rgb.at(0.5), method.losses.eikonal_points) == (1, 5000)
+    assert [method.training.lr_schedule.at(share) for share in (0.0, 1.0)] == [1, 1]
+    assert (method.animal.pose.approach, method.animal.pose.elevation_deg) == (0.5, 0)
+
+
+@pytest.mark.parametrize("scale", ["smoke", "laptop", "gpu", "paper"])
+def test_photos_distilled_from_and_photos_made_are_of_one_size(scale):
+    plan = load_plan("cow", scale)
+    assert plan.method.diffusion_prior.size == plan.generator.size

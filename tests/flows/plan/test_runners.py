@@ -37,7 +37,7 @@ def test_a_dask_cluster_makes_the_same_bytes_as_one_shard_after_the_other(launch
     runners = {"serial": ThreadsConfig(workers=1), "dask": DaskConfig(workers=2)}
     with temporary_settings({PREFECT_API_URL: launcher.url}):
         for name, runner in runners.items():
-            changes = PlanChanges(photos=2, own_photos=own, runner=runner.model_dump())
+            changes = PlanChanges(photos=2, own_photos=own, crop=96, runner=runner.model_dump())
             collected(load_plan("cow", "smoke", str(tmp_path / name), changes))
     made = shards(tmp_path / "serial")
     assert len(made) == 2 * 4 * 3 + 1
