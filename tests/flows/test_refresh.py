@@ -26,7 +26,7 @@ def told(monkeypatch):
         announced.append((category, found, share, parameters))
         return found.due(share)
 
-    monkeypatch.setattr(module, "announce", announce)
+    monkeypatch.setattr(module, "announce_growth", announce)
     return announced
 
 
