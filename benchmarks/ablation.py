@@ -17,38 +17,38 @@ import logging
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from statistics import mean
-from tempfile import TemporaryDirectory
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Bool, Int
-from models.methods.magicpony.reconstructor import AnimalReconstructor
 from snapshot import newest_crops
 from torch import Tensor
 
 from flows.plan.plan import Plan, load_plan
-from flows.plan.presets import at_scale
 from models.core.schedule import Schedule
-from models.data.augmentation import Augmentation, augment_crops
+from models.data.augmentation import Augmentation
 from models.data.batch import Batch
 from models.data.crops import Crops
-from models.data.framing import crop_animal
+from models.data.framing import Crop, crop_animal
 from models.embedded.photo_set import load_pictures, render_pictures
-from models.engine.loop import fit
+from models.engine.loop import NoCheckpoints, no_report
 from models.features import Vit
-from models.features.dense import add_feature_maps
 from models.methods import MagicPonyConfig
-from models.methods.farm3d.distillation import Teacher
+from models.methods.base import Setting, StageContext
+from models.methods.farm3d.config import Farm3DConfig
+from models.methods.farm3d.presets import with_distillation
+from models.methods.magicpony.config import STAGE, AnimalTraining, LossWeights
 from models.methods.magicpony.model import Animal
 from models.methods.magicpony.networks import pose
 from models.methods.magicpony.warm_start import FromNothing
 from models.metrics import evaluate
+from models.rendering.reconstruction import Reconstructor
 from models.truth.barnyard.species import SPECIES
 from models.truth.held_out import held_out
-from storage.runs.checkpoints import Checkpoints
 
 log = logging.getLogger("ablation")
 CPU = torch.device("cpu")
@@ -65,158 +65,176 @@ OFF = Schedule(0.0)
 NEVER = 2.0
 """A share of the run that does not come, nor at the evaluation, which stands at 1."""
 COUNT = 960
+Config = TypeVar("Config", bound=AnimalTraining)
 
 
-def _animal(plan: Plan, **parts: object) -> Plan:
-    return plan.model_copy(update={"animal": plan.animal.model_copy(update=parts)})
-
-
-def _training(plan: Plan, **parts: object) -> Plan:
-    return plan.model_copy(update={"training": plan.training.model_copy(update=parts)})
-
-
-def _without(plan: Plan, *terms: str) -> Plan:
-    silent = dict.fromkeys(terms, OFF)
-    if isinstance(plan.method, MagicPonyConfig):
-        return plan.model_copy(update={"method": plan.method.model_copy(update=silent)})
-    reconstruction = plan.method.reconstruction.model_copy(update=silent)
-    return plan.model_copy(update={"method": plan.method.model_copy(update={"reconstruction": reconstruction})})
-
-
-def _taught(plan: Plan) -> Plan:
-    """With score distillation as at the scale `laptop`, but from 30 % on and in a dose that moves something."""
-    taught = {"reconstruction": plan.method, "sds": Schedule({0.3: 0.0, 0.35: 12.0})}
-    return plan.model_copy(update={"method": at_scale("laptop")["method"].model_copy(update=taught)})
-
-
-HEADLESS, ONE = "no side of the head", "one hypothesis"
-"""Rows that no plan has a dial for."""
-Rows = dict[str, Callable[[Plan], Plan]]
-COMMON: Rows = {
-    "all of it": lambda plan: plan,
-    "no view word": lambda plan: _animal(plan, pose=plan.animal.pose.model_copy(update={"view_trust": 0.0})),
-    "no feature loss": lambda plan: _without(plan, "features", "judge_features"),
-    "no articulation": lambda plan: _animal(plan, articulated_from=NEVER),
-    "no deformation": lambda plan: _animal(plan, deformed_from=NEVER),
-}
-ROWS: dict[str, Rows] = {
-    "nothing": {
-        **COMMON,
-        HEADLESS: lambda plan: plan,
-        ONE: lambda plan: plan,
-        "lamps anywhere": lambda plan: _without(plan, "behind"),
-        "with SDS": lambda plan: _taught(plan),
-        "lamps anywhere, with SDS": lambda plan: _taught(_without(plan, "behind")),
-    },
-    "quadruped": {**COMMON, "no SDS": lambda plan: plan.without_sds},
-}
-
-
-class OneHypothesis(pose.PoseNetwork):
+class OneHypothesisNetwork(pose.PoseNetwork):
     """A viewpoint network with one answer, free to look from all around."""
 
     def forward(self, keys: Tensor, allowed: Tensor, progress: float, generator: object) -> pose.Pose:
         """The first hypothesis, with its direction as it is."""
         raw = self.head(keys)
         view = raw[:, 1:4]
-        ahead = torch.stack((view[:, 0], torch.zeros_like(view[:, 0]), view[:, 2]), -1)
+        level = torch.stack((view[:, 0], torch.zeros_like(view[:, 0]), view[:, 2]), -1)
         # Untrained it looks at the animal's head; a small part keeps the direction away from zero.
-        forward = torch.nn.functional.normalize(ahead + ahead.new_tensor((0.0, 0.0, 0.05)), dim=-1)
+        forward = torch.nn.functional.normalize(level + level.new_tensor((0.0, 0.0, 0.05)), dim=-1)
         shift = raw[:, 16:].tanh() * raw.new_tensor((self.config.shift, self.config.shift, self.config.approach))
         camera = pose.from_pose(forward, shift * pose.HALF_VIEW)
         none = torch.zeros(len(raw), dtype=torch.long)
         return pose.Pose(camera, none, raw[:, 0], torch.full((len(raw),), 0.25), None)
 
 
-class Headless(Crops):
+class OneHypothesis(MagicPonyConfig):
+    """MagicPony without its four viewpoint hypotheses."""
+
+    def untrained(self, setting: Setting) -> Animal:
+        """The animal model with one viewpoint."""
+        animal = super().untrained(setting)
+        animal.pose = OneHypothesisNetwork(animal.pose.config, animal.pose.head)
+        return animal
+
+
+class HeadlessCrops(Crops):
     """A training set that does not know which end is the head."""
+
+    def __init__(self, crops: Crops) -> None:
+        """The same crops."""
+        vars(self).update(vars(crops))
 
     def batch(self, rows: Int[Tensor, " batch"], flipped: Bool[Tensor, " batch"] | None = None) -> Batch:
         """As it is, but for the heading."""
         return replace(super().batch(rows, flipped), heading=None)
 
 
-def trained(
-    plan: Plan,
-    vit: Vit,
-    teacher: Teacher,
-    crops: list[Any],
-    seed: int,
-    row: str,
-) -> AnimalReconstructor:
-    """The animal of one row."""
-    training = plan.training.model_copy(update={"seed": seed})
-    torch.manual_seed(seed)
-    animal: Animal = plan.animal.build(plan.category, vit)
-    if row == ONE:
-        animal.pose = OneHypothesis(animal.pose.config, animal.pose.head)
-    plan.warm_start.load(animal)
-    shown = augment_crops(crops, training.augmentation, seed)
-    known, _ = add_feature_maps(
-        shown.samples, vit, plan.animal.encoder.image, plan.animal.prior.channels, plan.warm_start.pca()
-    )
-    renderer, method = plan.renderer.build(CPU), plan.method.build(plan.category, teacher)
-    seen = (Headless if row == HEADLESS else Crops)(known, training.size, CPU, shown.seen)
-    with TemporaryDirectory() as folder:
-        fit(animal, method, training, seen, renderer, Checkpoints(folder), lambda *_: None, plan.warm_start.begin)
-    return AnimalReconstructor(animal.eval(), renderer)
+class Headless(MagicPonyConfig):
+    """MagicPony without the pseudo-labels of the head's side."""
+
+    def crops(self, context: StageContext, vit: Vit) -> Crops:
+        """The training crops without them."""
+        return HeadlessCrops(super().crops(context, vit))
 
 
-def photos(folder: Path, category: str) -> list[Any]:
+def as_method(kind: type[Config], training: AnimalTraining) -> Config:
+    """The same training by another method; what only the old one has is left out."""
+    return kind(**{name: getattr(training, name) for name in AnimalTraining.model_fields})
+
+
+def with_animal(training: AnimalTraining, **changes: object) -> AnimalTraining:
+    """With other settings of the animal model."""
+    return training.model_copy(update={"animal": training.animal.model_copy(update=changes)})
+
+
+def with_training(training: AnimalTraining, **changes: object) -> AnimalTraining:
+    """With other settings of the loop and the optimiser."""
+    return training.model_copy(update={"training": training.training.model_copy(update=changes)})
+
+
+def with_losses(training: AnimalTraining, **weights: Schedule) -> AnimalTraining:
+    """With other weights of the photo's own view."""
+    return training.model_copy(update={"losses": training.losses.model_copy(update=weights)})
+
+
+def without_view_word(training: AnimalTraining) -> AnimalTraining:
+    """Neither the prompt's view word nor the head's side rule out a viewpoint."""
+    return with_animal(training, pose=training.animal.pose.model_copy(update={"view_trust": 0.0}))
+
+
+def with_sds(training: AnimalTraining) -> AnimalTraining:
+    """With score distillation as at the scale `laptop`, but from 30 % on and in a dose that moves something."""
+    laptop = Farm3DConfig.preset("laptop")
+    schedule = Schedule({0.3: 0.0, 0.35: 12.0})
+    return with_distillation(training, laptop.diffusion_prior, laptop.distillation, schedule)
+
+
+Rows = dict[str, Callable[[AnimalTraining], AnimalTraining]]
+COMMON: Rows = {
+    "all of it": lambda training: training,
+    "no view word": without_view_word,
+    "no feature loss": lambda training: with_losses(training, features=OFF, hypothesis_feature_weight=OFF),
+    "no articulation": lambda training: with_animal(training, articulated_from=NEVER),
+    "no deformation": lambda training: with_animal(training, deformed_from=NEVER),
+}
+ROWS: dict[str, Rows] = {
+    "nothing": {
+        **COMMON,
+        "no side of the head": lambda training: as_method(Headless, training),
+        "one hypothesis": lambda training: as_method(OneHypothesis, training),
+        "lamps anywhere": lambda training: with_losses(training, backlight=OFF),
+        "with SDS": with_sds,
+        "lamps anywhere, with SDS": lambda training: with_sds(with_losses(training, backlight=OFF)),
+    },
+    "quadruped": {**COMMON, "no SDS": lambda training: as_method(MagicPonyConfig, training)},
+}
+
+
+@cache
+def build_part(config: Any) -> Any:  # noqa: ANN401 - whatever the configuration builds
+    """A frozen part, built once for all rows."""
+    return config.build(CPU)
+
+
+def train(plan: Plan, training: AnimalTraining, crops: list[Crop]) -> Reconstructor:
+    """What a row answers photos by."""
+    setting = Setting(plan.category, CPU, plan.renderer.build(CPU), build_part)
+    context = StageContext(**vars(setting), samples=crops, checkpoints=NoCheckpoints(), report=no_report, artifacts={})
+    return training.load({STAGE: training.train(context)}, setting)
+
+
+def load_photos(folder: Path, category: str) -> list[Crop]:
     """The crops of this category among the procedural photos in a folder, drawn first where they are missing."""
     render_pictures(folder, COUNT, 128)
-    found = load_pictures(folder, COUNT)
-    rows = (found.category == [str(name) for name in SPECIES].index(category)).nonzero()[0]
-    return [crop_animal(found.image[row], found.part[row] > 0, 128, int(found.view[row])) for row in rows]
+    pictures = load_pictures(folder, COUNT)
+    rows = (pictures.category == [str(name) for name in SPECIES].index(category)).nonzero()[0]
+    return [crop_animal(pictures.image[row], pictures.part[row] > 0, 128, int(pictures.view[row])) for row in rows]
 
 
-def small(plan: Plan) -> Plan:
-    """A plan that learns from nothing in minutes."""
-    rates = {
-        "rate_shape": 1e-3,
-        "rate_pose": 1e-4,
-        "rate_rest": 7e-4,
-        "size": 64,
-        "augmentation": Augmentation(share=0),
-    }
-    plan = _animal(_training(plan, **rates), prior=plan.animal.prior.model_copy(update={"grid": 24, "fine_grid": 32}))
-    method = plan.without_sds.method.model_copy(update={"behind": MagicPonyConfig().behind})
-    return plan.model_copy(update={"method": method, "warm_start": FromNothing()})
+def shrink(training: AnimalTraining) -> AnimalTraining:
+    """A training that learns from nothing in minutes, without score distillation."""
+    rates = {"rate_shape": 1e-3, "rate_pose": 1e-4, "rate_rest": 7e-4}
+    training = with_training(as_method(MagicPonyConfig, training), **rates, size=64, augmentation=Augmentation(share=0))
+    training = with_animal(training, prior=training.animal.prior.model_copy(update={"grid": 24, "fine_grid": 32}))
+    training = with_losses(training, backlight=LossWeights().backlight)
+    return training.model_copy(update={"warm_start": FromNothing()})
 
 
 def main(start: str, folder: str, category: str, steps: int, seeds: list[int], results: Path) -> None:  # noqa: PLR0913 - command line
     """Train and measure what is missing, then log the table."""
     plan = load_plan(category)
-    crops = photos(Path(folder), category) if start == "nothing" else newest_crops(folder, category)
-    base = _training(small(plan) if start == "nothing" else plan, steps=steps, report_every=steps, panel_every=steps)
-    vit, examples = plan.features.build(CPU), held_out(category, plan.truth)
-    teacher: Any = plan.generator.build(CPU)
+    crops = load_photos(Path(folder), category) if start == "nothing" else newest_crops(folder, category)
+    base = with_training(
+        shrink(plan.method) if start == "nothing" else plan.method,
+        steps=steps,
+        report_every=steps,
+        panel_every=steps,
+        save_every=steps,
+    )
+    examples = held_out(category, plan.held_out)
     done = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
     for seed in seeds:
         for row, change in ROWS[start].items():
-            if any((each["start"], each["row"], each["seed"]) == (start, row, seed) for each in done):
+            if any((record["start"], record["row"], record["seed"]) == (start, row, seed) for record in done):
                 continue
             begun = monotonic()
-            ours = trained(change(base), vit, teacher, crops, seed, row)
-            found = evaluate({"ours": ours}, examples, plan.evaluation)
-            scores = {each.metric: each.scores["ours"].mean for each in found.rows if "ours" in each.scores}
+            ours = train(plan, with_training(change(base), seed=seed), crops)
+            evaluation = evaluate({"ours": ours}, examples, plan.evaluation)
+            scores = {line.metric: line.scores["ours"].mean for line in evaluation.rows if "ours" in line.scores}
             done.append({"start": start, "row": row, "seed": seed, "minutes": (monotonic() - begun) / 60, **scores})
             with results.open("a") as file:
                 file.write(json.dumps(done[-1]) + "\n")
             log.info("%s, seed %d: %s", row, seed, {short: round(scores[name], 4) for name, short in SHOWN.items()})
     log.info("| from %s | %s |", start, " | ".join(SHOWN.values()))
     for row in ROWS[start]:
-        mine = [each for each in done if (each["start"], each["row"]) == (start, row)]
-        log.info("| %s | %s |", row, " | ".join(_cell([each[name] for each in mine]) for name in SHOWN))
+        mine = [record for record in done if (record["start"], record["row"]) == (start, row)]
+        log.info("| %s | %s |", row, " | ".join(_cell([record[name] for record in mine]) for name in SHOWN))
 
 
 def _cell(values: list[float]) -> str:
     digits = 4 if max(values) < 1 else 1
-    return f"{mean(values):.{digits}f} ± {max(abs(each - mean(values)) for each in values):.{digits}f}"
+    return f"{mean(values):.{digits}f} ± {max(abs(value - mean(values)) for value in values):.{digits}f}"
 
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
     torch.set_num_threads(1)
     begin, place, animal, count, numbers, table = sys.argv[1:]
-    main(begin, place, animal, int(count), [int(each) for each in numbers.split(",")], Path(table))
+    main(begin, place, animal, int(count), [int(number) for number in numbers.split(",")], Path(table))

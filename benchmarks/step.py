@@ -12,6 +12,8 @@ import logging
 import pstats
 import resource
 import sys
+from collections.abc import Callable
+from inspect import unwrap
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -19,49 +21,50 @@ import torch
 from snapshot import newest_crops
 
 from flows.plan.plan import load_plan
-from models.data.augmentation import augment_crops
 from models.data.crops import Crops
-from models.engine.loop import fit
-from models.features.dense import add_feature_maps
+from models.engine.optimiser import Optimiser
+from models.generators import StableDiffusion
+from models.geometry import skeleton
+from models.methods.base import StageContext
+from models.methods.magicpony.losses import regularisers, viewpoints
+from models.methods.magicpony.model import Animal
+from models.methods.magicpony.networks.articulation import Articulation
+from models.methods.magicpony.networks.deformation import Deformation
+from models.methods.magicpony.networks.encoder import Tokenizer
+from models.methods.magicpony.networks.pose import PoseNetwork
+from models.methods.magicpony.networks.prior import Prior
+from models.methods.magicpony.terms import Step
 from storage.runs.checkpoints import Checkpoints
 
 log = logging.getLogger("step")
 CPU = torch.device("cpu")
 FIRST, LAST = 20, 60
 """Steps between which is measured; the one after them ends the run with a panel and a checkpoint."""
-PARTS = {
-    "crops": ("batch.py", "batch"),
-    "ViT tokens (remembered after the first epoch)": ("encoder.py", "__call__"),
-    "prior surface": ("prior.py", "mesh"),
-    "viewpoint": ("pose.py", "forward"),
-    "deformation": ("deformation.py", "forward"),
-    "skeleton": ("animal.py", "_rig"),
-    "articulation": ("articulation.py", "forward"),
-    "skinning": ("animal.py", "posed"),
-    "rendering, photo and virtual views": ("animal.py", "render"),
-    "silhouettes of the other viewpoints": ("magicpony.py", "excess"),
-    "Eikonal": ("regularisers.py", "eikonal"),
-    "SDS: autoencoder": ("stable_diffusion.py", "encode"),
-    "SDS: U-Net": ("stable_diffusion.py", "predict_noise"),
-    "backward": ("_tensor.py", "backward"),
-    "optimiser": ("loop.py", "_update"),
+PARTS: dict[str, tuple[Callable[..., object], ...]] = {
+    "crops": (Crops.batch,),
+    "ViT tokens (remembered after the first epoch)": (Tokenizer.__call__,),
+    "prior surface": (Prior.mesh,),
+    "viewpoint": (PoseNetwork.forward,),
+    "deformation": (Deformation.forward,),
+    "skeleton": (skeleton.attach, skeleton.parents, skeleton.joints),
+    "articulation": (Articulation.forward,),
+    "skinning": (Animal.posed,),
+    "rendering, photo and virtual views": (Animal.render,),
+    "silhouettes of the other viewpoints": (Step.silhouettes, viewpoints.relative_error),
+    "Eikonal": (regularisers.eikonal,),
+    "SDS: autoencoder": (StableDiffusion.encode,),
+    "SDS: U-Net": (StableDiffusion.predict_noise,),
+    "backward": (torch.Tensor.backward,),
+    "optimiser": (Optimiser.apply,),
 }
 
 
 def main(root: str, category: str, size: int | None = None) -> None:
     """Log the table."""
     plan = load_plan(category, "laptop", root)
-    vit = plan.features.build(CPU)
-    teacher: Any = plan.generator.build(CPU)
-    short = {"steps": LAST + 1, "report_every": FIRST, "panel_every": 2 * LAST, "size": size or plan.training.size}
-    training = plan.training.model_copy(update=short)
-    animal = plan.animal.build(plan.category, vit)
-    plan.warm_start.load(animal)
-    shown = augment_crops(newest_crops(root, category), training.augmentation, training.seed)
-    known, _ = add_feature_maps(
-        shown.samples, vit, plan.animal.encoder.image, plan.animal.prior.channels, plan.warm_start.pca()
-    )
-    method, set_ = plan.method.build(plan.category, teacher), Crops(known, training.size, CPU, shown.seen)
+    short = {"steps": LAST + 1, "report_every": FIRST, "panel_every": 2 * LAST, "size": size or plan.method.resolution}
+    training = plan.method.training.model_copy(update=short)
+    method = plan.method.model_copy(update={"training": training})
     profile = cProfile.Profile()
 
     def measure(step: int, *_: object) -> None:
@@ -71,19 +74,37 @@ def main(root: str, category: str, size: int | None = None) -> None:
             profile.disable()
 
     with TemporaryDirectory() as folder:
-        fit(
-            animal, method, training, set_, plan.renderer.build(CPU), Checkpoints(folder), measure,
-            plan.warm_start.begin,
-        )  # fmt: skip
+        method.train(
+            StageContext(
+                category=plan.category,
+                device=CPU,
+                renderer=plan.renderer.build(CPU),
+                load=build_part,
+                samples=newest_crops(root, category),
+                checkpoints=Checkpoints(folder),
+                report=measure,
+                artifacts={},
+            )
+        )
     stats: Any = pstats.Stats(profile)
     total = stats.total_tt
     log.info("mean step %.3f s", total / (LAST - FIRST))
-    for part, (file, function) in PARTS.items():
-        found = [
-            row[3] for (path, _, name), row in stats.stats.items() if path.endswith(f"/{file}") and name == function
-        ]
-        log.info("%5.1f %%  %s", 100 * sum(found) / total, part)
+    for part, functions in PARTS.items():
+        seconds = sum(_seconds(stats, function) for function in functions)
+        log.info("%5.1f %%  %s", 100 * seconds / total, part)
     log.info("largest resident memory %.2f GB", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+
+
+def build_part(config: Any) -> Any:  # noqa: ANN401 - whatever the configuration builds
+    """A frozen part."""
+    return config.build(CPU)
+
+
+def _seconds(stats: Any, function: Callable[..., object]) -> float:  # noqa: ANN401 - `pstats` has no type for this
+    """Time inside a function and what it calls; 0 where it was not called."""
+    code = unwrap(function).__code__
+    row = stats.stats.get((code.co_filename, code.co_firstlineno, code.co_name))
+    return row[3] if row else 0.0
 
 
 if __name__ == "__main__":
