@@ -157,7 +157,7 @@ def _drawn_twice(plan: Plan, draws: Path, killed: set[int]) -> Iterator[str]:
 def _committed(plan: Plan) -> Iterator[tuple[int, int]]:
     """The seed of every photo, and when its shard was committed."""
     index = 0
-    while (found := shards.committed(plan.raw(index))) is not None:
+    while (found := shards.find_committed(plan.raw(index))) is not None:
         when = Path(layout.manifest(plan.raw(index))).stat().st_mtime_ns
         yield from ((row.seed, when) for row in shards.rows(plan.raw(index), found))
         index += 1

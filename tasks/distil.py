@@ -10,7 +10,7 @@ from models.data.columns import COLUMNS, DerivedColumn, derived_extensions
 from models.data.crops import Crops
 from models.export.derivation import DerivationConfig, derive_columns
 from storage.dataset import samples, shards, snapshots
-from storage.dataset.derived import DerivedRecipe, derived_samples, deriving
+from storage.dataset.derived import DerivedRecipe, derived_samples, hold_derived
 from storage.dataset.encoding import Sample
 from storage.runs.releases import Release
 from storage.store.layout import Store
@@ -38,7 +38,7 @@ def distil(crops: ShardRef, recipe: DerivedRecipe, model: ModelRef, device: Devi
     """
     shard = Store(crops.root).derived(crops.category, digest(recipe), crops.index)
     parent = shards.manifest(crops)
-    with deriving(shard, parent) as entry:
+    with hold_derived(shard, parent) as entry:
         if entry:
             return reuse(shard, f"{entry.kept} answers are there")
         stored = samples.of_shard(crops)

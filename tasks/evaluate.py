@@ -58,7 +58,7 @@ def evaluate(
     """
     model, protocol = models[0], digest([list(models), crops, truth, _contents(truth), held_out, config])
     folder = layout.evaluation(model)
-    done = bundles.read_about(folder, EvaluationAbout) if bundles.committed(folder) else None
+    done = bundles.read_about(folder, EvaluationAbout) if bundles.find_committed(folder) else None
     if not (done and done.protocol == protocol):
         with acquire_device(device) as where:
             source = truth_source(truth, crops, held_out, where)
@@ -77,7 +77,7 @@ def read(model: ModelRef) -> dict[str, list[Score]]:
     Raises MissingArtifact if the model was not measured.
     """
     folder = layout.evaluation(model)
-    bundle = bundles.committed(folder)
+    bundle = bundles.find_committed(folder)
     files = bundle.files if bundle else (f"{_file(PHOTOS)}.json",)
     return {
         file.removesuffix(".json").replace("-", " "): decode_scores(

@@ -28,7 +28,7 @@ class Verdicts(Record):
 def filter(photos: ShardRef, recipe: CropRecipe) -> Verdicts:
     """A verdict on every photo of a shard, by the image rules."""
     crops = Store(photos.root).curated(photos.category, digest(recipe), photos.index)
-    if shards.committed(crops):
+    if shards.find_committed(crops):
         return reuse(Verdicts(photos=photos, crops=crops), "the crops are there")
     seen = samples.of_shard(photos)
     found = ((each.row.key, image_rules.verdict(pixels(each), recipe.image_rules)) for each in seen)

@@ -32,8 +32,8 @@ def generate(photos: ShardRef, recipe: PhotoRecipe, device: Device = "auto") -> 
 
     Raises MissingWeights if the generator has none, StorageFull with nothing left half-written.
     """
-    with shards.working(photos):
-        if found := shards.committed(photos):
+    with shards.hold_shard(photos):
+        if found := shards.find_committed(photos):
             return reuse(photos, f"{found.kept} photos are there")
         if isinstance(recipe.generator, OwnPhotos):
             shards.write(photos, brought(photos, recipe, recipe.generator), recipe)

@@ -66,7 +66,7 @@ def publish(
 ) -> ReleaseRef:
     """GLB and OBJ of well reconstructed photos, films, cards and the report of a measured model."""
     release = Store(model.root).release(model.category, model.run)
-    if bundles.committed(layout.release(release)) is None:
+    if bundles.find_committed(layout.release(release)) is None:
         with acquire_device(device) as where:
             shown = _shown(model, crops, config, where)
         bundles.commit(layout.release(release), _contents(model, crops, shown), _about(model, crops, scale))
@@ -201,6 +201,6 @@ def _protocol(model: ModelRef) -> str:
 def _overview(release: ReleaseRef, protocol: str) -> str:
     """What the UI shows of it."""
     folder = layout.release(release)
-    bundle, strip = bundles.committed(folder), bundles.read(folder, "strip.jpg")
+    bundle, strip = bundles.find_committed(folder), bundles.read(folder, "strip.jpg")
     listed = "\n".join(f"- `{layout.member(folder, name)}`" for name in (bundle.files if bundle else ()))
     return f"# {release.category}, run {release.run}\n\nNumbers {protocol}.\n\n{artifacts.encoded(strip)}\n\n{listed}\n"

@@ -38,8 +38,8 @@ def segment(verdicts: Verdicts, recipe: CropRecipe, device: Device = "auto") -> 
     Raises MissingWeights if the segmenter has none, CorruptArtifact if the photos are not what was committed.
     """
     crops = verdicts.crops
-    with shards.working(crops):
-        if found := shards.committed(crops):
+    with shards.hold_shard(crops):
+        if found := shards.find_committed(crops):
             return reuse(crops, f"{found.kept} crops are there")
         photos = samples.of_shard(verdicts.photos)
         with acquire_device(device) as where:

@@ -20,7 +20,7 @@ from models.features import VitConfig
 from models.methods import Pretraining
 from storage.runs.checkpoints import Checkpoints
 from storage.store import layout
-from storage.store.locks import locked
+from storage.store.locks import hold_lock
 from tasks.runtime.devices import acquire_device
 
 Part = Literal["teacher", "pointrend", "vit", "quadruped"]
@@ -52,7 +52,7 @@ def draw(work: str, config: BarnyardConfig, worker: int, workers: int) -> str:
 def teach(part: Part, work: str, weights: str, config: BarnyardConfig) -> str:
     """One folder of weights, learnt from all photos in `work`; continues from its newest checkpoint there."""
     folder, scratch, checkpoints = Path(layout.member(weights, part)), Path(work), _checkpoints(work, part)
-    with locked(str(folder)), acquire_device("cpu"):
+    with hold_lock(str(folder)), acquire_device("cpu"):
         pictures = load_pictures(scratch, config.photos)
         match part:
             case "teacher":

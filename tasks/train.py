@@ -17,7 +17,7 @@ from storage.runs.metrics_log import MetricsLog
 from storage.runs.revision import code
 from storage.runs.training_runs import ModelAbout, StageAbout
 from storage.store import bundles, files, layout
-from storage.store.locks import locked
+from storage.store.locks import hold_lock
 from storage.store.references import DatasetRef, DerivedRef, ModelRef
 from tasks.inference.loading import framed, require_stages, setting, stage_artifacts
 from tasks.runtime import artifacts
@@ -43,9 +43,9 @@ def train(
     Call it directly, never `.submit()` it: only then does a cancelled run get its signal and save where it stands.
     Raises TrainingDiverged if a term became non-finite, MissingWeights if a frozen part has none.
     """
-    with locked(layout.run(model)):
-        if bundles.committed(layout.stage(model, stage)) is None:
-            training_runs.start(model, crops, recipe)
+    with hold_lock(layout.run(model)):
+        if bundles.find_committed(layout.stage(model, stage)) is None:
+            training_runs.write_start(model, crops, recipe)
             with acquire_device(device) as where:
                 _run(model, _stage(recipe, stage), derived or crops, recipe, where)
     _show(model, _stage(recipe, stage))
@@ -58,10 +58,10 @@ def assemble(model: ModelRef, crops: DatasetRef, recipe: ModelRecipe) -> ModelRe
 
     Raises MissingArtifact if one of them is not over.
     """
-    with locked(layout.run(model)):
-        if bundles.committed(layout.model(model)) is None:
+    with hold_lock(layout.run(model)):
+        if bundles.find_committed(layout.model(model)) is None:
             require_stages(model, recipe)
-            training_runs.start(model, crops, recipe)
+            training_runs.write_start(model, crops, recipe)
             contents = {"recipe.json": recipe.model_dump_json(indent=1).encode()}
             bundles.commit(layout.model(model), contents, _about(crops, recipe))
     return model

@@ -51,7 +51,7 @@ def show(category: Category, root: Root = "data", snapshot: Number = None) -> No
             console.print(f"  {name}: {_mix(index, name)}")
     for derivation in catalogue.derivations(ref):
         console.print(f"  {_derivation(derivation)}")
-    for note in shards.quarantined(ref.root, category):
+    for note in shards.quarantine_notes(ref.root, category):
         console.print(f"  in quarantine: {note.reason}")
 
 

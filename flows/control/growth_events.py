@@ -31,7 +31,7 @@ def announce_growth(category: str, growth: Growth, share: float, parameters: Map
     payload = growth.model_dump()
     if growth.added:
         emit_event(GROWN, resource, payload=payload)
-    due = growth.due(share) and not has_unfinished_run(f"farm3d/{category}")
+    due = growth.is_due(share) and not has_unfinished_run(f"farm3d/{category}")
     if due:
         emit_event(DUE, resource, payload={**payload, "parameters": dict(parameters)})
     return due

@@ -100,18 +100,18 @@ def faults(root: str, category: str) -> Iterator[Fault]:
     homes: dict[str, str] = {}
     for stage in STAGES:
         for recipe in files.names(layout.recipes(root, category, stage)):
-            yield from _of_folder(root, category, stage, recipe, homes)
+            yield from _folder_faults(root, category, stage, recipe, homes)
     for digest, recipe in derived.recipes(root, category).items():
-        yield from _of_derived(root, category, digest, recipe)
-    yield from _unfinished(layout.snapshots(root, category))
+        yield from _derived_faults(root, category, digest, recipe)
+    yield from _leftover_faults(layout.snapshots(root, category))
     intact: dict[str, SnapshotShard] = {}
     for number in snapshots.numbers(root, category):
-        yield from _of_snapshot(DatasetRef(root=root, category=category, snapshot=number), intact)
+        yield from _snapshot_faults(DatasetRef(root=root, category=category, snapshot=number), intact)
 
 
 def repair(fault: Fault) -> bool:
     """Move a corrupt shard to quarantine, so that the next run makes it again; False where there is nothing to move."""
-    return fault.shard is not None and shards.committed(fault.shard) is None
+    return fault.shard is not None and shards.find_committed(fault.shard) is None
 
 
 def _judged(row: SampleRow, snapshot: Snapshot) -> SampleRow:
@@ -120,9 +120,9 @@ def _judged(row: SampleRow, snapshot: Snapshot) -> SampleRow:
     return row.model_copy(update={"kept": False, "reason": NEAR}) if left_out else row
 
 
-def _of_folder(root: str, category: str, stage: Stage, recipe: str, homes: dict[str, str]) -> Iterator[Fault]:
+def _folder_faults(root: str, category: str, stage: Stage, recipe: str, homes: dict[str, str]) -> Iterator[Fault]:
     folder = layout.shards(root, category, stage, recipe)
-    yield from _unfinished(folder)
+    yield from _leftover_faults(folder)
     kinds_by_index: dict[int, set[str]] = {}
     for name in files.names(folder):
         stem, _, kind = name.partition(".")
@@ -137,19 +137,19 @@ def _of_folder(root: str, category: str, stage: Stage, recipe: str, homes: dict[
             yield Fault(where=layout.tar(ref) if "tar" in kinds else layout.table(ref), what=remedy)
             continue
         try:
-            yield from _twice(ref, shards.verify(ref), homes)
+            yield from _repeated_keys(ref, shards.verify(ref), homes)
         except StorageError as error:
             corrupt = ref if isinstance(error, CorruptArtifact) else None
             yield Fault(where=error.where, what=f"{error.value}; {error.remedy}", shard=corrupt)
 
 
-def _unfinished(folder: str) -> Iterator[Fault]:
-    for name in files.unfinished(folder):
+def _leftover_faults(folder: str) -> Iterator[Fault]:
+    for name in files.unfinished_names(folder):
         remedy = "is left of a killed writer; delete it, or run the flow again"
         yield Fault(where=layout.member(folder, name), what=remedy)
 
 
-def _twice(ref: ShardRef, index: list[SampleRow], homes: dict[str, str]) -> Iterator[Fault]:
+def _repeated_keys(ref: ShardRef, index: list[SampleRow], homes: dict[str, str]) -> Iterator[Fault]:
     """Keys that another shard of the same recipe has as well; `homes` has the tars of the keys that were seen."""
     for row in index:
         sample = f"{ref.stage}/{ref.digest}/{row.key}"
@@ -158,7 +158,7 @@ def _twice(ref: ShardRef, index: list[SampleRow], homes: dict[str, str]) -> Iter
         homes[sample] = layout.tar(ref)
 
 
-def _of_derived(root: str, category: str, digest: str, recipe: DerivedRecipe) -> Iterator[Fault]:
+def _derived_faults(root: str, category: str, digest: str, recipe: DerivedRecipe) -> Iterator[Fault]:
     """Derived shards whose crops are gone, or were made anew since."""
     for index in derived.indices(root, category, digest):
         ref = ShardRef(root=root, category=category, stage="derived", digest=digest, index=index)
@@ -171,7 +171,7 @@ def _of_derived(root: str, category: str, digest: str, recipe: DerivedRecipe) ->
             yield Fault(where=error.where, what=f"{error.value}; {error.remedy}")
 
 
-def _of_snapshot(ref: DatasetRef, intact: dict[str, SnapshotShard]) -> Iterator[Fault]:
+def _snapshot_faults(ref: DatasetRef, intact: dict[str, SnapshotShard]) -> Iterator[Fault]:
     """What a snapshot pins and is not there; a shard that is `intact` by another snapshot is not looked at again."""
     try:
         pinned = snapshots.read(ref).shards

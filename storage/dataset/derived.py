@@ -51,9 +51,9 @@ def derived_manifest(ref: ShardRef, parent_sha256: str) -> ShardManifest:
 
 
 @contextmanager
-def deriving(ref: ShardRef, parent: ShardManifest) -> Generator[ShardManifest | None]:
+def hold_derived(ref: ShardRef, parent: ShardManifest) -> Generator[ShardManifest | None]:
     """Hold a derived shard while making it; gives its manifest if it is there, and takes a stale one away."""
-    with shards.working(ref) as entry:
+    with shards.hold_shard(ref) as entry:
         if entry is not None and entry.made_from != parent.tar_sha256:
             # The manifest first: without it the other two count as never written.
             for url in (layout.manifest(ref), layout.table(ref), layout.tar(ref)):

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from storage.store import files, layout
 from storage.store.errors import MissingArtifact
-from storage.store.locks import held, locked
+from storage.store.locks import hold_lock, is_locked
 from storage.store.references import DatasetRef, Record
 
 
@@ -31,15 +31,15 @@ def pin_category(root: str, category: str) -> Generator[Callable[[DatasetRef], N
     holder = f"process {os.getpid()} of {platform.node()}"
 
     def pin_snapshot(crops: DatasetRef) -> None:
-        with locked(pruning):
+        with hold_lock(pruning):
             _put(where, Pin(holder=holder, snapshot=crops.snapshot))
 
     try:
         with ExitStack() as locks:
             # What is being pruned is gone before it can be pinned, and who prunes sees no pin that is not locked yet.
-            with locked(pruning):
+            with hold_lock(pruning):
                 _put(where, Pin(holder=holder))
-                locks.enter_context(locked(where))
+                locks.enter_context(hold_lock(where))
             yield pin_snapshot
     finally:
         for url in _files(where):
@@ -50,9 +50,9 @@ def living_pins(root: str, category: str) -> tuple[list[Pin], list[str]]:
     """The pins of a category that count, and the files that killed processes left."""
     living: list[Pin] = []
     folder = layout.pins(root, category)
-    left = [layout.member(folder, name) for name in files.unfinished(folder)]
+    left = [layout.member(folder, name) for name in files.unfinished_names(folder)]
     for where in (layout.member(folder, name) for name in files.names(folder)):
-        if not held(where):
+        if not is_locked(where):
             left.extend(_files(where))
             continue
         with suppress(MissingArtifact):  # It was given back a moment ago.

@@ -13,7 +13,7 @@ from storage.runs.releases import ReleaseAbout
 from storage.runs.training_runs import ModelAbout
 from storage.store import bundles, files, layout
 from storage.store.layout import Store
-from storage.store.locks import held, locked
+from storage.store.locks import hold_lock, is_locked
 from storage.store.references import STAGES, ModelRef, ShardRef, Stage
 
 
@@ -38,7 +38,7 @@ class Pruning:
 
 def prune(root: str, category: str, keep: int) -> Pruning:
     """Delete what `plan_pruning` names, while nobody begins to pin any of it."""
-    with locked(layout.snapshots(root, category)):
+    with hold_lock(layout.snapshots(root, category)):
         pruning = plan_pruning(root, category, keep)
         for waste in pruning.waste:
             files.remove(waste.where)
@@ -60,7 +60,7 @@ def plan_pruning(root: str, category: str, keep: int) -> Pruning:
     needed: dict[int, list[str]] = {}
     # Flows first: before one lets go of a snapshot, it is written down which run learns from it.
     pins, left = living_pins(store.root, category)
-    for needed_number, reason in (*map(_pinned, pins), *_needs(store, category)):
+    for needed_number, reason in (*map(_pin_reason, pins), *_needs(store, category)):
         for number in numbers[:-keep]:
             if needed_number in (number, None):
                 needed.setdefault(number, []).append(reason)
@@ -70,7 +70,7 @@ def plan_pruning(root: str, category: str, keep: int) -> Pruning:
     return Pruning(waste, dict(sorted(needed.items())))
 
 
-def _pinned(pin: Pin) -> tuple[int | None, str]:
+def _pin_reason(pin: Pin) -> tuple[int | None, str]:
     return pin.snapshot, f"{pin.holder} is {'going to learn from it' if pin.snapshot else 'making a data set'}"
 
 
@@ -81,19 +81,19 @@ def _needs(store: Store, category: str) -> Iterator[tuple[int | None, str]]:
         if published := bundles.read_about(layout.release(release), ReleaseAbout):
             yield published.snapshot, f"release {release.run} was made from it"
     for model in store.models(category):
-        if why := _unfinished(model):
-            start = training_runs.started(model)
+        if why := _why_unfinished(model):
+            start = training_runs.read_start(model)
             yield (start.snapshot, why) if start else (None, f"{why}, and does not say from which snapshot")
         elif learnt := bundles.read_about(layout.model(model), ModelAbout):
             yield learnt.snapshot, f"run {model.run} learnt from it"
 
 
-def _unfinished(model: ModelRef) -> str:
+def _why_unfinished(model: ModelRef) -> str:
     """How a run that may still learn stands; empty where it has ended, or died before there was anything to go on from.
 
     Asked first, for a run commits its model before it gives its lock back.
     """
-    if held(layout.run(model)):
+    if is_locked(layout.run(model)):
         return f"run {model.run} is learning"
     stages = files.names(layout.stages(model))
     reached = [place for stage in stages if (place := _reached(model, stage))]

@@ -40,7 +40,7 @@ class Samples:
 
     def members(self, number: int) -> dict[str, bytes]:
         """The sample's files by extension, as they are stored."""
-        with cache.opened(*self.tars[number]) as file:
+        with cache.open_copy(*self.tars[number]) as file:
             parts = self.rows[number].parts
             return {extension: os.pread(file.fileno(), size, offset) for extension, (offset, size) in parts.items()}
 

@@ -19,7 +19,7 @@ from storage.dataset.tar_io import TarStream, member_positions
 from storage.runs.revision import code
 from storage.store import cache, files, layout
 from storage.store.errors import CorruptArtifact, MissingArtifact
-from storage.store.locks import locked
+from storage.store.locks import hold_lock
 from storage.store.references import Record, ShardRef, digest, identity
 from storage.store.versions import parse
 
@@ -68,25 +68,25 @@ def write(
             table_bytes=len(table),
             table_sha256=sha256(table).hexdigest(),
         )
-        with locked(layout.manifest(ref)):
-            if (earlier := _sound(ref)) is not None:
+        with hold_lock(layout.manifest(ref)):
+            if (earlier := _quarantine_if_corrupt(ref)) is not None:
                 return earlier
             _commit(ref, put_tar, table, made)
     return made
 
 
-def committed(ref: ShardRef) -> ShardManifest | None:
+def find_committed(ref: ShardRef) -> ShardManifest | None:
     """The manifest of a committed shard, or None if it has to be made: because it is missing, or corrupt.
 
     A corrupt one, even by one bit, is moved to quarantine.
     """
     try:
-        return _intact(ref)
+        return _read_intact(ref)
     except MissingArtifact:
         return None
     except CorruptArtifact:
-        with locked(layout.manifest(ref)):
-            return _sound(ref)
+        with hold_lock(layout.manifest(ref)):
+            return _quarantine_if_corrupt(ref)
 
 
 def manifest(ref: ShardRef) -> ShardManifest:
@@ -156,7 +156,7 @@ def rows(ref: ShardRef, entry: ShardManifest) -> list[SampleRow]:
     return index
 
 
-def quarantined(root: str, category: str) -> list[Quarantined]:
+def quarantine_notes(root: str, category: str) -> list[Quarantined]:
     """All corrupt shards of a category that were moved away, and why."""
     folder = layout.quarantine(root, category)
     notes = (layout.reason(layout.member(folder, name)) for name in files.names(folder))
@@ -164,10 +164,10 @@ def quarantined(root: str, category: str) -> list[Quarantined]:
 
 
 @contextmanager
-def working(ref: ShardRef) -> Generator[ShardManifest | None]:
-    """Hold a shard while making it, so that nobody makes it twice at once; gives `committed(ref)`."""
-    with locked(layout.tar(ref)):
-        yield committed(ref)
+def hold_shard(ref: ShardRef) -> Generator[ShardManifest | None]:
+    """Hold a shard while making it, so that nobody makes it twice at once; gives `find_committed(ref)`."""
+    with hold_lock(layout.tar(ref)):
+        yield find_committed(ref)
 
 
 def _encode(
@@ -233,7 +233,7 @@ def _commit(ref: ShardRef, put_tar: Callable[[], None], table: bytes, made: Shar
         raise
 
 
-def _intact(ref: ShardRef) -> ShardManifest:
+def _read_intact(ref: ShardRef) -> ShardManifest:
     """The manifest of a shard that is byte by byte what was committed; of a remote tar, a local copy may answer."""
     entry = manifest(ref)
     _check_digest(layout.tar(ref), cache.read(layout.tar(ref), entry.tar_sha256), entry.tar_sha256)
@@ -247,18 +247,18 @@ def _check_digest(where: str, data: bytes, expected: str) -> None:
         raise CorruptArtifact(where, f"has sha256 {actual[:16]}, its manifest says {expected[:16]}", REMEDY)
 
 
-def _sound(ref: ShardRef) -> ShardManifest | None:
-    """What `committed` answers, by whoever holds the lock: a corrupt shard is moved away."""
+def _quarantine_if_corrupt(ref: ShardRef) -> ShardManifest | None:
+    """What `find_committed` answers, by whoever holds the lock: a corrupt shard is moved away."""
     try:
-        return _intact(ref)
+        return _read_intact(ref)
     except MissingArtifact:
         return None
     except CorruptArtifact as error:
         reason = str(error)
     count = 1
-    while files.names(layout.quarantined(ref, count)):
+    while files.names(layout.quarantine_folder(ref, count)):
         count += 1
-    folder = layout.quarantined(ref, count)
+    folder = layout.quarantine_folder(ref, count)
     note = Quarantined(shard=layout.tar(ref), reason=reason)
     files.put(layout.reason(folder), note.model_dump_json().encode())
     for url in (layout.manifest(ref), layout.tar(ref), layout.table(ref)):

@@ -32,7 +32,7 @@ def commit(refs: Sequence[ShardRef], judge: Judge | None = None) -> DatasetRef:
         known = numbers(root, category)
         parent = newest(root, category, digest)
         merged = {shard.index: shard for shard in parent.shards} if parent else {}
-        merged |= {entry.index: _pinned(entry) for entry in manifests}
+        merged |= {entry.index: _pin(entry) for entry in manifests}
         shards = tuple(merged[index] for index in sorted(merged))
         chosen = Snapshot(
             id=known[-1] + 1 if known else 1,
@@ -87,7 +87,7 @@ def pinned_manifest(ref: DatasetRef, pinned: SnapshotShard) -> ShardManifest:
     """
     where = shard(ref, pinned)
     entry = manifest(where)
-    if _pinned(entry) != pinned:
+    if _pin(entry) != pinned:
         remedy = "take the newest snapshot, or bring the old shard back"
         actual = f"sha256 {entry.tar_sha256[:16]}, it pinned {pinned.tar_sha256[:16]}"
         raise CorruptArtifact(layout.tar(where), f"is not what snapshot {ref.snapshot} pinned ({actual})", remedy)
@@ -96,10 +96,10 @@ def pinned_manifest(ref: DatasetRef, pinned: SnapshotShard) -> ShardManifest:
 
 def gaps(ref: DatasetRef) -> list[int]:
     """Indices of the shards that are not there any more as the snapshot pinned them, by their manifests and sizes."""
-    return [pinned.index for pinned in read(ref).shards if not _whole(ref, pinned)]
+    return [pinned.index for pinned in read(ref).shards if not _is_whole(ref, pinned)]
 
 
-def _whole(ref: DatasetRef, pinned: SnapshotShard) -> bool:
+def _is_whole(ref: DatasetRef, pinned: SnapshotShard) -> bool:
     try:
         pinned_manifest(ref, pinned)
     except (MissingArtifact, CorruptArtifact):
@@ -118,5 +118,5 @@ def _shard(root: str, category: str, pinned: SnapshotShard) -> ShardRef:
     return ShardRef(root=root, category=category, stage=pinned.stage, digest=pinned.digest, index=pinned.index)
 
 
-def _pinned(entry: ShardManifest) -> SnapshotShard:
+def _pin(entry: ShardManifest) -> SnapshotShard:
     return SnapshotShard.model_validate({name: getattr(entry, name) for name in SnapshotShard.model_fields})

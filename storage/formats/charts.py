@@ -10,7 +10,7 @@ MOST = 300
 
 def curve(points: Sequence[tuple[float, float]]) -> str:
     """The line through (step, value), with the ends of both axes; a value that is not finite leaves a gap."""
-    points = _thinned(points)
+    points = _thin(points)
     values = [value for _, value in points if isfinite(value)] or [0.0]
     low, high = min(values), max(values)
     first, last = points[0][0], points[-1][0]
@@ -33,7 +33,7 @@ def curve(points: Sequence[tuple[float, float]]) -> str:
     )
 
 
-def _thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+def _thin(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """At most `MOST` points: the last step and the mean value of each run of neighbours."""
     run = -(-len(points) // MOST)
     groups = [points[start : start + run] for start in range(0, len(points), run)]

@@ -12,12 +12,12 @@ CAPTION_PX, COLUMNS = 16, 8
 
 def png(image: UInt8[np.ndarray, "height width *channels"]) -> bytes:
     """A grey or RGB picture without loss."""
-    return _encoded(image, "PNG", optimize=True)
+    return _encode(image, "PNG", optimize=True)
 
 
 def jpeg(image: UInt8[np.ndarray, "height width 3"], quality: int = 90) -> bytes:
     """A picture, small."""
-    return _encoded(image, "JPEG", quality=quality)
+    return _encode(image, "JPEG", quality=quality)
 
 
 def gif(frames: UInt8[np.ndarray, "frames height width 3"], fps: float) -> bytes:
@@ -25,12 +25,12 @@ def gif(frames: UInt8[np.ndarray, "frames height width 3"], fps: float) -> bytes
     first = Image.fromarray(np.concatenate(list(frames[:: max(1, len(frames) // 8)]), 1))
     palette = first.quantize(256, dither=Image.Dither.NONE)
     reduced = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for frame in frames]
-    return _film(reduced, "GIF", fps, disposal=2)
+    return _encode_film(reduced, "GIF", fps, disposal=2)
 
 
 def webp(frames: UInt8[np.ndarray, "frames height width 3"], fps: float) -> bytes:
     """An endless film: smaller and in full colour."""
-    return _film([Image.fromarray(frame) for frame in frames], "WEBP", fps, quality=80, method=4)
+    return _encode_film([Image.fromarray(frame) for frame in frames], "WEBP", fps, quality=80, method=4)
 
 
 def contact_sheet(
@@ -45,23 +45,23 @@ def contact_sheet(
     for index, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
         left, top = index % columns * (width + 4) + 2, index // columns * (height + 4 + CAPTION_PX) + 2
         sheet.paste(Image.fromarray(picture), (left, top))
-        draw.text((left, top + height + 1), _fitted(caption, width, font), "black", font)
+        draw.text((left, top + height + 1), _fit_text(caption, width, font), "black", font)
     return np.asarray(sheet)
 
 
-def _fitted(text: str, width: int, font: ImageFont.ImageFont | ImageFont.FreeTypeFont) -> str:
+def _fit_text(text: str, width: int, font: ImageFont.ImageFont | ImageFont.FreeTypeFont) -> str:
     while text and font.getlength(text) > width:
         text = text[:-1]
     return text
 
 
-def _encoded(image: UInt8[np.ndarray, "height width *channels"], form: str, **options: object) -> bytes:
+def _encode(image: UInt8[np.ndarray, "height width *channels"], form: str, **options: object) -> bytes:
     stream = BytesIO()
     Image.fromarray(np.ascontiguousarray(image)).save(stream, form, **options)
     return stream.getvalue()
 
 
-def _film(frames: Sequence[Image.Image], form: str, fps: float, **options: object) -> bytes:
+def _encode_film(frames: Sequence[Image.Image], form: str, fps: float, **options: object) -> bytes:
     stream = BytesIO()
     frames[0].save(
         stream, form, save_all=True, append_images=list(frames[1:]), duration=round(1000 / fps), loop=0, **options

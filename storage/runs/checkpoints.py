@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import Field, ValidationError
 
 from storage.store import files, layout
-from storage.store.errors import CorruptArtifact, StorageError
+from storage.store.errors import CorruptArtifact, StorageError, words
 from storage.store.references import Record, Sha256
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Checkpoint(Record):
     """What commits a training state."""
 
     step: int = Field(ge=0)
-    bytes: int
+    size: int = Field(description="bytes")
     sha256: Sha256
 
 
@@ -45,7 +45,7 @@ class Checkpoints:
         buffer = io.BytesIO()
         torch.save(dict(state), buffer)
         data = buffer.getbuffer()
-        entry = Checkpoint(step=step, bytes=len(data), sha256=sha256(data).hexdigest())
+        entry = Checkpoint(step=step, size=len(data), sha256=sha256(data).hexdigest())
         # An older commit of the same step must not vouch for the new bytes.
         files.remove(layout.checkpoint_manifest(self.folder, step))
         files.put(layout.checkpoint(self.folder, step), data)
@@ -73,12 +73,14 @@ class Checkpoints:
         try:
             entry = Checkpoint.model_validate_json(files.get(layout.checkpoint_manifest(self.folder, step)))
         except ValidationError as error:
-            raise CorruptArtifact(
-                layout.checkpoint_manifest(self.folder, step), "is not what was saved", remedy
-            ) from error
+            manifest = layout.checkpoint_manifest(self.folder, step)
+            raise CorruptArtifact(manifest, f"is no manifest of a checkpoint ({words(error)})", remedy) from error
         data = files.get(where)
-        if len(data) != entry.bytes or sha256(data).hexdigest() != entry.sha256 or entry.step != step:
-            raise CorruptArtifact(where, f"its {len(data)} bytes are not the {entry.bytes} that were saved", remedy)
+        actual = Checkpoint(step=step, size=len(data), sha256=sha256(data).hexdigest())
+        if actual != entry:
+            saved = f"step {entry.step}, {entry.size} bytes, sha256 {entry.sha256[:16]}"
+            what = f"is step {step}, {actual.size} bytes, sha256 {actual.sha256[:16]}; its manifest says {saved}"
+            raise CorruptArtifact(where, what, remedy)
         try:
             return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
         except (UnpicklingError, RuntimeError) as error:
@@ -86,7 +88,7 @@ class Checkpoints:
 
     def _prune(self, step: int) -> None:
         """Keep the newest up to this step; a later one was corrupt, or this run would have gone on from it."""
-        kept = [each for each in self.steps() if each <= step][-KEPT:]
+        kept = [saved for saved in self.steps() if saved <= step][-KEPT:]
         for name in files.names(self.folder):
             number = name.removeprefix("step-").partition(".")[0]
             if number.isdecimal() and int(number) not in kept:

@@ -4,7 +4,7 @@ from pydantic import Field
 
 from storage.dataset import snapshots
 from storage.dataset.records import Snapshot
-from storage.runs.lineage import learnt_from
+from storage.runs.lineage import snapshots_learnt_from
 from storage.store.layout import Store
 from storage.store.references import DatasetRef, Record
 
@@ -18,7 +18,7 @@ class Growth(Record):
     learnt_from: int | None = Field(description="the newest snapshot that a finished model was made from, if any")
     share: float | None = Field(description="crops since then, as a share of those that were there then")
 
-    def due(self, share: float) -> bool:
+    def is_due(self, share: float) -> bool:
         """Whether it has grown by this share since a model learnt from it; true where none ever did."""
         return self.kept > 0 and (self.share is None or self.share >= share)
 
@@ -26,7 +26,7 @@ class Growth(Record):
 def growth(ref: DatasetRef, before: Snapshot | None) -> Growth:
     """How much the snapshot `ref` has grown since `before`, and since the newest one that a model learnt from."""
     now, store = snapshots.read(ref), Store(ref.root)
-    known = learnt_from(store, ref.category) & set(snapshots.numbers(ref.root, ref.category))
+    known = snapshots_learnt_from(store, ref.category) & set(snapshots.numbers(ref.root, ref.category))
     older = (snapshots.read(store.dataset(ref.category, number)) for number in sorted(known, reverse=True))
     learnt = next((snapshot for snapshot in older if snapshot.digest == now.digest), None)
     return Growth(

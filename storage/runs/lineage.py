@@ -52,7 +52,7 @@ def release_of(file: Path, root: str) -> ReleaseRef:
     wanted, store = sha256(file.read_bytes()).hexdigest(), Store(root)
     for category in files.names(store.root):
         for release in store.releases(category):
-            bundle = bundles.committed(layout.release(release))
+            bundle = bundles.find_committed(layout.release(release))
             if bundle and any(entry.sha256 == wanted for entry in bundle.files.values()):
                 return release
     raise MissingArtifact(
@@ -72,8 +72,8 @@ def lines(release: ReleaseRef, pictures: bool) -> Iterator[str]:
     dataset = store.dataset(release.category, learnt.snapshot)
     snapshot = snapshots.read(dataset)
     made_by = f"method {published.method}, scale {published.scale}"
-    yield f"release   {layout.release(release)}: {made_by}, {len(files_published)} files{_by(published.code)}"
-    yield f"run       {model.run}: {len(learnt.stages)} trained stages{_by(learnt.code)}"
+    yield f"release   {layout.release(release)}: {made_by}, {len(files_published)} files{_made_by(published.code)}"
+    yield f"run       {model.run}: {len(learnt.stages)} trained stages{_made_by(learnt.code)}"
     for stage in learnt.stages:
         files_trained, trained = _committed(layout.stage(model, stage), StageAbout)
         weights = files_trained[f"{stage}.safetensors"].sha256
@@ -91,24 +91,25 @@ def lines(release: ReleaseRef, pictures: bool) -> Iterator[str]:
         yield f"picture   {row.key}: {row.prompt!r}, seed {row.seed}, model {row.model_digest}, {outcome}"
 
 
-def learnt_from(store: Store, category: str) -> set[int]:
+def snapshots_learnt_from(store: Store, category: str) -> set[int]:
     """Numbers of the snapshots that finished models and releases were made from."""
     models = [(layout.model(ref), ModelAbout) for ref in store.models(category)]
     releases = [(layout.release(ref), ReleaseAbout) for ref in store.releases(category)]
-    abouts = (bundles.read_about(folder, kind) for folder, kind in (*models, *releases) if bundles.committed(folder))
-    return {about.snapshot for about in abouts if about}
+    whole = ((folder, kind) for folder, kind in (*models, *releases) if bundles.find_committed(folder))
+    return {about.snapshot for folder, kind in whole if (about := bundles.read_about(folder, kind))}
 
 
 def _committed(folder: str, kind: type[bundles.About]) -> tuple[dict[str, bundles.BundleFile], bundles.About]:
     """The files of a bundle, and what it is about."""
-    bundle, about = bundles.committed(folder), bundles.read_about(folder, kind)
+    bundle, about = bundles.find_committed(folder), bundles.read_about(folder, kind)
     if bundle is None or about is None:
         raise MissingArtifact(folder, "is not committed", "run the stage that makes it")
     return bundle.files, about
 
 
 def _shard(dataset: DatasetRef, crops: ShardManifest, recipe: str) -> Iterator[str]:
-    yield f"shard     {crops.index:05d}: {crops.kept} of {crops.rows} kept, sha256 {crops.tar_sha256}{_by(crops.code)}"
+    counts = f"{crops.kept} of {crops.rows} kept"
+    yield f"shard     {crops.index:05d}: {counts}, sha256 {crops.tar_sha256}{_made_by(crops.code)}"
     raw = ShardRef(root=dataset.root, category=dataset.category, stage="raw", digest=recipe, index=crops.index)
     photos = shards.manifest(raw)
     same = "" if photos.tar_sha256 == crops.made_from else "  (made again since)"
@@ -123,6 +124,6 @@ def _parse_recipe(snapshot: Snapshot, where: str) -> CropSource:
         raise CorruptArtifact(where, f"does not say where its crops come from ({words(error)})", remedy) from error
 
 
-def _by(code: str) -> str:
+def _made_by(code: str) -> str:
     """The revision, where it was written down."""
     return f", code {code}" if code else ""

@@ -10,7 +10,7 @@ from storage.runs.scores import Score
 from storage.store import bundles, files, layout
 from storage.store.errors import MissingArtifact
 from storage.store.layout import Store
-from storage.store.locks import locked
+from storage.store.locks import hold_lock
 from storage.store.references import SCALES, Name, Record, ReleaseRef, Scale, Sha256
 from storage.store.versions import Versioned, parse
 
@@ -54,8 +54,8 @@ class Promotion(Versioned):
 
 def announce(release: ReleaseRef) -> None:
     """Write down that it is the one that was published last."""
-    where = layout.published(release.root, release.category)
-    with locked(where):
+    where = layout.publication_order(release.root, release.category)
+    with hold_lock(where):
         runs = [run for run in _announced(where) if run != release.run]
         files.put(where, "".join(f"{run}\n" for run in (*runs, release.run)).encode())
 
@@ -65,8 +65,8 @@ def published_releases(store: Store, category: str) -> list[Release]:
 
     Raises OtherVersion or CorruptArtifact if one cannot be read.
     """
-    order = {run: position for position, run in enumerate(_announced(layout.published(store.root, category)))}
-    refs = [ref for ref in store.releases(category) if bundles.committed(layout.release(ref))]
+    order = {run: position for position, run in enumerate(_announced(layout.publication_order(store.root, category)))}
+    refs = [ref for ref in store.releases(category) if bundles.find_committed(layout.release(ref))]
     abouts = ((ref, bundles.read_about(layout.release(ref), ReleaseAbout)) for ref in refs)
     releases = [Release(ref, about) for ref, about in abouts if about]
     return sorted(releases, key=lambda release: order.get(release.ref.run, -1))
@@ -108,7 +108,7 @@ def promote_release(store: Store, name: str, by: str) -> Promotion:
         raise MissingArtifact(where, f"{run!r} is no release", f"promote one of these: {choices}")
     now = datetime.now(UTC).isoformat(timespec="seconds")
     promotion, where = Promotion(run=run, by=by, at=now), layout.promotion(store.root, category)
-    with locked(where):
+    with hold_lock(where):
         files.put(where, promotion.model_dump_json(indent=1).encode())
     return promotion
 

@@ -10,7 +10,7 @@ from storage.store.references import DatasetRef, ModelRef, Name, Record
 from storage.store.versions import Versioned, parse
 
 
-class Started(Versioned):
+class RunStart(Versioned):
     """What a run learns from, and how."""
 
     snapshot: int = Field(ge=1)
@@ -33,19 +33,19 @@ class StageAbout(Record):
     values: dict[str, float] = Field(default={}, description="means over the last report's steps")
 
 
-def start(model: ModelRef, crops: DatasetRef, recipe: BaseModel) -> None:
+def write_start(model: ModelRef, crops: DatasetRef, recipe: BaseModel) -> None:
     """Write it down, by whoever holds the lock of the run's folder."""
-    record = Started(snapshot=crops.snapshot, recipe=recipe.model_dump(mode="json"))
+    record = RunStart(snapshot=crops.snapshot, recipe=recipe.model_dump(mode="json"))
     files.put(layout.run_config(model), record.model_dump_json(indent=1).encode())
 
 
-def started(model: ModelRef) -> Started | None:
+def read_start(model: ModelRef) -> RunStart | None:
     """What was written down; None where nothing was.
 
     Raises CorruptArtifact or OtherVersion if it cannot be read.
     """
     where = layout.run_config(model)
     try:
-        return parse(Started, files.get(where), where, f"delete {layout.run(model)}, or run it again")
+        return parse(RunStart, files.get(where), where, f"delete {layout.run(model)}, or run it again")
     except MissingArtifact:
         return None

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from storage.store import files, layout
 from storage.store.errors import CorruptArtifact, MissingArtifact, words
-from storage.store.locks import locked
+from storage.store.locks import hold_lock
 from storage.store.references import Record, Sha256
 from storage.store.versions import Versioned, parse
 
@@ -40,8 +40,8 @@ def commit(folder: str, contents: Mapping[str, bytes], about: BaseModel) -> Bund
             raise ValueError(f"{folder}: {name!r} is no name for a file in a bundle; use letters, digits, . _ - and /")
     entries = {name: BundleFile(size=len(data), sha256=sha256(data).hexdigest()) for name, data in contents.items()}
     bundle = Bundle(about=about.model_dump(mode="json"), files=entries)
-    with locked(layout.bundle(folder)):
-        earlier = committed(folder)
+    with hold_lock(layout.bundle(folder)):
+        earlier = find_committed(folder)
         files.remove(layout.bundle(folder))
         for name in set(earlier.files if earlier else ()) - set(contents):
             files.remove(layout.member(folder, name))
@@ -51,7 +51,7 @@ def commit(folder: str, contents: Mapping[str, bytes], about: BaseModel) -> Bund
     return bundle
 
 
-def committed(folder: str) -> Bundle | None:
+def find_committed(folder: str) -> Bundle | None:
     """The bundle in a folder, or None if it has to be made: because it is missing or torn, or a file has not its size.
 
     Raises OtherVersion if another version of farm3d wrote it.
@@ -90,7 +90,7 @@ def read(folder: str, name: str) -> bytes:
 
     Raises MissingArtifact if there is no such bundle or file, CorruptArtifact if it is not what was committed.
     """
-    where, bundle = layout.member(folder, name), committed(folder)
+    where, bundle = layout.member(folder, name), find_committed(folder)
     if bundle is None or name not in bundle.files:
         raise MissingArtifact(where, "is not committed", "run the stage that makes it")
     data = files.get(where)

@@ -26,18 +26,18 @@ def read(url: str, digest: str) -> bytes:
     with suppress(FileNotFoundError):
         data = copy.read_bytes()
         if sha256(data).hexdigest() == digest:
-            _used(copy)
+            _touch(copy)
             return data
     data = files.get(url)
     if (actual := sha256(data).hexdigest()) != digest:
         raise CorruptArtifact(url, f"has sha256 {actual[:16]}, not {digest[:16]}", "verify the data set")
     files.put(str(copy), data)
-    _used(copy)
+    _touch(copy)
     _shrink(copy)
     return data
 
 
-def opened(url: str, digest: str) -> BinaryIO:
+def open_copy(url: str, digest: str) -> BinaryIO:
     """The file, or its copy, which is fetched again if it had to go; open, so that it stays until it is closed."""
     where = files.local(url) or _folder() / digest
     while True:
@@ -47,7 +47,7 @@ def opened(url: str, digest: str) -> BinaryIO:
             read(url, digest)
 
 
-def _used(copy: Path) -> None:
+def _touch(copy: Path) -> None:
     """Date it by the fine clock: what the kernel writes by itself moves in ticks."""
     now = time.time_ns()
     os.utime(copy, ns=(now, now))
@@ -68,9 +68,9 @@ def _shrink(newest: Path) -> None:
 
 def _copies(folder: Path) -> list[tuple[Path, os.stat_result]]:
     """The whole ones, the last used first; another process may delete some meanwhile."""
-    found: list[tuple[Path, os.stat_result]] = []
+    copies: list[tuple[Path, os.stat_result]] = []
     for copy in folder.iterdir():
         with suppress(FileNotFoundError):
             if not copy.name.startswith("."):
-                found.append((copy, copy.stat()))
-    return sorted(found, key=lambda each: each[1].st_mtime_ns, reverse=True)
+                copies.append((copy, copy.stat()))
+    return sorted(copies, key=lambda entry: entry[1].st_mtime_ns, reverse=True)

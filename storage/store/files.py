@@ -31,7 +31,7 @@ PART = ".part"
 """Ends the name of a file that is being written."""
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 ABSENT = (FileNotFoundError, NotADirectoryError)
-BEATEN = ("PreconditionFailed", "ConditionalRequestConflict")
+LOST_RACE = ("PreconditionFailed", "ConditionalRequestConflict")
 """What S3 answers to a conditional write that another writer was faster with."""
 
 
@@ -40,9 +40,9 @@ def put(url: str, data: bytes | memoryview) -> None:
 
     Raises StorageFull if there is no room for it, ConnectionError if the store cannot be reached.
     """
-    with _opened(url) as (files, path), room_for(url, f"{len(data)} bytes"):
+    with _open(url) as (files, path), catch_full_disk(url, f"{len(data)} bytes"):
         if isinstance(files, LocalFileSystem):
-            with _unfinished(Path(path), (data,)) as part:
+            with _write_unfinished(Path(path), (data,)) as part:
                 os.replace(part, path)
         else:
             files.pipe_file(path, bytes(data))
@@ -59,7 +59,7 @@ def draft(url: str, pieces: Iterable[bytes]) -> Generator[Callable[[], None]]:
         data = b"".join(pieces)
         yield lambda: put(url, data)
         return
-    with room_for(url, "all of it"), _unfinished(where, pieces) as part:
+    with catch_full_disk(url, "all of it"), _write_unfinished(where, pieces) as part:
         yield lambda: os.replace(part, where)
 
 
@@ -67,32 +67,32 @@ def create(url: str, data: bytes) -> bool:
     """Write `data` under a name that nobody has taken; whether it is what lies there now."""
     where = local(url)
     if where is None:
-        return conditional(url, data, IfNoneMatch="*") is not None
-    with room_for(url, f"{len(data)} bytes"):
+        return put_if(url, data, IfNoneMatch="*") is not None
+    with catch_full_disk(url, f"{len(data)} bytes"):
         return _link(where, data) or get(url) == data
 
 
-def conditional(url: str, data: bytes, **condition: str) -> str | None:
+def put_if(url: str, data: bytes, **condition: str) -> str | None:
     """Put an object on a condition of S3, `IfNoneMatch="*"` or `IfMatch=tag`: its new tag, or None if it fails."""
-    with _opened(url) as (files, path):
+    with _open(url) as (files, path):
         try:
             return files.pipe_file(path, data, **condition)["ETag"]
         except OSError as error:
-            if not _beaten(error):
+            if not _is_lost_race(error):
                 raise
     # An earlier attempt of this very request may have arrived, and only its answer have been lost.
-    found = state(url)
-    return found[0] if found and get(url) == data else None
+    entry = tag_and_size(url)
+    return entry[0] if entry and get(url) == data else None
 
 
-def state(url: str) -> tuple[str, int] | None:
+def tag_and_size(url: str) -> tuple[str, int] | None:
     """The tag of an object of S3, which changes whenever it is written, and its bytes; None where there is none."""
-    with _opened(url) as (files, path):
+    with _open(url) as (files, path):
         try:
-            found = files.info(path)
+            entry = files.info(path)
         except ABSENT:
             return None
-    return found["ETag"], found["size"]
+    return entry["ETag"], entry["size"]
 
 
 def get(url: str) -> bytes:
@@ -100,7 +100,7 @@ def get(url: str) -> bytes:
 
     Raises MissingArtifact if it does not exist, ConnectionError if the store cannot be reached.
     """
-    with _opened(url) as (files, path):
+    with _open(url) as (files, path):
         try:
             return files.cat_file(path)
         except ABSENT as error:
@@ -109,35 +109,35 @@ def get(url: str) -> bytes:
 
 def size(url: str) -> int | None:
     """Bytes of one file, or None where there is none."""
-    with _opened(url) as (files, path):
+    with _open(url) as (files, path):
         try:
-            found = files.info(path)
+            entry = files.info(path)
         except ABSENT:
             return None
-    return found["size"] if found["type"] == "file" else None
+    return entry["size"] if entry["type"] == "file" else None
 
 
 def names(folder: str) -> list[str]:
     """Names of the files and folders in a folder, sorted; none if it does not exist. Unfinished files are left out."""
-    with _opened(folder) as (files, path):
+    with _open(folder) as (files, path):
         try:
-            found = [str(entry).rstrip("/").rsplit("/", 1)[-1] for entry in files.ls(path, detail=False)]
+            entries = [str(entry).rstrip("/").rsplit("/", 1)[-1] for entry in files.ls(path, detail=False)]
         except ABSENT:
             return []
-    return sorted(name for name in found if not name.startswith("."))
+    return sorted(name for name in entries if not name.startswith("."))
 
 
-def unfinished(folder: str) -> list[str]:
+def unfinished_names(folder: str) -> list[str]:
     """Names of what killed writers left in a local folder, sorted: unfinished files that nobody writes any more."""
     path = local(folder)
-    return sorted(part.name for part in path.glob(f".*{PART}") if unlocked(part)) if path else []
+    return sorted(part.name for part in path.glob(f".*{PART}") if is_unlocked(part)) if path else []
 
 
 def move(url: str, to: str) -> None:
     """Give a file another name; where it does not exist, do nothing."""
     if size(url) is None:
         return
-    with _opened(url) as (files, path), _opened(to) as (_, target):
+    with _open(url) as (files, path), _open(to) as (_, target):
         if isinstance(files, LocalFileSystem):
             Path(target).parent.mkdir(parents=True, exist_ok=True)
             os.replace(path, target)
@@ -147,23 +147,23 @@ def move(url: str, to: str) -> None:
 
 def remove(url: str) -> None:
     """Delete a file; where it does not exist, do nothing."""
-    with _opened(url) as (files, path), suppress(*ABSENT):
+    with _open(url) as (files, path), suppress(*ABSENT):
         files.rm_file(path)
 
 
 def local(url: str) -> Path | None:
     """Where a file lies on this machine; None if it lies in an object store."""
-    with _opened(url) as (files, path):
+    with _open(url) as (files, path):
         return Path(path) if isinstance(files, LocalFileSystem) else None
 
 
-def absolute(root: str) -> str:
+def absolute_root(root: str) -> str:
     """The same place from any working folder."""
     return str(local(root) or root.rstrip("/"))
 
 
 @contextmanager
-def _opened(url: str) -> Generator[tuple[Any, str]]:
+def _open(url: str) -> Generator[tuple[Any, str]]:
     """The file system, which must not answer from memory what other machines may have changed, and the path in it.
 
     What its libraries say of a lost connection, each in its own words, becomes a ConnectionError.
@@ -185,13 +185,13 @@ def _disconnections(files: Any) -> tuple[type[Exception], ...]:  # noqa: ANN401 
     return NoConnection, HTTPClientError, ClientError, TimeoutError
 
 
-def _beaten(error: OSError) -> bool:
+def _is_lost_race(error: OSError) -> bool:
     answer = getattr(error.__cause__, "response", {})
-    return answer.get("Error", {}).get("Code") in BEATEN
+    return answer.get("Error", {}).get("Code") in LOST_RACE
 
 
 def _link(path: Path, data: bytes) -> bool:
-    with _unfinished(path, (data,)) as part:
+    with _write_unfinished(path, (data,)) as part:
         try:
             os.link(part, path)
         except FileExistsError:
@@ -200,11 +200,11 @@ def _link(path: Path, data: bytes) -> bool:
 
 
 @contextmanager
-def _unfinished(path: Path, pieces: Iterable[bytes | memoryview]) -> Generator[Path]:
+def _write_unfinished(path: Path, pieces: Iterable[bytes | memoryview]) -> Generator[Path]:
     """A file with these contents, on the disk, which may get its final name; the name it has until then is gone."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}{PART}")
-    file = _claimed(part)
+    file = _claim(part)
     try:
         os.ftruncate(file, 0)
         for piece in pieces:
@@ -214,7 +214,7 @@ def _unfinished(path: Path, pieces: Iterable[bytes | memoryview]) -> Generator[P
         os.fsync(file)
         yield part
     finally:
-        if _is(part, file):
+        if _is_name_of(part, file):
             part.unlink()
         os.close(file)
     folder = os.open(path.parent, os.O_RDONLY)
@@ -224,7 +224,7 @@ def _unfinished(path: Path, pieces: Iterable[bytes | memoryview]) -> Generator[P
         os.close(folder)
 
 
-def unlocked(path: Path) -> bool:
+def is_unlocked(path: Path) -> bool:
     """Whether nobody alive holds a file of this machine; whoever asks is in nobody's way."""
     with path.open("rb") as file:
         try:
@@ -234,18 +234,18 @@ def unlocked(path: Path) -> bool:
     return True
 
 
-def _claimed(part: Path) -> int:
+def _claim(part: Path) -> int:
     """The unfinished file, held by this writer alone. A killed writer's leftover is taken over, so none pile up."""
     while True:
         file = os.open(part, os.O_RDWR | os.O_CREAT, 0o644)
         fcntl.flock(file, fcntl.LOCK_EX)
-        if _is(part, file):
+        if _is_name_of(part, file):
             return file
         # Whoever held it has renamed or deleted it since: what is locked here is no longer the unfinished file.
         os.close(file)
 
 
-def _is(path: Path, file: int) -> bool:
+def _is_name_of(path: Path, file: int) -> bool:
     """Whether this name is still that of an open file."""
     try:
         return os.path.samestat(os.fstat(file), path.stat())
@@ -254,7 +254,7 @@ def _is(path: Path, file: int) -> bool:
 
 
 @contextmanager
-def room_for(url: str, what: str) -> Generator[None]:
+def catch_full_disk(url: str, what: str) -> Generator[None]:
     """Turns a full disk into a StorageFull that says what was asked for."""
     try:
         yield

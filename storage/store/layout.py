@@ -13,7 +13,7 @@
                   releases/PROMOTED                           the run that somebody chose to answer, and who
 """
 
-from storage.store.files import absolute, names
+from storage.store.files import absolute_root, names
 from storage.store.references import DatasetRef, ModelRef, ReleaseRef, ShardRef, Stage
 
 LATEST, PROMOTED = "LATEST", "PROMOTED"
@@ -25,7 +25,7 @@ class Store:
 
     def __init__(self, root: str) -> None:
         """A relative folder is taken from the working folder of now, for other processes have other ones."""
-        self.root = absolute(root)
+        self.root = absolute_root(root)
 
     def raw(self, category: str, digest: str, index: int) -> ShardRef:
         """Generated photos."""
@@ -81,7 +81,7 @@ def quarantine(root: str, category: str) -> str:
     return f"{root}/{category}/quarantine"
 
 
-def quarantined(ref: ShardRef, count: int) -> str:
+def quarantine_folder(ref: ShardRef, count: int) -> str:
     """The folder for the corrupt files of a shard, the `count`-th time."""
     return f"{quarantine(ref.root, ref.category)}/{ref.stage}-{ref.digest}-{ref.index:05d}-{count}"
 
@@ -186,7 +186,7 @@ def releases(root: str, category: str) -> str:
     return f"{root}/{category}/releases"
 
 
-def published(root: str, category: str) -> str:
+def publication_order(root: str, category: str) -> str:
     """Holds the runs that were published, the last one last."""
     return f"{releases(root, category)}/{LATEST}"
 

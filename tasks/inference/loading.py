@@ -109,7 +109,7 @@ def stage_artifacts(model: ModelRef, recipe: ModelRecipe) -> dict[str, Artifact]
     for stage in recipe.method.stages():
         folder = layout.stage(model, stage.name)
         about = bundles.read_about(folder, StageAbout)
-        if about and bundles.committed(folder):
+        if about and bundles.find_committed(folder):
             tensors = weights_from(bundles.read(folder, f"{stage.name}.safetensors"))
             artifacts[stage.name] = Artifact(tensors, Summary(**dict(about)))
     return artifacts
@@ -119,13 +119,15 @@ def require_stages(model: ModelRef, recipe: ModelRecipe) -> None:
     """Raises MissingArtifact if a stage is not committed; without its weights the start would answer in its place."""
     for stage in recipe.method.stages():
         folder = layout.stage(model, stage.name)
-        if bundles.committed(folder) is None:
+        if bundles.find_committed(folder) is None:
             raise MissingArtifact(folder, "is not committed", f"run {recipe.method.kind}/{model.category} again")
 
 
 def stage_digests(model: ModelRef) -> dict[str, str]:
     """Digests of the weights that the stages of a run have left behind."""
-    bundle_of = {stage: bundles.committed(layout.stage(model, stage)) for stage in files.names(layout.stages(model))}
+    bundle_of = {
+        stage: bundles.find_committed(layout.stage(model, stage)) for stage in files.names(layout.stages(model))
+    }
     return {stage: bundle.files[f"{stage}.safetensors"].sha256 for stage, bundle in sorted(bundle_of.items()) if bundle}
 
 

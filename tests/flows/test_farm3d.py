@@ -116,7 +116,7 @@ def test_killed_twice_it_ends_with_nothing_made_twice(launcher, tmp_path, capfd)
     model = load_plan("cow", "smoke", root).store.model("cow", release.run)
     steps = [line["step"] for line in read_metrics(layout.metrics(model, "animal"))]
     assert steps == list(range(5, 31, 5)) and saved >= 10
-    assert {"report.html", "cow-1.glb"} <= set(bundles.committed(layout.release(release)).files)
+    assert {"report.html", "cow-1.glb"} <= set(bundles.find_committed(layout.release(release)).files)
     assert "publish-cow" in capfd.readouterr().out
 
 

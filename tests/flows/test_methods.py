@@ -43,7 +43,7 @@ def release_of(store, method):
 
 def contents(store, method):
     folder = layout.release(release_of(store, method).ref)
-    return folder, set(bundles.committed(folder).files)
+    return folder, set(bundles.find_committed(folder).files)
 
 
 @pytest.mark.parametrize("method", ["ellipsoid", "duel"])
@@ -80,7 +80,7 @@ def test_two_stages_are_two_artifacts_in_their_order(store):
     model = store.model("cow", release_of(store, "duel").ref.run)
     assert files.names(layout.stages(model)) == ["brightness", "forgery"]
     for stage, losses in (("brightness", {"loss"}), ("forgery", {"loss", "judge", "forger"})):
-        bundle = bundles.committed(layout.stage(model, stage))
+        bundle = bundles.find_committed(layout.stage(model, stage))
         assert set(bundle.files) == {f"{stage}.safetensors"} and losses <= bundle.about["values"].keys()
 
 

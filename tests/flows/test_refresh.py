@@ -38,7 +38,7 @@ def seeds(store):
     """Of all photos that are committed."""
     plan = load_plan("cow", "smoke", store.root, SMALL)
     found, index = [], 0
-    while (photos := shards.committed(plan.raw(index))) is not None:
+    while (photos := shards.find_committed(plan.raw(index))) is not None:
         found += [row.seed for row in shards.rows(plan.raw(index), photos)]
         index += 1
     return found

@@ -25,13 +25,13 @@ def story(root: str) -> DatasetRef:
     store = Store(root)
     for index in range(2):
         raw, crops = store.raw("cow", digest(PHOTOS), index), store.curated("cow", digest(CROPS), index)
-        with shards.working(raw) as found:
+        with shards.hold_shard(raw) as found:
             assert found is None
             made = shards.write(raw, [sample(10 * index + place) for place in range(3)], PHOTOS)
         shards.write(crops, drawn(3, first=10 * index), CROPS, made.tar_sha256)
         dataset = snapshots.commit([crops])
     model = store.model("cow", "run-1")
-    with locks.locked(layout.run(model)):
+    with locks.hold_lock(layout.run(model)):
         states, journal = Checkpoints(layout.checkpoints(model, "animal")), MetricsLog(layout.metrics(model, "animal"))
         for step in (1, 2, 3):
             states.save(step, {"weights": torch.full((3,), float(step))})
@@ -68,7 +68,7 @@ def test_an_object_store_holds_the_same_files_as_a_folder_and_serves_them(s3, fo
     files.put(layout.tar(Store(s3).raw("cow", digest(PHOTOS), 1)), b"torn")
     (fault,) = catalogue.faults(s3, "cow")
     assert "00001.tar" in fault.where and catalogue.repair(fault)
-    assert len(shards.quarantined(s3, "cow")) == 1
+    assert len(shards.quarantine_notes(s3, "cow")) == 1
     for each in plan_pruning(s3, "cow", 1).waste:
         files.remove(each.where)
     assert snapshots.numbers(s3, "cow") == [2] and list(catalogue.faults(s3, "cow")) == []
@@ -96,7 +96,7 @@ def test_wherever_the_store_dies_nothing_half_committed_is_seen_and_the_rerun_en
         with suppress(ConnectionError):
             made(root, index)
         assert not server.lives()
-        found = shards.committed(Store(root).curated("cow", digest(CROPS), index))
+        found = shards.find_committed(Store(root).curated("cow", digest(CROPS), index))
         listed = snapshots.read(Store(root).dataset("cow", snapshots.numbers(root, "cow")[-1]))
         answers.append((found is not None, len(listed.shards) - index))
         made(root, index), made(folder, index)

@@ -90,14 +90,14 @@ def test_killed_while_it_is_made_a_rerun_goes_on_and_the_bytes_are_the_same(draw
     recipe, model = derived_recipe(drawn_crops, published, ["cam"]), Store(drawn_crops.root).model("cow", "laptop-1")
     shard, step, seen = Store(drawn_crops.root).derived("cow", digest(recipe), 0), 0, []
     while killed_at(step, lambda: distil.fn(first, recipe, model, "cpu")):
-        seen.append(shards.committed(shard))
+        seen.append(shards.find_committed(shard))
         step += 2
     whole = shards.manifest(shard)
     assert len(seen) > 5 and seen[0] is None and all(entry in (None, whole) for entry in seen)
     other = DerivedRef(crops=drawn_crops, digest=digest(recipe))
     flip(str(tmp_path / "data" / "cow" / "derived" / other.digest / "00000.tar"), 700)
     assert plain(distil.fn(first, recipe, model, "cpu")) == shard
-    assert shards.manifest(shard) == whole and len(shards.quarantined(drawn_crops.root, "cow")) == 1
+    assert shards.manifest(shard) == whole and len(shards.quarantine_notes(drawn_crops.root, "cow")) == 1
 
 
 def test_crops_that_were_dropped_have_a_row_and_no_columns(drawn_crops, published):

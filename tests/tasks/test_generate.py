@@ -57,7 +57,7 @@ def test_a_death_half_way_leaves_nothing_and_the_next_attempt_makes_the_same_sha
         patch.setattr(drawn, "generate", dies)
         with pytest.raises(KeyboardInterrupt):
             make(other, PHOTOS, "cpu")
-    assert shards.committed(other) is None
+    assert shards.find_committed(other) is None
     drawn.photos = 0
     make(other, PHOTOS, "cpu")
     assert shards.manifest(other).tar_sha256 == whole
@@ -70,7 +70,7 @@ def test_a_truncated_shard_is_put_aside_and_made_again(drawn, photos):
     drawn.photos = 0
     make(photos, PHOTOS, "cpu")
     assert shards.manifest(photos) == whole
-    (found,) = shards.quarantined(photos.root, "cow")
+    (found,) = shards.quarantine_notes(photos.root, "cow")
     assert "5000 bytes" in found.reason
 
 
@@ -82,7 +82,7 @@ def test_a_full_disk_leaves_nothing_half_written(drawn, photos, monkeypatch):
         patch.setattr("storage.store.files.os.write", full)
         with pytest.raises(StorageFull, match="00000.tar: there is no room for .* free some space"):
             make(photos, PHOTOS, "cpu")
-    assert shards.committed(photos) is None
+    assert shards.find_committed(photos) is None
     drawn.photos = 0
     assert make(photos, PHOTOS, "cpu") == photos
 

@@ -24,7 +24,7 @@ def file(release, name):
 
 
 def test_a_release_has_something_for_everyone(release):
-    names = set(bundles.committed(layout.release(release)).files)
+    names = set(bundles.find_committed(layout.release(release)).files)
     assert names >= {
         "report.html", "cow-1.glb", "obj/cow-1.obj", "obj/cow-1.mtl", "turntable.webp", "walk.webp", "relit.webp",
         "strip.jpg", "MODEL_CARD.md", "DATASET_CARD.md", "kept.jpg", "dropped.jpg",
@@ -66,7 +66,7 @@ def test_the_release_is_found_again(release):
 
 def test_a_release_carries_method_scale_scores_and_weights(release, model):
     (published,) = published_releases(Store(release.root), "cow")
-    about, files = published.about, bundles.committed(layout.stage(model, "animal")).files
+    about, files = published.about, bundles.find_committed(layout.stage(model, "animal")).files
     assert (about.method, about.scale, about.snapshot) == ("magicpony", "smoke", 1)
     assert about.weights == {"animal": files["animal.safetensors"].sha256}
     assert {score.method for table in about.scores.values() for score in table} == {model.run}

@@ -85,7 +85,7 @@ def test_a_stopped_run_saves_where_it_stands_and_continues_to_the_same_weights(m
         with pytest.raises(Stopped):
             train.fn(other, STAGE, crops, tiny_model(vit), "cpu")
     assert Checkpoints(layout.checkpoints(other, STAGE)).steps() == [2]
-    assert bundles.committed(layout.stage(other, STAGE)) is None
+    assert bundles.find_committed(layout.stage(other, STAGE)) is None
     stopped = f"stopped after step 2 of stage {STAGE} and can go on"
     assert any(number == crops.snapshot and stopped in why for number, why in needs())
     train.fn(other, STAGE, crops, tiny_model(vit), "cpu")
@@ -118,7 +118,7 @@ def test_a_killed_stage_goes_on_and_the_finished_one_before_it_is_reused(crops, 
     before = os.stat(file).st_mtime_ns
     assert list(stage_artifacts(ref, recipe)) == [ROUGH]
     assert Checkpoints(layout.checkpoints(ref, FINE)).steps() == [2]
-    assert bundles.committed(layout.model(ref)) is None
+    assert bundles.find_committed(layout.model(ref)) is None
     contexts.clear()
     trained(ref, crops, recipe)
     assert [list(context.artifacts) for context in contexts] == [[ROUGH]], "the first stage was trained again"
@@ -132,10 +132,10 @@ def test_a_model_is_whole_only_after_its_last_stage(crops, vit):
     train.fn(ref, ROUGH, crops, recipe, "cpu")
     with pytest.raises(MissingArtifact, match=f"stages/{FINE}: is not committed; run magicpony/cow again"):
         assemble.fn(ref, crops, recipe)
-    assert bundles.committed(layout.model(ref)) is None and started(ref).snapshot == crops.snapshot
+    assert bundles.find_committed(layout.model(ref)) is None and started(ref).snapshot == crops.snapshot
     train.fn(ref, FINE, crops, recipe, "cpu")
     assemble.fn(ref, crops, recipe)
-    assert bundles.committed(layout.model(ref)).files.keys() == {"recipe.json"}
+    assert bundles.find_committed(layout.model(ref)).files.keys() == {"recipe.json"}
 
 
 def test_a_warm_start_gives_its_weights_and_its_directions(model, crops, vit, tmp_path):

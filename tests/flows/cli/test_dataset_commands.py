@@ -7,7 +7,7 @@ from storage.dataset.records import Duplicates
 from storage.runs import training_runs
 from storage.store import layout
 from storage.store.layout import Store
-from storage.store.locks import locked
+from storage.store.locks import hold_lock
 from storage.store.references import Record, digest
 from tasks.shard import shard
 from tests.storage.material import RECIPE, flip, samples
@@ -71,7 +71,7 @@ def test_a_flipped_byte_fails_and_is_repaired(root):
     flip(layout.tar(Store(root).curated("cow", digest(RECIPE), 1)), 700)
     code, output = said("verify", "cow", "--root", root, "--repair")
     assert code == 1 and "00001.tar" in output and "moved to quarantine" in output
-    assert len(shards.quarantined(root, "cow")) == 1
+    assert len(shards.quarantine_notes(root, "cow")) == 1
 
 
 def test_crops_are_exported(root, tmp_path):
@@ -96,8 +96,8 @@ def test_pruning_shows_first_and_deletes_when_told(tmp_path):
     shown, output = said("prune", "cow", "--keep", "1", "--root", store.root)
     assert shown == 0 and "4 files" in output and "could go" in output
     assert snapshots.numbers(store.root, "cow") == [1, 2]
-    with locked(layout.run(store.model("cow", "laptop-1"))):
-        training_runs.start(store.model("cow", "laptop-1"), store.dataset("cow", 1), Record())
+    with hold_lock(layout.run(store.model("cow", "laptop-1"))):
+        training_runs.write_start(store.model("cow", "laptop-1"), store.dataset("cow", 1), Record())
         output = said("prune", "cow", "--keep", "1", "--root", store.root, "--apply")[1]
     assert "cow 1 stays: run laptop-1 is learning" in output and "0 files" in output
     assert said("prune", "cow", "--keep", "1", "--root", store.root, "--apply")[0] == 0

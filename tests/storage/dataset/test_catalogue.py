@@ -101,7 +101,7 @@ def test_repair_moves_a_corrupt_shard_away_and_the_same_shard_can_be_made_again(
     shard = snapshots.shard(two[0], snapshots.read(two[0]).shards[0])
     flip(layout.tar(shard), 700)
     (fault,) = [each for each in found(two[0]) if each.shard]
-    assert catalogue.repair(fault) and len(shards.quarantined(two[0].root, "cow")) == 1
+    assert catalogue.repair(fault) and len(shards.quarantine_notes(two[0].root, "cow")) == 1
     shards.write(shard, samples(4), RECIPE)
     assert found(two[1]) == []
 

@@ -1,7 +1,7 @@
 import pytest
 
 from storage.dataset import catalogue, derived, samples, shards, snapshots
-from storage.dataset.derived import DerivedRecipe, derived_manifest, derived_samples, derived_shard, deriving
+from storage.dataset.derived import DerivedRecipe, derived_manifest, derived_samples, derived_shard, hold_derived
 from storage.dataset.encoding import Sample
 from storage.dataset.pruning import prune
 from storage.store import files, layout
@@ -30,7 +30,7 @@ def crops(root, index=0, count=5):
 def distil(ref, answer=derive):
     """The derived shard of a curated one."""
     child, parent = Store(ref.root).derived("cow", digest(RECIPE), ref.index), shards.manifest(ref)
-    with deriving(child, parent) as entry:
+    with hold_derived(child, parent) as entry:
         if entry is None:
             stored = samples.of_shard(ref)
             answers = derived_samples(stored, stored.absent, answer, 2)
@@ -139,7 +139,7 @@ def test_what_contradicts_itself_is_not_committed(folder, answer, complaint):
     parent = crops(folder)
     with pytest.raises(ValueError, match=complaint):
         distil(parent, answer)
-    assert shards.committed(Store(folder).derived("cow", digest(RECIPE), 0)) is None
+    assert shards.find_committed(Store(folder).derived("cow", digest(RECIPE), 0)) is None
 
 
 def test_a_corrupt_one_is_found_moved_to_quarantine_and_derived_again(folder):
@@ -148,7 +148,7 @@ def test_a_corrupt_one_is_found_moved_to_quarantine_and_derived_again(folder):
     flip(layout.tar(child), 600)
     (fault,) = catalogue.faults(folder, "cow")
     assert fault.shard == child and catalogue.repair(fault)
-    (note,) = shards.quarantined(folder, "cow")
+    (note,) = shards.quarantine_notes(folder, "cow")
     assert note.shard == layout.tar(child)
     distil(parent)
     assert list(catalogue.faults(folder, "cow")) == []
@@ -167,9 +167,9 @@ def test_it_goes_with_its_parents_and_stays_with_them(root):
     assert [catalogue.derivations(Store(root).dataset("cow", number)) != [] for number in (1, 2)] == [True, False]
     going = [waste.where for waste in prune(root, "cow", 1).waste]
     child = derived_shard(DerivedRef(crops=old, digest=digest(RECIPE)), 0)
-    assert layout.manifest(child) in going and shards.committed(child) is None
+    assert layout.manifest(child) in going and shards.find_committed(child) is None
     assert going.index(layout.tar(child)) < going.index(layout.manifest(Store(root).curated("cow", digest(CROPS), 0)))
-    assert shards.committed(raw) is not None and list(catalogue.faults(root, "cow")) == []
+    assert shards.find_committed(raw) is not None and list(catalogue.faults(root, "cow")) == []
     assert derived.recipes(root, "cow") == {}
 
 

@@ -10,7 +10,7 @@ from storage.dataset import pins
 from storage.dataset.pins import pin_category
 from storage.store import files, layout, locks
 from storage.store.layout import Store
-from storage.store.locks import locked
+from storage.store.locks import hold_lock
 from tests.storage.deaths import ended, inside
 
 
@@ -70,7 +70,7 @@ def test_who_begins_to_pin_waits_until_nobody_prunes(folder) -> None:
             begun.set()
 
     holder = Thread(target=work)
-    with locked(layout.snapshots(folder, "cow")):
+    with hold_lock(layout.snapshots(folder, "cow")):
         holder.start()
         assert not begun.wait(0.2)
         assert kept(folder) == []

@@ -16,7 +16,7 @@ from storage.runs.training_runs import ModelAbout, StageAbout
 from storage.store import bundles, files, layout, locks
 from storage.store.errors import OtherVersion
 from storage.store.layout import Store
-from storage.store.locks import locked
+from storage.store.locks import hold_lock
 from storage.store.references import Record, digest
 from tests.storage.deaths import ended, inside
 from tests.storage.material import ABOUT, RECIPE, samples
@@ -30,7 +30,7 @@ def added(store, number, index):
     """A snapshot with another shard of a recipe, photos and crops."""
     for stage, config in (("raw", recipe(number)["photos"]), ("curated", recipe(number))):
         ref = getattr(store, stage)("cow", digest(config), index)
-        if shards.committed(ref) is None:
+        if shards.find_committed(ref) is None:
             shards.write(ref, samples(2, first=100 * number + 10 * index), config)
     return snapshots.commit([ref])
 
@@ -57,37 +57,37 @@ def test_what_stays_is_whole(store):
     needed(store, 2)
     assert snapshots.numbers(store.root, "cow") == [3, 4]
     assert list(catalogue.faults(store.root, "cow")) == []
-    assert shards.committed(store.curated("cow", digest(recipe(10)), 0)) is None
+    assert shards.find_committed(store.curated("cow", digest(recipe(10)), 0)) is None
 
 
 def test_photos_stay_while_any_crops_of_them_stay(store):
     needed(store, 1)
-    assert shards.committed(store.raw("cow", digest(recipe(21)["photos"]), 0)) is not None
-    assert shards.committed(store.curated("cow", digest(recipe(20)), 0)) is None
+    assert shards.find_committed(store.raw("cow", digest(recipe(21)["photos"]), 0)) is not None
+    assert shards.find_committed(store.curated("cow", digest(recipe(20)), 0)) is None
     assert list(catalogue.faults(store.root, "cow")) == []
 
 
 def test_what_a_model_learnt_from_stays(store):
     bundles.commit(layout.model(store.model("cow", "old")), {"recipe.json": b"{}"}, ModelAbout(snapshot=1))
-    files.put(layout.published(store.root, "cow"), b"old")
+    files.put(layout.publication_order(store.root, "cow"), b"old")
     assert needed(store, 1) == {1: ["run old learnt from it"]}
     assert snapshots.numbers(store.root, "cow") == [1, 4]
-    assert shards.committed(store.curated("cow", digest(recipe(10)), 0)) is not None
-    assert shards.committed(store.curated("cow", digest(recipe(10)), 1)) is None
+    assert shards.find_committed(store.curated("cow", digest(recipe(10)), 0)) is not None
+    assert shards.find_committed(store.curated("cow", digest(recipe(10)), 1)) is None
     assert list(catalogue.faults(store.root, "cow")) == []
 
 
 def begun(store, run, snapshot):
     """A run that has written down what it is started with."""
     model = store.model("cow", run)
-    training_runs.start(model, store.dataset("cow", snapshot), Record())
+    training_runs.write_start(model, store.dataset("cow", snapshot), Record())
     return model
 
 
 def test_what_a_living_process_learns_from_stays_until_it_dies(store):
     @contextmanager
     def learning():
-        with locked(layout.run(store.model("cow", "young"))):
+        with hold_lock(layout.run(store.model("cow", "young"))):
             begun(store, "young", 2)
             yield
 
@@ -128,7 +128,7 @@ def test_what_a_run_between_two_stages_can_go_on_from_stays_though_the_stage_kee
 def test_a_run_that_does_not_say_yet_what_it_learns_from_keeps_everything(store):
     model = store.model("cow", "young")
     files.put(layout.panel(model, "animal", 1), b"a picture")
-    with locked(layout.run(model)):
+    with hold_lock(layout.run(model)):
         found = needed(store, 1)
     assert found.keys() == {1, 2, 3} and found[1] == ["run young is learning, and does not say from which snapshot"]
     assert snapshots.numbers(store.root, "cow") == [1, 2, 3, 4]
@@ -177,7 +177,7 @@ def test_shards_that_no_snapshot_listed_yet_stay(store):
     fresh = store.curated("cow", digest(recipe(30)), 0)
     shards.write(fresh, samples(2, first=900), recipe(30))
     needed(store, 1)
-    assert shards.committed(fresh) is not None
+    assert shards.find_committed(fresh) is not None
 
 
 def test_dying_at_any_file_harms_nothing_that_stays(store):

@@ -20,9 +20,9 @@ from tests.storage.material import RECIPE, contents, flip, row, sample, samples
 
 def test_a_shard_is_made_once_and_says_what_is_in_it(root) -> None:
     ref = Store(root).curated("cow", digest(RECIPE), 3)
-    assert shards.committed(ref) is None
+    assert shards.find_committed(ref) is None
     made = shards.write(ref, samples(5), RECIPE, made_from="ab" * 32)
-    assert shards.committed(ref) == shards.manifest(ref) == made
+    assert shards.find_committed(ref) == shards.manifest(ref) == made
     assert (made.rows, made.stored, made.kept, made.reasons) == (5, 4, 4, {"too small": 1})
     assert (made.config, made.made_from, made.index) == (RECIPE, "ab" * 32, 3)
     assert [each.seed for each in shards.verify(ref)] == list(range(5)) and shards.verify(ref) == shards.rows(ref, made)
@@ -52,10 +52,10 @@ def test_a_writer_killed_anywhere_leaves_nothing_or_a_whole_shard_and_the_redo_m
     while True:
         ref = at(step).curated("cow", digest(RECIPE), 0)
         died = killed_at(step, lambda ref=ref: shards.write(ref, samples(), RECIPE))
-        answers.append(shards.committed(ref))
+        answers.append(shards.find_committed(ref))
         shards.write(ref, samples(), RECIPE)
         assert contents(ref.root) == contents(whole.root)
-        assert shards.quarantined(ref.root, "cow") == []
+        assert shards.quarantine_notes(ref.root, "cow") == []
         if not died:
             break
         step += 1
@@ -92,7 +92,7 @@ def test_samples_that_fail_half_way_leave_nothing(root) -> None:
     with pytest.raises(RuntimeError, match="no more"):
         shards.write(ref, failing(), RECIPE)
     folder = layout.shards(root, "cow", "curated", ref.digest)
-    assert (files.names(folder), files.unfinished(folder), shards.committed(ref)) == ([], [], None)
+    assert (files.names(folder), files.unfinished_names(folder), shards.find_committed(ref)) == ([], [], None)
 
 
 def damage_tar(ref) -> None:
@@ -128,10 +128,10 @@ def test_a_damaged_shard_is_moved_to_quarantine_and_counted_and_made_again(shard
     for count in (1, 2):
         damage(shard)
         with caplog.at_level(logging.WARNING):
-            assert shards.committed(shard) is None
+            assert shards.find_committed(shard) is None
         assert len(caplog.records) == count
         shards.write(shard, samples(2), RECIPE)
-        found = shards.quarantined(shard.root, "cow")
+        found = shards.quarantine_notes(shard.root, "cow")
         assert len(found) == count
         assert reason in found[-1].reason
         assert found[-1].shard == layout.tar(shard)
@@ -147,8 +147,8 @@ def test_one_flipped_bit_is_found(shard, place) -> None:
         CorruptArtifact, match=r"00000\.tar: has sha256 [0-9a-f]{16}, its manifest says [0-9a-f]{16}; put the shard"
     ):
         shards.verify(shard)
-    assert shards.committed(shard) is None
-    assert len(shards.quarantined(shard.root, "cow")) == 1
+    assert shards.find_committed(shard) is None
+    assert len(shards.quarantine_notes(shard.root, "cow")) == 1
 
 
 def test_a_flipped_bit_in_the_table_is_found_too(shard) -> None:
@@ -156,7 +156,7 @@ def test_a_flipped_bit_in_the_table_is_found_too(shard) -> None:
     flip(layout.table(shard), 60)
     with pytest.raises(CorruptArtifact, match=r"00000\.parquet: has sha256 "):
         shards.verify(shard)
-    assert shards.committed(shard) is None
+    assert shards.find_committed(shard) is None
 
 
 def forge(ref, tar: bytes) -> None:
@@ -182,7 +182,7 @@ def test_two_workers_on_one_shard_make_it_once(shard, tmp_path) -> None:
     made = tmp_path / "made"
 
     def work() -> None:
-        with shards.working(shard) as found:
+        with shards.hold_shard(shard) as found:
             if found is None:
                 with open(made, "a") as file:
                     file.write("made ")
@@ -215,7 +215,7 @@ def test_writers_who_do_not_ask_first_end_with_one_whole_shard(shard) -> None:
 def test_samples_that_contradict_themselves_are_refused(shard, wrong, complaint) -> None:
     with pytest.raises(ValueError, match=rf"00000\.tar: sample cow-\w+ {complaint}"):
         shards.write(shard, wrong, RECIPE)
-    assert shards.committed(shard) is None
+    assert shards.find_committed(shard) is None
 
 
 def test_a_shard_under_the_name_of_another_recipe_is_refused(shard) -> None:
@@ -239,8 +239,8 @@ def test_a_corrupt_object_is_moved_away_from_a_store_without_renames(root) -> No
     shards.write(ref, samples(2), RECIPE)
     tar = files.get(layout.tar(ref))
     files.put(layout.tar(ref), tar[:-1] + b"!")
-    assert shards.committed(ref) is None
+    assert shards.find_committed(ref) is None
     assert files.names(layout.shards(ref.root, "cow", "raw", ref.digest)) == []
-    assert "has sha256 " in shards.quarantined(ref.root, "cow")[0].reason
+    assert "has sha256 " in shards.quarantine_notes(ref.root, "cow")[0].reason
     shards.write(ref, samples(2), RECIPE)
     assert files.get(layout.tar(ref)) == tar

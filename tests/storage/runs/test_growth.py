@@ -47,4 +47,4 @@ def test_an_unfinished_training_has_not_learnt(root):
     ("kept", "share", "due"), [(6, 0.2, True), (6, 0.19, False), (6, None, True), (0, None, False)]
 )
 def test_it_is_due_at_the_share_or_where_nothing_was_learnt(kept, share, due):
-    assert Growth(snapshot=2, kept=kept, added=1, learnt_from=1, share=share).due(0.2) == due
+    assert Growth(snapshot=2, kept=kept, added=1, learnt_from=1, share=share).is_due(0.2) == due

@@ -16,9 +16,9 @@ class About(Record):
 
 def test_a_folder_counts_once_its_manifest_is_there(root) -> None:
     folder = f"{root}/release"
-    assert bundles.committed(folder) is None
+    assert bundles.find_committed(folder) is None
     made = bundles.commit(folder, FIRST, About(category="cow"))
-    assert bundles.committed(folder) == made
+    assert bundles.find_committed(folder) == made
     assert bundles.read_about(folder, About) == About(category="cow")
     assert bundles.read(folder, "cow.glb") == b"glTF first"
 
@@ -27,7 +27,7 @@ def test_a_new_bundle_takes_the_place_of_the_old_one(root) -> None:
     folder = f"{root}/release"
     bundles.commit(folder, FIRST, NOTHING)
     bundles.commit(folder, SECOND, NOTHING)
-    assert set(bundles.committed(folder).files) == set(SECOND)
+    assert set(bundles.find_committed(folder).files) == set(SECOND)
     assert files.names(folder) == ["cow.glb", "manifest.json", "views"]
     with pytest.raises(MissingArtifact, match=r"report\.html: is not committed; run the stage"):
         bundles.read(folder, "report.html")
@@ -36,13 +36,13 @@ def test_a_new_bundle_takes_the_place_of_the_old_one(root) -> None:
 def test_a_commit_killed_anywhere_is_never_half_of_two(folder) -> None:
     step, whole = 0, [bundles.commit(folder, each, NOTHING) for each in (SECOND, FIRST)]
     while killed_at(step, lambda: bundles.commit(folder, SECOND, NOTHING)):
-        found = bundles.committed(folder)
+        found = bundles.find_committed(folder)
         assert found is None or found in whole
         for name in found.files if found else ():
             assert bundles.read(folder, name) == (SECOND if found == whole[0] else FIRST)[name]
         bundles.commit(folder, FIRST, NOTHING)
         step += 1
-    assert bundles.committed(folder) == whole[0]
+    assert bundles.find_committed(folder) == whole[0]
     assert step > 8
 
 
@@ -55,7 +55,7 @@ def test_a_changed_file_is_refused(root) -> None:
     ):
         bundles.read(folder, "cow.glb")
     files.put(layout.member(folder, "cow.glb"), b"short")
-    assert bundles.committed(folder) is None
+    assert bundles.find_committed(folder) is None
 
 
 @pytest.mark.parametrize("name", ["../cow.glb", "/cow.glb", "a//b", "", "manifest.json", ".hidden", "a b"])
@@ -69,13 +69,13 @@ def test_what_it_is_about_is_known_after_a_file_was_lost_and_has_one_type(root) 
     assert bundles.read_about(folder, About) is None
     bundles.commit(folder, FIRST, About(category="cow"))
     files.remove(layout.member(folder, "cow.glb"))
-    assert bundles.committed(folder) is None and bundles.read_about(folder, About) == About(category="cow")
+    assert bundles.find_committed(folder) is None and bundles.read_about(folder, About) == About(category="cow")
     with pytest.raises(CorruptArtifact, match=r"manifest.json: is about no Record \(category: .*; run the stage"):
         bundles.read_about(folder, Record)
 
 
 def test_a_bundle_of_another_version_is_refused_and_not_made_again(folder) -> None:
     files.put(layout.bundle(folder), b'{"about": {}, "files": {}}')
-    for ask in (bundles.committed, bundles.manifest, lambda it: bundles.commit(it, FIRST, NOTHING)):
+    for ask in (bundles.find_committed, bundles.manifest, lambda it: bundles.commit(it, FIRST, NOTHING)):
         with pytest.raises(OtherVersion, match="manifest.json: was written in version 1"):
             ask(folder)

@@ -20,7 +20,7 @@ def kept(tmp_path) -> set[str]:
 def test_a_local_file_is_read_where_it_lies(folder, tmp_path) -> None:
     files.put(f"{folder}/a.bin", OLD)
     assert cache.read(f"{folder}/a.bin", key(OLD)) == OLD
-    with cache.opened(f"{folder}/a.bin", key(OLD)) as file:
+    with cache.open_copy(f"{folder}/a.bin", key(OLD)) as file:
         assert file.name == f"{folder}/a.bin"
 
 
@@ -51,12 +51,12 @@ def test_the_longest_unused_copies_go_and_come_back_when_they_are_read(s3, tmp_p
     cache.read(*a)
     cache.read(*b)
     assert kept(tmp_path) == {a[1], b[1]}
-    with cache.opened(*b) as file:
+    with cache.open_copy(*b) as file:
         cache.read(*a)
         cache.read(*c)
         assert kept(tmp_path) == {a[1], c[1]}
         assert file.read() == datas[1], "what is open stays"
-    with cache.opened(*b) as file:
+    with cache.open_copy(*b) as file:
         assert file.read() == datas[1]
     assert kept(tmp_path) == {b[1], c[1]}
 

@@ -84,7 +84,7 @@ def test_a_draft_is_seen_once_it_is_put_and_gone_if_it_is_not(root) -> None:
     with pytest.raises(RuntimeError, match="no more"), files.draft(url, failing()):
         pytest.fail("it is not whole")
     assert files.get(url) == OLD + NEW
-    assert (files.names(root), files.unfinished(root)) == (["a.bin"], [])
+    assert (files.names(root), files.unfinished_names(root)) == (["a.bin"], [])
 
 
 def test_other_errors_of_the_disk_keep_their_name(folder) -> None:
@@ -149,11 +149,11 @@ def test_a_name_is_created_although_the_store_dies_and_its_answer_is_lost(mortal
 
 def test_what_a_killed_writer_left_is_unfinished_and_what_another_writes_is_not(folder) -> None:
     files.put(f"{folder}/a.bin", OLD)
-    assert files.unfinished(folder) == [] == files.unfinished(f"{folder}/nowhere")
+    assert files.unfinished_names(folder) == [] == files.unfinished_names(f"{folder}/nowhere")
     assert killed_at(2, lambda: files.put(f"{folder}/a.bin", NEW))
-    assert files.unfinished(folder) == [".a.bin.part"]
+    assert files.unfinished_names(folder) == [".a.bin.part"]
     with open(f"{folder}/.a.bin.part", "rb") as writing:
         fcntl.flock(writing, fcntl.LOCK_EX)
-        assert files.unfinished(folder) == []
+        assert files.unfinished_names(folder) == []
     files.put(f"{folder}/a.bin", NEW)
-    assert files.unfinished(folder) == []
+    assert files.unfinished_names(folder) == []

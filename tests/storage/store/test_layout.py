@@ -22,7 +22,7 @@ def test_everything_lies_below_the_root_and_nothing_lies_twice_in_one_place(root
     stages = ("shape", "texture")
     folders = [layout.checkpoints(model, stage) for stage in stages]
     paths = [path(ref) for ref in shards for path in (layout.tar, layout.table, layout.manifest)]
-    paths += [layout.quarantined(ref, count) for ref in shards for count in (1, 2)]
+    paths += [layout.quarantine_folder(ref, count) for ref in shards for count in (1, 2)]
     paths += [layout.snapshot(store.dataset("cow", 1)), layout.snapshot(store.dataset("cow", 2))]
     paths += [
         layout.run_config(model),

@@ -7,7 +7,7 @@ from threading import Event, Thread
 import pytest
 
 from storage.store import files, layout, locks
-from storage.store.locks import _Lease, held, locked
+from storage.store.locks import _Lease, hold_lock, is_locked
 from tests.storage.deaths import ended, forked, inside
 
 ROUNDS = 8
@@ -19,7 +19,7 @@ def test_a_lock_keeps_threads_and_processes_apart(root, tmp_path) -> None:
 
     def count() -> None:
         for _ in range(ROUNDS):
-            with locked(f"{root}/a.bin"):
+            with hold_lock(f"{root}/a.bin"):
                 now = int(counter.read_text())
                 time.sleep(0.0002)
                 counter.write_text(str(now + 1))
@@ -37,25 +37,25 @@ def test_a_lock_keeps_threads_and_processes_apart(root, tmp_path) -> None:
 def test_the_lock_of_a_killed_process_is_free(root, monkeypatch) -> None:
     url = f"{root}/a.bin"
     monkeypatch.setattr(locks, "LAPSES_SECONDS", 1.0)
-    child = inside(lambda: locked(url))
+    child = inside(lambda: hold_lock(url))
     os.kill(child, signal.SIGKILL)
     ended(child)
-    with locked(url):
+    with hold_lock(url):
         pass
 
 
 def test_a_lock_is_seen_to_be_held_by_the_living_only(root, monkeypatch) -> None:
     url = f"{root}/a.bin"
     monkeypatch.setattr(locks, "LAPSES_SECONDS", 1.0)
-    assert not held(url)
-    with locked(url):
-        assert held(url)
-    assert not held(url)
-    child = inside(lambda: locked(url))
-    assert held(url)
+    assert not is_locked(url)
+    with hold_lock(url):
+        assert is_locked(url)
+    assert not is_locked(url)
+    child = inside(lambda: hold_lock(url))
+    assert is_locked(url)
     os.kill(child, signal.SIGKILL)
     ended(child)
-    assert not held(url)
+    assert not is_locked(url)
 
 
 def test_a_lease_does_not_lapse_while_its_holder_lives(s3, monkeypatch) -> None:
@@ -63,7 +63,7 @@ def test_a_lease_does_not_lapse_while_its_holder_lives(s3, monkeypatch) -> None:
     entered, events = Event(), []
 
     def hold() -> None:
-        with locked(f"{s3}/a.bin"):
+        with hold_lock(f"{s3}/a.bin"):
             entered.set()
             time.sleep(3)
             events.append("first leaves")
@@ -71,7 +71,7 @@ def test_a_lease_does_not_lapse_while_its_holder_lives(s3, monkeypatch) -> None:
     first = Thread(target=hold)
     first.start()
     entered.wait()
-    with locked(f"{s3}/a.bin"):
+    with hold_lock(f"{s3}/a.bin"):
         events.append("second enters")
     first.join()
     assert events == ["first leaves", "second enters"]
@@ -87,7 +87,7 @@ def test_a_holder_who_was_stopped_for_too_long_keeps_nothing_and_frees_nothing(s
         stopped.keep(Event())
     stopped.give_back()
     assert "another writer has taken it over" in caplog.text
-    assert files.state(lock) == (next_.tag, 32)
+    assert files.tag_and_size(lock) == (next_.tag, 32)
     next_.give_back()
     assert files.size(lock) == 0
 
@@ -96,13 +96,13 @@ def test_a_store_that_is_away_for_a_moment_costs_no_lease(mortal, monkeypatch, c
     server, root = mortal
     monkeypatch.setattr(locks, "LAPSES_SECONDS", 2.0)
     lock = layout.lock(f"{root}/a.bin")
-    with locked(f"{root}/a.bin"):
+    with hold_lock(f"{root}/a.bin"):
         server.dies(0)
         while "was not renewed" not in caplog.text:
             time.sleep(0.05)
         server.lives()
-        before = files.state(lock)
-        while files.state(lock) == before:
+        before = files.tag_and_size(lock)
+        while files.tag_and_size(lock) == before:
             time.sleep(0.05)
     assert files.size(lock) == 0
 
@@ -110,5 +110,5 @@ def test_a_store_that_is_away_for_a_moment_costs_no_lease(mortal, monkeypatch, c
 def test_a_store_that_ignores_conditions_is_refused(mortal) -> None:
     server, root = mortal
     server.careless()
-    with pytest.raises(ValueError, match=r"s3://farm3d-\w+: ignores `If-None-Match: \*`"), locked(f"{root}/a.bin"):
+    with pytest.raises(ValueError, match=r"s3://farm3d-\w+: ignores `If-None-Match: \*`"), hold_lock(f"{root}/a.bin"):
         pass

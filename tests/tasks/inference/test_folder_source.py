@@ -71,7 +71,7 @@ def test_a_folder_of_nothing_but_torn_photos_is_an_error(store, folder):
     photos = recipe(folder)
     with pytest.raises(ValueError, match=r"no photo of shard 0 can be used; .*cow0\.png: cannot be read"):
         generate.fn(shard(store, photos), photos, "cpu")
-    assert shards.committed(shard(store, photos)) is None
+    assert shards.find_committed(shard(store, photos)) is None
 
 
 def test_a_second_shard_has_the_photos_after_the_first(store, folder):

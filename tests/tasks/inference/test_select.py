@@ -66,7 +66,7 @@ def test_a_release_of_another_method_does_not_answer_unless_it_is_named_or_promo
 def test_a_selected_model_names_its_weights_by_the_stages_that_made_them(release):
     chosen = select_model("cow/tiny", release.root)
     folder = layout.stage(chosen.model, "animal")
-    assert chosen.weights_digests == {"animal": bundles.committed(folder).files["animal.safetensors"].sha256}
+    assert chosen.weights_digests == {"animal": bundles.find_committed(folder).files["animal.safetensors"].sha256}
 
 
 class Points:
