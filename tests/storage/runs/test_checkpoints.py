@@ -116,7 +116,7 @@ def test_code_in_a_checkpoint_is_not_run_although_its_digest_is_right(folder, tm
     os.makedirs(folder)
     torch.save({"animal": Evil()}, path)
     data = files.get(path)
-    entry = Checkpoint(step=1, bytes=len(data), sha256=sha256(data).hexdigest())
+    entry = Checkpoint(step=1, size=len(data), sha256=sha256(data).hexdigest())
     files.put(layout.checkpoint_manifest(folder, 1), entry.model_dump_json().encode())
     assert Checkpoints(folder).newest() is None
     assert "holds more than tensors and plain values" in caplog.text
