@@ -52,16 +52,21 @@ class Answer:
     def asset(self, texture: int) -> Asset:
         """Rigged and textured. Raises ValueError where the method gives no rig or no texture."""
         if not is_exportable(self.reconstruction):
-            raise ValueError(f"{self.name}: this method gives no rig and no texture; take turntable, or another method")
+            raise ValueError(f"{self.name}: the answer has no rig or no texture, so it gives no GLB; {self._remedy}")
         return asset(self.reconstruction, self.renderer, 0, self.name, texture)
 
     def film(self, kind: Film, size: int, frames: int) -> np.ndarray:
         """Frames (frames, size, size, 3). Raises ValueError where the method cannot be filmed like that."""
         known = film.films(self.reconstruction)
         if kind not in known:
-            possible = ", ".join(known) or "none"
-            raise ValueError(f"{self.name}: film {kind!r} cannot be made of this method's answer; possible: {possible}")
+            raise ValueError(f"{self.name}: film {kind!r} cannot be made of the answer; {self._remedy}")
         return known[kind](size, frames)
+
+    @property
+    def _remedy(self) -> str:
+        """What else can be had."""
+        films = ", ".join(film.films(self.reconstruction)) or "none"
+        return f"films of it: {films}; or ask another method's release with --category {self.name}/RUN"
 
 
 @dataclass(frozen=True)

@@ -88,10 +88,20 @@ def test_what_a_method_cannot_give_is_one_sentence():
     found = Answer("cow", Points(), None)
     with pytest.raises(ValueError) as error:
         found.asset(32)
-    assert str(error.value) == "cow: this method gives no rig and no texture; take turntable, or another method"
+    remedy = "films of it: none; or ask another method's release with --category cow/RUN"
+    assert str(error.value) == f"cow: the answer has no rig or no texture, so it gives no GLB; {remedy}"
     with pytest.raises(ValueError) as error:
         found.film("walk", 32, 3)
-    assert str(error.value) == "cow: film 'walk' cannot be made of this method's answer; possible: none"
+    assert str(error.value) == f"cow: film 'walk' cannot be made of the answer; {remedy}"
+
+
+def test_of_an_answer_that_cannot_walk_the_films_that_can_be_made_are_named():
+    class Statue(Points):
+        def render(self, size, camera=None, light=None):
+            return None
+
+    with pytest.raises(ValueError, match="film 'walk' cannot be made of the answer; films of it: turntable"):
+        Answer("cow", Statue(), None).film("walk", 32, 3)
 
 
 def test_a_named_run_is_never_answered_by_another_model(tmp_path):
