@@ -31,9 +31,9 @@ from models.truth.barnyard.scene import (
     SEEDS_PER_INDIVIDUAL,
     Animal,
     Scene,
-    animal,
-    frame,
+    frame_animal,
     photograph,
+    sample_animal,
     sample_camera,
     sample_light,
 )
@@ -63,7 +63,7 @@ Maker = Callable[[str, int, np.random.Generator], Case | None]
 
 def clean(species: str, seed: int, _: np.random.Generator) -> Case:
     """One whole animal."""
-    return _case(_shot(animal(species, seed)))
+    return _case(_shot(sample_animal(species, seed)))
 
 
 def apart(species: str, seed: int, random: np.random.Generator) -> Case | None:
@@ -82,18 +82,18 @@ def cropped(species: str, seed: int, random: np.random.Generator) -> Case | None
     shift = np.zeros(2)
     # The box of fill 0.6 has 0.4 of room; `frame` moves it by 0.6 of the room for a shift of 1.
     shift[side // 2] = (1 if side % 2 else -1) * (0.4 + 1.2 * over) / 0.24
-    scene = _shot(animal(species, seed), fill=0.6, shift=shift)
+    scene = _shot(sample_animal(species, seed), fill=0.6, shift=shift)
     return _case(scene, "border") if _touches(scene.mask) else None
 
 
 def tiny(species: str, seed: int, random: np.random.Generator) -> Case:
     """An animal far away."""
-    return _case(_shot(animal(species, seed), fill=random.uniform(0.15, 0.35), shift=random.uniform(-1, 1, 2)))
+    return _case(_shot(sample_animal(species, seed), fill=random.uniform(0.15, 0.35), shift=random.uniform(-1, 1, 2)))
 
 
 def huge(species: str, seed: int, random: np.random.Generator) -> Case:
     """An animal so close that it fills the photo: a window of a larger photo, around the animal's middle."""
-    scene = _shot(animal(species, seed), size=round(SIZE * random.uniform(2.5, 3.5)))
+    scene = _shot(sample_animal(species, seed), size=round(SIZE * random.uniform(2.5, 3.5)))
     top, left = (int(np.clip(place.mean() - SIZE / 2, 0, len(scene.mask) - SIZE)) for place in np.nonzero(scene.mask))
     window = slice(top, top + SIZE), slice(left, left + SIZE)
     cut = replace(scene, image=scene.image[window], mask=scene.mask[window], part=scene.part[window])
@@ -102,7 +102,7 @@ def huge(species: str, seed: int, random: np.random.Generator) -> Case:
 
 def fence(species: str, seed: int, random: np.random.Generator) -> Case:
     """An animal behind three rails and some posts."""
-    scene = _shot(animal(species, seed))
+    scene = _shot(sample_animal(species, seed))
     rows = np.nonzero(scene.mask.any(1))[0]
     bars = np.zeros_like(scene.mask)
     for height in np.linspace(rows[0], rows[-1], 5)[1:4]:
@@ -115,7 +115,7 @@ def fence(species: str, seed: int, random: np.random.Generator) -> Case:
 
 def trunk(species: str, seed: int, random: np.random.Generator) -> Case:
     """An animal whose middle is behind a trunk."""
-    scene = _shot(animal(species, seed))
+    scene = _shot(sample_animal(species, seed))
     middle = round(np.nonzero(scene.mask)[1].mean() + random.uniform(-6, 6))
     half = random.integers(7, 13)
     bars = np.zeros_like(scene.mask)
@@ -125,14 +125,14 @@ def trunk(species: str, seed: int, random: np.random.Generator) -> Case:
 
 def long(species: str, seed: int, random: np.random.Generator) -> Case:
     """An animal seen from the side that was stretched along its body."""
-    plain = animal(species, seed)
+    plain = sample_animal(species, seed)
     stretched = plain.vertices * np.array((1, 1, random.uniform(1.8, 2.4)), np.float32)
     return _case(_shot(replace(plain, vertices=stretched), view="side"))
 
 
 def empty(species: str, seed: int, _: np.random.Generator) -> Case:
     """A place without an animal."""
-    subject = animal(species, seed)
+    subject = sample_animal(species, seed)
     away = replace(subject, vertices=subject.vertices + np.array((0, 1e3, 0), np.float32))
     lamp, camera = sample_light(species, seed), sample_camera(subject)
     return Case(_bytes(photograph(away, camera, lamp, SIZE).image), frozenset({"no instance"}))
@@ -152,7 +152,7 @@ def dark(species: str, seed: int, random: np.random.Generator) -> Case:
 
 def bright(species: str, seed: int, _: np.random.Generator) -> Case:
     """Exposed for so long that nine tenths of the animal are white."""
-    scene = _shot(animal(species, seed))
+    scene = _shot(sample_animal(species, seed))
     gain = 1 / max(np.quantile(scene.image.mean(-1)[scene.mask], 0.1), 1 / 255)
     return Case(_bytes(scene.image * gain), frozenset({"too bright"}), (scene.mask,))
 
@@ -185,13 +185,13 @@ def _shot(
     """The photo of an animal, from the direction of its seed."""
     camera = sample_camera(subject, view)
     if fill is not None and shift is not None:
-        camera = frame(subject.vertices, float(camera.azimuth[0]), float(camera.elevation[0]), fill, shift)
+        camera = frame_animal(subject.vertices, float(camera.azimuth[0]), float(camera.elevation[0]), fill, shift)
     return photograph(subject, camera, sample_light(subject.category, subject.seed), size)
 
 
 def _two(species: str, seed: int, random: np.random.Generator, touching: bool) -> Case | None:
     """Two animals side by side as the camera sees them, the second turned by chance; None if it is hardly seen."""
-    first, second = animal(species, seed), animal(species, seed + SEEDS_PER_INDIVIDUAL)
+    first, second = sample_animal(species, seed), sample_animal(species, seed + SEEDS_PER_INDIVIDUAL)
     camera = sample_camera(first)
     rotation = camera.T_camera_world[0, :3, :3].numpy()
     turn = random.uniform(-np.pi, np.pi)
@@ -234,7 +234,7 @@ def _behind(scene: Scene, bars: ndarray, random: np.random.Generator) -> Scene:
 
 
 def _changed(species: str, seed: int, change: Callable[[ndarray], ndarray], fault: str) -> Case:
-    scene = _shot(animal(species, seed))
+    scene = _shot(sample_animal(species, seed))
     return Case(_bytes(change(scene.image)), frozenset({fault}), (scene.mask,))
 
 

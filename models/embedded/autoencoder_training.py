@@ -16,7 +16,7 @@ from torch.nn.functional import avg_pool2d, conv2d
 
 from models.core.config import Config
 from models.core.precision import bf16_autocast
-from models.embedded.fitting import Recipe, train_network
+from models.embedded.fitting import FitConfig, train_network
 from models.engine.loop import Checkpoints
 
 
@@ -31,8 +31,8 @@ class AutoencoderTraining(Config):
     )
     kl: float = Field(default=1e-5, ge=0, description="weight of the prior on latents")
     edges: float = Field(default=1.0, ge=0, description="weight of differences of neighbouring pixels")
-    recipe: Recipe = Recipe(steps=2000, batch=16, rate=2e-3, ema_decay=0.998, weight_decay=1e-4)
-    polish: Recipe = Recipe(steps=2200, batch=16, rate=1e-3, ema_decay=0.998, weight_decay=1e-4)
+    recipe: FitConfig = FitConfig(steps=2000, batch=16, rate=2e-3, ema_decay=0.998, weight_decay=1e-4)
+    polish: FitConfig = FitConfig(steps=2200, batch=16, rate=1e-3, ema_decay=0.998, weight_decay=1e-4)
     """Training of the decoder alone; latents stay, so that a denoiser may learn meanwhile."""
 
 

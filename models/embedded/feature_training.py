@@ -20,9 +20,9 @@ from models.core.config import Config
 from models.core.precision import bf16_autocast
 from models.core.weights import replace_folder
 from models.data.transforms import degrade, motion, move, move_points, recolour
-from models.embedded.fitting import Recipe, train_network
-from models.embedded.part_loss import balance, merged_parts, unnamed
-from models.embedded.photo_set import Pictures, mixed
+from models.embedded.fitting import FitConfig, train_network
+from models.embedded.part_loss import merged_parts, part_weights, soft_part_cross_entropy
+from models.embedded.photo_set import Pictures, sample_batch
 from models.engine.loop import Checkpoints
 from models.features.vit import embed
 from models.truth.barnyard.rig import KEYPOINTS, OPPOSITE_KEYPOINT
@@ -39,7 +39,7 @@ class FeatureTraining(Config):
         default=(96, 128, 64, 128), description="pixels of a picture, in turn; the last is the usual"
     )
     keypoints: float = Field(default=4.0, ge=0, description="weight of the distance to keypoints beside the parts")
-    recipe: Recipe = Recipe(steps=6000, batch=32, rate=1e-3, ema_decay=0.998, weight_decay=0.03)
+    recipe: FitConfig = FitConfig(steps=6000, batch=32, rate=1e-3, ema_decay=0.998, weight_decay=0.03)
 
 
 class Labeller(nn.Module):
@@ -81,12 +81,12 @@ def train_features(
     """Write a ViTModel folder; `extra` are other versions of the first pictures, with their parts."""
     torch.manual_seed(config.recipe.seed)
     names, table = merged_parts()
-    weight = balance(table[pictures.part[::16]], len(names))
+    weight = part_weights(table[pictures.part[::16]], len(names))
     network, opposite = Labeller(config, len(names)), torch.tensor(OPPOSITE_KEYPOINT)
 
     def loss(step: int, generator: torch.Generator) -> Tensor:
         size = config.sizes[step % len(config.sizes)]
-        image, part, keypoints = pick(pictures, table, extra, config.recipe.batch, generator)
+        image, part, keypoints = sample_training_batch(pictures, table, extra, config.recipe.batch, generator)
         moves = motion(len(image), generator)
         image, part = move(image, part, moves, size, generator)
         image, keypoints = degrade(recolour(image, generator), generator), move_points(keypoints, opposite, moves)
@@ -95,8 +95,8 @@ def train_features(
         total = torch.zeros(())
         for logits in readings:
             parts, heat = logits.float().split((len(names), len(KEYPOINTS)), -1)
-            total = total + unnamed(parts.mT.unflatten(2, (size // PATCH, -1)), part, weight)
-            total = total + config.keypoints * missed(heat, keypoints)
+            total = total + soft_part_cross_entropy(parts.mT.unflatten(2, (size // PATCH, -1)), part, weight)
+            total = total + config.keypoints * keypoint_error(heat, keypoints)
         return total
 
     average = train_network(network, loss, config.recipe, checkpoints)
@@ -104,7 +104,7 @@ def train_features(
         average.vit.half().save_pretrained(place, safe_serialization=True)
 
 
-def missed(
+def keypoint_error(
     heat: Float[Tensor, "batch patches keypoints"], known: Float[Tensor, "batch keypoints 2"]
 ) -> Float[Tensor, ""]:
     """Mean distance, in normalised device coordinates, from the heat's centre to keypoints inside the picture."""
@@ -116,7 +116,7 @@ def missed(
     return (error * inside).sum() / inside.sum().clamp(min=1)
 
 
-def pick(
+def sample_training_batch(
     pictures: Pictures,
     table: UInt8[ndarray, " parts"],
     extra: UInt8[ndarray, "count size size 3"] | None,
@@ -124,6 +124,6 @@ def pick(
     generator: torch.Generator,
 ) -> tuple[Float[Tensor, "batch 3 size size"], Int[Tensor, "batch size size"], Float[Tensor, "batch keypoints 2"]]:
     """Random pictures in [0, 1], half of them from `extra`; every pixel's part; keypoints."""
-    index, image = mixed(pictures, extra, batch, generator)
+    index, image = sample_batch(pictures, extra, batch, generator)
     part = torch.from_numpy(table[pictures.part[index]]).long()
     return image, part, torch.from_numpy(pictures.keypoints[index, :, :2])

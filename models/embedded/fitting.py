@@ -22,7 +22,7 @@ WARM_UP = 0.02
 """Share of the run over which the learning rate rises."""
 
 
-class Recipe(LoopConfig):
+class FitConfig(LoopConfig):
     """How long and how fast a network learns."""
 
     batch: int = Field(default=32, ge=1, description="pictures per step")
@@ -43,7 +43,7 @@ class WarmUpCosine:
         return min(1.0, progress / WARM_UP + 1e-3) * (0.5 + 0.5 * cos(pi * min(progress, 1.0))) + 1e-3
 
 
-def train_network(network: Network, loss: Loss, recipe: Recipe, checkpoints: Checkpoints) -> Network:
+def train_network(network: Network, loss: Loss, recipe: FitConfig, checkpoints: Checkpoints) -> Network:
     """Minimise `loss` over the network's weights, from the newest checkpoint on; returns their running mean."""
     mean = deepcopy(network).requires_grad_(False)
     fit(_Learner(network, mean, loss, recipe), recipe, checkpoints)
@@ -53,7 +53,7 @@ def train_network(network: Network, loss: Loss, recipe: Recipe, checkpoints: Che
 class _Learner:
     """One network with one loss."""
 
-    def __init__(self, network: nn.Module, mean: nn.Module, loss: Loss, recipe: Recipe) -> None:
+    def __init__(self, network: nn.Module, mean: nn.Module, loss: Loss, recipe: FitConfig) -> None:
         self.network, self.mean, self.loss, self.recipe = network, mean, loss, recipe
         adam = torch.optim.AdamW(
             network.parameters(), lr=recipe.rate, betas=(0.9, 0.98), weight_decay=recipe.weight_decay

@@ -1,4 +1,4 @@
-"""Which part of the animal is where: what networks are asked that have to know what they see."""
+"""The loss of predicting which part of the animal is where, which teaches networks what they see."""
 
 import numpy as np
 import torch
@@ -17,19 +17,19 @@ def merged_parts() -> tuple[tuple[str, ...], UInt8[ndarray, " parts"]]:
     return names, np.array([names.index(name) for name in plain], np.uint8)
 
 
-def balance(parts: Integer[ndarray, "*shape"], count: int) -> Float[Tensor, " parts"]:
-    """Weights that lift rare parts: with one to all, nine tenths of the loss are background and torso."""
-    seen = np.bincount(parts.ravel(), minlength=count) / parts.size
-    return torch.from_numpy(np.maximum(seen, 1e-4) ** -0.5).float()
+def part_weights(parts: Integer[ndarray, "*shape"], count: int) -> Float[Tensor, " parts"]:
+    """Class weights that lift rare parts; with equal weights nine tenths of the loss are background and torso."""
+    frequency = np.bincount(parts.ravel(), minlength=count) / parts.size
+    return torch.from_numpy(np.maximum(frequency, 1e-4) ** -0.5).float()
 
 
-def unnamed(
+def soft_part_cross_entropy(
     logits: Float[Tensor, "batch parts rows columns"],
     part: Int[Tensor, "batch height width"],
     weight: Float[Tensor, " parts"],
 ) -> Float[Tensor, ""]:
-    """Weighted cross entropy of what each cell of a map shows, where a cell may show several parts."""
+    """Class-weighted cross-entropy against per-cell part proportions."""
     cell = part.shape[-1] // logits.shape[-1]
     shares = avg_pool2d(one_hot(part, logits.shape[1]).permute(0, 3, 1, 2).float(), cell)
-    told = weight[:, None, None] * shares
-    return -(told * logits.log_softmax(1)).sum() / told.sum()
+    weighted = weight[:, None, None] * shares
+    return -(weighted * logits.log_softmax(1)).sum() / weighted.sum()

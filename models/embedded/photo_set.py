@@ -19,10 +19,10 @@ from models.truth.barnyard.scene import HELD_OUT, SEEDS_PER_INDIVIDUAL, Scene, s
 from models.truth.barnyard.species import FARM, SPECIES, SpeciesName
 
 log = logging.getLogger(__name__)
-CHUNK = 240
+PICTURES_PER_FILE = 240
 """Pictures of one species in one file."""
 POINTS = 384
-"""Of each surface."""
+"""Points that are sampled on each surface."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,13 @@ class Pictures:
     part: UInt8[ndarray, "count size size"]
     """Index into `rig.PARTS`; 0 off the animal."""
     azimuth: Float[ndarray, " count"]
-    """Of the camera, radians."""
+    """Azimuth of the camera in radians."""
     elevation: Float[ndarray, " count"]
-    """Of the camera, radians."""
+    """Elevation of the camera in radians."""
     keypoints: Float[ndarray, "count keypoints 3"]
     """Where `rig.KEYPOINTS` fall, hidden ones too, and `Camera.relative_depth`: halves of the photo's width."""
     surface: Float[ndarray, "count points 3"]
-    """Points on the animal, alike, about the mean of the keypoints."""
+    """Points on the animal as `keypoints`; depths are relative to the mean of the keypoints."""
     light: Float[ndarray, "count 4"]
     """`Light.coefficients` of the lamp."""
     caption: ndarray
@@ -63,36 +63,40 @@ def render_pictures(
     worker: int = 0,
     workers: int = 1,
 ) -> None:
-    """Write photos of `count` individuals of each species, the `first` and those after it; finished chunks are kept.
+    """Write photos of `count` individuals of each species, the `first` and those after it; finished files are kept.
 
     Each photo shows another individual: sixteen of each teach the individuals rather than the species (docs/lab, 11).
-    Several workers share the chunks between them.
+    Several workers share the files between them.
     """
     held_out = HELD_OUT // SEEDS_PER_INDIVIDUAL
     if first < held_out < first + count:
         raise ValueError(f"{first} to {first + count} mix training and evaluation, which starts at {held_out}")
     folder.mkdir(parents=True, exist_ok=True)
-    chunks = [(start, category) for start in range(first, first + count, CHUNK) for category in species]
-    for start, category in chunks[worker::workers]:
-        path = _chunk(folder, category, start)
+    files = [(start, category) for start in range(first, first + count, PICTURES_PER_FILE) for category in species]
+    for start, category in files[worker::workers]:
+        path = _file_of(folder, category, start)
         if not path.exists():
-            individuals = range(start, min(start + CHUNK, first + count))
+            individuals = range(start, min(start + PICTURES_PER_FILE, first + count))
             _write(path, _render(category, [SEEDS_PER_INDIVIDUAL * number for number in individuals], size))
             log.info("rendered %s", path.name)
 
 
 def load_pictures(folder: Path, count: int, *, species: Sequence[SpeciesName] = FARM, first: int = 0) -> Pictures:
     """The photos of these individuals of each species, as `render_pictures` wrote them."""
-    paths = [_chunk(folder, category, start) for start in range(first, first + count, CHUNK) for category in species]
+    paths = [
+        _file_of(folder, category, start)
+        for start in range(first, first + count, PICTURES_PER_FILE)
+        for category in species
+    ]
     missing = [path.name for path in paths if not path.exists()]
     if missing:
-        raise ValueError(f"{folder}: {len(missing)} chunks are missing, {missing[0]} first; run render_pictures again")
-    chunks = [np.load(path) for path in paths]
+        raise ValueError(f"{folder}: {len(missing)} files are missing, {missing[0]} first; run render_pictures again")
+    files = [np.load(path) for path in paths]
     fields = Pictures.__dataclass_fields__
-    return Pictures(**{name: np.concatenate([chunk[name] for chunk in chunks]) for name in fields})
+    return Pictures(**{name: np.concatenate([file[name] for file in files]) for name in fields})
 
 
-def mixed(
+def sample_batch(
     pictures: Pictures, extra: UInt8[ndarray, "count size size 3"] | None, batch: int, generator: torch.Generator
 ) -> tuple[Int[ndarray, " batch"], Float[Tensor, "batch 3 size size"]]:
     """Random rows and their pictures in [0, 1], half of them as `extra` shows the first rows, if there is any."""
@@ -105,7 +109,7 @@ def mixed(
     return index, torch.from_numpy(image).permute(0, 3, 1, 2) / 255
 
 
-def _chunk(folder: Path, category: str, start: int) -> Path:
+def _file_of(folder: Path, category: str, start: int) -> Path:
     return folder / f"{category}-{SEEDS_PER_INDIVIDUAL * start:07d}.npz"
 
 
@@ -116,8 +120,8 @@ def _render(category: str, seeds: Sequence[int], size: int) -> dict[str, ndarray
         "part": np.stack([scene.part.astype(np.uint8) for scene in scenes]),
         "azimuth": np.array([float(scene.camera.azimuth[0]) for scene in scenes], np.float32),
         "elevation": np.array([float(scene.camera.elevation[0]) for scene in scenes], np.float32),
-        "keypoints": np.stack([_placed(scene, scene.keypoints_world) for scene in scenes]),
-        "surface": np.stack([_placed(scene, _surface(scene)) for scene in scenes]),
+        "keypoints": np.stack([_project_points(scene, scene.keypoints_world) for scene in scenes]),
+        "surface": np.stack([_project_points(scene, _surface(scene)) for scene in scenes]),
         "light": torch.cat([scene.light.coefficients for scene in scenes]).numpy(),
         "caption": np.array([scene.caption for scene in scenes]),
         "category": np.full(len(scenes), [str(name) for name in SPECIES].index(category)),
@@ -130,10 +134,10 @@ def _surface(scene: Scene) -> Float[ndarray, "points 3"]:
     return np.asarray(sample_surface(mesh, POINTS, seed=scene.seed)[0], np.float32)
 
 
-def _placed(scene: Scene, points: Float[ndarray, "points 3"]) -> Float[ndarray, "points 3"]:
-    """Where they fall in the picture, and how far behind the keypoints' mean."""
-    there, about = (torch.from_numpy(each)[None].float() for each in (points, scene.keypoints_world))
-    return scene.camera.project_with_depth(there, about)[0].numpy()
+def _project_points(scene: Scene, points: Float[ndarray, "points 3"]) -> Float[ndarray, "points 3"]:
+    """Normalised device coordinates of points, and their depth relative to the mean of the keypoints."""
+    world, reference = (torch.from_numpy(array)[None].float() for array in (points, scene.keypoints_world))
+    return scene.camera.project_with_depth(world, reference)[0].numpy()
 
 
 def _write(path: Path, arrays: dict[str, ndarray]) -> None:

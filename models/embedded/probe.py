@@ -1,4 +1,4 @@
-"""An examiner of generated photos: which animal, seen from where, as a network trained on true photos tells."""
+"""A classifier of generated photos, trained on true ones: which animal, seen from which side."""
 
 import torch
 from jaxtyping import Float, Int, UInt8
@@ -8,13 +8,13 @@ from torch.nn.functional import cross_entropy, interpolate
 
 from models.core.category import VIEWS
 from models.data.transforms import augment
-from models.embedded.fitting import Recipe, train_network
+from models.embedded.fitting import FitConfig, train_network
 from models.embedded.photo_set import Pictures
 from models.engine.loop import Checkpoints
 from models.truth.barnyard.species import FARM
 
 SIZE, WIDTH = 64, 24
-RECIPE = Recipe(steps=700, batch=64, rate=2e-3, ema_decay=0.99, weight_decay=0.05)
+RECIPE = FitConfig(steps=700, batch=64, rate=2e-3, ema_decay=0.99, weight_decay=0.05)
 
 
 class Probe(nn.Module):
@@ -35,11 +35,11 @@ class Probe(nn.Module):
         self, image: Float[Tensor, "batch 3 height width"]
     ) -> tuple[Float[Tensor, "batch species"], Float[Tensor, "batch views"]]:
         """Logits of the species and of the view word."""
-        found = self.answer(self.body(image - 0.5).mean((2, 3)))
-        return found[:, : len(FARM)], found[:, len(FARM) :]
+        logits = self.answer(self.body(image - 0.5).mean((2, 3)))
+        return logits[:, : len(FARM)], logits[:, len(FARM) :]
 
 
-def train_probe(pictures: Pictures, checkpoints: Checkpoints, recipe: Recipe = RECIPE) -> Probe:
+def train_probe(pictures: Pictures, checkpoints: Checkpoints, recipe: FitConfig = RECIPE) -> Probe:
     """A probe that has seen true photos only."""
     torch.manual_seed(recipe.seed)
     network = Probe()
@@ -49,7 +49,7 @@ def train_probe(pictures: Pictures, checkpoints: Checkpoints, recipe: Recipe = R
         image = torch.from_numpy(pictures.image[pick]).permute(0, 3, 1, 2) / 255
         image, _ = augment(image, torch.zeros(image[:, 0].shape, dtype=torch.long), SIZE, generator)
         species, view = network(image)
-        truth = [torch.from_numpy(each[pick]).long() for each in (pictures.category, pictures.view)]
+        truth = [torch.from_numpy(labels[pick]).long() for labels in (pictures.category, pictures.view)]
         return cross_entropy(species, truth[0]) + cross_entropy(view, truth[1])
 
     network.load_state_dict(train_network(network, loss, recipe, checkpoints).state_dict())

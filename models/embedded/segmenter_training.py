@@ -15,8 +15,8 @@ from models.core.config import Config
 from models.core.precision import bf16_autocast
 from models.core.weights import replace_folder
 from models.data.transforms import augment
-from models.embedded.fitting import Recipe, train_network
-from models.embedded.photo_set import Pictures, mixed
+from models.embedded.fitting import FitConfig, train_network
+from models.embedded.photo_set import Pictures, sample_batch
 from models.engine.loop import Checkpoints
 from models.segmenters.pointrend import COARSE, PointNetwork, sample, uncertainty
 from models.truth.barnyard.species import FARM
@@ -29,7 +29,7 @@ class SegmenterTraining(Config):
     points: int = Field(default=256, ge=1, description="points asked per picture")
     oversample: int = Field(default=3, ge=1, description="random candidates per point (k of the paper)")
     uncertain: float = Field(default=0.75, ge=0, le=1, description="share of points that are the least certain (beta)")
-    recipe: Recipe = Recipe(steps=2000, batch=32, rate=2e-3, ema_decay=0.998)
+    recipe: FitConfig = FitConfig(steps=2000, batch=32, rate=2e-3, ema_decay=0.998)
 
 
 def train_segmenter(
@@ -47,7 +47,7 @@ def train_segmenter(
     generator_size = pictures.image.shape[1]
 
     def loss(step: int, generator: torch.Generator) -> Tensor:
-        image, label = pick(pictures, extra, config.recipe.batch, generator)
+        image, label = sample_training_batch(pictures, extra, config.recipe.batch, generator)
         image, label = augment(image, label, generator_size, generator)
         return point_loss(config, network, image, label, generator)
 
@@ -57,11 +57,11 @@ def train_segmenter(
         save_file(average.state_dict(), place / "model.safetensors")
 
 
-def pick(
+def sample_training_batch(
     pictures: Pictures, extra: UInt8[ndarray, "count size size 3"] | None, batch: int, generator: torch.Generator
 ) -> tuple[Float[Tensor, "batch 3 size size"], Int[Tensor, "batch size size"]]:
     """Random pictures in [0, 1], half of them from `extra`, and the class of every pixel."""
-    index, image = mixed(pictures, extra, batch, generator)
+    index, image = sample_batch(pictures, extra, batch, generator)
     species = pictures.category[index] + 1
     label = np.where(pictures.part[index] > 0, species[:, None, None], 0)
     return image, torch.from_numpy(label).long()
@@ -80,13 +80,13 @@ def point_loss(
     coarse, fine = coarse.float(), [each.float() for each in fine]
     truth = one_hot(label, len(network.labels) + 1).permute(0, 3, 1, 2).float()
     shares = avg_pool2d(truth, COARSE)
-    points = choose(config, coarse.detach(), generator)
+    points = choose_points(config, coarse.detach(), generator)
     with bf16_autocast():
         asked = network.refine(coarse, fine, points).float()
     return cross_entropy(coarse, shares) + cross_entropy(asked, sample(truth, points))
 
 
-def choose(
+def choose_points(
     config: SegmenterTraining, coarse: Float[Tensor, "batch classes rows columns"], generator: torch.Generator
 ) -> Float[Tensor, "batch count 2"]:
     """Training points: the least certain of many random ones, and some anywhere (the paper's section 3.1)."""

@@ -25,8 +25,8 @@ from models.core.config import Config
 from models.core.precision import bf16_autocast
 from models.core.weights import replace_folder
 from models.embedded.autoencoder_training import AutoencoderTraining, latents, polish_decoder, train_autoencoder
-from models.embedded.fitting import Recipe, train_network
-from models.embedded.part_loss import balance, merged_parts, unnamed
+from models.embedded.fitting import FitConfig, train_network
+from models.embedded.part_loss import merged_parts, part_weights, soft_part_cross_entropy
 from models.embedded.photo_set import Pictures
 from models.embedded.vocabulary import LENGTH, write_vocabulary
 from models.engine.loop import Checkpoints
@@ -51,7 +51,7 @@ class TeacherTraining(Config):
     widths: tuple[int, int] = Field(default=(64, 160), description="channels of the denoiser at 16 and at 8 rows")
     empty: float = Field(default=0.1, ge=0, le=1, description="share of captions left out")
     parts: float = Field(default=0.1, ge=0, description="weight of the parts of the animal beside the velocity")
-    recipe: Recipe = Recipe(steps=3600, batch=64, rate=1e-3, ema_decay=0.998)
+    recipe: FitConfig = FitConfig(steps=3600, batch=64, rate=1e-3, ema_decay=0.998)
 
 
 class Denoiser(nn.Module):
@@ -81,11 +81,11 @@ class Denoiser(nn.Module):
         self, noisy: Latents, t: Int[Tensor, " batch"], tokens: Int[Tensor, "batch length"]
     ) -> tuple[Latents, Float[Tensor, "batch parts rows columns"]]:
         """The velocity of noisy latents, and logits of what is where."""
-        known: list[Tensor] = []
-        listening = self.unet.up_blocks[0].register_forward_hook(lambda *called: known.append(called[-1]))
+        activations: list[Tensor] = []
+        hook = self.unet.up_blocks[0].register_forward_hook(lambda *called: activations.append(called[-1]))
         velocity = self.unet(noisy, t, self.text(tokens).last_hidden_state).sample
-        listening.remove()
-        return velocity, self.to_parts(known[0])
+        hook.remove()
+        return velocity, self.to_parts(activations[0])
 
 
 def train_teacher(
@@ -111,7 +111,7 @@ def train_teacher(
     tokenizer = CLIPTokenizer.from_pretrained(words, local_files_only=True)
     torch.manual_seed(config.recipe.seed)
     network = Denoiser(config, len(tokenizer), len(merged_parts()[0]))
-    loss = DenoisingLoss(config, network, tokenizer, pictures, _encoded(vae, pictures, work / "latents.pt"))
+    loss = DenoisingLoss(config, network, tokenizer, pictures, _load_latents(vae, pictures, work / "latents.pt"))
     average = train_network(network, loss, config.recipe, checkpoints("denoiser"))
     write_pipeline(average, vae, words, folder)
 
@@ -134,7 +134,7 @@ class DenoisingLoss:
         self.pictures, self.latent = pictures, latent
         self.alphas = noise_schedule().alphas_cumprod
         names, self.table = merged_parts()
-        self.balance = balance(self.table[pictures.part[::16]], len(names))
+        self.balance = part_weights(self.table[pictures.part[::16]], len(names))
         # Plain attention has a backward pass several times faster than PyTorch's fused one on a CPU.
         network.unet.set_attn_processor(AttnProcessor())
 
@@ -149,14 +149,14 @@ class DenoisingLoss:
         captions = [self._caption(index, words) for index in pick.tolist()]
         tokens = self.tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt").input_ids
         alpha = self.alphas[t].view(-1, 1, 1, 1)
-        signal, disorder = alpha.sqrt(), (1 - alpha).sqrt()
-        noisy, velocity = signal * clean + disorder * noise, signal * noise - disorder * clean
+        signal, sigma = alpha.sqrt(), (1 - alpha).sqrt()
+        noisy, velocity = signal * clean + sigma * noise, signal * noise - sigma * clean
         with bf16_autocast():
             predicted, logits = (each.float() for each in self.network(noisy, t, tokens))
         weight = (5 * (1 - alpha)).clamp(max=1)  # 1 / (SNR + 1) is 1 - alpha
-        missed = (weight * (predicted - velocity).square()).mean()
+        error = (weight * (predicted - velocity).square()).mean()
         part = torch.from_numpy(self.table[self.pictures.part[pick.numpy()]]).long()
-        return missed + self.config.parts * unnamed(logits, part, self.balance)
+        return error + self.config.parts * soft_part_cross_entropy(logits, part, self.balance)
 
     def _caption(self, index: int, words: Random) -> str:
         return "" if words.random() < self.config.empty else reword(str(self.pictures.caption[index]), words)
@@ -195,7 +195,7 @@ def write_pipeline(network: nn.Module, vae: "AutoencoderKL", words: Path, folder
     from transformers import CLIPTokenizer
 
     tokenizer = CLIPTokenizer.from_pretrained(words, local_files_only=True)
-    # Where it was loaded from is nobody's business.
+    # The path that it was loaded from does not belong into a published folder.
     vae.register_to_config(_name_or_path="")
     pipeline = StableDiffusionPipeline(
         vae, network.text, tokenizer, network.unet, noise_schedule(), None, None, requires_safety_checker=False
@@ -206,7 +206,7 @@ def write_pipeline(network: nn.Module, vae: "AutoencoderKL", words: Path, folder
             shutil.copy(words / name, place / "tokenizer" / name)
 
 
-def _encoded(vae: "AutoencoderKL", pictures: Pictures, path: Path) -> Tensor:
+def _load_latents(vae: "AutoencoderKL", pictures: Pictures, path: Path) -> Tensor:
     """Latents of all pictures, from `path` if they are there."""
     if not path.exists():
         torch.save(latents(vae, pictures.image), path)

@@ -6,7 +6,7 @@ import torch
 
 from models.embedded.autoencoder_training import AutoencoderTraining
 from models.embedded.feature_training import FeatureTraining
-from models.embedded.fitting import Recipe
+from models.embedded.fitting import FitConfig
 from models.embedded.segmenter_training import SegmenterTraining
 from models.embedded.teacher_training import TeacherTraining
 from models.features import VitConfig
@@ -19,7 +19,7 @@ from tasks.teach import BarnyardConfig, Part, draw, teach
 from tests.models.methods.magicpony.pretraining.test_quadruped import TINY as TINY_QUADRUPED
 
 CPU = torch.device("cpu")
-SHORT = Recipe(steps=2, batch=2)
+SHORT = FitConfig(steps=2, batch=2)
 TINY = BarnyardConfig(
     photos=16,
     size=64,

@@ -9,11 +9,11 @@ from models.embedded.autoencoder_training import (
     round_trip,
     train_autoencoder,
 )
-from models.embedded.fitting import Recipe
+from models.embedded.fitting import FitConfig
 from models.engine.loop import NoCheckpoints
 
 TINY = AutoencoderTraining(
-    widths=(8, 8, 8, 16), crop=32, recipe=Recipe(steps=15, batch=4, rate=5e-3), polish=Recipe(steps=5, batch=4)
+    widths=(8, 8, 8, 16), crop=32, recipe=FitConfig(steps=15, batch=4, rate=5e-3), polish=FitConfig(steps=5, batch=4)
 )
 
 

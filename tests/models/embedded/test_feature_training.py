@@ -2,13 +2,15 @@ import numpy as np
 import pytest
 import torch
 
-from models.embedded.feature_training import FeatureTraining, missed, pick, train_features
-from models.embedded.fitting import Recipe
+from models.embedded.feature_training import FeatureTraining, keypoint_error, sample_training_batch, train_features
+from models.embedded.fitting import FitConfig
 from models.embedded.part_loss import merged_parts
 from models.engine.loop import NoCheckpoints
 from models.features import VitConfig
 
-TINY = FeatureTraining(width=64, layers=2, sizes=(32, 64), recipe=Recipe(steps=40, batch=6, rate=2e-3, ema_decay=0.9))
+TINY = FeatureTraining(
+    width=64, layers=2, sizes=(32, 64), recipe=FitConfig(steps=40, batch=6, rate=2e-3, ema_decay=0.9)
+)
 
 
 def test_tokens_tell_the_animal_from_the_ground(pictures, tmp_path):
@@ -27,9 +29,11 @@ def test_tokens_tell_the_animal_from_the_ground(pictures, tmp_path):
 
 def test_left_and_right_are_learnt_as_one(pictures):
     names, table = merged_parts()
-    image, part, _ = pick(pictures, table, None, 4, torch.Generator().manual_seed(0))
+    image, part, _ = sample_training_batch(pictures, table, None, 4, torch.Generator().manual_seed(0))
     assert image.shape == (4, 3, 64, 64) and part.max() < len(names)
-    _, versions, _ = pick(pictures, table, np.zeros_like(pictures.image[:1]), 4, torch.Generator().manual_seed(0))
+    _, versions, _ = sample_training_batch(
+        pictures, table, np.zeros_like(pictures.image[:1]), 4, torch.Generator().manual_seed(0)
+    )
     assert torch.equal(versions[0], versions[1])
 
 
@@ -37,14 +41,14 @@ def test_heat_in_one_patch_is_a_keypoint_in_its_middle():
     heat = torch.zeros(1, 16, 2)
     heat[0, 6] = 50.0
     middle = torch.tensor([0.25, -0.25])
-    assert missed(heat, middle.expand(1, 2, 2)) < 1e-5
+    assert keypoint_error(heat, middle.expand(1, 2, 2)) < 1e-5
     away = torch.stack((middle, middle + torch.tensor([0.3, 0.4])))[None]
-    assert missed(heat, away).item() == pytest.approx(0.25, abs=1e-5)
+    assert keypoint_error(heat, away).item() == pytest.approx(0.25, abs=1e-5)
 
 
 def test_keypoints_outside_the_picture_are_not_asked_for():
     heat, outside = torch.zeros(1, 16, 2, requires_grad=True), torch.tensor([[[1.5, 0.0], [0.0, -1.2]]])
-    error = missed(heat, outside)
+    error = keypoint_error(heat, outside)
     error.backward()
     assert error == 0 and not heat.grad.any()
 
@@ -52,5 +56,5 @@ def test_keypoints_outside_the_picture_are_not_asked_for():
 def test_keypoints_belong_to_the_pictures(pictures):
     _, table = merged_parts()
     index = torch.randint(6, (4,), generator=torch.Generator().manual_seed(0))
-    _, _, keypoints = pick(pictures, table, None, 4, torch.Generator().manual_seed(0))
+    _, _, keypoints = sample_training_batch(pictures, table, None, 4, torch.Generator().manual_seed(0))
     assert torch.equal(keypoints, torch.from_numpy(pictures.keypoints)[index][..., :2])

@@ -3,11 +3,11 @@ import torch
 from torch import nn
 
 from models.core.errors import TrainingDiverged
-from models.embedded.fitting import Recipe, WarmUpCosine, train_network
+from models.embedded.fitting import FitConfig, WarmUpCosine, train_network
 from models.engine.loop import NoCheckpoints
 from tests.models.engine.test_loop import Shelf
 
-RECIPE = Recipe(steps=40, rate=0.05, save_every=10, ema_decay=0.5)
+RECIPE = FitConfig(steps=40, rate=0.05, save_every=10, ema_decay=0.5)
 
 
 def network():

@@ -72,8 +72,8 @@ def test_species_are_kept_apart_and_keep_their_numbers(tmp_path):
         load_pictures(tmp_path, 1)
 
 
-def test_missing_chunks_and_mixed_seeds_are_refused(folder):
-    with pytest.raises(ValueError, match="3 chunks are missing"):
+def test_missing_files_and_mixed_seeds_are_refused(folder):
+    with pytest.raises(ValueError, match="3 files are missing"):
         load_pictures(folder, 300)
     with pytest.raises(ValueError, match="mix training and evaluation"):
         render_pictures(folder, 20, 32, first=HELD_OUT // SEEDS_PER_INDIVIDUAL - 10)

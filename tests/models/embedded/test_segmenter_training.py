@@ -1,13 +1,13 @@
 import numpy as np
 import torch
 
-from models.embedded.fitting import Recipe
-from models.embedded.segmenter_training import SegmenterTraining, choose, pick, train_segmenter
+from models.embedded.fitting import FitConfig
+from models.embedded.segmenter_training import SegmenterTraining, choose_points, sample_training_batch, train_segmenter
 from models.engine.loop import NoCheckpoints
 from models.segmenters.pointrend import PointRendConfig, sample, uncertainty
 from models.truth.barnyard import FARM
 
-TINY = SegmenterTraining(width=8, points=64, recipe=Recipe(steps=40, batch=6, rate=8e-3, ema_decay=0.8))
+TINY = SegmenterTraining(width=8, points=64, recipe=FitConfig(steps=40, batch=6, rate=8e-3, ema_decay=0.8))
 
 
 def test_it_learns_where_the_animal_is(pictures, tmp_path):
@@ -24,13 +24,13 @@ def test_it_learns_where_the_animal_is(pictures, tmp_path):
 
 def test_labels_are_the_species_and_other_versions_of_a_picture_have_its_label(pictures):
     other = np.zeros_like(pictures.image[:2])
-    image, label = pick(pictures, other, 6, torch.Generator().manual_seed(0))
+    image, label = sample_training_batch(pictures, other, 6, torch.Generator().manual_seed(0))
     assert (image[:3] == 0).all() and (image[3:] > 0).any()
     assert set(label.unique().tolist()) <= {0, 1, 2, 3} and (label[:3] > 0).any()
 
 
 def test_most_points_lie_where_the_coarse_prediction_is_uncertain():
     coarse = torch.randn(2, 3, 8, 8)
-    points = choose(SegmenterTraining(points=100), coarse, torch.Generator().manual_seed(0))
+    points = choose_points(SegmenterTraining(points=100), coarse, torch.Generator().manual_seed(0))
     doubt = uncertainty(sample(coarse, points))
     assert points.shape == (2, 100, 2) and doubt[:, :75].mean() > doubt[:, 75:].mean()

@@ -4,12 +4,12 @@ from random import Random
 import torch
 
 from models.embedded.autoencoder_training import AutoencoderTraining
-from models.embedded.fitting import Recipe
+from models.embedded.fitting import FitConfig
 from models.embedded.teacher_training import Denoiser, TeacherTraining, noise_schedule, reword, train_teacher
 from models.engine.loop import NoCheckpoints
 from models.generators import StableDiffusionConfig
 
-ONE = Recipe(steps=2, batch=4)
+ONE = FitConfig(steps=2, batch=4)
 TINY = TeacherTraining(
     autoencoder=AutoencoderTraining(widths=(8, 8, 8, 16), crop=32, recipe=ONE, polish=ONE),
     text_width=32, text_layers=1, widths=(16, 32), recipe=ONE,
