@@ -9,7 +9,7 @@ from typing import Any
 from prefect import Flow, flow
 
 from flows.dataset import pinned
-from flows.derivation import derive
+from flows.derived_columns import derive
 from flows.plan.plan import Plan, PlanChanges, load_plan
 from models.methods import methods
 from storage.store.references import DatasetRef, ModelRef, ReleaseRef, Scale
