@@ -132,7 +132,7 @@ class Crops:
         )
 
 
-def drawn(count: int, batch: int, step: int, seed: int) -> tuple[Int[Tensor, " batch"], Bool[Tensor, " batch"]]:
+def batch_rows(count: int, batch: int, step: int, seed: int) -> tuple[Int[Tensor, " batch"], Bool[Tensor, " batch"]]:
     """Rows of one step and which of them are mirrored: every epoch is its own shuffle of all `count` rows."""
     places = torch.arange(step * batch, (step + 1) * batch)
     rows, flipped = torch.empty(batch, dtype=torch.long), torch.empty(batch, dtype=torch.bool)

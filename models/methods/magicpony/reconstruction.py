@@ -95,7 +95,7 @@ class AnimalReconstruction:
 
     def pick(self, row: int, count: int = 1) -> "AnimalReconstruction":
         """One animal of the batch, `count` times."""
-        return replace(self, prediction=picked(self.prediction, row, count))
+        return replace(self, prediction=pick(self.prediction, row, count))
 
     def _here(self, part: Tensor) -> Tensor:
         return part.to(next(self.animal.parameters()).device)
@@ -124,7 +124,7 @@ class AnimalReconstructor:
         return part.to(next(self.animal.parameters()).device)
 
 
-def picked(prediction: Prediction, row: int, count: int = 1) -> Prediction:
+def pick(prediction: Prediction, row: int, count: int = 1) -> Prediction:
     """One animal of a batch, `count` times."""
 
     def take(values: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Refinement at test time: what was predicted is fitted to the very photo and its mask.
+"""Refinement at test time: pose, camera and texture code are fitted to the very photo and its mask.
 
 The networks answer at once for any photo and miss legs by a little; a few steps of descent on the silhouette close the
 gap, from a start that is nearly right. Bone angles and the camera move, and not far: one silhouette says nothing of the
@@ -6,18 +6,21 @@ unseen side, so the shape stays as predicted. Then the texture code is fitted to
 the texture network on the photo; a code leaves all photos one network, and the unseen side plausible.)
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d
 
 from models.core.config import Config
+from models.core.schedule import Schedule
 from models.data.batch import Batch
 from models.data.crops import mask_distance
+from models.engine.loop import LoopConfig, NoCheckpoints, Values, fit
+from models.engine.optimiser import Optimiser
 from models.geometry.cameras import PerspectiveCamera
 from models.geometry.kinematics import blend, bone_motions, euler_xyz, skin_weights
 from models.geometry.mesh import Mesh
@@ -28,7 +31,7 @@ from models.rendering import deferred
 from models.rendering.shading import shade
 
 WHOLE = 0.99
-"""A pixel covered this far is covered."""
+"""Share of a pixel's area from which on it counts as covered."""
 
 
 class Refinement(Config):
@@ -53,56 +56,70 @@ class Refined(AnimalReconstructor):
 
     def predict(self, batch: Batch) -> AnimalReconstruction:
         """One animal per crop; one whose mask is empty stays as predicted."""
-        fitted = self.coloured(self._fitted(self._predict(batch), batch), batch)
+        fitted = self.fit_colours(self._fitted(self._predict(batch), batch), batch)
         return AnimalReconstruction(self.animal, self.renderer, fitted)
 
     @torch.no_grad()
-    def _fitted(self, found: Prediction, batch: Batch) -> Prediction:
-        if found.angles is None:
-            return found
-        config, pose = self.refinement, _Pose(self, found)
+    def _fitted(self, prediction: Prediction, batch: Batch) -> Prediction:
+        if prediction.angles is None:
+            return prediction
+        config, pose = self.refinement, _Pose(self, prediction)
         mask, valid = self._here(batch.mask), self._here(batch.valid)
-        depth = torch.stack([mask_distance(each > 0.5) for each in mask]).to(mask)
-        silhouettes = SilhouetteTarget.of(replace(batch, mask=mask, valid=valid, inside=depth), config.size)
-        masked = silhouettes.mask.amax((1, 2)) > 0
+        inside = torch.stack([mask_distance(row > 0.5) for row in mask]).to(mask)
+        target = SilhouetteTarget.of(replace(batch, mask=mask, valid=valid, inside=inside), config.size)
+        masked = target.mask.amax((1, 2)) > 0
 
-        def loss() -> Tensor:
-            mesh, camera = pose()
-            covered = deferred.silhouette(self.renderer, mesh, camera, config.size)
-            error = config.mask * silhouettes.mse(covered) + config.mask_distance * silhouettes.mask_distance(covered)
+        def loss() -> Float[Tensor, ""]:
+            mesh, camera = pose.posed()
+            rendered = deferred.silhouette(self.renderer, mesh, camera, config.size)
+            error = config.mask * target.mse(rendered) + config.mask_distance * target.mask_distance(rendered)
             # Sums over the batch: an animal is fitted alike in any company.
-            return (error * masked).sum() + config.bones * pose.bent + config.camera * pose.strayed
+            return (error * masked).sum() + config.bones * pose.pose_change + config.camera * pose.camera_change
 
-        _descend(pose.moving, config.rate, config.steps, loss)
-        mesh, camera = pose()
-        return replace(found, mesh=mesh, camera=camera, angles=pose.angles)
+        _descend(pose.free, config.rate, config.steps, loss)
+        mesh, camera = pose.posed()
+        return replace(prediction, mesh=mesh, camera=camera, angles=pose.angles)
 
     @torch.no_grad()
-    def coloured(self, found: Prediction, batch: Batch) -> Prediction:
+    def fit_colours(self, prediction: Prediction, batch: Batch) -> Prediction:
         """The same animals with texture codes fitted to their photos."""
         config, albedo = self.refinement, self.animal.albedo
-        points, shading, image, colour = self._seen(found, batch)
-        share = 1 / torch.bincount(image, minlength=len(batch)).clamp(min=1)[image]
-        change = torch.zeros_like(found.texture_code, requires_grad=True)
+        pixels = self._common_pixels(prediction, batch)
+        share = 1 / torch.bincount(pixels.image, minlength=len(batch)).clamp(min=1)[pixels.image]
+        change = torch.zeros_like(prediction.texture_code, requires_grad=True)
 
-        def loss() -> Tensor:
-            drawn = albedo(points, found.texture_code + change, image) * shading[:, None]
-            return ((drawn - colour).abs().mean(1) * share).sum() + config.colour * change.square().sum()
+        def loss() -> Float[Tensor, ""]:
+            rendered = albedo(pixels.points, prediction.texture_code + change, pixels.image) * pixels.shading[:, None]
+            return ((rendered - pixels.rgb).abs().mean(1) * share).sum() + config.colour * change.square().sum()
 
-        _descend([change], config.rate_colour, config.steps, loss)
-        return replace(found, texture_code=found.texture_code + change)
+        _descend({"texture_code": change}, config.rate_colour, config.steps, loss)
+        return replace(prediction, texture_code=prediction.texture_code + change)
 
-    def _seen(self, found: Prediction, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Canonical point, shading, image and photo's colour of each pixel well inside photo and animal."""
-        size, mesh, camera = self.refinement.size, found.mesh, found.camera
+    def _common_pixels(self, prediction: Prediction, batch: Batch) -> "_Pixels":
+        """Pixels well inside the photo's mask and the animal's silhouette."""
+        size, mesh, camera, prior = self.refinement.size, prediction.mesh, prediction.camera, prediction.prior[None]
         photo = adaptive_avg_pool2d(batch.image.to(mesh.vertices).movedim(-1, 1), size).movedim(1, -1)
         fragments = self.renderer.rasterize(camera.to_clip(mesh.vertices), mesh.faces, size)
         common = (fragments.face >= 0) & (adaptive_avg_pool2d(batch.mask.to(photo), size) > WHOLE)
         inner = avg_pool2d(common[:, None].to(photo), 3, stride=1, padding=1) > WHOLE
         covered = inner.flatten().nonzero()[:, 0]
         image = torch.div(covered, size**2, rounding_mode="floor")
-        points, normal = deferred.points_and_normals(self.renderer, fragments, mesh, camera, found.prior[None], covered)
-        return points, shade(normal, found.light.rows(image)), image, photo.reshape(-1, 3)[covered]
+        points, normal = deferred.points_and_normals(self.renderer, fragments, mesh, camera, prior, covered)
+        return _Pixels(points, shade(normal, prediction.light.rows(image)), image, photo.reshape(-1, 3)[covered])
+
+
+@dataclass(frozen=True)
+class _Pixels:
+    """Pixels of photos on which an animal is seen."""
+
+    points: Float[Tensor, "pixels 3"]
+    """The canonical point at each pixel."""
+    shading: Float[Tensor, " pixels"]
+    """The factor of the light on each pixel's albedo."""
+    image: Int[Tensor, " pixels"]
+    """The row in the batch that each pixel belongs to."""
+    rgb: Float[Tensor, "pixels 3"]
+    """The photo's colours, in [0, 1]."""
 
 
 class RefinableReconstructor(AnimalReconstructor):
@@ -113,49 +130,76 @@ class RefinableReconstructor(AnimalReconstructor):
         return Refined(self.animal, self.renderer)
 
 
-@torch.enable_grad()
-def _descend(moving: Sequence[Tensor], rate: float, steps: int, loss: Callable[[], Tensor]) -> None:
-    """Steps of Adam that shrink to nothing."""
-    optimizer = torch.optim.Adam(moving, betas=(0.8, 0.99))
-    for step in range(steps):
-        optimizer.param_groups[0]["lr"] = rate * (1 - step / steps)
-        # Not `backward`, which would leave gradients in the network.
-        for part, slope in zip(moving, torch.autograd.grad(loss(), moving), strict=True):
-            # Slivers of triangles have no slope at times.
-            part.grad = slope.nan_to_num(0, 0, 0)
-        optimizer.step()
+def _descend(free: Mapping[str, Tensor], rate: float, steps: int, loss: Callable[[], Float[Tensor, ""]]) -> None:
+    """Steps of Adam on free variables, whose rate shrinks to nothing."""
+    with torch.enable_grad():
+        config = LoopConfig(steps=steps, report_every=steps)
+        fit(_Descent(free, rate, loss), config, NoCheckpoints(), shown=None)
+
+
+class _Descent:
+    """Free variables of one batch of photos; no network learns."""
+
+    modules: Mapping[str, nn.Module] = {}
+
+    def __init__(self, free: Mapping[str, Tensor], rate: float, loss: Callable[[], Float[Tensor, ""]]) -> None:
+        self.free, self.loss = tuple(free.values()), loss
+        adam = torch.optim.Adam(self.free, lr=rate, betas=(0.8, 0.99))
+        self.optimiser = Optimiser(adam, Schedule({0.0: 1.0, 1.0: 0.0}), clip=None)
+
+    @property
+    def optimisers(self) -> Mapping[str, Optimiser]:
+        """One Adam."""
+        return {"free": self.optimiser}
+
+    def step(self, number: int, progress: float) -> Values:
+        """One step of Adam."""
+        loss = self.loss()
+        # Not `Optimiser.update`, whose backward pass would leave gradients in the network.
+        for variable, gradient in zip(self.free, torch.autograd.grad(loss, self.free), strict=True):
+            # Slivers of triangles have no slope at times; the other photos of the batch still move.
+            variable.grad = gradient.nan_to_num(0, 0, 0)
+        self.optimiser.apply(progress)
+        return {"loss": loss.detach()}
+
+    def panel(self, progress: float) -> None:
+        """There are no pictures."""
 
 
 class _Pose:
     """Bone angles and cameras near the predicted ones."""
 
-    def __init__(self, ours: AnimalReconstructor, found: Prediction) -> None:
-        assert found.angles is not None
-        self.found, self.freedom = found, ours.animal.articulation.freedom
-        self.rig = ours.animal.rig(found)
-        self.weights = skin_weights(found.rest.vertices, self.rig.ends)
-        self.bones = torch.zeros_like(found.angles, requires_grad=True)
-        self.turn, self.shift = (found.angles.new_zeros(len(found.angles), 3).requires_grad_() for _ in "ab")
-        self.moving = [self.bones, self.turn, self.shift]
+    def __init__(self, reconstructor: AnimalReconstructor, prediction: Prediction) -> None:
+        assert prediction.angles is not None
+        self.prediction, self.freedom = prediction, reconstructor.animal.articulation.freedom
+        self.rig = reconstructor.animal.rig(prediction)
+        self.weights = skin_weights(prediction.rest.vertices, self.rig.ends)
+        count = len(prediction.angles)
+        self.bones = torch.zeros_like(prediction.angles, requires_grad=True)
+        self.turn, self.shift = (prediction.angles.new_zeros(count, 3).requires_grad_() for _ in range(2))
+        self.free = {"bones": self.bones, "turn": self.turn, "shift": self.shift}
 
     @property
     def angles(self) -> Float[Tensor, "batch bones 3"]:
         """Legs bend sideways and twist as little as in the prediction."""
-        assert self.found.angles is not None
-        return self.found.angles + self.bones * self.freedom
+        assert self.prediction.angles is not None
+        return self.prediction.angles + self.bones * self.freedom
 
     @property
-    def bent(self) -> Float[Tensor, ""]:
+    def pose_change(self) -> Float[Tensor, ""]:
+        """Squared change of the bone angles."""
         return self.bones.square().mean((1, 2)).sum()
 
     @property
-    def strayed(self) -> Float[Tensor, ""]:
+    def camera_change(self) -> Float[Tensor, ""]:
+        """Squared turn and, a tenth as heavy, squared shift of the cameras."""
         return self.turn.square().sum() + 0.1 * self.shift.square().sum()
 
-    def __call__(self) -> tuple[Mesh, PerspectiveCamera]:
-        vertices = blend(self.found.rest.vertices, self.weights, bone_motions(self.rig, self.angles))
-        T = self.found.camera.T_camera_world
+    def posed(self) -> tuple[Mesh, PerspectiveCamera]:
+        """The posed animals and their cameras."""
+        vertices = blend(self.prediction.rest.vertices, self.weights, bone_motions(self.rig, self.angles))
+        T = self.prediction.camera.T_camera_world
         rotation, shift = euler_xyz(self.turn) @ T[:, :3, :3], T[:, :3, 3] + self.shift
         top = torch.cat((rotation, shift[..., None]), -1)
-        camera = self.found.camera.with_extrinsics(torch.cat((top, T[:, 3:]), 1))
-        return Mesh(vertices, self.found.mesh.faces), camera
+        camera = self.prediction.camera.with_extrinsics(torch.cat((top, T[:, 3:]), 1))
+        return Mesh(vertices, self.prediction.mesh.faces), camera

@@ -10,7 +10,7 @@ from torch import Tensor
 from models.core.schedule import Schedule
 from models.data.augmentation import Augmentation
 from models.data.batch import Batch
-from models.data.crops import Crops, drawn, random
+from models.data.crops import Crops, batch_rows, random
 from models.engine.loop import LoopConfig, Panel, Values
 from models.engine.optimiser import Optimiser
 from models.methods.magicpony.model import Animal
@@ -95,5 +95,5 @@ class AnimalLearner:
         return Step(number, progress, self.animal, batch, prediction, rendering, self.renderer, generator)
 
     def _batch(self, step: int) -> Batch:
-        rows, flipped = drawn(len(self.crops), self.config.batch, step, self.config.seed)
+        rows, flipped = batch_rows(len(self.crops), self.config.batch, step, self.config.seed)
         return self.crops.batch(rows, flipped if self.config.mirror else None)

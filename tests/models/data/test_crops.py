@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.data.crops import Crops, collate, drawn, mask_distance, random
+from models.data.crops import Crops, batch_rows, collate, mask_distance, random
 from models.data.ground_truth import Truth
 from models.features.head_direction import head_directions
 
@@ -129,17 +129,17 @@ def test_an_empty_training_set_is_refused() -> None:
 
 
 def test_every_epoch_shows_every_row_once_in_its_own_order() -> None:
-    seen = torch.cat([drawn(10, 4, step, seed=0)[0] for step in range(5)])
+    seen = torch.cat([batch_rows(10, 4, step, seed=0)[0] for step in range(5)])
     assert sorted(seen[:10].tolist()) == sorted(seen[10:].tolist()) == list(range(10))
     assert seen[:10].tolist() != seen[10:].tolist()
 
 
 def test_a_batch_may_be_larger_than_the_training_set() -> None:
-    rows, _ = drawn(3, 8, 0, seed=0)
+    rows, _ = batch_rows(3, 8, 0, seed=0)
     assert torch.bincount(rows).tolist() in ([3, 3, 2], [3, 2, 3], [2, 3, 3])
 
 
 def test_draws_depend_on_the_key_alone() -> None:
-    assert all(torch.equal(a, b) for a, b in zip(drawn(9, 4, 3, 1), drawn(9, 4, 3, 1), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(batch_rows(9, 4, 3, 1), batch_rows(9, 4, 3, 1), strict=True))
     assert torch.rand(1, generator=random(0, "step", 1)) == torch.rand(1, generator=random(0, "step", 1))
     assert torch.rand(1, generator=random(0, "step", 1)) != torch.rand(1, generator=random(0, "step", 2))

@@ -13,7 +13,7 @@ DEPTH = 0.5
 """What an error along the camera's axis counts beside one across it: a picture tells less of it."""
 
 
-def keypoints(
+def keypoint_distance(
     markers: Float[Tensor, "keypoints 3"], prior: Float[Tensor, "vertices 3"], posed: Mesh, camera: Camera, batch: Batch
 ) -> Float[Tensor, ""]:
     """Mean distance, in halves of the image's width, between known keypoints and markers that ride on the surface.

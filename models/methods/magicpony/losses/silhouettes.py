@@ -1,6 +1,6 @@
 """Errors of silhouettes that are smaller than their photos: `mask` and `mask_distance_loss` of `reconstruction`.
 
-Viewpoints are chosen, poses drilled and answers refined by silhouettes smaller than the photos.
+Viewpoint scores, pose pre-training and refinement compare silhouettes smaller than the photos.
 """
 
 from dataclasses import dataclass

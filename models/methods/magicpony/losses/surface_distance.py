@@ -15,7 +15,7 @@ SOFT = 0.01
 """Halves of the picture's width below which a miss hardly counts: known points lie about so far apart."""
 
 
-def surface(  # noqa: PLR0913 - as `keypoints`, and which vertices are compared
+def surface_distance(  # noqa: PLR0913 - as `keypoint_distance`, and which vertices are compared
     markers: Float[Tensor, "keypoints 3"],
     prior: Float[Tensor, "vertices 3"],
     posed: Mesh,

@@ -49,8 +49,8 @@ def relative_error(
     return error - error.gather(1, taken[:, None])
 
 
-def camera(found: Camera, batch: Batch) -> Float[Tensor, ""]:
+def camera_distance(predicted: Camera, batch: Batch) -> Float[Tensor, ""]:
     """One minus the cosine of the angle between the camera's direction and the known one."""
     if batch.truth is None:
         raise ValueError("batch.truth is None; only crops of procedural animals know their cameras")
-    return (1 - (found.T_camera_world[:, 2, :3] * batch.truth.towards).sum(-1)).mean()
+    return (1 - (predicted.T_camera_world[:, 2, :3] * batch.truth.towards).sum(-1)).mean()

@@ -1,8 +1,8 @@
 """Training of the embedded quadruped: one animal model of all species, for categories to start from.
 
-It learns as a category does, by MagicPony's losses from crops and masks, but it is told what is known of procedural
-animals and takes a category longest to find out: where each camera and each lamp stood, where keypoints such as hooves
-and nose are, and points on each animal's surface, those on its unseen side too.
+It learns by MagicPony's losses from crops and masks, as a category does, and is supervised by what is known of
+procedural animals: camera and light of each picture, keypoints such as hooves and nose, and points on the surface,
+those on the unseen side too.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -30,8 +30,8 @@ from models.methods.magicpony.losses import viewpoints
 from models.methods.magicpony.losses.lighting import light_distance
 from models.methods.magicpony.model import AnimalConfig
 from models.methods.magicpony.networks.encoder import EncoderConfig
-from models.methods.magicpony.pretraining.pose_pretraining import DrillConfig, drill
-from models.methods.magicpony.pretraining.surface_keypoints import Marked
+from models.methods.magicpony.pretraining.pose_pretraining import PosePretrainingConfig, pretrain_pose
+from models.methods.magicpony.pretraining.surface_keypoints import KeypointAnimal
 from models.methods.magicpony.terms import Term
 from models.methods.magicpony.train import AnimalLearner, TrainingConfig
 from models.methods.magicpony.warm_start import write
@@ -55,13 +55,13 @@ class QuadrupedTraining(Config):
     surface: Schedule = Field(default=Schedule(9.0), description="weight of the distance to the known surface")
     light: Schedule = Field(default=Schedule(1.0), description="weight of the error of the light's coefficients")
     training: TrainingConfig = TrainingConfig(steps=8000, batch=16, rate_pose=3e-4)
-    drill: DrillConfig = DrillConfig()
+    pose_pretraining: PosePretrainingConfig = PosePretrainingConfig()
 
     @model_validator(mode="after")
-    def _drilled_at_a_report(self) -> "QuadrupedTraining":
-        if self.drill.steps and self.drill.after % self.training.report_every:
-            every = self.training.report_every
-            raise ValueError(f"drill.after is {self.drill.after}; give a multiple of training.report_every, {every}")
+    def _pretrained_at_a_report(self) -> "QuadrupedTraining":
+        after, every = self.pose_pretraining.after, self.training.report_every
+        if self.pose_pretraining.steps and after % every:
+            raise ValueError(f"pose_pretraining.after is {after}; give a multiple of training.report_every, {every}")
         return self
 
     def train(self, pictures: Pictures, vit: Vit, folder: Path, checkpoints: Checkpoints) -> None:
@@ -80,38 +80,38 @@ def train_quadruped(
     ]
     shown = augment_crops(crops, training.augmentation, training.seed)
     windows = torch.tensor([crop.box[:3] for crop in crops]) / pictures.image.shape[1]
-    azimuth, elevation, keypoints, surface, lamp = (
-        torch.from_numpy(each[:count])
-        for each in (pictures.azimuth, pictures.elevation, pictures.keypoints, pictures.surface, pictures.light)
+    azimuth, elevation, keypoints, surface, light = (
+        torch.from_numpy(values[:count])
+        for values in (pictures.azimuth, pictures.elevation, pictures.keypoints, pictures.surface, pictures.light)
     )
     truth = Truth(
         look_at(azimuth, elevation).T_camera_world[:, 2, :3],
         shown.move_points(to_windows(keypoints, windows)),
         shown.move_points(to_windows(surface, windows)),
-        lamp,
+        light,
         torch.tensor(OPPOSITE_KEYPOINT),
     )
     samples, pca = add_feature_maps(shown.samples, vit, animal.encoder.image, animal.prior.channels)
     torch.manual_seed(training.seed)
-    taught = animal.build(QUADRUPED, vit)
-    learner = Marked(taught)
+    plain = animal.build(QUADRUPED, vit)
+    quadruped = KeypointAnimal(plain)
     renderer = ReferenceConfig().build(CPU)
-    set_ = Crops(samples, training.size, CPU, shown.seen, truth, head_directions)
+    training_set = Crops(samples, training.size, CPU, shown.seen, truth, head_directions)
 
-    def drilled(step: int, *_: object) -> None:
-        # A report comes before the checkpoint of its step, so a run that goes on from that one has had its drill.
-        if step == config.drill.after:
-            drill(learner, set_, renderer, config.drill, training.seed)
+    def report(step: int, *_: object) -> None:
+        # A report comes before the checkpoint of its step, so a run that goes on from that one has been pre-trained.
+        if step == config.pose_pretraining.after:
+            pretrain_pose(quadruped, training_set, renderer, config.pose_pretraining, training.seed)
 
     objective = config.losses.objective()
     known = (
-        Term("camera", lambda step: viewpoints.camera(step.prediction.camera, step.batch), config.camera),
-        Term("keypoints", learner.error, config.keypoints),
-        Term("surface", learner.distance, config.surface),
+        Term("camera", lambda step: viewpoints.camera_distance(step.prediction.camera, step.batch), config.camera),
+        Term("keypoints", quadruped.keypoint_loss, config.keypoints),
+        Term("surface", quadruped.surface_loss, config.surface),
         Term("light", lambda step: light_distance(step.prediction.light, step.batch), config.light),
     )
     objective = replace(objective, terms=(*objective.terms, *known))
     with ThreadPoolExecutor(1) as helper:
-        steps = AnimalLearner(learner, objective, training, set_, renderer, helper)
-        fit(steps, training, checkpoints, drilled, SHOWN)
-    write(folder, learner.unmarked(taught), pca)
+        learner = AnimalLearner(quadruped, objective, training, training_set, renderer, helper)
+        fit(learner, training, checkpoints, report, SHOWN)
+    write(folder, quadruped.without_keypoints(plain), pca)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from models.data.batch import Batch
-from models.methods.magicpony.reconstruction import AnimalReconstruction, AnimalReconstructor, picked
+from models.methods.magicpony.reconstruction import AnimalReconstruction, AnimalReconstructor, pick
 from models.rendering.reconstruction import Reconstructor
 from models.rendering.types import Light
 
@@ -57,8 +57,8 @@ def test_every_part_of_the_one_is_that_of_the_batch(animals: AnimalReconstructio
 
 
 def test_a_rest_shape_that_all_share_stays_one(animals: AnimalReconstruction) -> None:
-    one = picked(animals.prediction, 0)
-    shared = picked(replace(animals.prediction, rest=one.rest, deformation=None), 1, 5)
+    one = pick(animals.prediction, 0)
+    shared = pick(replace(animals.prediction, rest=one.rest, deformation=None), 1, 5)
     assert len(shared.rest) == 1 and len(shared.mesh) == 5 and shared.deformation is None
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from models.data.batch import Batch
-from models.methods.magicpony.reconstruction import AnimalReconstructor, picked
+from models.methods.magicpony.reconstruction import AnimalReconstructor, pick
 from models.methods.magicpony.refine import RefinableReconstructor, Refined, Refinement
 from models.methods.magicpony.state import Prediction
 from models.metrics.silhouette import iou
@@ -82,7 +82,7 @@ def test_another_coat_is_found_and_the_network_stays(
     start = replace(known.prediction, texture_code=code + noise)
     before = {name: value.clone() for name, value in reconstructor.animal.state_dict().items()}
     painted = known.render(SIZE).rgb
-    found = refined.coloured(start, replace(bent, image=painted, mask=torch.ones_like(bent.mask)))
+    found = refined.fit_colours(start, replace(bent, image=painted, mask=torch.ones_like(bent.mask)))
     drawn = [replace(known, prediction=each).render(SIZE).rgb for each in (start, found)]
     errors = [(each - painted).abs().mean() for each in drawn]
     assert errors[1] < 0.4 * errors[0]
@@ -102,7 +102,7 @@ def test_an_animal_is_fitted_alike_in_any_company(refined: Refined, bent: Batch)
     class Exact(Refined):
         def _predict(self, batch: Batch) -> Prediction:
             found = in_double(refined.animal(bent))
-            return found if len(batch) == len(bent) else picked(found, 0)
+            return found if len(batch) == len(bent) else pick(found, 0)
 
     exact, batch = Exact(deepcopy(refined.animal).double(), refined.renderer, refined.refinement), in_double(bent)
     together = exact.predict(batch).prediction

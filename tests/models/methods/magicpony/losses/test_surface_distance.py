@@ -4,7 +4,7 @@ import torch
 from scipy.spatial import cKDTree
 
 from models.geometry.mesh import Mesh
-from models.methods.magicpony.losses.surface_distance import SOFT, chamfer, surface
+from models.methods.magicpony.losses.surface_distance import SOFT, chamfer, surface_distance
 from tests.models.methods.magicpony.losses.test_keypoint_distance import CAMERA, FACES, batch
 
 
@@ -44,12 +44,12 @@ def test_a_surface_in_its_known_place_misses_nothing_and_one_moved_aside_does():
     vertices = 0.3 * cloud(0, 30)[:1]
     known = batch(seen(vertices, vertices[:, :4]))
     there = (vertices[0, :4], vertices[0], Mesh(vertices, FACES), CAMERA, known, torch.Generator())
-    assert surface(*there).item() == pytest.approx(2 * SOFT, rel=0.5)
+    assert surface_distance(*there).item() == pytest.approx(2 * SOFT, rel=0.5)
     nearer = Mesh(vertices + torch.tensor([0.3, 0.0, 0.0]), FACES)
-    assert surface(there[0], there[1], nearer, *there[3:]) > 4 * surface(*there)
+    assert surface_distance(there[0], there[1], nearer, *there[3:]) > 4 * surface_distance(*there)
 
 
 def test_photos_without_truth_are_refused():
     vertices = cloud(0, 30)[:1]
     with pytest.raises(ValueError, match=r"batch\.truth is None"):
-        surface(vertices[0, :4], vertices[0], Mesh(vertices, FACES), CAMERA, batch(None), torch.Generator())
+        surface_distance(vertices[0, :4], vertices[0], Mesh(vertices, FACES), CAMERA, batch(None), torch.Generator())

@@ -6,7 +6,7 @@ import torch
 
 from models.data.ground_truth import Truth
 from models.geometry.cameras import look_at
-from models.methods.magicpony.losses.viewpoints import camera, hypothesis, relative_error
+from models.methods.magicpony.losses.viewpoints import camera_distance, hypothesis, relative_error
 from models.methods.magicpony.state import Alternatives
 from tests.models.methods.magicpony.losses.test_reconstruction import SIZE, photo, square
 
@@ -56,12 +56,12 @@ def test_a_camera_misses_by_its_angle_alone() -> None:
     batch = replace(photo(square(4, 8)), truth=truth)
     further = look_at(torch.tensor([0.5]), torch.tensor([0.2]), 14.0, torch.tensor([[0.3, 0.1, 0.0]]))
     behind = look_at(torch.tensor([0.5 + pi]), torch.tensor([-0.2]))
-    assert camera(known, batch).item() == camera(further, batch).item() == pytest.approx(0, abs=1e-6)
-    assert camera(behind, batch).item() == pytest.approx(2)
+    assert camera_distance(known, batch).item() == camera_distance(further, batch).item() == pytest.approx(0, abs=1e-6)
+    assert camera_distance(behind, batch).item() == pytest.approx(2)
     beside = look_at(torch.tensor([0.5]), torch.tensor([0.2 + pi / 3]))
-    assert camera(beside, batch).item() == pytest.approx(0.5)
+    assert camera_distance(beside, batch).item() == pytest.approx(0.5)
 
 
 def test_photos_do_not_know_their_cameras() -> None:
     with pytest.raises(ValueError, match=r"batch\.truth is None; only crops of procedural animals"):
-        camera(look_at(torch.zeros(1), torch.zeros(1)), photo(square(4, 8)))
+        camera_distance(look_at(torch.zeros(1), torch.zeros(1)), photo(square(4, 8)))

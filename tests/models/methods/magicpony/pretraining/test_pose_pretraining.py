@@ -6,13 +6,13 @@ import torch
 from models.core.schedule import Schedule
 from models.data.crops import Crops
 from models.data.ground_truth import Truth
-from models.methods.magicpony.pretraining.pose_pretraining import DrillConfig, drill
-from models.methods.magicpony.pretraining.surface_keypoints import Marked
+from models.methods.magicpony.pretraining.pose_pretraining import PosePretrainingConfig, pretrain_pose
+from models.methods.magicpony.pretraining.surface_keypoints import KeypointAnimal
 from models.rendering import ReferenceConfig
 from tests.models.data.test_crops import crop
 from tests.models.methods.magicpony.pretraining.test_quadruped import QUADRUPED, TINY, tiny_vit
 
-CONFIG = DrillConfig(steps=60, batch=4, rate=5e-3, average=0.9)
+CONFIG = PosePretrainingConfig(steps=60, batch=4, rate=5e-3, ema_decay=0.9)
 RENDERER = ReferenceConfig().build("cpu")
 
 
@@ -20,7 +20,7 @@ RENDERER = ReferenceConfig().build("cpu")
 def animal():
     """An ellipsoid with markers."""
     torch.manual_seed(0)
-    return Marked(TINY.animal.build(QUADRUPED, tiny_vit()))
+    return KeypointAnimal(TINY.animal.build(QUADRUPED, tiny_vit()))
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +33,9 @@ def crops():
     return Crops([crop(seed, size=32) for seed in range(4)], 32, torch.device("cpu"), None, truth)
 
 
-def drilled(animal, crops, config=CONFIG):
+def pretrained(animal, crops, config=CONFIG):
     learner = deepcopy(animal)
-    drill(learner, crops, RENDERER, config, seed=1)
+    pretrain_pose(learner, crops, RENDERER, config, seed=1)
     return learner
 
 
@@ -53,15 +53,15 @@ def misses(learner, crops):
 
 def test_keypoints_and_cameras_come_nearer_to_the_truth(animal, crops):
     # The silhouettes of the material are those of other animals than its keypoints: they may not weigh most.
-    told = CONFIG.model_copy(update={"mask": 3.3, "mask_distance": 10.0})
-    before, after = misses(animal, crops), misses(drilled(animal, crops, told), crops)
+    config = CONFIG.model_copy(update={"mask": 3.3, "mask_distance": 10.0})
+    before, after = misses(animal, crops), misses(pretrained(animal, crops, config), crops)
     assert after[0] < 0.6 * before[0] and after[1] < 0.8 * before[1]
 
 
 def test_what_pulls_a_surface_into_ripples_is_held_by_its_strain(animal, crops):
     ripples = []
     for strain in (0.0, 50.0):
-        learner = drilled(animal, crops, CONFIG.model_copy(update={"strain": strain, "surface": 30.0, "rate": 2e-2}))
+        learner = pretrained(animal, crops, CONFIG.model_copy(update={"strain": strain, "surface": 30.0, "rate": 2e-2}))
         with torch.no_grad():
             points = torch.tensor([[0.0, 0.5, 0.05 * step] for step in range(-20, 21)])
             shift = learner.deformation(points, learner.key_code(learner.tokens(crops.batch(torch.arange(4)), True)[1]))
@@ -70,20 +70,20 @@ def test_what_pulls_a_surface_into_ripples_is_held_by_its_strain(animal, crops):
 
 
 def test_prior_colours_and_light_stay_bit_for_bit(animal, crops):
-    after, before = drilled(animal, crops).state_dict(), animal.state_dict()
+    after, before = pretrained(animal, crops).state_dict(), animal.state_dict()
     for name in before:
         if name.startswith(("prior.", "albedo.", "light.", "out_code.")):
             assert torch.equal(before[name], after[name]), name
 
 
 def test_the_same_seed_gives_the_same_weights(animal, crops):
-    first, again = (drilled(animal, crops, CONFIG.model_copy(update={"steps": 3})).state_dict() for _ in "ab")
+    first, again = (pretrained(animal, crops, CONFIG.model_copy(update={"steps": 3})).state_dict() for _ in "ab")
     assert all(torch.equal(first[name], again[name]) for name in first)
 
 
 def test_it_ends_at_the_running_mean_of_its_weights(animal, crops):
-    one = {"steps": 1, "decay": Schedule(1.0)}
-    ends = [drilled(animal, crops, CONFIG.model_copy(update={**one, "average": share})) for share in (0.0, 0.75)]
+    one = {"steps": 1, "lr_schedule": Schedule(1.0)}
+    ends = [pretrained(animal, crops, CONFIG.model_copy(update={**one, "ema_decay": share})) for share in (0.0, 0.75)]
     start, last, mean = (learner.markers.detach() for learner in (animal, *ends))
     assert (last - start).abs().max() > 1e-3
     torch.testing.assert_close(mean, 0.75 * start + 0.25 * last)
@@ -93,6 +93,6 @@ def test_shapes_are_those_of_the_fine_grid(crops):
     learnt = []
     for grid in (8, 12):
         prior = TINY.animal.prior.model_copy(update={"grid": grid})
-        learner = Marked(TINY.animal.model_copy(update={"prior": prior}).build(QUADRUPED, tiny_vit()))
-        learnt.append(drilled(learner, crops, CONFIG.model_copy(update={"steps": 3})).parameters())
+        learner = KeypointAnimal(TINY.animal.model_copy(update={"prior": prior}).build(QUADRUPED, tiny_vit()))
+        learnt.append(pretrained(learner, crops, CONFIG.model_copy(update={"steps": 3})).parameters())
     assert all(torch.equal(coarse, fine) for coarse, fine in zip(*learnt, strict=True))

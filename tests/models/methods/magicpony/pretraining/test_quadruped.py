@@ -9,7 +9,7 @@ from models.methods.magicpony.config import LossWeights
 from models.methods.magicpony.model import AnimalConfig
 from models.methods.magicpony.networks.encoder import EncoderConfig
 from models.methods.magicpony.networks.prior import PriorConfig
-from models.methods.magicpony.pretraining.pose_pretraining import DrillConfig
+from models.methods.magicpony.pretraining.pose_pretraining import PosePretrainingConfig
 from models.methods.magicpony.pretraining.quadruped import QUADRUPED, QuadrupedTraining, train_quadruped
 from models.methods.magicpony.train import TrainingConfig
 from models.methods.magicpony.warm_start import WarmStart
@@ -23,7 +23,7 @@ TINY = QuadrupedTraining(
     ),
     losses=LossWeights(eikonal_points=20),
     training=TrainingConfig(steps=2, batch=2, size=32, save_every=1, report_every=1),
-    drill=DrillConfig(after=1, steps=2, batch=2),
+    pose_pretraining=PosePretrainingConfig(after=1, steps=2, batch=2),
 )
 
 
@@ -66,13 +66,15 @@ def test_it_moves_away_from_the_ellipsoid(pictures, tmp_path):
     assert (found["prior.distance.last.weight"] != fresh["prior.distance.last.weight"]).any()
 
 
-def test_a_drill_that_no_report_would_start_is_refused():
-    with pytest.raises(ValueError, match=r"drill\.after is 70; give a multiple of training\.report_every, 50"):
-        QuadrupedTraining(drill=DrillConfig(after=70))
+def test_a_pretraining_that_no_report_would_start_is_refused():
+    with pytest.raises(
+        ValueError, match=r"pose_pretraining\.after is 70; give a multiple of training\.report_every, 50"
+    ):
+        QuadrupedTraining(pose_pretraining=PosePretrainingConfig(after=70))
 
 
-def test_the_drill_takes_part(pictures, tmp_path):
-    without = TINY.model_copy(update={"drill": TINY.drill.model_copy(update={"steps": 0})})
+def test_pose_pretraining_takes_part(pictures, tmp_path):
+    without = TINY.model_copy(update={"pose_pretraining": TINY.pose_pretraining.model_copy(update={"steps": 0})})
     states = []
     for name, config in (("with", TINY), ("without", without)):
         train_quadruped(config, pictures, tiny_vit(), tmp_path / name, Shelf())
