@@ -8,7 +8,7 @@ from prefect.cache_policies import NO_CACHE
 
 from models.data.columns import COLUMNS, DerivedColumn, derived_extensions
 from models.data.crops import Crops
-from models.export.derivation import DerivationConfig, derive_columns
+from models.export.column_makers import DerivationConfig, derive_columns
 from storage.dataset import samples, shards, snapshots
 from storage.dataset.derived import DerivedRecipe, derived_samples, hold_derived
 from storage.dataset.encoding import Sample

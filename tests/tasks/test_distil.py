@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from models.data.columns import CAMERA, KEYPOINTS, MESH, VIEWS, CameraColumn, KeypointColumn
-from models.export.derivation import DerivationConfig
+from models.export.column_makers import DerivationConfig
 from models.geometry.cameras import PerspectiveCamera
 from storage.dataset import catalogue, samples, shards, snapshots
 from storage.dataset.derived import derived_shard

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from models.data.columns import COLUMNS
-from models.export.derivation import MAKERS, DerivationConfig, derive_columns, novel_cameras
+from models.export.column_makers import MAKERS, DerivationConfig, derive_columns, novel_cameras
 from models.geometry.cameras import OrthographicCamera, PerspectiveCamera, look_at
 from models.geometry.kinematics import blend, bone_motions, skin_weights
 from models.geometry.mesh import Mesh
