@@ -17,15 +17,14 @@ import logging
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from statistics import mean
 from time import monotonic
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from jaxtyping import Bool, Int
-from snapshot import newest_crops
+from snapshot import newest_crops, stage_context
 from torch import Tensor
 
 from flows.plan.plan import Plan, load_plan
@@ -51,7 +50,6 @@ from models.truth.barnyard.species import SPECIES
 from models.truth.held_out import held_out
 
 log = logging.getLogger("ablation")
-CPU = torch.device("cpu")
 SHOWN = {
     "mask IoU": "mask IoU",
     "azimuth within 30 degrees": "az. within 30",
@@ -167,17 +165,10 @@ ROWS: dict[str, Rows] = {
 }
 
 
-@cache
-def build_part(config: Any) -> Any:  # noqa: ANN401 - whatever the configuration builds
-    """A frozen part, built once for all rows."""
-    return config.build(CPU)
-
-
 def train(plan: Plan, training: AnimalTraining, crops: list[Crop]) -> Reconstructor:
     """What a row answers photos by."""
-    setting = Setting(plan.category, CPU, plan.renderer.build(CPU), build_part)
-    context = StageContext(**vars(setting), samples=crops, checkpoints=NoCheckpoints(), report=no_report, artifacts={})
-    return training.load({STAGE: training.train(context)}, setting)
+    context = stage_context(plan, crops, NoCheckpoints(), no_report)
+    return training.load({STAGE: training.train(context)}, context)
 
 
 def load_photos(folder: Path, category: str) -> list[Crop]:

@@ -18,14 +18,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from snapshot import newest_crops
+from snapshot import newest_crops, stage_context
 
 from flows.plan.plan import load_plan
 from models.data.crops import Crops
 from models.engine.optimiser import Optimiser
 from models.generators import StableDiffusion
 from models.geometry import skeleton
-from models.methods.base import StageContext
 from models.methods.magicpony.losses import regularisers, viewpoints
 from models.methods.magicpony.model import Animal
 from models.methods.magicpony.networks.articulation import Articulation
@@ -37,7 +36,6 @@ from models.methods.magicpony.terms import Step
 from storage.runs.checkpoints import Checkpoints
 
 log = logging.getLogger("step")
-CPU = torch.device("cpu")
 FIRST, LAST = 20, 60
 """Steps between which is measured; the one after them ends the run with a panel and a checkpoint."""
 PARTS: dict[str, tuple[Callable[..., object], ...]] = {
@@ -74,18 +72,7 @@ def main(root: str, category: str, size: int | None = None) -> None:
             profile.disable()
 
     with TemporaryDirectory() as folder:
-        method.train(
-            StageContext(
-                category=plan.category,
-                device=CPU,
-                renderer=plan.renderer.build(CPU),
-                load=build_part,
-                samples=newest_crops(root, category),
-                checkpoints=Checkpoints(folder),
-                report=measure,
-                artifacts={},
-            )
-        )
+        method.train(stage_context(plan, newest_crops(root, category), Checkpoints(folder), measure))
     stats: Any = pstats.Stats(profile)
     total = stats.total_tt
     log.info("mean step %.3f s", total / (LAST - FIRST))
@@ -93,11 +80,6 @@ def main(root: str, category: str, size: int | None = None) -> None:
         seconds = sum(_seconds(stats, function) for function in functions)
         log.info("%5.1f %%  %s", 100 * seconds / total, part)
     log.info("largest resident memory %.2f GB", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
-
-
-def build_part(config: Any) -> Any:  # noqa: ANN401 - whatever the configuration builds
-    """A frozen part."""
-    return config.build(CPU)
 
 
 def _seconds(stats: Any, function: Callable[..., object]) -> float:  # noqa: ANN401 - `pstats` has no type for this
