@@ -76,7 +76,7 @@ class OneHypothesisNetwork(pose.PoseNetwork):
         level = torch.stack((view[:, 0], torch.zeros_like(view[:, 0]), view[:, 2]), -1)
         # Untrained it looks at the animal's head; a small part keeps the direction away from zero.
         forward = torch.nn.functional.normalize(level + level.new_tensor((0.0, 0.0, 0.05)), dim=-1)
-        shift = raw[:, 16:].tanh() * raw.new_tensor((self.config.shift, self.config.shift, self.config.approach))
+        shift = raw[:, 16:].tanh() * raw.new_tensor((self.config.shift, self.config.shift, self.config.depth_range))
         camera = pose.from_pose(forward, shift * pose.HALF_VIEW)
         none = torch.zeros(len(raw), dtype=torch.long)
         return pose.Pose(camera, none, raw[:, 0], torch.full((len(raw),), 0.25), None)

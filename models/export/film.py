@@ -121,7 +121,7 @@ def _azimuth(reconstruction: Reconstruction) -> Float[Tensor, " batch"]:
 
 
 def studio(count: int) -> Light:
-    """A soft lamp above the camera's shoulder."""
+    """A soft light above the camera's shoulder."""
     return _light(torch.tensor((0.3, 0.6, 1.0)).expand(count, 3))
 
 

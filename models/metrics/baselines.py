@@ -127,9 +127,9 @@ class ConstantReconstruction:
         def albedo(points: Float[Tensor, "points 3"], image: Int[Tensor, " points"]) -> Float[Tensor, "points 3"]:
             return self.colour[image]
 
-        view, lamp = camera or self.camera, light or self.light
+        view, light = camera or self.camera, light or self.light
         device, vertices = self.shape.vertices.device, self.shape.vertices
         view = view.to(device)
-        lamp = Light(lamp.direction.to(device), lamp.ambient.to(device), lamp.diffuse.to(device))
+        light = Light(light.direction.to(device), light.ambient.to(device), light.diffuse.to(device))
         mesh = Mesh(vertices.expand(len(self), -1, -1), self.shape.faces)
-        return render(self.renderer, Surface(mesh, vertices[0][None], albedo), view, lamp, size)
+        return render(self.renderer, Surface(mesh, vertices[0][None], albedo), view, light, size)

@@ -31,7 +31,8 @@ def reconstructor() -> AnimalReconstructor:
     """An untrained animal, shaken so that photos differ in pose, colour and shape."""
     torch.manual_seed(0)
     config = AnimalConfig(
-        prior=PriorConfig(grid=12, fine_grid=12), encoder=EncoderConfig(image=64, grid=8, width=8, code=8, remembered=0)
+        prior=PriorConfig(grid=12, fine_grid=12),
+        encoder=EncoderConfig(image=64, grid=8, width=8, code=8, feature_cache_size=0),
     )
     animal = config.build(Category(name="cow", segment_as=("cow",)), MeanColours())
     with torch.no_grad():

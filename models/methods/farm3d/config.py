@@ -61,7 +61,7 @@ class Farm3DConfig(AnimalTraining):
 
 def _distil(step: Step, distillation: Distillation) -> Tensor:
     """Score distillation of this step's animals; never trains the viewpoint or the light, which it replaces."""
-    prediction = stopped(step, distillation.config.grad_to)
+    prediction = detach_prediction(step, distillation.config.grad_to)
 
     def render(camera: Camera, light: Light, size: int) -> Rendering:
         return step.render(prediction, size, camera, light)
@@ -72,7 +72,7 @@ def _distil(step: Step, distillation: Distillation) -> Tensor:
     return distilled.loss
 
 
-def stopped(step: Step, grad_to: str) -> Prediction:
+def detach_prediction(step: Step, grad_to: str) -> Prediction:
     """The step's prediction with gradient only to what `grad_to` names; its values are the same."""
     full = step.prediction
     if grad_to == "texture":

@@ -25,34 +25,35 @@ from models.geometry.cameras import DISTANCE, Camera, PerspectiveCamera, look_at
 from models.geometry.mesh import Mesh
 from models.rendering.types import Light, Rendering
 
+Latents = Float[Tensor, "batch channels rows columns"]
 Component = Literal["albedo", "shading", "full"]
 COMPONENTS: tuple[Component, ...] = ("albedo", "shading", "full")
 AMBIENT, DIFFUSE = 0.5, 0.8
 
 
 @runtime_checkable
-class Teacher(Protocol):
+class DiffusionPrior(Protocol):
     """The part of a latent diffusion model that distillation uses."""
 
     alphas_cumprod: Float[Tensor, " times"]
 
-    def encode(self, images: Float[Tensor, "batch height width 3"]) -> Float[Tensor, "batch channels rows columns"]:
+    def encode(self, images: Float[Tensor, "batch height width 3"]) -> Latents:
         """Latents of pictures in [0, 1], with gradient to them."""
         ...
 
     def predict_noise(
         self,
-        latents: Float[Tensor, "batch channels rows columns"],
+        latents: Latents,
         t: Int[Tensor, " batch"],
         prompts: list[str],
         guidance: float,
-    ) -> Float[Tensor, "batch channels rows columns"]:
+    ) -> Latents:
         """Guided noise estimate, without gradient."""
         ...
 
 
 class DistillationConfig(Config):
-    """Virtual views and how the teacher judges them."""
+    """Virtual views and how they are scored."""
 
     every: int = Field(default=2, ge=1, description="steps between distillations")
     size: int = Field(default=256, ge=16, description="pixels of a virtual view")
@@ -69,16 +70,16 @@ class DistillationConfig(Config):
     elevation_deg: tuple[float, float] = Field(default=(-10.0, 89.0), description="camera heights, uniform in area")
     fill: tuple[float, float] | None = Field(
         default=None,
-        description="share of the picture that the animal covers, as in the teacher's photos; off: distance 9-11",
+        description="share of the picture that the animal covers, as in the model's own photos; off: distance 9-11",
     )
     background: Literal["colour", "photo"] = Field(
         default="colour",
         description="one random colour per view, or the colours of the photo's own background from top to foot",
     )
 
-    def build(self, teacher: Teacher, prompts: dict[View, str]) -> "Distillation":
+    def build(self, diffusion_prior: DiffusionPrior, prompts: dict[View, str]) -> "Distillation":
         """The loss for one animal, whose views are worded as in `prompts`."""
-        return Distillation(self, teacher, prompts)
+        return Distillation(self, diffusion_prior, prompts)
 
 
 @dataclass(frozen=True)
@@ -94,13 +95,13 @@ class Distilled:
 
 
 class Distillation:
-    """A frozen teacher and the wording of the three views."""
+    """A frozen diffusion model and the wording of the three views."""
 
-    def __init__(self, config: DistillationConfig, teacher: Teacher, prompts: dict[View, str]) -> None:
-        """The teacher must be on the device of the animals."""
-        self.config, self.teacher, self.prompts = config, teacher, prompts
-        # Asked here, so that a model that cannot teach is refused before the training and not half-way.
-        self.times = tuple(round(share * len(teacher.alphas_cumprod)) for share in config.times)
+    def __init__(self, config: DistillationConfig, diffusion_prior: DiffusionPrior, prompts: dict[View, str]) -> None:
+        """The diffusion model must be on the device of the animals."""
+        self.config, self.diffusion_prior, self.prompts = config, diffusion_prior, prompts
+        # Asked here, so that a model without noise levels is refused before the training and not half-way.
+        self.times = tuple(round(share * len(diffusion_prior.alphas_cumprod)) for share in config.times)
 
     def __call__(
         self,
@@ -110,7 +111,7 @@ class Distillation:
         progress: float,
         generator: torch.Generator | None,
     ) -> Distilled:
-        """Judge the animals that `render` draws from one random view each; `mesh` and `batch` only set the scene."""
+        """Score one random view of each animal that `render` draws; `mesh` and `batch` give cameras and backgrounds."""
         count, device = len(mesh), mesh.vertices.device
         camera = virtual_cameras(self.config, mesh, generator)
         rendering = render(camera, virtual_lights(count, device, generator), self.config.size)
@@ -122,7 +123,7 @@ class Distillation:
         words: list[View] = [view_word(azimuth) for azimuth in camera.azimuth.tolist()]
         prompts = [self.prompts[word] for word in words]
 
-        latents = self.teacher.encode(pictures)
+        latents = self.diffusion_prior.encode(pictures)
         t, noise = self._noise(latents, generator)
         gradient, weight = self._gradient(latents.detach(), t, noise, prompts, self.config.guidance.at(progress))
         loss = 0.5 * (latents - (latents - gradient).detach()).square().mean()
@@ -137,20 +138,21 @@ class Distillation:
         }
         return Distilled(loss, pictures.detach(), captions, notes)
 
-    def _noise(self, latents: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    def _noise(self, latents: Latents, generator: torch.Generator | None) -> tuple[Int[Tensor, " batch"], Latents]:
         low, high = self.times
         t = torch.randint(low, high + 1, (len(latents),), generator=generator).to(latents.device)
         return t, torch.randn(latents.shape, generator=generator).to(latents)
 
     @torch.no_grad()
     def _gradient(
-        self, latents: Tensor, t: Tensor, noise: Tensor, prompts: list[str], guidance: float
-    ) -> tuple[Tensor, Tensor]:
-        alpha = self.teacher.alphas_cumprod.to(latents)[t].view(-1, 1, 1, 1)
+        self, latents: Latents, t: Int[Tensor, " batch"], noise: Latents, prompts: list[str], guidance: float
+    ) -> tuple[Latents, Float[Tensor, "batch 1 1 1"]]:
+        """The gradient of score distillation to the latents, and its weight w(t)."""
+        alpha = self.diffusion_prior.alphas_cumprod.to(latents)[t].view(-1, 1, 1, 1)
         noisy = alpha.sqrt() * latents + (1 - alpha).sqrt() * noise
-        predicted = self.teacher.predict_noise(noisy, t, prompts, guidance)
+        predicted = self.diffusion_prior.predict_noise(noisy, t, prompts, guidance)
         weight = 1 - alpha
-        # Half-precision teachers overflow now and then; such a latent pixel then says nothing.
+        # Half-precision diffusion models overflow now and then; such a latent pixel then says nothing.
         return (weight * (predicted.to(noise) - noise)).nan_to_num(0, 0, 0), weight
 
 
@@ -169,7 +171,9 @@ def virtual_cameras(config: DistillationConfig, mesh: Mesh, generator: torch.Gen
 
 
 @torch.no_grad()
-def _framed(mesh: Mesh, azimuth: Tensor, elevation: Tensor, share: Tensor) -> PerspectiveCamera:
+def _framed(
+    mesh: Mesh, azimuth: Float[Tensor, " batch"], elevation: Float[Tensor, " batch"], share: Float[Tensor, " batch"]
+) -> PerspectiveCamera:
     """Cameras whose pictures have the animal centred, whole, and covering about `share` of the area."""
     distance, target = torch.full_like(azimuth, DISTANCE), mesh.vertices.mean(1)
     for _ in range(3):  # perspective changes the box; three rounds leave it within 2 %
@@ -196,7 +200,7 @@ def virtual_lights(count: int, device: torch.device, generator: torch.Generator 
 def backdrop(batch: Batch, size: int) -> Float[Tensor, "batch {size} 1 3"]:
     """The mean colour of each row of the photos behind the animals; rows without any take it from those around.
 
-    A small teacher has never seen an animal on plain magenta, and its autoencoder cannot even draw one.
+    A small diffusion model has never seen an animal on plain magenta, and its autoencoder cannot even draw one.
     """
     known = batch.valid * (1 - max_pool2d(batch.mask[:, None], 5, stride=1, padding=2)[:, 0])
     colour, weight = (batch.image * known[..., None]).sum(2), known.sum(2)[..., None] + 1e-6
@@ -209,7 +213,7 @@ def backdrop(batch: Batch, size: int) -> Float[Tensor, "batch {size} 1 3"]:
 def compose(
     rendering: Rendering, components: list[Component], background: Float[Tensor, "batch rows 1 3"]
 ) -> Float[Tensor, "batch size size 3"]:
-    """What the teacher sees: one component of each rendering over a plain background.
+    """What the diffusion model sees: one component of each rendering over a plain background.
 
     Not clamped to 1, where strong light would lose its gradient. Shading is drawn grey, so that the shape cannot hide
     in colour, and halved, so that ambient and diffuse light together stay in range.

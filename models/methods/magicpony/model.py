@@ -30,8 +30,8 @@ from models.rendering import Renderer, deferred
 from models.rendering.types import Light, Rendering
 
 RGB = 3
-TREE_KEPT = 0.01
-"""Legs hang on the same spine bones for this share of the run, as long as an epoch of the paper's."""
+ATTACHMENT_INTERVAL = 0.01
+"""How often the leg-to-spine attachment is computed anew, as a share of the run (the paper: once per epoch)."""
 
 
 class AnimalConfig(Config):
@@ -57,9 +57,9 @@ class Animal(nn.Module):
 
     half_extent = HALF_EXTENT
     attachment: Tensor
-    """The spine bone that each leg hangs on."""
+    """The spine bone that each leg is attached to."""
     tree_age: Tensor
-    """When that was looked up, in shares of the run over TREE_KEPT; -1 for never."""
+    """The interval of the run in which the attachment was computed; -1 for never."""
 
     def __init__(self, config: AnimalConfig, skeleton: Skeleton, vit: Vit) -> None:
         """All parts, on the CPU."""
@@ -167,7 +167,7 @@ class Animal(nn.Module):
     @torch.no_grad()
     def _rig(self, prior: Tensor, rest: Mesh, progress: float) -> Rig:
         """Joints follow each animal; what the legs hang on is looked up anew now and then in training only."""
-        age = int(progress / TREE_KEPT)
+        age = int(progress / ATTACHMENT_INTERVAL)
         attachment = self.attachment
         if self.tree_age < 0 or (self.training and age != self.tree_age):
             attachment = attach(prior, self.skeleton)

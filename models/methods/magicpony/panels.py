@@ -1,4 +1,4 @@
-"""One picture that shows how training stands: photos, what the animal makes of them, and the teacher's views."""
+"""One picture that shows how training stands: photos, what the animal makes of them, and the virtual views."""
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ def panel(
 ) -> UInt8[np.ndarray, "height width 3"]:
     """A row per crop: photo, mask, rendering, predicted silhouette over the photo, views from elsewhere.
 
-    `virtual` (caption, picture) are the newest views shown to the teacher; they make the last rows.
+    `virtual` (caption, picture) are the newest views shown to the diffusion model; they make the last rows.
     """
     size = batch.image.shape[1]
     was_training = animal.training
@@ -53,8 +53,10 @@ def panel(
 
 def _elsewhere(animal: Animal, renderer: Renderer, prediction: Prediction, azimuth: float, size: int) -> Tensor:
     around = prediction.score.new_full((len(prediction.score),), azimuth)
-    lamp = prediction.score.new_tensor((0.0, 0.5, 1.0)).expand(len(around), 3)
-    light = Light(lamp / lamp.norm(dim=-1, keepdim=True), torch.full_like(around, 0.4), torch.full_like(around, 0.7))
+    direction = prediction.score.new_tensor((0.0, 0.5, 1.0)).expand(len(around), 3)
+    light = Light(
+        direction / direction.norm(dim=-1, keepdim=True), torch.full_like(around, 0.4), torch.full_like(around, 0.7)
+    )
     seen = animal.render(prediction, renderer, size, look_at(around, torch.full_like(around, 0.2)), light)
     return _on_white(seen.rgb, seen.mask)
 
@@ -68,7 +70,7 @@ def _tinted(image: Float[Tensor, "b h w 3"], mask: Float[Tensor, "b h w"]) -> Te
 
 
 def _captioned(virtual: list[tuple[str, Float[Tensor, "... 3"]]], width: int) -> UInt8[np.ndarray, "height width 3"]:
-    """The teacher's views in rows, each above its caption."""
+    """The virtual views in rows, each above its caption."""
     size = len(virtual[0][1])
     columns = max(1, width // size)
     rows = -(-len(virtual) // columns)

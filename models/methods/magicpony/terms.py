@@ -55,14 +55,17 @@ class Term:
     name: str
     function: Callable[[Step], Tensor | None]
     weight: Schedule
-    judge: Schedule = Schedule(0.0)
-    """Weight of a per-image error in what the viewpoint scores learn to predict (fidelity F12)."""
+    hypothesis_weight: Schedule = Schedule(0.0)
+    """Weight of a per-image error in the target of the viewpoint scores (MagicPony, section 3.3)."""
     every: int = 1
     """Steps between evaluations."""
 
     def due(self, step: Step) -> bool:
         """Whether the row counts at this step."""
-        return step.number % self.every == 0 and max(self.weight.at(step.progress), self.judge.at(step.progress)) > 0
+        return (
+            step.number % self.every == 0
+            and max(self.weight.at(step.progress), self.hypothesis_weight.at(step.progress)) > 0
+        )
 
 
 @dataclass(frozen=True)
@@ -73,28 +76,28 @@ class Objective:
     hypothesis: Schedule
     """Weight of the scores' own loss."""
     relative_error: Callable[[Step], Float[Tensor, "batch hypotheses"]]
-    """How much worse than the taken viewpoint each one is, by the cheapest of the judged errors."""
+    """How much worse than the taken viewpoint each one is, by the silhouette error alone."""
 
     def loss(self, step: Step) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
         """The weighted sum, and the mean value of each row that was due.
 
         Per-image errors count by the probability of the viewpoint that was taken, so that unlikely ones hardly train
-        the shape; their sum under the `judge` weights is what that viewpoint's score learns to predict.
+        the shape; their sum under the `hypothesis_weight`s is what that viewpoint's score learns to predict.
         """
         values: dict[str, Tensor] = {}
-        total = judged = torch.zeros_like(step.prediction.score)
+        total = error = torch.zeros_like(step.prediction.score)
         for term in self.terms:
             value = term.function(step) if term.due(step) else None
             if value is None:
                 continue
             values[term.name] = value.detach().mean()
             if value.ndim:
-                judged = judged + term.judge.at(step.progress) * value.detach()
+                error = error + term.hypothesis_weight.at(step.progress) * value.detach()
                 value = reconstruction.by_probability(value, step.prediction)
             total = total + term.weight.at(step.progress) * value
         total = total.mean()
         if step.prediction.alternatives is not None:
-            error = viewpoints.hypothesis(step.prediction.alternatives, judged, self.relative_error(step))
-            values["hypothesis"] = error.detach()
-            total = total + self.hypothesis.at(step.progress) * error
+            score_error = viewpoints.hypothesis(step.prediction.alternatives, error, self.relative_error(step))
+            values["hypothesis"] = score_error.detach()
+            total = total + self.hypothesis.at(step.progress) * score_error
         return total, values

@@ -48,7 +48,7 @@ def test_paper_scale_has_the_papers_weights_and_rates():
     method = load_plan("cow", "paper").method
     assert (method.losses.rgb.at(0.5), method.losses.eikonal_points) == (1, 5000)
     assert [method.training.lr_schedule.at(share) for share in (0.0, 1.0)] == [1, 1]
-    assert (method.animal.pose.approach, method.animal.pose.elevation_deg) == (0.5, 0)
+    assert (method.animal.pose.depth_range, method.animal.pose.elevation_deg) == (0.5, 0)
 
 
 @pytest.mark.parametrize("scale", ["smoke", "laptop", "gpu", "paper"])

@@ -1,7 +1,7 @@
 """Losses on the predicted light: a penalty for lights behind the animal, and the distance to a known light.
 
 One picture does not tell a pale animal in shade from a dark one in the light, and flat light forgives wrong normals:
-by colours alone the lamp ends up behind the animals, and they are far too bright from their other side.
+by colours alone the light ends up behind the animals, and they are far too bright from their other side.
 """
 
 from jaxtyping import Float
@@ -11,7 +11,7 @@ from models.data.batch import Batch
 from models.rendering.types import Light
 
 AHEAD = 0.3
-"""Least part of a lamp's direction that points from the animal to the camera: 17 degrees before it."""
+"""Least z component of a light's direction that is not penalised: 17 degrees in front of the animal."""
 
 
 def backlight_penalty(light: Light) -> Float[Tensor, ""]:
@@ -22,5 +22,5 @@ def backlight_penalty(light: Light) -> Float[Tensor, ""]:
 def light_distance(light: Light, batch: Batch) -> Float[Tensor, ""]:
     """Mean squared distance between the lights' coefficients."""
     if batch.truth is None:
-        raise ValueError("batch.truth is None; only procedural animals know their lamps")
+        raise ValueError("batch.truth is None; only procedural animals know their lights")
     return (light.coefficients - batch.truth.light).square().sum(-1).mean()

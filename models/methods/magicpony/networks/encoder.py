@@ -37,7 +37,9 @@ class EncoderConfig(Config):
     grid: int = Field(default=16, ge=4, description="token maps are brought to this many rows; a power of 2")
     width: int = Field(default=128, ge=4, multiple_of=4, description="channels of the heads' convolutions")
     code: int = Field(default=128, ge=1, description="length of an image code")
-    remembered: int = Field(default=2000, ge=0, description="training crops whose frozen tokens are kept in memory")
+    feature_cache_size: int = Field(
+        default=2000, ge=0, description="training crops whose frozen tokens are kept in memory"
+    )
 
     @field_validator("grid")
     @classmethod
@@ -77,7 +79,7 @@ class Tokenizer:
 
     def __call__(self, batch: Batch, training: bool) -> Tokens:
         """Final tokens and keys, both `grid` rows high."""
-        if training and self.config.remembered:
+        if training and self.config.feature_cache_size:
             maps = torch.stack([self._recall(batch, place) for place in range(len(batch))], 1)
             return maps[0].to(batch.image), maps[1].to(batch.image)
         out, key = self._ask(batch.shown)
@@ -85,7 +87,7 @@ class Tokenizer:
 
     def prefetch(self, batch: Batch, helper: Executor) -> None:
         """Encode a later step's crops on the helper thread, unless they are cached."""
-        if not self.config.remembered:
+        if not self.config.feature_cache_size:
             return
         for place, image in enumerate(batch.shown):
             key = _key(batch, place)
@@ -111,7 +113,7 @@ class Tokenizer:
         coming = self._coming.pop(key, None)
         asked = self._ask(batch.shown[place : place + 1]) if coming is None else coming.result()
         maps = asked[:, 0].half()
-        if key[0] >= 0 and len(self._kept) < self.config.remembered:
+        if key[0] >= 0 and len(self._kept) < self.config.feature_cache_size:
             self._kept[key] = maps
         return maps
 

@@ -31,7 +31,7 @@ class PoseConfig(Config):
     """How the viewpoint is parametrised, and how hypotheses are tried over the run."""
 
     shift: float = Field(default=0.2, gt=0, description="largest sideways shift over half the view")
-    approach: float = Field(
+    depth_range: float = Field(
         default=1.2,
         gt=0,
         description="largest shift along the camera's axis over half the view; crops show a cow from the front "
@@ -43,9 +43,11 @@ class PoseConfig(Config):
     inverse_temperature: Schedule = Field(
         default=Schedule({1 / 140: 1.0, 100 / 140: 100.0}), description="sharpness of the hypotheses' odds"
     )
-    naive: Schedule = Field(default=Schedule({0.08: 1.0, 0.14: 0.0}), description="share of uniform odds in them")
-    best: Schedule = Field(
-        default=Schedule({0.18: 0.0, 0.24: 0.8}), description="share of images that get the best one"
+    uniform_mix: Schedule = Field(
+        default=Schedule({0.08: 1.0, 0.14: 0.0}), description="share of a uniform distribution in the hypotheses' odds"
+    )
+    argmax_probability: Schedule = Field(
+        default=Schedule({0.18: 0.0, 0.24: 0.8}), description="share of images that get the likeliest hypothesis"
     )
     view_trust: Share = Field(
         default=1.0, description="how far the prompt's view word and the head's side rule out quadrants in training"
@@ -100,14 +102,18 @@ class PoseNetwork(nn.Module):
         camera = self._camera(views[row, taken], taken, raw[:, 16:])
         return Pose(camera, taken, scores[row, taken], odds[row, taken], alternatives)
 
-    def _cameras(self, views: Tensor, shift: Tensor) -> PerspectiveCamera:
+    def _cameras(
+        self, views: Float[Tensor, "batch hypotheses 3"], shift: Float[Tensor, "batch 3"]
+    ) -> PerspectiveCamera:
         """Those of all hypotheses, image by image."""
         count, hypotheses = views.shape[:2]
         numbers = torch.arange(hypotheses, device=views.device).repeat(count)
         return self._camera(views.flatten(0, 1), numbers, shift.repeat_interleave(hypotheses, 0))
 
-    def _camera(self, view: Tensor, hypothesis: Tensor, shift: Tensor) -> PerspectiveCamera:
-        reach = shift.new_tensor((self.config.shift, self.config.shift, self.config.approach)) * HALF_VIEW
+    def _camera(
+        self, view: Float[Tensor, "images 3"], hypothesis: Int[Tensor, " images"], shift: Float[Tensor, "images 3"]
+    ) -> PerspectiveCamera:
+        reach = shift.new_tensor((self.config.shift, self.config.shift, self.config.depth_range)) * HALF_VIEW
         camera = from_pose(facing(view[:, 0], view[:, 2], hypothesis), shift.tanh() * reach)
         if not self.config.elevation_deg:
             return camera
@@ -152,8 +158,8 @@ def probabilities(
     prior = torch.where(allowed, 1.0, 1 - config.view_trust)
     prior = prior / prior.sum(-1, keepdim=True)
     learned = (prior.log() - scores * config.inverse_temperature.at(progress)).softmax(-1)
-    naive = config.naive.at(progress)
-    return naive * prior + (1 - naive) * learned
+    uniform_mix = config.uniform_mix.at(progress)
+    return uniform_mix * prior + (1 - uniform_mix) * learned
 
 
 def choose(
@@ -168,10 +174,10 @@ def choose(
     # The first number is random too, so that batches of fewer than four try all hypotheses in time.
     turn = torch.randperm(count, generator=generator) + torch.randint(4, (), generator=generator)
     coins = torch.rand(2, count, generator=generator).to(odds.device)
-    heeded = allowed | (coins[0] >= config.view_trust)[:, None]
-    order = heeded.int().argsort(dim=-1, descending=True, stable=True)
-    random = order.gather(1, (turn.to(odds.device) % heeded.sum(-1))[:, None])[:, 0]
-    return torch.where(coins[1] < config.best.at(progress), odds.argmax(-1), random)
+    tried = allowed | (coins[0] >= config.view_trust)[:, None]
+    order = tried.int().argsort(dim=-1, descending=True, stable=True)
+    random = order.gather(1, (turn.to(odds.device) % tried.sum(-1))[:, None])[:, 0]
+    return torch.where(coins[1] < config.argmax_probability.at(progress), odds.argmax(-1), random)
 
 
 def _elevate(camera: PerspectiveCamera, angle: Float[Tensor, " batch"]) -> PerspectiveCamera:

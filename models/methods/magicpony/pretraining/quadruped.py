@@ -48,7 +48,7 @@ class QuadrupedTraining(Config):
     """What it learns from, and how."""
 
     crops: int = Field(default=18_000, ge=1, description="animals cut out of the first photos")
-    animal: AnimalConfig = AnimalConfig(encoder=EncoderConfig(remembered=36_000))
+    animal: AnimalConfig = AnimalConfig(encoder=EncoderConfig(feature_cache_size=36_000))
     losses: LossWeights = LossWeights(mask_distance=Schedule(30.0), backlight=Schedule(0.0))
     camera: Schedule = Field(default=Schedule(10.0), description="weight of the error of the camera's direction")
     keypoints: Schedule = Field(default=Schedule(3.0), description="weight of the distance to known keypoints")

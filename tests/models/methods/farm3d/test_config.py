@@ -3,7 +3,7 @@ import torch
 
 from models.core.schedule import Schedule
 from models.methods.base import Setting
-from models.methods.farm3d.config import Farm3DConfig, stopped
+from models.methods.farm3d.config import Farm3DConfig, detach_prediction
 from models.methods.farm3d.distillation import DistillationConfig
 from models.methods.magicpony.config import LossWeights, MagicPonyConfig
 from models.methods.magicpony.terms import Objective, Step
@@ -61,7 +61,7 @@ def test_the_teacher_trains_what_it_is_asked_to_and_never_viewpoint_or_light(gra
 @pytest.mark.parametrize("grad_to", ["texture", "texture+shape", "all"])
 def test_stopping_gradients_moves_no_vertex(grad_to: str) -> None:
     now = late()
-    assert torch.allclose(stopped(now, grad_to).mesh.vertices, now.prediction.mesh.vertices, atol=1e-5)
+    assert torch.allclose(detach_prediction(now, grad_to).mesh.vertices, now.prediction.mesh.vertices, atol=1e-5)
 
 
 def test_a_step_leaves_captions_pictures_and_numbers() -> None:
@@ -109,7 +109,7 @@ def test_it_needs_its_diffusion_prior_and_no_other_part() -> None:
 
 
 def test_a_model_that_cannot_teach_is_refused_before_the_training() -> None:
-    with pytest.raises(Exception, match="alphas_cumprod|teacher"):
+    with pytest.raises(Exception, match="alphas_cumprod|diffusion_prior"):
         objective(config(), teacher=object())
 
 
@@ -118,8 +118,8 @@ def test_the_photos_own_view_is_judged_as_without_distillation() -> None:
         objective(Farm3DConfig()),
         MagicPonyConfig().objective(Setting(CATEGORY, CPU, Reference(), lambda part: None)),
     )
-    rows = [(row.name, row.weight, row.judge, row.every) for row in ours.terms]
-    assert rows[:-1] == [(row.name, row.weight, row.judge, row.every) for row in theirs.terms]
+    rows = [(row.name, row.weight, row.hypothesis_weight, row.every) for row in ours.terms]
+    assert rows[:-1] == [(row.name, row.weight, row.hypothesis_weight, row.every) for row in theirs.terms]
     assert rows[-1][0] == "sds" and ours.hypothesis == theirs.hypothesis
 
 

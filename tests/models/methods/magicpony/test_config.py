@@ -42,7 +42,7 @@ def test_the_weights_are_the_papers_but_for_colour_and_lamps() -> None:
         "mask": 10, "mask_distance": 100, "rgb": 3, "features": 10, "eikonal": 0.01, "articulation": 0.1,
         "deformation": 10,
     }  # fmt: skip
-    assert {row.name: row.judge.at(1.0) for row in terms if row.judge.at(1.0)} == {
+    assert {row.name: row.hypothesis_weight.at(1.0) for row in terms if row.hypothesis_weight.at(1.0)} == {
         "mask": 10, "mask_distance": 100, "rgb": 1, "features": 500
     }  # fmt: skip
 

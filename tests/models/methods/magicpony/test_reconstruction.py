@@ -91,7 +91,7 @@ def test_a_walk_ends_as_it_began(animals: AnimalReconstruction) -> None:
     assert (angles[0] - angles[4]).abs().max() > 0.1
 
 
-def test_another_camera_sees_the_same_animal_from_there_and_another_lamp_changes_light_alone(
+def test_another_camera_sees_the_same_animal_from_there_and_another_light_changes_light_alone(
     animals: AnimalReconstruction,
 ) -> None:
     own = animals.render(32)
@@ -99,8 +99,8 @@ def test_another_camera_sees_the_same_animal_from_there_and_another_lamp_changes
     assert torch.equal(animals.render(32, animals.camera).mask, own.mask)
     moved = animals.render(32, others)
     assert (moved.mask != own.mask).any()
-    lamp = Light(-animals.light.direction, animals.light.ambient, animals.light.diffuse)
-    lit = animals.render(32, light=lamp)
+    light = Light(-animals.light.direction, animals.light.ambient, animals.light.diffuse)
+    lit = animals.render(32, light=light)
     assert torch.equal(lit.mask, own.mask) and torch.equal(lit.albedo, own.albedo)
     assert (lit.shading != own.shading).any()
 

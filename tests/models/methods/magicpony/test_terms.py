@@ -55,15 +55,15 @@ def test_per_image_errors_count_by_the_odds_of_their_viewpoint() -> None:
 
 def test_scores_learn_the_judged_errors_without_the_odds() -> None:
     rows = (
-        Term("mask", lambda _: constant([1.0, 2.0]), Schedule(1.0), judge=Schedule(10.0)),
-        Term("features", lambda _: constant([0.1, 0.0]), Schedule(1.0), judge=Schedule(100.0)),
+        Term("mask", lambda _: constant([1.0, 2.0]), Schedule(1.0), hypothesis_weight=Schedule(10.0)),
+        Term("features", lambda _: constant([0.1, 0.0]), Schedule(1.0), hypothesis_weight=Schedule(100.0)),
     )
     _, values = objective(*rows).loss(step(score=4.0))
     assert values["hypothesis"] == pytest.approx(((20 - 4) ** 2 + (20 - 4) ** 2) / 2)
 
 
 def test_the_hypothesis_weight_decides_how_fast_scores_learn() -> None:
-    row = Term("mask", lambda _: constant([1.0, 1.0]), Schedule(0.0), judge=Schedule(1.0))
+    row = Term("mask", lambda _: constant([1.0, 1.0]), Schedule(0.0), hypothesis_weight=Schedule(1.0))
     now = step(score=0.0)
     loss, _ = objective(row, hypothesis=Schedule(2.0)).loss(now)
     loss.backward()

@@ -12,9 +12,9 @@ from tests.models.methods.magicpony.losses.test_keypoint_distance import batch
 LAMP = Light(torch.tensor([[0.6, 0.0, 0.8]]), torch.tensor([0.4]), torch.tensor([0.5]))
 
 
-def lit(lamp):
+def lit(light):
     none = torch.zeros(1, 0, 3)
-    return replace(batch(None), truth=Truth(torch.zeros(1, 3), none, none, lamp.coefficients, torch.zeros(0).long()))
+    return replace(batch(None), truth=Truth(torch.zeros(1, 3), none, none, light.coefficients, torch.zeros(0).long()))
 
 
 def test_the_coefficients_are_what_shading_is_linear_in():

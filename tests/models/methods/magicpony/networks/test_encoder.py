@@ -8,7 +8,7 @@ from torch import Tensor
 from models.data.batch import Batch
 from models.methods.magicpony.networks.encoder import EncoderConfig
 
-CONFIG = EncoderConfig(image=32, grid=8, width=8, code=6, remembered=3)
+CONFIG = EncoderConfig(image=32, grid=8, width=8, code=6, feature_cache_size=3)
 
 
 class CountingVit:
@@ -92,10 +92,10 @@ def test_what_is_asked_ahead_is_asked_once_and_answered_alike() -> None:
     assert torch.equal(found[0], alone[0]) and torch.equal(found[1], alone[1])
 
 
-def test_nothing_is_asked_ahead_where_nothing_is_remembered() -> None:
+def test_nothing_is_prefetched_without_a_cache() -> None:
     vit = CountingVit()
     with ThreadPoolExecutor(1) as helper:
-        CONFIG.model_copy(update={"remembered": 0}).build(vit).prefetch(crops(3), helper)
+        CONFIG.model_copy(update={"feature_cache_size": 0}).build(vit).prefetch(crops(3), helper)
     assert vit.asked == 0
 
 

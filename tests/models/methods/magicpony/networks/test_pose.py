@@ -8,7 +8,9 @@ from models.geometry.cameras import look_at, view_word
 from models.methods.magicpony.networks.encoder import EncoderConfig
 from models.methods.magicpony.networks.pose import PoseConfig, PoseNetwork, choose, facing, plausible, probabilities
 
-PAPER = PoseConfig(naive={2 / 140: 1.0, 4 / 140: 0.0}, best={6 / 140: 0.0, 8 / 140: 1.0 * 0.8}, view_trust=0.0)
+PAPER = PoseConfig(
+    uniform_mix={2 / 140: 1.0, 4 / 140: 0.0}, argmax_probability={6 / 140: 0.0, 8 / 140: 1.0 * 0.8}, view_trust=0.0
+)
 ALL = torch.ones(1, 4, dtype=torch.bool)
 KEYS = torch.randn(8, 6, 8, 8, generator=torch.Generator().manual_seed(0))
 
@@ -57,7 +59,9 @@ def test_extreme_raw_views_have_a_gradient() -> None:
 
 
 def test_shifts_stay_within_their_share_of_the_view() -> None:
-    camera = network(PoseConfig(shift=0.2, approach=0.5), shift=100.0).eval()(KEYS, ALL.expand(8, 4), 1.0, None).camera
+    camera = (
+        network(PoseConfig(shift=0.2, depth_range=0.5), shift=100.0).eval()(KEYS, ALL.expand(8, 4), 1.0, None).camera
+    )
     shift = camera.T_camera_world[0, :3, 3] + torch.tensor((0, 0, 10.0))
     assert shift.tolist() == pytest.approx((0.443, 0.443, 1.108), abs=1e-3)
 
@@ -82,7 +86,7 @@ def test_schedules_have_the_values_of_the_paper_code(
 ) -> None:
     progress = iteration / 140_000
     assert PAPER.inverse_temperature.at(progress) == pytest.approx(inverse_temperature)
-    assert PAPER.best.at(progress) == pytest.approx(best)
+    assert PAPER.argmax_probability.at(progress) == pytest.approx(best)
     scores = torch.tensor([[0.3, 0.1, 0.2, 0.4]])
     expected = uniform / 4 + (1 - uniform) * (-scores * inverse_temperature).softmax(-1)
     assert torch.allclose(probabilities(scores, ALL, PAPER, progress), expected, atol=1e-6)
