@@ -1,7 +1,7 @@
 """Every member of the union is a method, and so is one that trains nothing."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -10,6 +10,7 @@ import torch
 from models.core.category import Category
 from models.core.config import Config
 from models.data.batch import Batch
+from models.data.columns import PseudoTruth
 from models.data.crops import Crops
 from models.engine.loop import NoCheckpoints, Summary, no_report
 from models.geometry.mesh import Mesh
@@ -77,11 +78,15 @@ def test_a_method_needs_nothing_but_the_three_verbs() -> None:
     assert torch.equal(reconstructor.predict(photos).mesh(0).vertices, TRIANGLE.vertices)
 
 
+def no_column(name: str) -> Sequence[PseudoTruth]:
+    raise KeyError(name)
+
+
 def test_the_artifacts_of_the_stages_are_what_load_answers_by() -> None:
     method = Triangle(trained=True)
     samples = [crop(seed) for seed in range(2)]
     context = StageContext(
-        **vars(SETTING), samples=samples, checkpoints=NoCheckpoints(), report=no_report, artifacts={}
+        **vars(SETTING), samples=samples, checkpoints=NoCheckpoints(), report=no_report, artifacts={}, columns=no_column
     )
     artifacts: dict[str, Artifact] = {}
     for stage in method.stages():

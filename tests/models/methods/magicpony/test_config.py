@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -5,6 +6,7 @@ import pytest
 import torch
 
 from models.data.augmentation import Augmentation
+from models.data.columns import PseudoTruth
 from models.data.crops import Crops
 from models.engine.loop import NoCheckpoints, no_report
 from models.features import Pca, VitConfig
@@ -89,9 +91,15 @@ def setting(load=vit) -> Setting:
     return Setting(CATEGORY, CPU, Reference(), load)
 
 
+def no_column(name: str) -> Sequence[PseudoTruth]:
+    raise KeyError(name)
+
+
 def context(report=no_report) -> StageContext:
     samples = [crop(seed, size=32, channels=None) for seed in range(4)]
-    return StageContext(**vars(setting()), samples=samples, checkpoints=NoCheckpoints(), report=report, artifacts={})
+    return StageContext(
+        **vars(setting()), samples=samples, checkpoints=NoCheckpoints(), report=report, artifacts={}, columns=no_column
+    )
 
 
 def states(config: AnimalTraining, artifacts: dict[str, Artifact]) -> dict[str, torch.Tensor]:
