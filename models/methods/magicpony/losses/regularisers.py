@@ -18,7 +18,7 @@ def eikonal(
 ) -> Float[Tensor, ""]:
     """Mean (|grad sdf| - 1)^2 at `points` places in the grid's cube and as many near the surface.
 
-    `half_extent` is that of the cube; "near" is a tenth of it (facts: 0.35 of 3.5).
+    `half_extent` is that of the cube; "near" is a tenth of it, 0.35 of 3.5 in the authors' code.
     """
     chosen = torch.randint(len(surface), (points,), generator=generator)
     noise = torch.rand(2, points, 3, generator=generator).to(surface) * 2 - 1

@@ -35,5 +35,5 @@ class SilhouetteTarget:
         return (drawn * self.valid - self.mask).square().mean((-1, -2))
 
     def mask_distance(self, drawn: Float[Tensor, "*views batch size size"]) -> Float[Tensor, "*views batch"]:
-        """Parts of the animal that are not covered, the deeper the worse."""
+        """Missed foreground pixels, weighted by their distance to the mask's boundary."""
         return ((1 - drawn) * self.inside).mean((-1, -2))
