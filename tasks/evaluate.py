@@ -18,7 +18,7 @@ from models.metrics import evaluate as measured
 from models.metrics.baselines import baselines
 from models.rendering.reconstruction import Reconstructor, Refinable
 from models.truth import TruthSource
-from models.truth.examples import Example, split
+from models.truth.examples import Example, split_batch
 from models.truth.held_out import HeldOutAnimals, HeldOutConfig
 from storage.runs.scores import START, Score, decode_scores, encode_scores
 from storage.store import bundles, layout
@@ -125,7 +125,7 @@ def _tables(
     methods |= baselines(shapes, setting(recipe, where).renderer)
     photos = validation(crops, held_out.size, held_out.scenes)
     numbers = torch.arange(len(photos))
-    generated = split(photos.batch(numbers), [f"photo-{number}" for number in numbers.tolist()])
+    generated = split_batch(photos.batch(numbers), [f"photo-{number}" for number in numbers.tolist()])
     tables = {PHOTOS: _scores(measured(methods, generated, config))}
     if source is None:
         return tables
@@ -146,7 +146,7 @@ def _segmented(example: Example, recipe: CropRecipe, where: str) -> Example:
     image = (example.crop.image * 255).round().byte().numpy()
     (instances,) = cached_model(recipe.segmenter, where).segment(image, recipe.segment_as)
     mask = torch.from_numpy(instances[0].mask)[None] if instances else torch.zeros_like(example.crop.mask)
-    return replace(example, found=mask.float())
+    return replace(example, input_mask=mask.float())
 
 
 def _file(name: str) -> str:

@@ -15,7 +15,7 @@ from models.geometry.mesh import Mesh
 from models.metrics.keypoints import visible_vertices
 from models.rendering.reconstruction import Reconstruction, Reconstructor, Relightable, Renderable
 from models.rendering.types import Light, Rendering
-from models.truth.examples import Example, Relit, Turned, joined
+from models.truth.examples import Example, NovelView, RelitView, join_examples
 from models.truth.novel_views import crop_to_animal, keep_with_object, orbit, step_back
 
 BACK = 5.5
@@ -67,7 +67,7 @@ def _chunks(examples: Sequence[Example], size: int) -> Iterator[list[Example]]:
 
 
 def _of_one_batch(method: Reconstructor, examples: list[Example]) -> list[Outcome]:
-    reconstruction = method.predict(joined(examples))
+    reconstruction = method.predict(join_examples(examples))
     size = examples[0].crop.mask.shape[-1]
     outcomes = [_geometry(reconstruction, row) for row in range(len(examples))]
     if not isinstance(reconstruction, Renderable):
@@ -117,7 +117,7 @@ def _all_turned(reconstruction: Reconstruction, examples: list[Example], size: i
     return [_turned(reconstruction, camera, each, size) for each in views]
 
 
-def _turned(reconstruction: Lit, predicted: Camera, views: Sequence[Turned], size: int) -> list[Picture]:
+def _turned(reconstruction: Lit, predicted: Camera, views: Sequence[NovelView], size: int) -> list[Picture]:
     """The novel views of a batch, each cut by the crop rule; the light stays with the object."""
     camera = orbit(predicted, torch.tensor([view.yaw for view in views]))
     light = keep_with_object(reconstruction.light, predicted, camera)
@@ -127,7 +127,7 @@ def _turned(reconstruction: Lit, predicted: Camera, views: Sequence[Turned], siz
     ]
 
 
-def _lights(relit: Sequence[Relit]) -> Light:
+def _lights(relit: Sequence[RelitView]) -> Light:
     direction, ambient, diffuse = (
         torch.cat([getattr(each.light, part) for each in relit]) for part in ("direction", "ambient", "diffuse")
     )

@@ -13,7 +13,7 @@ from models.rendering.types import Light
 
 
 @dataclass(frozen=True)
-class Turned:
+class NovelView:
     """The same animal from another side."""
 
     yaw: float
@@ -24,7 +24,7 @@ class Turned:
 
 
 @dataclass(frozen=True)
-class Relit:
+class RelitView:
     """The same photo under another light, cut like the crop."""
 
     light: Light
@@ -46,23 +46,23 @@ class Example:
     keypoints: Float[Tensor, "keypoints 2"] | None = None
     """Normalised device coordinates of the crop."""
     seen: Bool[Tensor, " keypoints"] | None = None
-    turned: tuple[Turned, ...] = ()
-    relit: tuple[Relit, ...] = ()
-    found: Float[Tensor, "1 size size"] | None = None
+    turned: tuple[NovelView, ...] = ()
+    relit: tuple[RelitView, ...] = ()
+    input_mask: Float[Tensor, "1 size size"] | None = None
     """The mask that a method is shown: a segmenter's, where the crop has the true one."""
 
 
-def joined(examples: Sequence[Example]) -> Batch:
+def join_examples(examples: Sequence[Example]) -> Batch:
     """The crops of several examples as one batch, without features, under the masks that a method is shown."""
     crops = [example.crop for example in examples]
     image, valid, view, index = (
         torch.cat([getattr(crop, name) for crop in crops]) for name in ("image", "valid", "view", "index")
     )
-    mask = torch.cat([each.crop.mask if each.found is None else each.found for each in examples])
+    mask = torch.cat([example.crop.mask if example.input_mask is None else example.input_mask for example in examples])
     return Batch(image=image, mask=mask, valid=valid, features=None, view=view, index=index)
 
 
-def split(batch: Batch, keys: Sequence[str]) -> list[Example]:
+def split_batch(batch: Batch, keys: Sequence[str]) -> list[Example]:
     """One example per generated crop, with no truth but its mask and the view word of its prompt."""
     rows = [slice(row, row + 1) for row in range(len(batch))]
     return [

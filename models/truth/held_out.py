@@ -17,7 +17,7 @@ from models.data.framing import Box, crop_box, cut
 from models.rendering.types import Light
 from models.truth.barnyard import HELD_OUT, Scene, render_views, sample_scene
 from models.truth.barnyard.scene import SEEDS_PER_INDIVIDUAL, frame_animal
-from models.truth.examples import Example, Relit, Turned
+from models.truth.examples import Example, NovelView, RelitView
 from models.truth.novel_views import crop_to_animal, keep_with_object
 
 LAMPS = ((-0.9, 0.5, 0.4), (0.9, 0.5, 0.4))
@@ -93,22 +93,22 @@ def _example(scene: Scene, config: HeldOutConfig) -> Example:
     )
 
 
-def _turned(scene: Scene, config: HeldOutConfig) -> Iterator[Turned]:
+def _turned(scene: Scene, config: HeldOutConfig) -> Iterator[NovelView]:
     for yaw in config.turns:
         azimuth, elevation = float(scene.camera.azimuth[0]) + yaw, float(scene.camera.elevation[0])
         camera = frame_animal(scene.mesh.vertices[0].numpy(), azimuth, elevation, FILL, np.zeros(2))
         lamp = keep_with_object(scene.light, scene.camera, camera)
         (other,) = render_views(scene.category, scene.seed, camera, config.photo, lamp)
         mask = torch.from_numpy(other.mask).float()
-        yield Turned(yaw, *crop_to_animal(torch.from_numpy(other.image), mask, config.size))
+        yield NovelView(yaw, *crop_to_animal(torch.from_numpy(other.image), mask, config.size))
 
 
-def _relit(scene: Scene, box: Box, config: HeldOutConfig) -> Iterator[Relit]:
+def _relit(scene: Scene, box: Box, config: HeldOutConfig) -> Iterator[RelitView]:
     for direction in LAMPS:
         unit = torch.nn.functional.normalize(torch.tensor([direction]), dim=-1)
         lamp = Light(unit, torch.tensor([AMBIENT]), torch.tensor([DIFFUSE]))
         (other,) = render_views(scene.category, scene.seed, scene.camera, config.photo, lamp)
-        yield Relit(lamp, *_cut(other, box, config.size))
+        yield RelitView(lamp, *_cut(other, box, config.size))
 
 
 def _cut(scene: Scene, box: Box, size: int) -> tuple[Tensor, Tensor]:

@@ -17,7 +17,7 @@ from models.geometry.mesh import Mesh
 from models.rendering.deferred import Surface, render
 from models.rendering.reference import Reference
 from models.rendering.types import Light, Rendering
-from models.truth.examples import Example, Relit, Turned
+from models.truth.examples import Example, NovelView, RelitView
 from models.truth.novel_views import crop_to_animal, keep_with_object, orbit
 
 SIZE = 48
@@ -90,7 +90,7 @@ def example(index: int, azimuth: float) -> Example:
     for yaw in YAWS:
         other = orbit(camera, torch.tensor([yaw]))
         seen = picture(other, keep_with_object(lamp(0.0), camera, other))
-        views.append(Turned(yaw, *crop_to_animal(seen.rgb[0], seen.mask[0], SIZE)))
+        views.append(NovelView(yaw, *crop_to_animal(seen.rgb[0], seen.mask[0], SIZE)))
     keypoints = body().vertices[:, [5, 50, 100, 170, 200]]
     batch = Batch(photo.rgb, photo.mask, photo.mask * 0 + 1, None, torch.tensor([index % 3 - 1]), torch.tensor([index]))
     seen_faces = body().faces[photo.visible[0]].unique()
@@ -102,7 +102,7 @@ def example(index: int, azimuth: float) -> Example:
         keypoints=camera.project(keypoints)[0],
         seen=torch.isin(torch.tensor([5, 50, 100, 170, 200]), seen_faces),
         turned=tuple(views),
-        relit=(Relit(lamp(-1.5), relit.rgb[0], relit.mask[0]),),
+        relit=(RelitView(lamp(-1.5), relit.rgb[0], relit.mask[0]),),
     )
 
 

@@ -10,7 +10,7 @@ from models.metrics import COPY, METRICS, PAPER, Evaluation, EvaluationConfig, S
 from models.metrics.chamfer import ChamferConfig
 from models.metrics.table import Metric
 from models.rendering.reconstruction import Reconstructor
-from models.truth.examples import Example, joined, split
+from models.truth.examples import Example, join_examples, split_batch
 from tests.models.metrics.conftest import body
 from tests.models.metrics.test_outcomes import Answers
 from tests.models.rendering.test_reconstruction import Meshes, Pictures
@@ -78,7 +78,7 @@ def test_a_copy_answers_only_about_other_views_and_lights(table: Evaluation) -> 
 
 
 def test_generated_crops_have_only_what_their_picture_tells(toys: list[Example], oracle: Maker) -> None:
-    crops = split(joined(toys), [each.key for each in toys])
+    crops = split_batch(join_examples(toys), [each.key for each in toys])
     table = evaluate({"truth": oracle()}, crops, CONFIG)
     assert [row.metric for row in table.rows] == ["mask IoU", "boundary F", "input view PSNR", "view word"]
     assert scores(table, "view word")["truth"].count == sum(int(each.crop.view) >= 0 for each in toys)
