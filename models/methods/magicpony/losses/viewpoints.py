@@ -1,7 +1,8 @@
 """Teaching each viewpoint hypothesis to predict the error it ends up with (MagicPony; fidelity F12).
 
 Only the viewpoint that was taken is rendered in full. Its error, and how much worse or better the silhouettes of the
-others are, make the target of all four scores. (Teaching one score per step, as the authors do, is too slow for 10^3 steps.)
+others are, make the target of all four scores. (One score per step, as the
+authors teach, is too slow for 10^3 steps.)
 """
 
 import torch
