@@ -12,7 +12,7 @@ from models.methods.magicpony.warm_start import WarmStart, write
 from storage.dataset import pruning, samples, snapshots
 from storage.runs.checkpoints import Checkpoints, weights_from
 from storage.runs.metrics_log import read_metrics
-from storage.runs.training_runs import ModelAbout, StageAbout, started
+from storage.runs.training_runs import ModelAbout, StageAbout, read_start
 from storage.store import bundles, layout
 from storage.store.errors import MissingArtifact
 from storage.store.layout import Store
@@ -132,7 +132,7 @@ def test_a_model_is_whole_only_after_its_last_stage(crops, vit):
     train.fn(ref, ROUGH, crops, recipe, "cpu")
     with pytest.raises(MissingArtifact, match=f"stages/{FINE}: is not committed; run magicpony/cow again"):
         assemble.fn(ref, crops, recipe)
-    assert bundles.find_committed(layout.model(ref)) is None and started(ref).snapshot == crops.snapshot
+    assert bundles.find_committed(layout.model(ref)) is None and read_start(ref).snapshot == crops.snapshot
     train.fn(ref, FINE, crops, recipe, "cpu")
     assemble.fn(ref, crops, recipe)
     assert bundles.find_committed(layout.model(ref)).files.keys() == {"recipe.json"}
