@@ -67,8 +67,8 @@ QUICK = {
     "images": 4,
     "photos": 8,
     "least_kept": 0.1,
-    "generator": {"kind": "stable_diffusion", "steps": 8},
-    "training": {"steps": 4, "save_every": 4, "report_every": 2, "panel_every": 4},
+    "generator": {"steps": 8},
+    "method": {"training": {"steps": 4, "save_every": 4, "report_every": 2, "panel_every": 4}},
 }
 
 
