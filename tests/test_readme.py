@@ -77,7 +77,7 @@ def test_the_map_names_what_is_there() -> None:
     top = ""
     for line in block[1].splitlines():
         names = re.findall(r"(?<!\S)([a-z_]+)/", line)
-        # A line that is not indented begins with a folder at the top; `data/`, which a run leaves there, is none of ours.
+        # Lines that are not indented begin with a folder at the top. `data/`, which a run leaves there, is not ours.
         top = top if line.startswith(" ") else names.pop(0)
         assert (ROOT / top).is_dir(), top
         for name in names:
