@@ -21,9 +21,9 @@ def test_a_new_category_says_no_default_and_makes_a_plan(own):
 
 
 def test_its_truth_is_the_barnyards_or_a_folder(tmp_path):
-    write_category("pig", ["cow"], "barnyard")
+    write_category("llama", ["cow"], "barnyard")
     write_category("elephant", ["elephant"], str(tmp_path))
-    assert load_category("pig").truth == BarnyardTruth()
+    assert load_category("llama").truth == BarnyardTruth()
     assert load_category("elephant").truth == FolderTruth(folder=str(tmp_path))
 
 
@@ -31,10 +31,10 @@ def test_its_truth_is_the_barnyards_or_a_folder(tmp_path):
     ("name", "segment_as", "truth", "message"),
     [
         ("cow", ["cow"], "none", "category 'cow' exists: flows/categories/cow.yaml; edit it, or choose another name"),
-        ("../pig", ["cow"], "none", "category name is '../pig'; use letters from a to z, digits and spaces"),
+        ("../yak", ["cow"], "none", "category name is '../yak'; use letters from a to z, digits and spaces"),
         ("p" * 41, ["cow"], "none", "category name is 'p"),
-        ("pig", ["sheeep"], "none", "category pig: segment_as is sheeep, which no segmenter knows; name what pig"),
-        ("pig", [" "], "none", "category 'pig': segment_as is "),
+        ("yak", ["sheeep"], "none", "category yak: segment_as is sheeep, which no segmenter knows; name what yak"),
+        ("yak", [" "], "none", "category 'yak': segment_as is "),
         ("elephant", ["cow"], "barnyard", "category elephant: truth is barnyard, which keeps no elephant, only cow"),
         ("elephant", ["cow"], "gone", "gone, and there is no such folder; mend the path"),
     ],

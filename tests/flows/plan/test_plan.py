@@ -120,7 +120,7 @@ class TestResolutionsThatContradictEachOther:
 
 
 def test_an_unknown_method_is_answered_with_the_known_ones():
-    with pytest.raises(ValueError, match="method 'farm4d' is unknown; choose farm3d, magicpony"):
+    with pytest.raises(ValueError, match="method 'farm4d' is unknown; choose .*farm3d, .*magicpony"):
         load_plan("cow", "smoke", method="farm4d")
 
 
