@@ -16,8 +16,9 @@ from torch import Tensor
 
 from models.core.category import Category
 from models.core.config import Config
-from models.filters.mask_rules import Mask, MaskRules
+from models.filters.mask_rules import RULES, Mask, MaskRules
 from models.methods.magicpony.state import Prediction
+from tests.models.filters.test_mask_rules import disc
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "extending.md").read_text()
@@ -69,12 +70,12 @@ def test_the_metric_is_the_error_of_the_area() -> None:
     assert area_error(half, half) == 0 and area_error(half, whole) == 50 and isnan(area_error(half, ~whole))
 
 
-def test_the_rule_drops_a_stripe_and_keeps_a_square() -> None:
-    slender = define("A filter rule").slender
-    stripe, square = np.zeros((64, 64), bool), np.zeros((64, 64), bool)
-    stripe[30:34, 4:60], square[10:50, 10:50] = True, True
-    rules = SimpleNamespace(slenderness=8.0)
-    assert slender(stripe, rules) == "slender" and slender(square, rules) is None
+def test_the_rule_drops_a_ring_that_no_other_rule_drops_and_keeps_a_disc() -> None:
+    hollow, rules = define("A filter rule").hollow, SimpleNamespace(holes=0.1)
+    named = {"disc": disc}
+    ring, reason = eval(blocks("A filter rule", "python")[2].strip().removesuffix(","), named)
+    assert hollow(ring, rules) == reason and hollow(disc(), rules) is None
+    assert not any(rule(ring, MaskRules()) for rule in RULES)
 
 
 def test_the_term_sees_bends_to_the_side_alone() -> None:
