@@ -16,6 +16,15 @@ from tests.models.metrics.test_outcomes import Answers
 from tests.models.rendering.test_reconstruction import Meshes, Pictures
 
 CONFIG = EvaluationConfig(chamfer=ChamferConfig(voxels=12, icp_points=300, points=600), batch=4)
+OF_THE_PICTURE = {"mask IoU", "boundary F", "input view PSNR"}
+OF_THE_TRUTH = {
+    "Chamfer distance",
+    "keypoint transfer PCK",
+    "azimuth error",
+    "novel view PSNR",
+    "novel view IoU",
+    "relighting error",
+}
 Maker = Callable[..., Reconstructor]
 
 
@@ -80,7 +89,8 @@ def test_a_copy_answers_only_about_other_views_and_lights(table: Evaluation) -> 
 def test_generated_crops_have_only_what_their_picture_tells(toys: list[Example], oracle: Maker) -> None:
     crops = split_batch(join_examples(toys), [each.key for each in toys])
     table = evaluate({"truth": oracle()}, crops, CONFIG)
-    assert [row.metric for row in table.rows] == ["mask IoU", "boundary F", "input view PSNR", "view word"]
+    told = {row.metric for row in table.rows}
+    assert told >= OF_THE_PICTURE | {"view word"} and told.isdisjoint(OF_THE_TRUTH)
     assert scores(table, "view word")["truth"].count == sum(int(each.crop.view) >= 0 for each in toys)
 
 
@@ -91,8 +101,8 @@ def test_each_answer_stands_in_the_rows_that_it_can_fill(toys: list[Example], or
     }
     table = evaluate({"truth": oracle(), **poor}, toys, CONFIG)
     answered = {name: {row.metric for row in table.rows if name in row.scores} for name in ("truth", *poor)}
-    assert answered["mesh"] == {"Chamfer distance"}
-    assert answered["pictures"] == {"mask IoU", "boundary F", "input view PSNR"}
+    assert "Chamfer distance" in answered["mesh"] and answered["mesh"].isdisjoint(OF_THE_PICTURE)
+    assert answered["pictures"] >= OF_THE_PICTURE and answered["pictures"].isdisjoint({*OF_THE_TRUTH, "view word"})
     assert answered["truth"] == {metric.name for metric in METRICS}
 
 
