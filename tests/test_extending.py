@@ -72,8 +72,8 @@ def test_the_metric_is_the_error_of_the_area() -> None:
 
 def test_the_rule_drops_a_ring_that_no_other_rule_drops_and_keeps_a_disc() -> None:
     hollow, rules = define("A filter rule").hollow, SimpleNamespace(holes=0.1)
-    named = {"disc": disc}
-    ring, reason = eval(blocks("A filter rule", "python")[2].strip().removesuffix(","), named)
+    (row,) = re.findall(r"as a row of `TRIPPED`: `(.*?)`", TEXT)
+    ring, reason = eval(row, {"disc": disc})
     assert hollow(ring, rules) == reason and hollow(disc(), rules) is None
     assert not any(rule(ring, MaskRules()) for rule in RULES)
 
