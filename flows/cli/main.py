@@ -168,7 +168,8 @@ def evaluate(folder: Folder, category: Whose = "cow", root: Root = "data") -> No
 
 @app.command()
 def promote(
-    release: Annotated[str, typer.Argument(help="the release, as cow/laptop-0123")], root: Root = "data"
+    release: Annotated[str, typer.Argument(help="category and folder of the release, as cow/farm3d-laptop-0123")],
+    root: Root = "data",
 ) -> None:
     """Let a release answer for its category, whatever its method and scale, until another is promoted."""
     promotion = releases.promote_release(Store(root), release, getpass.getuser())

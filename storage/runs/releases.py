@@ -100,7 +100,7 @@ def promote_release(store: Store, name: str, by: str) -> Promotion:
     """
     category, _, run = name.partition("/")
     releases = published_releases(store, category)
-    choices = ", ".join(release.name for release in releases) or "none; make one with `farm3d run`"
+    choices = ", ".join(release.name for release in releases) or f"none; make one with `farm3d run {category}`"
     if not run:
         raise ValueError(f"{name!r} names no run; type `farm3d promote {category}/RUN`; its releases: {choices}")
     if run not in {release.ref.run for release in releases}:

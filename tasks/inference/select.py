@@ -113,7 +113,8 @@ def answer(
 ) -> Answer:
     """The animal in a photo (height, width, 3), under the mask if there is one, by the category's best model.
 
-    The category may name a release of it, as `cow/laptop-0123`. The animal is fitted to its mask, or left as predicted.
+    The category may name a release of it, as `cow/farm3d-laptop-0123`. The animal is fitted to its mask, or left as
+    predicted.
 
     Raises MissingModel if the named one was not published, NothingKept if there is no such animal in the photo.
     """
@@ -124,7 +125,7 @@ def answer(
 
 
 def select_model(category: str, root: str) -> SelectedModel:
-    """The model of the release that answers for a category, or of the one that is named as `cow/laptop-0123`.
+    """The model of the release that answers for a category, or of the one that is named as `cow/farm3d-laptop-0123`.
 
     Where the category has no release, the embedded quadruped is taken, with a line in the log that says so.
 

@@ -194,5 +194,5 @@ def test_a_run_that_is_no_release_is_not_promoted(named, tmp_path, monkeypatch, 
         main()
     output = capsys.readouterr().out
     assert output.startswith("error: ") and "Traceback" not in output
-    assert ("cow/laptop-1" if named.startswith("cow") else "make one with `farm3d run`") in output
+    assert ("cow/laptop-1" if named.startswith("cow") else "make one with `farm3d run dragon`") in output
     assert read_promotion(Store(str(tmp_path)), "cow") is None

@@ -84,7 +84,9 @@ def test_a_promoted_release_answers_until_another_is_promoted(store) -> None:
     assert [release.ref.run for release in published_releases(store, "cow")] == ["ours", "ablation", "later"]
 
 
-@pytest.mark.parametrize(("name", "choices"), [("cow/gone", "cow/a, cow/b"), ("pig/a", "none; make one with")])
+@pytest.mark.parametrize(
+    ("name", "choices"), [("cow/gone", "cow/a, cow/b"), ("pig/a", "none; make one with `farm3d run pig`")]
+)
 def test_a_run_that_is_no_release_is_not_promoted(store, name, choices) -> None:
     publish(store, "a")
     publish(store, "b")
