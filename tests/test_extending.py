@@ -18,6 +18,7 @@ from models.core.category import Category
 from models.core.config import Config
 from models.filters.mask_rules import RULES, Mask, MaskRules
 from models.methods.magicpony.state import Prediction
+from models.truth.barnyard import SPECIES
 from tests.models.filters.test_mask_rules import disc
 
 ROOT = Path(__file__).parents[1]
@@ -55,6 +56,10 @@ def define(heading: str) -> Any:
 def test_the_category_is_one() -> None:
     category = Category.model_validate(yaml.safe_load(blocks("A category", "yaml")[0]))
     assert category.name == "pig" and "sheep" in category.segment_as
+
+
+def test_the_animals_that_the_barnyard_simulates_are_named() -> None:
+    assert f"animals that it simulates ({', '.join(SPECIES)})" in TEXT
 
 
 def test_a_picture_of_the_generator_depends_on_its_seed_alone() -> None:
