@@ -24,7 +24,7 @@ def told(monkeypatch):
 
     def announce(category, found, share, parameters):
         announced.append((category, found, share, parameters))
-        return found.due(share)
+        return found.is_due(share)
 
     monkeypatch.setattr(module, "announce_growth", announce)
     return announced
