@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 from prefect.client.schemas import State
 
-from flows.dataset import FEWEST, collected
+from flows.dataset import FEWEST, get_dataset
 from flows.plan.plan import Plan, PlanChanges, load_plan
 from flows.plan.runners import ThreadsConfig
 from models.generators.stable_diffusion import StableDiffusion
@@ -55,7 +55,7 @@ def drawing(root: str, photos: int) -> None:
     StableDiffusion.generate = watched
     plan = load_plan("cow", "laptop", root, PlanChanges.model_validate({"images": photos // 2}))
     began = perf_counter()
-    collected(plan)
+    get_dataset(plan)
     ended = perf_counter()
     covered, until = 0.0, 0.0
     for start, end in sorted(calls):
@@ -83,8 +83,8 @@ def prefect(root: str, photos: int) -> None:
     first, flow, plain = (
         load_plan("cow", "smoke", str(Path(root, each)), changes) for each in ("first", "flow", "plain")
     )
-    collected(first)  # loads what is loaded once
-    bare, tracked = seconds(lambda: _functions(plain, photos)), seconds(lambda: collected(flow))
+    get_dataset(first)  # loads what is loaded once
+    bare, tracked = seconds(lambda: _functions(plain, photos)), seconds(lambda: get_dataset(flow))
     tasks = 3 * ceil(photos / SHARD) + 1
     log.info("%d photos, %d tasks: flow %.2f s, functions %.2f s", photos, tasks, tracked, bare)
     log.info("Prefect: %.3f s per task", (tracked - bare) / tasks)

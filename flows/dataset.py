@@ -14,29 +14,29 @@ from storage.dataset.pins import pin_category
 from storage.store.references import DatasetRef, ShardRef
 from tasks.filter import filter
 from tasks.generate import generate
-from tasks.inference.image_io import pictures
+from tasks.inference.image_io import list_images
 from tasks.segment import segment
-from tasks.shard import kept, shard
+from tasks.shard import count_kept, shard
 
 FEWEST = 2
 """Crops that somebody's own photos have to give."""
 
 
-def collected(plan: Plan) -> DatasetRef:
+def get_dataset(plan: Plan) -> DatasetRef:
     """The data set of a plan."""
-    return spread(plan)(plan, FEWEST if plan.own_photos else plan.images)
+    return dataset_flow(plan)(plan, FEWEST if plan.own_photos else plan.images)
 
 
 @contextmanager
-def pinned(plan: Plan) -> Generator[DatasetRef]:
+def pin_dataset(plan: Plan) -> Generator[DatasetRef]:
     """The data set of a plan, which is not pruned while the block runs, which learns from it."""
     with pin_category(plan.store.root, plan.category.name) as pin_snapshot:
-        crops = collected(plan)
+        crops = get_dataset(plan)
         pin_snapshot(crops)
         yield crops
 
 
-def spread(plan: Plan) -> Flow[..., DatasetRef]:
+def dataset_flow(plan: Plan) -> Flow[..., DatasetRef]:
     """The flow `dataset`, whose shards are made where the plan says."""
     return dataset.with_options(task_runner=plan.runner.build())
 
@@ -54,12 +54,12 @@ def dataset(
         again: earlier shards that are made again
         minutes: no shard is begun when they are over
     """
-    mended = cut(plan, again)
-    crops = drawn(plan, first, inf if minutes is None else monotonic() + 60 * minutes)
+    mended = process_shards(plan, again)
+    crops = make_shards(plan, first, inf if minutes is None else monotonic() + 60 * minutes)
     return shard([*mended, *crops], wanted, plan.duplicate_recipe, plan.device)
 
 
-def drawn(plan: Plan, first: int = 0, until: float = inf) -> list[ShardRef]:
+def make_shards(plan: Plan, first: int = 0, until: float = inf) -> list[ShardRef]:
     """The crops of shard number `first` and of those after it, until there are enough or no more may be made.
 
     With a moment `until` of the monotonic clock, as many shards are made at a time as there are workers, and none are
@@ -67,20 +67,20 @@ def drawn(plan: Plan, first: int = 0, until: float = inf) -> list[ShardRef]:
     """
     crops: list[ShardRef] = []
     for indices in _rounds(plan, crops, first):
-        crops.extend(cut(plan, indices if until == inf else indices[: plan.runner.workers]))
+        crops.extend(process_shards(plan, indices if until == inf else indices[: plan.runner.workers]))
         if monotonic() >= until:
             break
     return crops
 
 
-def most(plan: Plan) -> int:
+def max_shards(plan: Plan) -> int:
     """Shards that may be made: all of somebody's own photos, else what is needed where the least share is kept."""
     if plan.own_photos:
-        return ceil(len(pictures(Path(plan.own_photos.folder))) / plan.photos)
+        return ceil(len(list_images(Path(plan.own_photos.folder))) / plan.photos)
     return ceil(plan.images / max(1, plan.photos * plan.least_kept))
 
 
-def cut(plan: Plan, indices: Sequence[int]) -> list[ShardRef]:
+def process_shards(plan: Plan, indices: Sequence[int]) -> list[ShardRef]:
     """The crops of these shards.
 
     Workers take tasks in this order and wait for what they need, so each shard is cut out behind as many later drawings
@@ -106,7 +106,7 @@ def _rounds(plan: Plan, crops: list[ShardRef], first: int) -> Iterator[range]:
 
     Somebody's own photos are taken all at once, and always from the first on.
     """
-    last = most(plan)
+    last = max_shards(plan)
     while plan.own_photos and len(crops) < last:
         yield range(len(crops), last)
     while not plan.own_photos and (count := _kept(plan, crops)) < plan.images and len(crops) < last:
@@ -116,4 +116,4 @@ def _rounds(plan: Plan, crops: list[ShardRef], first: int) -> Iterator[range]:
 
 
 def _kept(plan: Plan, crops: list[ShardRef]) -> int:
-    return kept(crops, plan.duplicate_recipe, plan.device)
+    return count_kept(crops, plan.duplicate_recipe, plan.device)

@@ -2,7 +2,7 @@
 
 from prefect import flow
 
-from flows.dataset import pinned
+from flows.dataset import pin_dataset
 from flows.farm3d import training
 from flows.plan.plan import PlanChanges, load_plan
 from storage.store.references import ModelRef, Scale
@@ -27,7 +27,7 @@ def evaluation(
         changes: what this run does otherwise than its scale
     """
     plans = [load_plan(category, scale, root, changes, method) for method in methods]
-    with pinned(plans[0]) as crops:
+    with pin_dataset(plans[0]) as crops:
         models = [training(plan, crops) for plan in plans]
     plan = plans[0]
     return evaluate(models, crops, plan.category.truth, plan.held_out, plan.evaluation, plan.device)

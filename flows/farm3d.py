@@ -8,7 +8,7 @@ from typing import Any
 
 from prefect import Flow, flow
 
-from flows.dataset import pinned
+from flows.dataset import pin_dataset
 from flows.derived_columns import derive
 from flows.plan.plan import Plan, PlanChanges, load_plan
 from models.methods import methods
@@ -37,7 +37,7 @@ def method_flow(method: str) -> Flow[..., ReleaseRef]:
             changes: what this run does otherwise than its scale, as {"method": {"training": {"steps": 5000}}}
         """
         plan = load_plan(category, scale, root, changes, method)
-        with pinned(plan) as crops:
+        with pin_dataset(plan) as crops:
             model = training(plan, crops)
         evaluate([model], crops, plan.category.truth, plan.held_out, plan.evaluation, plan.device)
         return publish(model, crops, plan.release, plan.scale, plan.device)

@@ -9,7 +9,7 @@ from prefect.states import Completed
 from pydantic import Field
 
 from flows.control.growth_events import announce_growth
-from flows.dataset import most, spread
+from flows.dataset import dataset_flow, max_shards
 from flows.plan.plan import Plan, PlanChanges, load_plan
 from flows.plan.presets import Scale
 from storage.dataset import snapshots
@@ -49,7 +49,7 @@ def refresh(
     with pin_category(plan.store.root, category):
         if before := snapshots.newest(plan.store.root, category, digest(plan.crop_recipe)):
             have, again = len(before.shards), snapshots.gaps(plan.store.dataset(category, before.id))
-        dataset = spread(plan)(plan, 0, have, again, minutes)
+        dataset = dataset_flow(plan)(plan, 0, have, again, minutes)
     found = growth(dataset, before)
     said = changes.model_dump(mode="json", exclude_unset=True)
     announced = announce_growth(category, found, due, {"scale": scale, "root": plan.store.root, "changes": said})
@@ -63,7 +63,7 @@ def _told(plan: Plan, made: int, found: Growth, minutes: float, announced: bool)
     yield f"snapshot {found.snapshot}: {found.kept} crops, {found.added} of them new"
     if found.added < plan.images:
         photos = f"{made * plan.photos} photos, the most with least_kept {plan.least_kept:g}"
-        limit = photos if made >= most(plan) else f"{minutes:g} minutes"
+        limit = photos if made >= max_shards(plan) else f"{minutes:g} minutes"
         yield f"stopped with {found.added} of {plan.images} after {limit}"
     if announced:
         since = "no model has learnt from it"

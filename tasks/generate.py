@@ -12,7 +12,7 @@ from storage.dataset import shards
 from storage.dataset.encoding import Sample
 from storage.dataset.records import SampleRow, content_key, split_of
 from storage.store.references import ShardRef
-from tasks.inference.folder_source import brought
+from tasks.inference.folder_source import folder_samples
 from tasks.runtime import artifacts
 from tasks.runtime.devices import Device, acquire_device, cached_model
 from tasks.runtime.recipes import OwnPhotos, PhotoRecipe
@@ -36,7 +36,7 @@ def generate(photos: ShardRef, recipe: PhotoRecipe, device: Device = "auto") -> 
         if found := shards.find_committed(photos):
             return reuse(photos, f"{found.kept} photos are there")
         if isinstance(recipe.generator, OwnPhotos):
-            shards.write(photos, brought(photos, recipe, recipe.generator), recipe)
+            shards.write(photos, folder_samples(photos, recipe, recipe.generator), recipe)
             return photos
         with acquire_device(device) as where:
             shards.write(photos, _drawn(photos, recipe, recipe.generator, where), recipe)

@@ -21,7 +21,7 @@ from tasks.runtime.recipes import CropRecipe
 from tasks.runtime.retries import DELAYS_SECONDS, is_transient
 from tasks.runtime.reuse import reuse
 
-TOGETHER = 16
+BATCH_SIZE = 16
 """Photos segmented in one call."""
 
 
@@ -54,11 +54,11 @@ def segment(verdicts: Verdicts, recipe: CropRecipe, device: Device = "auto") -> 
 
 
 def _cut(photos: samples.Samples, verdicts: Verdicts, recipe: CropRecipe, where: str) -> Iterator[Sample]:
-    for start in range(0, len(photos), TOGETHER):
-        some = [photos[number] for number in range(start, min(start + TOGETHER, len(photos)))]
+    for start in range(0, len(photos), BATCH_SIZE):
+        some = [photos[number] for number in range(start, min(start + BATCH_SIZE, len(photos)))]
         good = [each for each in some if each.row.key not in verdicts.dropped]
         instances = _instances(good, recipe, where)
-        yield from (_judged(each, instances.get(each.row.key, []), verdicts.dropped, recipe) for each in some)
+        yield from (_judge(each, instances.get(each.row.key, []), verdicts.dropped, recipe) for each in some)
     yield from (Sample(row) for row in photos.absent)
 
 
@@ -76,7 +76,7 @@ def _instances(photos: Sequence[Sample], recipe: CropRecipe, where: str) -> dict
     return found
 
 
-def _judged(photo: Sample, found: Sequence[Instance], dropped: Mapping[str, str], recipe: CropRecipe) -> Sample:
+def _judge(photo: Sample, found: Sequence[Instance], dropped: Mapping[str, str], recipe: CropRecipe) -> Sample:
     """The crop of a photo, or its row with the reason why there is none."""
     reason = dropped.get(photo.row.key) or mask_rules.verdict(found, recipe.mask_rules)
     if reason:

@@ -23,7 +23,7 @@ def shard(crops: Sequence[ShardRef], wanted: int, alike: DuplicateRecipe, device
     Raises NothingKept if fewer crops than wanted survived the filters.
     """
     manifests = [shards.manifest(each) for each in crops]
-    attempted, count = sum(each.rows for each in manifests), kept(crops, alike, device)
+    attempted, count = sum(each.rows for each in manifests), count_kept(crops, alike, device)
     reasons = +Counter({NEAR: sum(each.kept for each in manifests) - count})
     for each in manifests:
         reasons.update(each.reasons)
@@ -39,6 +39,6 @@ def shard(crops: Sequence[ShardRef], wanted: int, alike: DuplicateRecipe, device
     return dataset
 
 
-def kept(crops: Sequence[ShardRef], alike: DuplicateRecipe, device: Device = "auto") -> int:
+def count_kept(crops: Sequence[ShardRef], alike: DuplicateRecipe, device: Device = "auto") -> int:
     """Crops in these shards, without near-duplicates."""
     return sum(shards.manifest(each).kept for each in crops) - len(find_duplicates(crops, alike, device).resembles)

@@ -112,13 +112,13 @@ def reconstruct(
 def _reconstruct_folder(folder: Path, output: Path, category: str, root: str, refine: bool) -> None:
     from rich.progress import track
 
-    from tasks.inference.image_io import pictures
+    from tasks.inference.image_io import list_images
     from tasks.inference.photo_folder import reconstruct_folder
 
     if output.suffix or output.is_file():
         raise ValueError(f"{output}: {folder} is a folder; give the name of a folder to write to")
     answers = reconstruct_folder(folder, output, category, root, refine=refine)
-    outcomes = list(track(answers, "reconstructing", total=len(pictures(folder)), console=console))
+    outcomes = list(track(answers, "reconstructing", total=len(list_images(folder)), console=console))
     skipped = [(name, reason) for name, reason in outcomes if reason]
     for name, reason in skipped:
         console.print(f"skipped {name}: {reason}")
@@ -154,11 +154,11 @@ def relight(
 @app.command()
 def evaluate(folder: Folder, category: Whose = "cow", root: Root = "data") -> None:
     """The best model on a folder of your own photos, with masks, meshes and keypoints where you have them."""
-    from tasks.inference.user_evaluation import examined
+    from tasks.inference.user_evaluation import evaluate_folder
 
     _check_category(category, root)
     with console.status("looking at the photos"):
-        found, skipped = examined(folder, category, root)
+        found, skipped = evaluate_folder(folder, category, root)
     for reason in skipped:
         console.print(f"skipped {reason}")
     for row in found.rows:
@@ -208,10 +208,10 @@ def _write_film(kind: "Film", photo: Path, output: Path, category: str, root: st
 
 
 def _reconstruct_photo(photo: Path, category: str, root: str, refine: bool = True) -> "Answer":
-    from tasks.inference.image_io import opened
+    from tasks.inference.image_io import load_image
     from tasks.inference.select import answer
 
-    pixels, mask = opened(photo)
+    pixels, mask = load_image(photo)
     with console.status("loading the model, looking at the photo"):
         return answer(pixels, category, root, mask=mask, refine=refine)
 

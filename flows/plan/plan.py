@@ -24,7 +24,7 @@ from models.truth.held_out import HeldOutConfig
 from storage.dataset.snapshots import read
 from storage.runs.releases import MAIN_METHOD, published_releases, select_release
 from storage.store.layout import Store
-from storage.store.references import DatasetRef, DerivedRef, ModelRef, Scale, ShardRef, digest
+from storage.store.references import SCALES, DatasetRef, DerivedRef, ModelRef, Scale, ShardRef, digest
 from tasks.publish import ReleaseConfig
 from tasks.runtime.devices import Device
 from tasks.runtime.recipes import CropRecipe, DuplicateRecipe, ModelRecipe, OwnPhotos, PhotoRecipe
@@ -166,6 +166,8 @@ def load_plan(
     Raises ValueError for an unknown category or method, a wrong value, or a category that its truth or its segmenter
     does not know, naming file, place, value and remedy.
     """
+    if scale not in SCALES:
+        raise ValueError(f"scale {scale!r} is unknown; choose {', '.join(SCALES)}")
     known = methods()
     if method not in known:
         raise ValueError(f"method {method!r} is unknown; choose {', '.join(sorted(known))}")

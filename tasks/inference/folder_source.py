@@ -10,7 +10,7 @@ from PIL import Image
 from storage.dataset.encoding import Sample
 from storage.dataset.records import SampleRow, content_key, split_of
 from storage.store.references import ShardRef
-from tasks.inference.image_io import PICTURES, opened, others, pictures
+from tasks.inference.image_io import PICTURES, list_images, list_other_files, load_image
 from tasks.runtime import artifacts
 from tasks.runtime.recipes import OwnPhotos, PhotoRecipe
 
@@ -20,19 +20,19 @@ NO_PICTURE, UNUSABLE = "no picture", "unusable"
 """Why a file of the folder gives no photo."""
 
 
-def brought(shard: ShardRef, recipe: PhotoRecipe, own: OwnPhotos) -> Iterator[Sample]:
+def folder_samples(shard: ShardRef, recipe: PhotoRecipe, own: OwnPhotos) -> Iterator[Sample]:
     """The shard's part of the folder, with the masks that are known, and a row for each file that cannot be used.
 
     The first shard has the rows of the files that are no pictures by their names.
 
     Raises ValueError if there is no picture, or if no photo of the shard can be used.
     """
-    files = pictures(Path(own.folder))[shard.index * recipe.photos : (shard.index + 1) * recipe.photos]
+    files = list_images(Path(own.folder))[shard.index * recipe.photos : (shard.index + 1) * recipe.photos]
     skipped: dict[str, str] = {}
     for file in files:
         name = _name(file, own)
         try:
-            image, mask = opened(file)
+            image, mask = load_image(file)
         except ValueError as error:
             skipped[name] = str(error)
             yield Sample(_row(name, recipe, own, reason=UNUSABLE))
@@ -46,7 +46,7 @@ def brought(shard: ShardRef, recipe: PhotoRecipe, own: OwnPhotos) -> Iterator[Sa
         )
     if len(skipped) == len(files):
         raise ValueError(f"{own.folder}: no photo of shard {shard.index} can be used; {'; '.join(skipped.values())}")
-    if shard.index == 0 and (left_out := others(Path(own.folder))):
+    if shard.index == 0 and (left_out := list_other_files(Path(own.folder))):
         logger.warning(_told(own, left_out))
         yield from (Sample(_row(_name(file, own), recipe, own, reason=NO_PICTURE)) for file in left_out)
 

@@ -11,7 +11,7 @@ DEEP = 257
 """Between a step of 16 bits and one of 8."""
 
 
-def pictures(folder: Path) -> list[Path]:
+def list_images(folder: Path) -> list[Path]:
     """The pictures in a folder and its sub-folders that are no masks, by name.
 
     Raises ValueError if there is none.
@@ -22,12 +22,12 @@ def pictures(folder: Path) -> list[Path]:
     return found
 
 
-def others(folder: Path) -> list[Path]:
+def list_other_files(folder: Path) -> list[Path]:
     """The files in a folder and its sub-folders that are neither pictures nor masks, by name."""
     return [path for path in _shown(folder) if path.is_file() and path.suffix.lower() not in PICTURES]
 
 
-def opened(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+def load_image(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     """A picture as RGB (height, width, 3), upright, white where it is transparent; and its mask, true on the animal.
 
     The mask is NAME.mask.png, else where a picture is not transparent, else None.

@@ -35,11 +35,11 @@ from models.rendering.reconstruction import Reconstruction, Reconstructor, Relig
 from storage.formats.meshes import plain_obj
 from storage.formats.pictures import jpeg, png
 from storage.store import files
-from tasks.inference.image_io import opened, pictures
-from tasks.inference.select import SelectedModel, cropped, select_model
+from tasks.inference.image_io import list_images, load_image
+from tasks.inference.select import SelectedModel, crop_photo, select_model
 from tasks.runtime.devices import Device, acquire_device, torch_device
 
-TOGETHER = 8
+BATCH_SIZE = 8
 VIEW_PX = 192
 AZIMUTHS = (0.4, 1.97, 3.54, 5.11)
 """Of the novel views, in radians."""
@@ -70,14 +70,14 @@ def reconstruct_folder(
     """
     if output.resolve().is_relative_to(folder.resolve()):
         raise ValueError(f"{output}: lies in {folder} and would be read as photos next time; give a folder beside it")
-    chosen, photos, named = select_model(category, root), pictures(folder), dict[str, Path]()
+    chosen, photos, named = select_model(category, root), list_images(folder), dict[str, Path]()
     with acquire_device(device) as where:
         about: dict[str, object] = {"model": chosen.name, "weights": chosen.weights_digests, "refined": refine}
         model, renderer = chosen.load(where, refine), chosen.renderer(where)
         writer = _Writer(model, renderer, chosen.size, output, torch_device(where), about)
-        for start in range(0, len(photos), TOGETHER):
+        for start in range(0, len(photos), BATCH_SIZE):
             batch: list[Photo] = []
-            for path in photos[start : start + TOGETHER]:
+            for path in photos[start : start + BATCH_SIZE]:
                 file = path.relative_to(folder)
                 name = file.with_suffix("").as_posix()
                 try:
@@ -93,8 +93,8 @@ def _photo(path: Path, name: str, first: Path, chosen: SelectedModel, where: str
     """The picture, if it is the first of its name."""
     if path != first:
         raise ValueError(f"{path}: its animal would have the files of {first.name}; rename one of the two")
-    pixels, mask = opened(path)
-    return Photo(name, pixels, cropped(pixels, chosen.crops, where, mask))
+    pixels, mask = load_image(path)
+    return Photo(name, pixels, crop_photo(pixels, chosen.crops, where, mask))
 
 
 class Drawn(Reconstruction, Renderable, Relightable, Protocol):

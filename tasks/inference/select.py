@@ -120,7 +120,7 @@ def answer(
     """
     chosen = select_model(category, root)
     with acquire_device(device) as where:
-        batch = collate([cropped(photo, chosen.crops, where, mask)], chosen.size, torch_device(where))
+        batch = collate([crop_photo(photo, chosen.crops, where, mask)], chosen.size, torch_device(where))
         return Answer(chosen.category, chosen.load(where, refine).predict(batch), chosen.renderer(where))
 
 
@@ -147,16 +147,16 @@ def select_model(category: str, root: str) -> SelectedModel:
     return SelectedModel(release.ref.category, model, recipe_of(model), crop_recipe(crops))
 
 
-def cropped(photo: np.ndarray, recipe: CropRecipe, where: str, mask: np.ndarray | None = None) -> AnimalCrop:
+def crop_photo(photo: np.ndarray, recipe: CropRecipe, where: str, mask: np.ndarray | None = None) -> AnimalCrop:
     """The animal under the mask; where that is not given, the likeliest one that the segmenter finds.
 
     Raises NothingKept if it finds none.
     """
-    mask = _found(photo, recipe, where) if mask is None else mask
+    mask = _find_mask(photo, recipe, where) if mask is None else mask
     return crop.crop_animal(photo, mask, recipe.size)
 
 
-def _found(photo: np.ndarray, recipe: CropRecipe, where: str) -> np.ndarray:
+def _find_mask(photo: np.ndarray, recipe: CropRecipe, where: str) -> np.ndarray:
     """The mask of the likeliest animal, looked for at the size that the segmenter knows."""
     height, width = photo.shape[:2]
     scale = recipe.photos.generator.size / max(height, width)

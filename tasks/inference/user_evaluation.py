@@ -24,8 +24,8 @@ from models.geometry.mesh import Mesh
 from models.metrics import Evaluation, EvaluationConfig, evaluate
 from models.truth.examples import Example
 from storage.formats.meshes import read_mesh
-from tasks.inference.image_io import opened, pictures
-from tasks.inference.select import cropped, select_model
+from tasks.inference.image_io import list_images, load_image
+from tasks.inference.select import crop_photo, select_model
 from tasks.runtime.devices import Device, acquire_device
 from tasks.runtime.recipes import CropRecipe
 
@@ -74,7 +74,7 @@ def read_examples(folder: Path, recipe: CropRecipe, size: int, where: str) -> tu
     """
     examples: list[Example] = []
     skipped: list[str] = []
-    for photo in pictures(folder):
+    for photo in list_images(folder):
         name = photo.relative_to(folder).as_posix()
         try:
             examples.append(_example(photo, name, recipe, size, where))
@@ -85,7 +85,7 @@ def read_examples(folder: Path, recipe: CropRecipe, size: int, where: str) -> tu
     return examples, skipped
 
 
-def examined(folder: Path, category: str, root: str, device: Device = "auto") -> tuple[Evaluation, list[str]]:
+def evaluate_folder(folder: Path, category: str, root: str, device: Device = "auto") -> tuple[Evaluation, list[str]]:
     """The best model of a category on the photos of a folder and its sub-folders, and why some of them were skipped.
 
     Raises ValueError if there is no picture in it, or none that can be used.
@@ -97,8 +97,8 @@ def examined(folder: Path, category: str, root: str, device: Device = "auto") ->
 
 
 def _example(photo: Path, name: str, recipe: CropRecipe, size: int, where: str) -> Example:
-    pixels, mask = opened(photo)
-    crop = cropped(pixels, recipe, where, mask)
+    pixels, mask = load_image(photo)
+    crop = crop_photo(pixels, recipe, where, mask)
     batch = collate([crop], size, torch.device("cpu"))
     points, seen = _keypoints(photo.with_suffix(".json"), crop)
     return Example(name, batch, _mesh(photo), keypoints=points, seen=seen)

@@ -32,14 +32,14 @@ def sheets(ref: DatasetRef, index: Sequence[Placed]) -> tuple[np.ndarray | None,
         place = shard if crop else Store(ref.root).raw(ref.category, photos, shard.index)
         return thumbnail(pixels(stored.sample(place, row.key)))
 
-    kept = spread([each for each in index if each[1].kept], artifacts.MOST_PICTURES)
+    kept = evenly_spaced([each for each in index if each[1].kept], artifacts.MOST_PICTURES)
     # Of somebody's own files some are no photos.
     seen = [each for each in index if not each[1].kept and each[1].photo_width]
     reasons = sorted({row.reason for _, row in seen})
     dropped = [
         each
         for reason in reasons
-        for each in spread(
+        for each in evenly_spaced(
             [each for each in seen if each[1].reason == reason], max(1, artifacts.MOST_PICTURES // len(reasons))
         )
     ]
@@ -49,7 +49,7 @@ def sheets(ref: DatasetRef, index: Sequence[Placed]) -> tuple[np.ndarray | None,
     )
 
 
-def spread(some: Sequence[Each], count: int) -> list[Each]:
+def evenly_spaced(some: Sequence[Each], count: int) -> list[Each]:
     """So many of them at even distances, or all."""
     return [some[place] for place in np.linspace(0, len(some) - 1, min(count, len(some))).round().astype(int)]
 

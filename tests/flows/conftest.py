@@ -41,7 +41,7 @@ def direct(monkeypatch):
     for task in (generate, filter, segment):
         monkeypatch.setattr(task, "submit", lambda *arguments, task=task: Done(plain(task.fn(*map(result, arguments)))))
     monkeypatch.setattr(dataset_module, "shard", shard.fn)
-    monkeypatch.setattr(refresh_module, "spread", lambda plan: dataset_module.dataset.fn)
+    monkeypatch.setattr(refresh_module, "dataset_flow", lambda plan: dataset_module.dataset.fn)
     return in_place(monkeypatch)
 
 

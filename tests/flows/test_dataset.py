@@ -3,7 +3,7 @@ from time import monotonic
 import pytest
 
 from flows import dataset as module
-from flows.dataset import _rounds, dataset, most, pinned
+from flows.dataset import _rounds, dataset, max_shards, pin_dataset
 from flows.plan.plan import PlanChanges, load_plan
 from storage.dataset import catalogue, shards, snapshots
 from storage.dataset.pruning import prune
@@ -15,7 +15,7 @@ def rounds(monkeypatch, images, share, photos=10, least=0.25, first=0):
     """Shard numbers asked for in turn, from the first one on, where this share of photos is kept."""
     plan = load_plan("cow", "smoke", changes=PlanChanges(images=images, photos=photos, least_kept=least))
     crops, asked = [], []
-    monkeypatch.setattr(module, "kept", lambda made, *_: int(len(made) * photos * share))
+    monkeypatch.setattr(module, "count_kept", lambda made, *_: int(len(made) * photos * share))
     for indices in _rounds(plan, crops, first):
         asked.append(list(indices))
         crops.extend(indices)
@@ -65,12 +65,12 @@ def test_somebodys_own_photos_are_all_taken_and_from_the_first_on(tmp_path):
     plan, crops = load_plan("cow", "smoke", changes=PlanChanges(photos=2, own_photos=own)), []
     for indices in _rounds(plan, crops, 7):
         crops.extend(indices[:2])
-    assert crops == [0, 1, 2] and most(plan) == 3
+    assert crops == [0, 1, 2] and max_shards(plan) == 3
 
 
 def test_when_the_time_is_up_what_was_begun_is_finished_and_no_more_is_begun(direct, store):
     plan = load_plan("cow", "smoke", store.root, PlanChanges(images=100, photos=4))
-    assert [each.index for each in module.drawn(plan, 3, until=monotonic())] == [3, 4]
+    assert [each.index for each in module.make_shards(plan, 3, until=monotonic())] == [3, 4]
     assert direct.photos == 8
 
 
@@ -84,18 +84,18 @@ def test_a_shard_is_cut_out_once_the_workers_have_later_ones_to_draw(direct, sto
             return submit(*arguments)
 
         monkeypatch.setattr(task, "submit", noted)
-    assert [each.index for each in module.cut(plan, range(5, 9))] == [5, 6, 7, 8]
+    assert [each.index for each in module.process_shards(plan, range(5, 9))] == [5, 6, 7, 8]
     ahead = [asked[: at + 1].count("generate") - asked[: at + 1].count("segment") for at in range(len(asked))]
     assert asked.count("generate") == asked.count("segment") == 4
     assert max(ahead) == plan.runner.workers + 1 and ahead[-1] == 0
 
 
 def test_between_its_commit_and_the_first_word_of_its_run_a_snapshot_is_not_pruned(direct, store, monkeypatch):
-    monkeypatch.setattr(module, "spread", lambda plan: dataset.fn)
+    monkeypatch.setattr(module, "dataset_flow", lambda plan: dataset.fn)
     recipe = {"photos": {}}
     newer = store.curated("cow", digest(recipe), 0)
     shards.write(newer, samples(3), recipe)
-    with pinned(load_plan("cow", "smoke", store.root, PlanChanges(images=2, photos=4))) as crops:
+    with pin_dataset(load_plan("cow", "smoke", store.root, PlanChanges(images=2, photos=4))) as crops:
         assert crops.snapshot == 1 and snapshots.commit([newer]).snapshot == 2
         (reason,) = prune(store.root, "cow", keep=1).needed[1]
         assert reason.endswith("is going to learn from it")

@@ -12,7 +12,7 @@ from models.methods import Farm3DConfig, MagicPonyConfig
 def asked(monkeypatch):
     """The plans that were trained, and what was measured together."""
     trained, measured = [], []
-    monkeypatch.setattr(module, "pinned", lambda plan: nullcontext("crops"))
+    monkeypatch.setattr(module, "pin_dataset", lambda plan: nullcontext("crops"))
     monkeypatch.setattr(module, "training", lambda plan, crops: trained.append(plan) or f"run of {plan.method.kind}")
     monkeypatch.setattr(module, "evaluate", lambda models, crops, *_: measured.extend(models) or models[0])
     return trained, measured

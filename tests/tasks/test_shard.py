@@ -2,7 +2,7 @@ import pytest
 
 from models.core.errors import NothingKept
 from storage.dataset import snapshots
-from tasks.shard import kept, shard
+from tasks.shard import count_kept, shard
 from tests.tasks.material import ALIKE, made
 
 
@@ -10,7 +10,7 @@ def test_a_snapshot_lists_the_shards_and_what_was_dropped(drawn, store):
     crops = made(store, 2)
     snapshot = snapshots.read(shard.fn(crops, 12, ALIKE, "cpu"))
     assert (snapshot.rows, snapshot.kept, snapshot.reasons) == (16, 12, {"blank": 4})
-    assert kept(crops, ALIKE, "cpu") == 12
+    assert count_kept(crops, ALIKE, "cpu") == 12
 
 
 def test_the_same_shards_are_the_same_snapshot(drawn, store):

@@ -160,7 +160,7 @@ def test_a_folder_is_examined(tmp_path, monkeypatch):
     score = SimpleNamespace(mean=71.25, count=3)
     row = SimpleNamespace(metric="mask IoU", unit="%", scores={"smoke-1": score})
     monkeypatch.setattr(
-        "tasks.inference.user_evaluation.examined", lambda *_: (SimpleNamespace(rows=[row]), ["b.jpg: torn"])
+        "tasks.inference.user_evaluation.evaluate_folder", lambda *_: (SimpleNamespace(rows=[row]), ["b.jpg: torn"])
     )
     code, output = said("evaluate", str(tmp_path))
     assert code == 0 and "mask IoU" in output and "71.25 % (3 values)" in output and "skipped b.jpg: torn" in output

@@ -236,3 +236,8 @@ def test_an_own_folder_that_is_not_there_is_named(tmp_path):
     plan = load_plan("cow", changes=PlanChanges(own_photos={"kind": "folder", "folder": str(tmp_path / "gone")}))
     with pytest.raises(ValueError, match="gone: is no folder; give the path of one"):
         _ = plan.photo_recipe
+
+
+def test_an_unknown_scale_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="scale 'huge' is unknown; choose smoke, laptop, gpu, paper"):
+        load_plan("cow", "huge", str(tmp_path))

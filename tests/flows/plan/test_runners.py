@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.dataset import collected
+from flows.dataset import get_dataset
 from flows.plan.plan import PlanChanges, load_plan
 from flows.plan.runners import DaskConfig, ThreadsConfig
 
@@ -38,7 +38,7 @@ def test_a_dask_cluster_makes_the_same_bytes_as_one_shard_after_the_other(launch
     with temporary_settings({PREFECT_API_URL: launcher.url}):
         for name, runner in runners.items():
             changes = PlanChanges(photos=2, own_photos=own, crop=96, runner=runner.model_dump())
-            collected(load_plan("cow", "smoke", str(tmp_path / name), changes))
+            get_dataset(load_plan("cow", "smoke", str(tmp_path / name), changes))
     made = shards(tmp_path / "serial")
     assert len(made) == 2 * 4 * 3 + 1
     assert shards(tmp_path / "dask") == made

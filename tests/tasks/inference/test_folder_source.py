@@ -6,7 +6,7 @@ from storage.dataset import samples, shards, snapshots
 from storage.store.references import digest
 from tasks.filter import filter
 from tasks.generate import generate
-from tasks.inference.folder_source import brought
+from tasks.inference.folder_source import folder_samples
 from tasks.reports.cards import dataset_page
 from tasks.runtime.recipes import OwnPhotos
 from tasks.segment import segment
@@ -59,7 +59,9 @@ def test_a_known_mask_is_used_and_the_others_are_looked_for(store, folder, drawn
 
 
 def test_the_same_photo_has_the_same_key_and_other_photos_another(store, folder):
-    first, again = (list(brought(shard(store, recipe(folder)), recipe(folder), recipe(folder).generator)) for _ in "ab")
+    first, again = (
+        list(folder_samples(shard(store, recipe(folder)), recipe(folder), recipe(folder).generator)) for _ in "ab"
+    )
     assert [each.row.key for each in first] == [each.row.key for each in again]
     assert len({each.row.key for each in first}) == 5
     assert all(each.row.view == "" and each.row.model == str(folder) for each in first)
@@ -77,7 +79,7 @@ def test_a_folder_of_nothing_but_torn_photos_is_an_error(store, folder):
 def test_a_second_shard_has_the_photos_after_the_first(store, folder):
     photos = recipe(folder).model_copy(update={"photos": 2})
     second = shard(store, photos).model_copy(update={"index": 1})
-    found = [(each.row.prompt, each.row.reason) for each in brought(second, photos, photos.generator)]
+    found = [(each.row.prompt, each.row.reason) for each in folder_samples(second, photos, photos.generator)]
     assert found == [("cow2.png", ""), ("cow3.png", "unusable")]
 
 
@@ -91,7 +93,7 @@ def test_sub_folders_belong_to_the_folder_and_to_the_names_of_their_photos(store
         (folder / "bess" / name).write_bytes((folder / name).read_bytes())
     (folder / ".trash" / "cow9.png").write_bytes((folder / "cow1.png").read_bytes())
     photos = recipe(folder).model_copy(update={"photos": 20})
-    found = {each.row.prompt: each for each in brought(shard(store, photos), photos, photos.generator)}
+    found = {each.row.prompt: each for each in folder_samples(shard(store, photos), photos, photos.generator)}
     new = {"bess/cow0.png", "bess/cow2.png", "bess/old/cow0.png", "bess/notes.txt", "bess/old/notes.txt"}
     assert set(found) == {f"cow{seed}.png" for seed in range(5)} | new
     assert len({each.row.key for each in found.values()}) == len(found)
@@ -110,7 +112,7 @@ def more(folder):
 def test_files_that_are_no_pictures_are_counted_in_one_line(store, more, caplog):
     for index in range(2):
         photos = recipe(more).model_copy(update={"photos": 2})
-        list(brought(shard(store, photos).model_copy(update={"index": index}), photos, photos.generator))
+        list(folder_samples(shard(store, photos).model_copy(update={"index": index}), photos, photos.generator))
     (said,) = caplog.messages
     assert said.startswith(
         f"{more}: left out as no pictures: 4 (.gif, .heic, .txt, no ending; one is README); give .jpg"

@@ -8,7 +8,7 @@ from storage.formats.glb import glb
 from storage.store import bundles, layout
 from tasks.inference import select as module
 from tasks.inference.loading import embedded_recipe
-from tasks.inference.select import QUADRUPED, Answer, answer, cropped, select_model
+from tasks.inference.select import QUADRUPED, Answer, answer, crop_photo, select_model
 from tests.tasks.material import CROPS, Drawn, Red
 
 
@@ -29,7 +29,7 @@ def test_a_photo_of_any_size_becomes_an_animal(release):
 
 
 def test_the_animal_fills_its_crop_as_in_training(release):
-    crop = cropped(large(1), CROPS, "cpu:0")
+    crop = crop_photo(large(1), CROPS, "cpu:0")
     assert crop.mask.mean() == pytest.approx(0.25, abs=0.05)
 
 

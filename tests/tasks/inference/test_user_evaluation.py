@@ -8,7 +8,7 @@ from PIL import Image
 from models.data.framing import AnimalCrop, Box
 from tasks.inference import select as answer
 from tasks.inference import user_evaluation as foreign
-from tasks.inference.user_evaluation import examined
+from tasks.inference.user_evaluation import evaluate_folder
 from tests.tasks.material import Drawn, Red
 
 
@@ -30,7 +30,7 @@ def metrics(found):
 
 
 def test_photos_alone_are_judged_by_their_masks(folder, release):
-    found = metrics(examined(folder, "cow", release.root, "cpu")[0])
+    found = metrics(evaluate_folder(folder, "cow", release.root, "cpu")[0])
     assert found["mask IoU"].count == 2 and "Chamfer distance" not in found
 
 
@@ -38,7 +38,7 @@ def test_a_given_mask_is_believed(folder, release):
     mask = np.zeros((48, 48), np.uint8)
     mask[10:20, 10:40] = 255
     Image.fromarray(mask).save(folder / "cow1.mask.png")
-    found, skipped = examined(folder, "cow", release.root, "cpu")
+    found, skipped = evaluate_folder(folder, "cow", release.root, "cpu")
     assert metrics(found)["mask IoU"].count == 2 and not skipped
 
 
@@ -47,7 +47,7 @@ def test_a_given_mesh_and_keypoints_are_compared(folder, release):
     for seed in (1, 2):
         points = {"keypoints": [[20, 20], [30, 25]], "seen": [True, True]}
         (folder / f"cow{seed}.json").write_text(json.dumps(points))
-    found = metrics(examined(folder, "cow", release.root, "cpu")[0])
+    found = metrics(evaluate_folder(folder, "cow", release.root, "cpu")[0])
     assert found["Chamfer distance"].count == 1 and "keypoint transfer PCK" in found
 
 
@@ -67,7 +67,7 @@ def test_the_centre_of_the_box_is_the_middle_of_the_crop(tmp_path):
 @pytest.mark.parametrize("text", ["{", '{"keypoints": 3}', '{"keypoints": [], "seen": [], "visible": []}'])
 def test_wrong_keypoints_are_named(folder, release, text):
     (folder / "cow1.json").write_text(text)
-    found, (reason,) = examined(folder, "cow", release.root, "cpu")
+    found, (reason,) = evaluate_folder(folder, "cow", release.root, "cpu")
     assert reason.startswith("cow1.png: ") and 'cow1.json: is not {"keypoints"' in reason
     assert metrics(found)["mask IoU"].count == 1
 
@@ -76,7 +76,7 @@ def test_photos_of_sub_folders_are_judged_too(folder, release):
     (folder / "herd").mkdir()
     (folder / "herd" / "cow1.png").write_bytes((folder / "cow2.png").read_bytes())
     (folder / "herd" / "torn.png").write_bytes(b"torn")
-    found, (reason,) = examined(folder, "cow", release.root, "cpu")
+    found, (reason,) = evaluate_folder(folder, "cow", release.root, "cpu")
     assert metrics(found)["mask IoU"].count == 3 and reason.startswith("herd/torn.png: ")
 
 
@@ -84,9 +84,9 @@ def test_where_nothing_can_be_used_every_reason_is_told(folder, release):
     for seed in (1, 2):
         (folder / f"cow{seed}.png").write_bytes(b"torn")
     with pytest.raises(ValueError, match=r"no picture can be used; cow1.png: .*cannot be read.*; cow2.png: "):
-        examined(folder, "cow", release.root, "cpu")
+        evaluate_folder(folder, "cow", release.root, "cpu")
 
 
 def test_a_folder_without_pictures_is_refused(tmp_path, release):
     with pytest.raises(ValueError, match="has no picture; give a folder with files that end in .jpg"):
-        examined(tmp_path, "cow", release.root, "cpu")
+        evaluate_folder(tmp_path, "cow", release.root, "cpu")

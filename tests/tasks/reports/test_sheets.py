@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from storage.dataset import catalogue
-from tasks.reports.sheets import THUMB, sheets, spread, thumbnail
+from tasks.reports.sheets import THUMB, evenly_spaced, sheets, thumbnail
 from tasks.runtime import artifacts
 
 STRIP = 16 + 4
@@ -28,7 +28,7 @@ def test_a_rare_reason_is_shown_beside_a_frequent_one(crops, monkeypatch):
 
 @pytest.mark.parametrize(("many", "count"), [(0, 3), (2, 3), (3, 3), (100, 7), (5, 1)])
 def test_they_lie_at_even_distances(many, count):
-    chosen = spread(range(many), count)
+    chosen = evenly_spaced(range(many), count)
     assert len(chosen) == min(many, count) and sorted(set(chosen)) == chosen
     steps = np.diff(chosen)
     assert not len(steps) or np.ptp(steps) <= 1

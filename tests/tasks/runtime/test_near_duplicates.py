@@ -13,7 +13,7 @@ from storage.dataset.records import NEAR, SampleRow, content_key
 from storage.store import layout
 from storage.store.references import digest
 from tasks.runtime.near_duplicates import find_duplicates
-from tasks.shard import kept, shard
+from tasks.shard import count_kept, shard
 from tests.tasks.material import ALIKE, CROPS
 
 
@@ -68,7 +68,7 @@ def test_a_copy_names_the_first_picture_that_it_resembles_in_whatever_order_shar
 def test_a_snapshot_leaves_copies_out_and_counts_them(three):
     ref = shard.fn(three, 5, ALIKE, "cpu")
     snapshot = snapshots.read(ref)
-    assert (snapshot.kept, snapshot.reasons, kept(three, ALIKE, "cpu")) == (5, {NEAR: 3}, 5)
+    assert (snapshot.kept, snapshot.reasons, count_kept(three, ALIKE, "cpu")) == (5, {NEAR: 3}, 5)
     assert snapshot.duplicates.resembles == COPIES
     read = [each.row.key for split in ("train", "validation") for each in samples.of_dataset(ref, split)]
     assert len(read) == 5 and not COPIES.keys() & set(read)
