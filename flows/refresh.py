@@ -50,23 +50,23 @@ def refresh(
         if before := snapshots.newest(plan.store.root, category, digest(plan.crop_recipe)):
             have, again = len(before.shards), snapshots.gaps(plan.store.dataset(category, before.id))
         dataset = dataset_flow(plan)(plan, 0, have, again, minutes)
-    found = growth(dataset, before)
+    increase = growth(dataset, before)
     said = changes.model_dump(mode="json", exclude_unset=True)
-    announced = announce_growth(category, found, due, {"scale": scale, "root": plan.store.root, "changes": said})
+    announced = announce_growth(category, increase, due, {"scale": scale, "root": plan.store.root, "changes": said})
     made = len(snapshots.read(dataset).shards) - have
-    message = "; ".join(_told(plan, made, found, minutes, announced))
-    artifacts.table(f"refresh-{category}", [found.model_dump()], message)
+    message = "; ".join(_told(plan, made, increase, minutes, announced))
+    artifacts.table(f"refresh-{category}", [increase.model_dump()], message)
     return Completed(message=message, data=dataset)
 
 
-def _told(plan: Plan, made: int, found: Growth, minutes: float, announced: bool) -> Iterator[str]:
-    yield f"snapshot {found.snapshot}: {found.kept} crops, {found.added} of them new"
-    if found.added < plan.images:
+def _told(plan: Plan, made: int, increase: Growth, minutes: float, announced: bool) -> Iterator[str]:
+    yield f"snapshot {increase.snapshot}: {increase.kept} crops, {increase.added} of them new"
+    if increase.added < plan.images:
         photos = f"{made * plan.photos} photos, the most with least_kept {plan.least_kept:g}"
         limit = photos if made >= max_shards(plan) else f"{minutes:g} minutes"
-        yield f"stopped with {found.added} of {plan.images} after {limit}"
+        yield f"stopped with {increase.added} of {plan.images} after {limit}"
     if announced:
         since = "no model has learnt from it"
-        if found.share is not None:
-            since = f"grown by {found.share:.0%} since a model learnt from snapshot {found.learnt_from}"
+        if increase.share is not None:
+            since = f"grown by {increase.share:.0%} since a model learnt from snapshot {increase.learnt_from}"
         yield f"{since}: farm3d/{plan.category.name} is due"

@@ -30,10 +30,10 @@ def filter(photos: ShardRef, recipe: CropRecipe) -> Verdicts:
     crops = Store(photos.root).curated(photos.category, digest(recipe), photos.index)
     if shards.find_committed(crops):
         return reuse(Verdicts(photos=photos, crops=crops), "the crops are there")
-    seen = samples.of_shard(photos)
-    found = ((each.row.key, image_rules.verdict(pixels(each), recipe.image_rules)) for each in seen)
-    dropped = {key: reason for key, reason in found if reason}
-    rows = artifacts.counts(len(seen), len(seen) - len(dropped), Counter(dropped.values()))
+    photographs = samples.of_shard(photos)
+    verdicts = ((each.row.key, image_rules.verdict(pixels(each), recipe.image_rules)) for each in photographs)
+    dropped = {key: reason for key, reason in verdicts if reason}
+    rows = artifacts.counts(len(photographs), len(photographs) - len(dropped), Counter(dropped.values()))
     artifacts.table(f"filter-{photos.category}-{photos.index:05d}", rows, "photos dropped by the image rules")
     return Verdicts(photos=photos, crops=crops, dropped=dropped)
 

@@ -33,8 +33,8 @@ def generate(photos: ShardRef, recipe: PhotoRecipe, device: Device = "auto") -> 
     Raises MissingWeights if the generator has none, StorageFull with nothing left half-written.
     """
     with shards.hold_shard(photos):
-        if found := shards.find_committed(photos):
-            return reuse(photos, f"{found.kept} photos are there")
+        if entry := shards.find_committed(photos):
+            return reuse(photos, f"{entry.kept} photos are there")
         if isinstance(recipe.generator, OwnPhotos):
             shards.write(photos, folder_samples(photos, recipe, recipe.generator), recipe)
             return photos

@@ -39,8 +39,8 @@ def segment(verdicts: Verdicts, recipe: CropRecipe, device: Device = "auto") -> 
     """
     crops = verdicts.crops
     with shards.hold_shard(crops):
-        if found := shards.find_committed(crops):
-            return reuse(crops, f"{found.kept} crops are there")
+        if instances := shards.find_committed(crops):
+            return reuse(crops, f"{instances.kept} crops are there")
         photos = samples.of_shard(verdicts.photos)
         with acquire_device(device) as where:
             made = list(_cut(photos, verdicts, recipe, where))
@@ -65,23 +65,25 @@ def _cut(photos: samples.Samples, verdicts: Verdicts, recipe: CropRecipe, where:
 def _instances(photos: Sequence[Sample], recipe: CropRecipe, where: str) -> dict[str, list[Instance]]:
     """The animals in each photo by its key: under the mask that came with it, else what the segmenter finds."""
     known = [each for each in photos if each.mask is not None]
-    found = {each.row.key: [Instance(each.mask, 1.0, recipe.segment_as[0])] for each in known if each.mask is not None}
+    instances = {
+        each.row.key: [Instance(each.mask, 1.0, recipe.segment_as[0])] for each in known if each.mask is not None
+    }
     asked = [each for each in photos if each.mask is None]
     for _, group in groupby(asked, lambda each: pixels(each).shape):
         alike = list(group)
         answers = cached_model(recipe.segmenter, where).segment(
             np.stack([pixels(each) for each in alike]), recipe.segment_as
         )
-        found |= dict(zip((each.row.key for each in alike), answers, strict=True))
-    return found
+        instances |= dict(zip((each.row.key for each in alike), answers, strict=True))
+    return instances
 
 
-def _judge(photo: Sample, found: Sequence[Instance], dropped: Mapping[str, str], recipe: CropRecipe) -> Sample:
+def _judge(photo: Sample, instances: Sequence[Instance], dropped: Mapping[str, str], recipe: CropRecipe) -> Sample:
     """The crop of a photo, or its row with the reason why there is none."""
-    reason = dropped.get(photo.row.key) or mask_rules.verdict(found, recipe.mask_rules)
+    reason = dropped.get(photo.row.key) or mask_rules.verdict(instances, recipe.mask_rules)
     if reason:
         return Sample(photo.row.model_copy(update={"kept": False, "reason": reason}))
-    best = found[0]
+    best = instances[0]
     box = crop_box(best.mask)
     crop = cut(pixels(photo), box, recipe.size)
     row = photo.row.model_copy(update={"box": box, "scores": {"mask": best.score}, "phash": f"{phash(crop):016x}"})

@@ -158,10 +158,10 @@ def evaluate(folder: Folder, category: Whose = "cow", root: Root = "data") -> No
 
     _check_category(category, root)
     with console.status("looking at the photos"):
-        found, skipped = evaluate_folder(folder, category, root)
+        evaluation, skipped = evaluate_folder(folder, category, root)
     for reason in skipped:
         console.print(f"skipped {reason}")
-    for row in found.rows:
+    for row in evaluation.rows:
         for method, score in row.scores.items():
             console.print(f"{row.metric:28} {method:24} {score.mean:10.4g} {row.unit} ({score.count} values)")
 

@@ -174,8 +174,8 @@ def _resize(
 
 def _features(crops: Sequence[Sample]) -> Tensor | None:
     """All features, or None if no crop has any."""
-    found = [crop.features for crop in crops if crop.features is not None]
-    lacking = len(crops) - len(found)
-    if found and lacking:
+    maps = [crop.features for crop in crops if crop.features is not None]
+    lacking = len(crops) - len(maps)
+    if maps and lacking:
         raise ValueError(f"{lacking} of {len(crops)} samples have no features; make them for all or none")
-    return torch.stack([torch.from_numpy(np.asarray(each, np.float16)) for each in found]) if found else None
+    return torch.stack([torch.from_numpy(np.asarray(each, np.float16)) for each in maps]) if maps else None

@@ -16,7 +16,7 @@ from models.geometry.cameras import view_word
 from models.geometry.mesh import Mesh
 from models.metrics.chamfer import chamfer
 from models.metrics.keypoints import pck, transfer_errors
-from models.metrics.outcomes import Picture, copies, outcomes
+from models.metrics.outcomes import Outcome, Picture, copies, outcomes
 from models.metrics.silhouette import boundary_f, iou
 from models.metrics.table import PAPER, Evaluation, EvaluationConfig, Metric, Pairs, Row, Score, filled
 from models.metrics.views import azimuth_error, masked_psnr, relighting_error, same_quadrant
@@ -49,16 +49,18 @@ def evaluate(methods: Mapping[str, Reconstructor], examples: Sequence[Example], 
 def _head_at_minus_z(pairs: Pairs) -> bool:
     """Whether the azimuths fit the truth, or else the view words, better after one half turn for all."""
     for fit in (_azimuth(lambda ours, theirs: -azimuth_error(ours, theirs)), _view_words):
-        as_it_is, after = (np.asarray(fit(each, EvaluationConfig())) for each in (pairs, _turned_round(pairs)))
+        as_it_is, after = (np.asarray(fit(example, EvaluationConfig())) for example in (pairs, _turned_round(pairs)))
         if np.isfinite(as_it_is).any():
             return bool(np.nanmean(after) > np.nanmean(as_it_is))
     return False
 
 
 def _turned_round(pairs: Pairs) -> Pairs:
-    return [
-        (each, found if found.azimuth is None else replace(found, azimuth=found.azimuth + pi)) for each, found in pairs
-    ]
+    return [(example, _half_turned(outcome)) for example, outcome in pairs]
+
+
+def _half_turned(outcome: Outcome) -> Outcome:
+    return outcome if outcome.azimuth is None else replace(outcome, azimuth=outcome.azimuth + pi)
 
 
 Values = Callable[[Pairs, EvaluationConfig], list[float]]
@@ -66,8 +68,10 @@ Values = Callable[[Pairs, EvaluationConfig], list[float]]
 
 def _chamfer(pairs: Pairs, config: EvaluationConfig) -> list[float]:
     return [
-        chamfer(found.mesh, _as_trimesh(each.mesh), config.chamfer).scaled if each.mesh and found.mesh else nan
-        for each, found in pairs
+        chamfer(outcome.mesh, _as_trimesh(example.mesh), config.chamfer).scaled
+        if example.mesh and outcome.mesh
+        else nan
+        for example, outcome in pairs
     ]
 
 
@@ -79,15 +83,15 @@ def _pck(pairs: Pairs, config: EvaluationConfig) -> list[float]:
     """Per cent of hits, one value per keypoint."""
     known = [
         (
-            each.keypoints.numpy(),
-            each.seen.numpy(),
-            found.projection,
-            found.visible,
-            _box(each.crop.mask[0].numpy() > 0.5),
+            example.keypoints.numpy(),
+            example.seen.numpy(),
+            outcome.projection,
+            outcome.visible,
+            _box(example.crop.mask[0].numpy() > 0.5),
         )
-        for each, found in pairs
-        if each.keypoints is not None and each.seen is not None
-        if found.projection is not None and found.visible is not None
+        for example, outcome in pairs
+        if example.keypoints is not None and example.seen is not None
+        if outcome.projection is not None and outcome.visible is not None
     ]
     if len(known) < 2:
         return []
@@ -104,14 +108,14 @@ def _box(mask: np.ndarray) -> float:
 def _azimuth(measure: Callable[[float, float], float]) -> Values:
     """A measure of our azimuth and the true one."""
     return lambda pairs, _: [
-        nan if each.azimuth is None or found.azimuth is None else float(measure(found.azimuth, each.azimuth))
-        for each, found in pairs
+        nan if example.azimuth is None or outcome.azimuth is None else float(measure(outcome.azimuth, example.azimuth))
+        for example, outcome in pairs
     ]
 
 
 def _view_words(pairs: Pairs, _: EvaluationConfig) -> list[float]:
     """Per cent of predicted cameras that the prompt's view word describes."""
-    words = [(int(each.crop.view[0]), found.azimuth) for each, found in pairs]
+    words = [(int(example.crop.view[0]), outcome.azimuth) for example, outcome in pairs]
     return [
         nan if word < 0 or azimuth is None else 100.0 * (VIEWS[word] == view_word(azimuth)) for word, azimuth in words
     ]
@@ -121,7 +125,7 @@ def _in(part: str, measure: Callable[[Picture, Picture], float]) -> Values:
     """A measure of our pictures and the true ones: the mean over the `photo`, or over all `turned` or `relit`."""
 
     def values(pairs: Pairs, _: EvaluationConfig) -> list[float]:
-        both = [(getattr(found, part), _truth(each, part)) for each, found in pairs]
+        both = [(getattr(outcome, part), _truth(example, part)) for example, outcome in pairs]
         return [
             float(np.mean([measure(*row) for row in zip(ours, theirs, strict=True)])) if ours else nan
             for ours, theirs in both

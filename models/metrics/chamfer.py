@@ -129,8 +129,8 @@ def _fit(ours: Ours, theirs: Theirs, start: Motion, config: ChamferConfig) -> Mo
 
 def surface_points(mesh: trimesh.Trimesh, count: int, seed: int) -> Float[np.ndarray, "{count} 3"]:
     """Evenly spread points, topped up until there are `count`; the seed fixes them."""
-    found, draw = np.empty((0, 3)), 0
-    while len(found) < count:
+    points, draw = np.empty((0, 3)), 0
+    while len(points) < count:
         more, _ = trimesh.sample.sample_surface_even(mesh, count, seed=[seed, draw])
-        found, draw = np.concatenate((found, more)), draw + 1
-    return found[:count]
+        points, draw = np.concatenate((points, more)), draw + 1
+    return points[:count]

@@ -16,10 +16,10 @@ def list_images(folder: Path) -> list[Path]:
 
     Raises ValueError if there is none.
     """
-    found = [path for path in _shown(folder) if path.suffix.lower() in PICTURES]
-    if not found:
+    files = [path for path in _shown(folder) if path.suffix.lower() in PICTURES]
+    if not files:
         raise ValueError(f"{folder}: has no picture; give a folder with files that end in {', '.join(PICTURES)}")
-    return found
+    return files
 
 
 def list_other_files(folder: Path) -> list[Path]:
@@ -48,8 +48,8 @@ def load_image(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def _shown(folder: Path) -> list[Path]:
-    found = (path for path in folder.glob("**/*") if not path.name.endswith(MASK))
-    return sorted(path for path in found if not any(part[0] == "." for part in path.relative_to(folder).parts))
+    files = (path for path in folder.glob("**/*") if not path.name.endswith(MASK))
+    return sorted(path for path in files if not any(part[0] == "." for part in path.relative_to(folder).parts))
 
 
 def _check(mask: np.ndarray, picture: Image.Image, where: Path) -> None:

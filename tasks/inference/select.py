@@ -160,9 +160,9 @@ def _find_mask(photo: np.ndarray, recipe: CropRecipe, where: str) -> np.ndarray:
     """The mask of the likeliest animal, looked for at the size that the segmenter knows."""
     height, width = photo.shape[:2]
     scale = recipe.photos.generator.size / max(height, width)
-    seen = Image.fromarray(photo).resize((round(width * scale), round(height * scale)), Image.Resampling.LANCZOS)
-    found = cached_model(recipe.segmenter, where).segment(np.array(seen)[None], recipe.segment_as)[0]
-    if not found:
+    scaled = Image.fromarray(photo).resize((round(width * scale), round(height * scale)), Image.Resampling.LANCZOS)
+    instances = cached_model(recipe.segmenter, where).segment(np.array(scaled)[None], recipe.segment_as)[0]
+    if not instances:
         raise NothingKept(f"no {recipe.photos.words.name} was found in the photo; give one that shows the whole animal")
-    grey = Image.fromarray(found[0].mask.astype(np.uint8) * 255)
+    grey = Image.fromarray(instances[0].mask.astype(np.uint8) * 255)
     return np.asarray(grey.resize((width, height), Image.Resampling.BILINEAR)) > 127

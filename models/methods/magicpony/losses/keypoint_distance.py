@@ -23,11 +23,11 @@ def keypoint_distance(
     """
     if batch.truth is None:
         raise ValueError("batch.truth is None; only procedural animals know their keypoints")
-    found = carried(markers, prior, posed)
+    posed_markers = carried(markers, prior, posed)
     across, along = batch.truth.keypoints.split((2, 1), -1)
-    miss = (camera.project(found) - across).square().sum(-1)
+    miss = (camera.project(posed_markers) - across).square().sum(-1)
     # The root has no slope at zero; 1e-6 forgives misses of a thousandth.
-    return (miss + 1e-6).sqrt().mean() + DEPTH * (camera.relative_depth(found) - along[..., 0]).abs().mean()
+    return (miss + 1e-6).sqrt().mean() + DEPTH * (camera.relative_depth(posed_markers) - along[..., 0]).abs().mean()
 
 
 def carried(
