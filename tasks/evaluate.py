@@ -133,7 +133,8 @@ def _tables(
     if isinstance(source, HeldOutAnimals):
         # Elsewhere nothing may be known but the mask itself, which an answer would be fitted to.
         methods |= {f"{first} {REFINED}": model.refined()} if isinstance(model, Refinable) else {}
-        examples = [_segmented(example, crop_recipe(crops), where) for example in examples]
+        segmentation = crop_recipe(crops)
+        examples = [_segmented(example, segmentation, where) for example in examples]
     return {source.name: _scores(measured(methods, examples, config)), **tables}
 
 
