@@ -5,6 +5,7 @@ StorageError
 +-- CorruptArtifact    what lies there is not what was committed, or must not be read
 +-- OtherVersion       what lies there was written by an older or newer farm3d
 +-- StorageFull        no room to write it
++-- NotPrivate         others own or may change what only we should be able to change
 """
 
 from pydantic import ValidationError
@@ -37,6 +38,10 @@ class OtherVersion(StorageError):
 
 class StorageFull(StorageError):
     """There is no room for what was to be written. Nothing half-written is left."""
+
+
+class NotPrivate(StorageError):
+    """Somebody else owns what lies there, or may change it."""
 
 
 def words(error: Exception) -> str:

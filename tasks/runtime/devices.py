@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from storage.store.private import make_private_folder, open_private_file
 from tasks.runtime.fifo_queue import queued
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def _wait_for_device(kind: str, count: int, locks: ExitStack) -> int:
 
 def _lock(path: Path, locks: ExitStack) -> bool:
     """Whether the device was free and is ours now; the file then holds our process id, for those who wait."""
-    file = path.open("a")
+    file = os.fdopen(open_private_file(path, os.O_WRONLY), "w")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -122,6 +123,5 @@ def _waiting_message(folder: Path, kind: str, count: int) -> str:
 
 
 def _lock_folder() -> Path:
-    folder = Path(tempfile.gettempdir()) / f"farm3d-{os.getuid()}"
-    folder.mkdir(exist_ok=True)
-    return folder
+    """One for each user of the machine. Its name is known to all of them: nobody else may have made it."""
+    return make_private_folder(Path(tempfile.gettempdir()) / f"farm3d-{os.getuid()}")

@@ -9,6 +9,7 @@ import time
 import pytest
 import torch
 
+from storage.store.errors import NotPrivate
 from tasks.runtime import devices as machine
 from tasks.runtime.devices import acquire_device, cached_model, torch_device
 from tests.tasks.runtime.test_fifo_queue import until
@@ -104,6 +105,28 @@ def test_a_killed_holder_frees_its_core(tmp_path):
     holder.wait()
     with acquire_device("cpu") as where:
         assert where == "cpu:0"
+
+
+def test_another_user_cannot_make_us_empty_a_file(tmp_path):
+    victim, folder = tmp_path / "victim", tmp_path / f"farm3d-{os.getuid()}"
+    victim.write_text("precious")
+    folder.mkdir()
+    (folder / "cpu-0").symlink_to(victim)
+    # A stranger makes the folder open to all, so that they may put the link into it.
+    folder.chmod(0o777)
+    with pytest.raises(NotPrivate, match=r"may be changed by others \(mode 0777\)"), acquire_device("cpu"):
+        pass
+    folder.chmod(0o700)
+    with pytest.raises(NotPrivate, match="cpu-0: cannot be opened as a file of ours"), acquire_device("cpu"):
+        pass
+    assert victim.read_text() == "precious"
+
+
+def test_the_locks_are_for_their_owner_alone(tmp_path):
+    with acquire_device("cpu"):
+        folder = tmp_path / f"farm3d-{os.getuid()}"
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert (folder / "cpu-0").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_process_that_computes_has_one_thread_and_tells_of_its_training(monkeypatch):
