@@ -20,6 +20,7 @@ from models.metrics.silhouette import iou
 from models.rendering.reconstruction import Reconstruction, Reconstructor, Renderable
 from storage.dataset import snapshots
 from storage.formats.glb import glb
+from storage.formats.markdown import code_span, escape_markdown
 from storage.formats.meshes import obj, plain_glb, plain_obj
 from storage.formats.pictures import jpeg, webp
 from storage.formats.report import Picture, Report, page
@@ -202,5 +203,6 @@ def _overview(release: ReleaseRef, protocol: str) -> str:
     """What the UI shows of it."""
     folder = layout.release(release)
     bundle, strip = bundles.find_committed(folder), bundles.read(folder, "strip.jpg")
-    listed = "\n".join(f"- `{layout.member(folder, name)}`" for name in (bundle.files if bundle else ()))
-    return f"# {release.category}, run {release.run}\n\nNumbers {protocol}.\n\n{artifacts.encoded(strip)}\n\n{listed}\n"
+    listed = "\n".join(f"- {code_span(layout.member(folder, name))}" for name in (bundle.files if bundle else ()))
+    numbers = f"Numbers {escape_markdown(protocol)}."
+    return f"# {release.category}, run {release.run}\n\n{numbers}\n\n{artifacts.encoded(strip)}\n\n{listed}\n"

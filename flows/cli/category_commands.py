@@ -3,14 +3,13 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from flows.cli.console import console
 from flows.plan import categories
 from flows.plan.categories import VARIABLE, shown
 from flows.plan.new_category import write_category
 
 app = typer.Typer(no_args_is_help=True, help="The animals that the farm can make.")
-console = Console(highlight=False, soft_wrap=True)
 
 Name = Annotated[str, typer.Argument(help='the word in every prompt; several as "polar bear"')]
 SegmentAs = Annotated[str, typer.Option(help="classes a segmenter may take it for, as dog,sheep,cow")]

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from flows.cli.console import console
 from storage.dataset import catalogue, export, pruning, shards, snapshots
 from storage.store import files
 from storage.store.layout import Store
@@ -13,7 +13,6 @@ from storage.store.references import DatasetRef
 from tasks.reports.cards import dataset_page
 
 app = typer.Typer(no_args_is_help=True, help="What was made and dropped, what changed, and is every byte there.")
-console = Console(highlight=False, soft_wrap=True)
 
 Category = Annotated[str, typer.Argument(help="a name in flows/categories: cow, horse, sheep")]
 Root = Annotated[str, typer.Option(help="folder or address of all data, as data or s3://bucket/farm3d")]

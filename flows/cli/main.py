@@ -1,15 +1,14 @@
 """The command line: `farm3d up`, `farm3d run cow`, ..."""
 
 import getpass
-import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from flows.cli import category_commands, dataset_commands
+from flows.cli.console import console, error_console, set_up_terminal
 from flows.cli.launcher import PORT, Launcher
 from models.core.errors import Farm3dError
 from storage.runs import releases
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="From one word to a rigged 3D animal.")
 app.add_typer(dataset_commands.app, name="dataset")
 app.add_typer(category_commands.app, name="category")
-console = Console(highlight=False, soft_wrap=True)
 
 Port = Annotated[int, typer.Option(help="port of the Prefect server on 127.0.0.1")]
 Category = Annotated[str, typer.Argument(help="a name in flows/categories: cow, horse, sheep")]
@@ -246,9 +244,9 @@ def _print_results(store: Store, category: str) -> None:
 
 def main() -> None:
     """Run a command; an error on purpose is one sentence, not a traceback."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    set_up_terminal()
     try:
         app()
     except (Farm3dError, StorageError, ValueError) as error:
-        console.print(f"[red]error:[/red] {error}")
+        error_console.print(f"error: {error}")
         raise SystemExit(1) from error

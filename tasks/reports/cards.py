@@ -9,6 +9,7 @@ from models.data.prompts import target_shares
 from models.segmenters import TransformersConfig
 from storage.dataset import catalogue, snapshots
 from storage.dataset.records import SampleRow, Snapshot
+from storage.formats.markdown import code_span, escape_markdown
 from storage.formats.pictures import jpeg
 from storage.runs.scores import START, Score
 from storage.store.references import DatasetRef, ModelRef
@@ -38,7 +39,10 @@ def dataset_card(snapshot: Snapshot, rows: Sequence[SampleRow], pictures: Collec
     recipe = parse_recipe(CropRecipe, snapshot.config, f"snapshot {snapshot.id} of {snapshot.category}")
     photos = recipe.photos
     things = "files" if isinstance(photos.generator, OwnPhotos) else "photos"
-    dropped = [(reason, str(count), _share(count, snapshot.rows)) for reason, count in sorted(snapshot.reasons.items())]
+    dropped = [
+        (escape_markdown(reason), str(count), _share(count, snapshot.rows))
+        for reason, count in sorted(snapshot.reasons.items())
+    ]
     parts = [
         f"# Data set of {snapshot.category}, snapshot {snapshot.id}",
         f"{snapshot.kept} crops of {recipe.size} px, kept of {snapshot.rows} {things}.{_origin(photos)}",
@@ -62,8 +66,9 @@ def _made(snapshot: Snapshot, recipe: CropRecipe) -> str:
     parent = f"adds to snapshot {snapshot.parent}" if snapshot.parent else "has no parent"
     lines = (
         *_source(recipe.photos),
-        f"Masks: {segmenter.kind} (weights {recipe.weights_digest}), classes {', '.join(recipe.segment_as)}",
-        f"Licence of the segmenter's weights: {licence(model)}",
+        f"Masks: {segmenter.kind} (weights {recipe.weights_digest}), "
+        f"classes {escape_markdown(', '.join(recipe.segment_as))}",
+        f"Licence of the segmenter's weights: {escape_markdown(licence(model))}",
         f"Near-duplicates: {_compared(snapshot.duplicates.config)}",
         f"Lineage: snapshot {snapshot.id} {parent}; {len(snapshot.shards)} shards of recipe {snapshot.digest}, "
         f"cut out of photos of recipe {snapshot.photos_digest}; every picture: farm3d lineage FILE --pictures",
@@ -75,15 +80,15 @@ def _source(photos: PhotoRecipe) -> tuple[str, str, str]:
     source = photos.generator
     if isinstance(source, OwnPhotos):
         return (
-            f"Photos: the folder `{source.folder}`, brought to {source.size} px",
+            f"Photos: the folder {code_span(source.folder)}, brought to {source.size} px",
             f"Digest of its files: {photos.weights_digest}",
-            f"Licence of the photos: {source.license}",
+            f"Licence of the photos: {escape_markdown(source.license)}",
         )
-    against = f", away from {source.negative_prompt!r}" if source.negative_prompt else ""
+    against = f", away from {escape_markdown(repr(source.negative_prompt))}" if source.negative_prompt else ""
     return (
-        f"Generator: `{source.model}`, {source.steps} steps, guidance {source.guidance}{against}",
+        f"Generator: {code_span(source.model)}, {source.steps} steps, guidance {source.guidance}{against}",
         f"Its weights: {photos.weights_digest}",
-        f"Licence of the generator's weights: {licence(source.model)}",
+        f"Licence of the generator's weights: {escape_markdown(licence(source.model))}",
     )
 
 
@@ -92,7 +97,7 @@ def _compared(recipe: Mapping[str, Any]) -> str:
         return "not looked for"
     found = DuplicateRecipe.model_validate(recipe)
     alike = f"at most {found.rules.bits} of 64 bits of their hashes and {found.rules.distance} between their features"
-    return f"{alike} (`{found.features.model}`, weights {found.weights_digest})"
+    return f"{alike} ({code_span(found.features.model)}, weights {found.weights_digest})"
 
 
 def _mix(words: Words, rows: Sequence[SampleRow]) -> Iterator[tuple[str, ...]]:
@@ -101,7 +106,12 @@ def _mix(words: Words, rows: Sequence[SampleRow]) -> Iterator[tuple[str, ...]]:
     for kind, shares in target_shares(words).items():
         for word, share in shares.items() if len(shares) > 1 else ():
             drawn, left = ([getattr(row, kind) for row in some].count(word) for some in (rows, kept))
-            yield f"{kind}: {word or 'none'}", f"{share:.1%}", _share(drawn, len(rows)), _share(left, len(kept))
+            yield (
+                f"{kind}: {escape_markdown(word) or 'none'}",
+                f"{share:.1%}",
+                _share(drawn, len(rows)),
+                _share(left, len(kept)),
+            )
 
 
 def _share(part: int, whole: int) -> str:
@@ -129,13 +139,13 @@ def parts_of(recipe: ModelRecipe) -> dict[str, str]:
 def model_card(model: ModelRef, recipe: ModelRecipe, snapshot: Snapshot, scores: Sequence[Score], protocol: str) -> str:
     """What the model is, what it learned from, and how well it does on what `protocol` says, beside its start."""
     before = {score.metric: score for score in scores if score.method == START}
-    lines = "\n".join(
-        f"| {s.metric} | {s.mean:.4g} {s.unit} | {f'{before[s.metric].mean:.4g}' if s.metric in before else ''} "
-        f"| {s.protocol} |"
+    rows = [
+        (s.metric, f"{s.mean:.4g} {s.unit}", f"{before[s.metric].mean:.4g}" if s.metric in before else "", s.protocol)
         for s in own_scores(model, scores)
-    )
+    ]
+    lines = "\n".join(f"| {' | '.join(map(escape_markdown, row))} |" for row in rows)
     stages = "; ".join(f"{stage.name}, {stage.steps} steps" for stage in recipe.method.stages()) or "none"
-    parts = "\n".join(f"- {name.capitalize()}: {part}" for name, part in parts_of(recipe).items())
+    parts = "\n".join(f"- {name.capitalize()}: {escape_markdown(part)}" for name, part in parts_of(recipe).items())
     return f"""# {model.category}, run {model.run}
 
 A model of one kind of animal: one photo to a 3D animal.
@@ -144,9 +154,9 @@ A model of one kind of animal: one photo to a 3D animal.
 - Training stages: {stages}
 - Data: snapshot {snapshot.id} ({snapshot.kept} crops, recipe {snapshot.digest})
 {parts}
-- Licence of the asset: {recipe.category.license}; those of the parts hold for their weights
+- Licence of the asset: {escape_markdown(recipe.category.license)}; those of the parts hold for their weights
 
-{protocol[:1].upper()}{protocol[1:]}:
+{escape_markdown(protocol[:1].upper() + protocol[1:])}:
 
 | metric | value | start without this training | protocol |
 | --- | --- | --- | --- |

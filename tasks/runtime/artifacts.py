@@ -16,6 +16,7 @@ from prefect.artifacts import (
 )
 from prefect.context import FlowRunContext, TaskRunContext
 
+from storage.formats.markdown import escape_markdown
 from storage.formats.pictures import contact_sheet, jpeg
 
 EVERY_SECONDS = 2.0
@@ -47,9 +48,9 @@ class Progress:
 
 
 def table(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> None:
-    """A table under a key of lowercase letters, digits and dashes."""
+    """A table under a key of lowercase letters, digits and dashes. The UI reads the description as markdown."""
     if tracked():
-        create_table_artifact([dict(row) for row in rows], key=_key(key), description=description)
+        create_table_artifact([dict(row) for row in rows], key=_key(key), description=escape_markdown(description))
 
 
 def page(key: str, text: str) -> None:

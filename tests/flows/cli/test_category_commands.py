@@ -31,5 +31,5 @@ def test_an_animal_that_exists_is_one_sentence(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["farm3d", "category", "new", "cow", "--segment-as", "cow"])
     with pytest.raises(SystemExit):
         main()
-    output = capsys.readouterr().out
+    output = capsys.readouterr().err
     assert "error: category 'cow' exists: flows/categories/cow.yaml" in output and "Traceback" not in output

@@ -72,7 +72,7 @@ def test_an_unknown_category_is_refused_before_anything_starts(services, capsys,
     with pytest.raises(SystemExit) as stopped:
         main()
     assert stopped.value.code == 1
-    assert "'dragon' is unknown; choose cow" in capsys.readouterr().out
+    assert "'dragon' is unknown; choose cow" in capsys.readouterr().err
 
 
 def test_a_missing_server_is_one_sentence(monkeypatch, capsys):
@@ -84,7 +84,7 @@ def test_a_missing_server_is_one_sentence(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["farm3d", "down"])
     with pytest.raises(SystemExit):
         main()
-    output = capsys.readouterr().out
+    output = capsys.readouterr().err
     assert "error: nothing answers; start one with `farm3d up`" in output and "Traceback" not in output
 
 
@@ -134,7 +134,7 @@ def test_a_folder_of_photos_does_not_fit_into_a_file(photo, tmp_path, monkeypatc
     monkeypatch.setattr("sys.argv", ["farm3d", "reconstruct", str(tmp_path), "-o", str(tmp_path / "cow.glb")])
     with pytest.raises(SystemExit):
         main()
-    assert "is a folder; give the name of a folder to write to" in capsys.readouterr().out.replace("\n", "")
+    assert "is a folder; give the name of a folder to write to" in capsys.readouterr().err.replace("\n", "")
 
 
 @pytest.mark.parametrize("verb", ["turntable", "animate", "relight"])
@@ -148,7 +148,7 @@ def test_a_kind_of_file_that_is_not_written_is_refused_first(photo, tmp_path, mo
     monkeypatch.setattr("sys.argv", ["farm3d", "reconstruct", str(photo), "-o", str(tmp_path / "cow.stl")])
     with pytest.raises(SystemExit):
         main()
-    assert "its name ends in '.stl'; give one that ends in .glb or .obj" in capsys.readouterr().out.replace("\n", "")
+    assert "its name ends in '.stl'; give one that ends in .glb or .obj" in capsys.readouterr().err.replace("\n", "")
 
 
 def test_a_photo_that_is_not_there_is_a_usage_error(tmp_path):
@@ -173,7 +173,7 @@ def test_a_photo_of_an_unknown_category_is_refused_before_a_model_answers(photo,
     monkeypatch.setattr("sys.argv", ["farm3d", verb, source, *target, "--category", "dragon", "--root", str(tmp_path)])
     with pytest.raises(SystemExit):
         main()
-    assert "category 'dragon' is unknown; choose cow" in capsys.readouterr().out
+    assert "category 'dragon' is unknown; choose cow" in capsys.readouterr().err
 
 
 def test_a_promoted_release_answers_for_its_category(tmp_path):
@@ -192,7 +192,7 @@ def test_a_run_that_is_no_release_is_not_promoted(named, tmp_path, monkeypatch, 
     monkeypatch.setattr("sys.argv", ["farm3d", "promote", named, "--root", str(tmp_path)])
     with pytest.raises(SystemExit):
         main()
-    output = capsys.readouterr().out
+    output = capsys.readouterr().err
     assert output.startswith("error: ") and "Traceback" not in output
     assert ("cow/laptop-1" if named.startswith("cow") else "make one with `farm3d run dragon`") in output
     assert read_promotion(Store(str(tmp_path)), "cow") is None

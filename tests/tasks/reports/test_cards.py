@@ -1,12 +1,17 @@
 import io
+import re
+from collections import Counter
 
 import pytest
+from markdown_it import MarkdownIt
 from PIL import Image
 
 from storage.dataset import catalogue, snapshots
 from storage.dataset.records import NEAR, Duplicates
 from storage.runs.scores import START, Score
 from storage.store.errors import CorruptArtifact
+from tasks.inference.loading import recipe_of
+from tasks.reports import cards
 from tasks.reports.cards import dataset_card, dataset_page, model_card, parts_of
 from tests.tasks.material import tiny_model
 from tests.tasks.two_stages import FINE, ROUGH, two_stages
@@ -71,6 +76,38 @@ def test_the_data_card_of_somebodys_own_photos_names_their_folder_and_their_lice
     card = dataset_card(theirs, rows)
     assert "the folder `shots/`, brought to 64 px" in card and "Licence of the photos: CC-BY-4.0, A. Farmer" in card
     assert "No photo was taken" not in card and "Mix of the prompts" not in card
+
+
+HOSTILE = "MIT\n\n<script>alert(1)</script>\n# Forged heading\n![x](http://evil/p.png) [free](http://evil) `a` | b |"
+
+
+def tags(card):
+    """What a reader of the card has on the page, were HTML let through."""
+    html = MarkdownIt("commonmark", {"html": True}).enable("table").render(card)
+    return html, Counter(re.findall("<([a-z0-9]+)", html))
+
+
+def test_the_words_of_others_make_nothing_on_a_card_but_words(crops, rows, monkeypatch):
+    found = snapshots.read(crops)
+    monkeypatch.setattr(cards, "licence", lambda model: "MIT")
+    plain, hostile = (
+        dataset_card(found.model_copy(update={"config": {**found.config, "photos": own}, "reasons": {reason: 4}}), rows)
+        for words, reason in (("MIT", "blank"), (HOSTILE, HOSTILE))
+        for own in [{**found.config["photos"], "generator": {"kind": "folder", "folder": words, "license": words}}]
+    )
+    (html, seen), (_, usual) = tags(hostile), tags(plain)
+    assert seen == usual and "script" not in seen and "a" not in seen
+    assert "Licence of the photos: MIT &lt;script&gt;alert(1)&lt;/script&gt; # Forged heading ![x](http://evil" in html
+
+
+def test_the_words_of_others_make_nothing_on_a_model_card_but_words(crops, model):
+    recipe, snapshot = recipe_of(model), snapshots.read(crops)
+    licensed = recipe.model_copy(update={"category": recipe.category.model_copy(update={"license": HOSTILE})})
+    (html, seen), (_, usual) = (
+        tags(model_card(model, *told, [], protocol))
+        for told, protocol in (((licensed, snapshot), HOSTILE), ((recipe, snapshot), "MIT"))
+    )
+    assert seen == usual and "Licence of the asset: MIT &lt;script&gt;" in html
 
 
 def test_the_model_card_has_the_models_own_numbers_with_protocol_and_licence(crops, model, vit):
