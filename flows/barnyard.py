@@ -27,5 +27,5 @@ def barnyard(
     drawn = [draw.submit(work, config, worker, WORKERS) for worker in range(WORKERS)]
     for each in drawn:
         each.result()
-    # Two learn from photos as the teacher's autoencoder gives them back, and the quadruped sees through the ViT.
+    # The segmenter learns from photos as the teacher's autoencoder gives them back, the quadruped sees through the ViT.
     return [teach(part, work, weights, config) for part in ("teacher", "pointrend", "vit", "quadruped")]

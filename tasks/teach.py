@@ -18,6 +18,7 @@ from models.embedded.segmenter_training import SegmenterTraining, train_segmente
 from models.embedded.teacher_training import TeacherTraining, train_teacher
 from models.features import VitConfig
 from models.methods import Pretraining
+from models.truth.barnyard.species import FARM, OTHERS
 from storage.runs.checkpoints import Checkpoints
 from storage.store import layout
 from storage.store.locks import hold_lock
@@ -29,7 +30,10 @@ Part = Literal["teacher", "pointrend", "vit", "quadruped"]
 class BarnyardConfig(Config):
     """How the shipped weights were made."""
 
-    photos: int = Field(default=7200, ge=16, description="photos of each species")
+    photos: int = Field(default=7200, ge=16, description="photos of each species of the farm")
+    other_photos: int = Field(
+        default=720, ge=1, description="photos of each other species, which ViT and quadruped are told of"
+    )
     size: int = Field(default=128, ge=32, multiple_of=16, description="pixels along an edge of a photo")
     blurred: int = Field(
         default=2160, ge=1, description="photos that are also shown as the autoencoder gives them back"
@@ -44,23 +48,31 @@ class BarnyardConfig(Config):
 def draw(work: str, config: BarnyardConfig, worker: int, workers: int) -> str:
     """A worker's share of the photos; those that are there already are kept."""
     with acquire_device("cpu"):
-        render_pictures(Path(work), config.photos, config.size, worker=worker, workers=workers)
+        for species, count in ((FARM, config.photos), (OTHERS, config.other_photos)):
+            render_pictures(Path(work), count, config.size, species=species, worker=worker, workers=workers)
     return work
 
 
 @task(task_run_name="teach-{part}", cache_policy=NO_CACHE)
 def teach(part: Part, work: str, weights: str, config: BarnyardConfig) -> str:
-    """One folder of weights, learnt from all photos in `work`; continues from its newest checkpoint there."""
+    """One folder of weights, learnt from the photos in `work`; continues from its newest checkpoint there.
+
+    Teacher and segmenter know the farm's species, as Stable Diffusion and COCO's models do. ViT and quadruped, from
+    which an animal is learnt, are told of the others alone.
+    """
     folder, scratch, checkpoints = Path(layout.member(weights, part)), Path(work), _checkpoints(work, part)
     with hold_lock(str(folder)), acquire_device("cpu"):
-        pictures = load_pictures(scratch, config.photos)
+        if part in ("vit", "quadruped"):
+            pictures = load_pictures(scratch, config.other_photos, species=OTHERS)
+        else:
+            pictures = load_pictures(scratch, config.photos, species=FARM)
         match part:
             case "teacher":
                 train_teacher(config.teacher, pictures, folder, scratch, partial(_checkpoints, checkpoints.folder))
             case "pointrend":
                 train_segmenter(config.segmenter, pictures, folder, checkpoints, _blurred(pictures, config, weights))
             case "vit":
-                train_features(config.features, pictures, folder, checkpoints, _blurred(pictures, config, weights))
+                train_features(config.features, pictures, folder, checkpoints)
             case "quadruped":
                 vit = VitConfig(model=layout.member(weights, "vit")).build(torch.device("cpu"))
                 config.quadruped.train(pictures, vit, folder, checkpoints)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from models.core.config import Config
 from models.core.precision import bf16_autocast
+from models.core.schedule import Share
 from models.core.weights import replace_folder
 from models.data.transforms import degrade, motion, move, move_points, recolour
 from models.embedded.fitting import FitConfig, train_network
@@ -35,11 +36,17 @@ class FeatureTraining(Config):
 
     width: int = Field(default=192, ge=32, multiple_of=64, description="channels of a token; 64 to a head")
     layers: int = Field(default=5, ge=1, description="transformer blocks")
-    sizes: tuple[int, ...] = Field(
-        default=(96, 128, 64, 128), description="pixels of a picture, in turn; the last is the usual"
+    sizes: dict[Share, tuple[int, ...]] = Field(
+        default={0.0: (64,), 0.35: (96, 64), 0.6: (128, 96, 128, 64)},
+        description="pixels of a picture, in turn, from each share of the training on",
     )
     keypoints: float = Field(default=4.0, ge=0, description="weight of the distance to keypoints beside the parts")
-    recipe: FitConfig = FitConfig(steps=6000, batch=32, rate=1e-3, ema_decay=0.998, weight_decay=0.03)
+    recipe: FitConfig = FitConfig(steps=4000, batch=32, rate=1e-3, muon_rate=1.5e-3, ema_decay=0.998, weight_decay=0.03)
+
+    def size(self, step: int) -> int:
+        """Pixels along an edge of the pictures of a step."""
+        begun = max(share for share in self.sizes if share <= step / self.recipe.steps)
+        return self.sizes[begun][step % len(self.sizes[begun])]
 
 
 class Labeller(nn.Module):
@@ -52,7 +59,8 @@ class Labeller(nn.Module):
         super().__init__()
         self.vit = ViTModel(ViTConfig(
             hidden_size=config.width, num_hidden_layers=config.layers, num_attention_heads=config.width // 64,
-            intermediate_size=4 * config.width, image_size=config.sizes[-1], patch_size=PATCH,
+            intermediate_size=4 * config.width, image_size=max(max(sizes) for sizes in config.sizes.values()),
+            patch_size=PATCH,
             # Plain attention has a backward pass several times faster than PyTorch's fused one on a CPU.
             attn_implementation="eager",
         ), add_pooling_layer=False)  # fmt: skip
@@ -76,17 +84,16 @@ def train_features(
     pictures: Pictures,
     folder: Path,
     checkpoints: Checkpoints,
-    extra: UInt8[ndarray, "count size size 3"] | None = None,
 ) -> None:
-    """Write a ViTModel folder; `extra` are other versions of the first pictures, with their parts."""
+    """Write a ViTModel folder."""
     torch.manual_seed(config.recipe.seed)
     names, table = merged_parts()
     weight = part_weights(table[pictures.part[::16]], len(names))
     network, opposite = Labeller(config, len(names)), torch.tensor(OPPOSITE_KEYPOINT)
 
     def loss(step: int, generator: torch.Generator) -> Tensor:
-        size = config.sizes[step % len(config.sizes)]
-        image, part, keypoints = sample_training_batch(pictures, table, extra, config.recipe.batch, generator)
+        size = config.size(step)
+        image, part, keypoints = sample_training_batch(pictures, table, config.recipe.batch, generator)
         moves = motion(len(image), generator)
         image, part = move(image, part, moves, size, generator)
         image, keypoints = degrade(recolour(image, generator), generator), move_points(keypoints, opposite, moves)
@@ -119,11 +126,10 @@ def keypoint_error(
 def sample_training_batch(
     pictures: Pictures,
     table: UInt8[ndarray, " parts"],
-    extra: UInt8[ndarray, "count size size 3"] | None,
     batch: int,
     generator: torch.Generator,
 ) -> tuple[Float[Tensor, "batch 3 size size"], Int[Tensor, "batch size size"], Float[Tensor, "batch keypoints 2"]]:
-    """Random pictures in [0, 1], half of them from `extra`; every pixel's part; keypoints."""
-    index, image = sample_batch(pictures, extra, batch, generator)
+    """Random pictures in [0, 1]; every pixel's part; keypoints."""
+    index, image = sample_batch(pictures, None, batch, generator)
     part = torch.from_numpy(table[pictures.part[index]]).long()
     return image, part, torch.from_numpy(pictures.keypoints[index, :, :2])

@@ -1,4 +1,7 @@
-"""How every embedded network learns: AdamW with warm-up and cosine decay, and the running mean of the weights."""
+"""How every embedded network learns: AdamW with warm-up and cosine decay, and the running mean of the weights.
+
+A transformer's hidden matrices may learn by Muon instead (Jordan et al. 2024): steps of orthogonal matrices.
+"""
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
@@ -29,7 +32,10 @@ class FitConfig(LoopConfig):
     rate: float = Field(
         default=1e-3, gt=0, description="highest learning rate; warms up over 2 % and falls along a cosine"
     )
-    weight_decay: float = Field(default=0.01, ge=0, description="weight decay of AdamW")
+    muon_rate: float | None = Field(
+        default=None, gt=0, description="highest rate of Muon on the matrices of a transformer's layers; none for AdamW"
+    )
+    weight_decay: float = Field(default=0.01, ge=0, description="weight decay of AdamW and Muon")
     ema_decay: float = Field(default=0.999, ge=0, lt=1, description="decay of the running mean of the weights")
     save_every: int = Field(default=200, ge=1, description="steps between checkpoints")
 
@@ -55,10 +61,20 @@ class _Learner:
 
     def __init__(self, network: nn.Module, mean: nn.Module, loss: Loss, recipe: FitConfig) -> None:
         self.network, self.mean, self.loss, self.recipe = network, mean, loss, recipe
-        adam = torch.optim.AdamW(
-            network.parameters(), lr=recipe.rate, betas=(0.9, 0.98), weight_decay=recipe.weight_decay
-        )
-        self.optimiser = Optimiser(adam, WarmUpCosine())
+        named, decay = dict(network.named_parameters()), recipe.weight_decay
+        matrices = [] if recipe.muon_rate is None else hidden_matrices(network)
+        rest = [parameter for name, parameter in named.items() if name not in matrices]
+        adam = torch.optim.AdamW(rest, lr=recipe.rate, betas=(0.9, 0.98), weight_decay=decay)
+        self._optimisers = {"network": Optimiser(adam, WarmUpCosine())}
+        if recipe.muon_rate is not None and matrices:
+            # Its updates are scaled to the size of AdamW's, so that both take rates of one kind (Liu et al. 2025).
+            muon = torch.optim.Muon(
+                [named[name] for name in matrices],
+                lr=recipe.muon_rate,
+                weight_decay=decay,
+                adjust_lr_fn="match_rms_adamw",
+            )
+            self._optimisers["matrices"] = Optimiser(muon, WarmUpCosine())
 
     @property
     def modules(self) -> Mapping[str, nn.Module]:
@@ -67,16 +83,22 @@ class _Learner:
 
     @property
     def optimisers(self) -> Mapping[str, Optimiser]:
-        """One AdamW."""
-        return {"network": self.optimiser}
+        """AdamW, and Muon where the recipe has it."""
+        return self._optimisers
 
     def step(self, number: int, progress: float) -> Values:
         """One optimiser step."""
         generator = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + number)
         loss = self.loss(number, generator)
-        norm = self.optimiser.update(loss, progress)
+        loss.backward()
+        norm = torch.stack([optimiser.apply(progress) for optimiser in self._optimisers.values()]).norm()
         update_ema(self.mean, self.network, warmed_up_decay(self.recipe.ema_decay, number))
         return {"loss": loss.detach(), "gradient_norm": norm}
 
     def panel(self, progress: float) -> None:
         """There are no pictures."""
+
+
+def hidden_matrices(network: nn.Module) -> list[str]:
+    """Names of the two-dimensional weights within a transformer's `layers`."""
+    return [name for name, parameter in network.named_parameters() if parameter.ndim == 2 and ".layers." in name]

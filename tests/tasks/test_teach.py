@@ -7,6 +7,7 @@ import torch
 from models.embedded.autoencoder_training import AutoencoderTraining
 from models.embedded.feature_training import FeatureTraining
 from models.embedded.fitting import FitConfig
+from models.embedded.photo_set import Pictures
 from models.embedded.segmenter_training import SegmenterTraining
 from models.embedded.teacher_training import TeacherTraining
 from models.features import VitConfig
@@ -14,6 +15,7 @@ from models.generators import StableDiffusionConfig
 from models.methods.magicpony.pretraining.quadruped import QUADRUPED
 from models.methods.magicpony.warm_start import WarmStart
 from models.segmenters import PointRendConfig
+from models.truth.barnyard.species import FARM, OTHERS, SPECIES
 from storage.runs.checkpoints import Checkpoints
 from tasks.teach import BarnyardConfig, Part, draw, teach
 from tests.models.methods.magicpony.pretraining.test_quadruped import TINY as TINY_QUADRUPED
@@ -22,6 +24,7 @@ CPU = torch.device("cpu")
 SHORT = FitConfig(steps=2, batch=2)
 TINY = BarnyardConfig(
     photos=16,
+    other_photos=3,
     size=64,
     blurred=4,
     teacher=TeacherTraining(
@@ -32,7 +35,7 @@ TINY = BarnyardConfig(
         recipe=SHORT,
     ),
     segmenter=SegmenterTraining(width=4, recipe=SHORT),
-    features=FeatureTraining(width=64, layers=1, sizes=(32,), recipe=SHORT),
+    features=FeatureTraining(width=64, layers=1, sizes={0.0: (32,)}, recipe=SHORT),
     quadruped=TINY_QUADRUPED,
 )
 
@@ -67,3 +70,23 @@ def test_photos_are_drawn_once(folders):
     before = {each.name: each.stat().st_mtime_ns for each in os.scandir(work) if each.name.endswith(".npz")}
     draw.fn(work, TINY, 0, 1)
     assert before and before == {name: os.stat(f"{work}/{name}").st_mtime_ns for name in before}
+
+
+def test_what_a_category_starts_from_was_told_nothing_of_the_farm(folders, monkeypatch):
+    told = {}
+
+    def remember(name):
+        def training(*arguments):
+            (pictures,) = [argument for argument in arguments if isinstance(argument, Pictures)]
+            told[name] = {SPECIES[number] for number in pictures.category}
+
+        return training
+
+    monkeypatch.setattr("tasks.teach.train_features", remember("vit"))
+    monkeypatch.setattr("tasks.teach.train_segmenter", remember("pointrend"))
+    monkeypatch.setattr(type(TINY.quadruped), "train", remember("quadruped"))
+    weights, work = folders
+    for part in ("vit", "pointrend", "quadruped"):
+        teach.fn(part, work, weights, TINY)
+    assert told == {"vit": set(OTHERS), "quadruped": set(OTHERS), "pointrend": set(FARM)}
+    assert not set(OTHERS) & set(FARM)

@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 import torch
 
@@ -9,7 +8,7 @@ from models.engine.loop import NoCheckpoints
 from models.features import VitConfig
 
 TINY = FeatureTraining(
-    width=64, layers=2, sizes=(32, 64), recipe=FitConfig(steps=40, batch=6, rate=2e-3, ema_decay=0.9)
+    width=64, layers=2, sizes={0.0: (32, 64)}, recipe=FitConfig(steps=40, batch=6, rate=2e-3, ema_decay=0.9)
 )
 
 
@@ -29,12 +28,14 @@ def test_tokens_tell_the_animal_from_the_ground(pictures, tmp_path):
 
 def test_left_and_right_are_learnt_as_one(pictures):
     names, table = merged_parts()
-    image, part, _ = sample_training_batch(pictures, table, None, 4, torch.Generator().manual_seed(0))
+    image, part, _ = sample_training_batch(pictures, table, 4, torch.Generator().manual_seed(0))
     assert image.shape == (4, 3, 64, 64) and part.max() < len(names)
-    _, versions, _ = sample_training_batch(
-        pictures, table, np.zeros_like(pictures.image[:1]), 4, torch.Generator().manual_seed(0)
-    )
-    assert torch.equal(versions[0], versions[1])
+
+
+def test_pictures_grow_over_the_training():
+    config = FeatureTraining(recipe=FitConfig(steps=100))
+    sizes = [config.size(step) for step in range(100)]
+    assert set(sizes[:35]) == {64} and set(sizes[35:60]) == {64, 96} and set(sizes[60:]) == {64, 96, 128}
 
 
 def test_heat_in_one_patch_is_a_keypoint_in_its_middle():
@@ -56,5 +57,5 @@ def test_keypoints_outside_the_picture_are_not_asked_for():
 def test_keypoints_belong_to_the_pictures(pictures):
     _, table = merged_parts()
     index = torch.randint(6, (4,), generator=torch.Generator().manual_seed(0))
-    _, _, keypoints = sample_training_batch(pictures, table, None, 4, torch.Generator().manual_seed(0))
+    _, _, keypoints = sample_training_batch(pictures, table, 4, torch.Generator().manual_seed(0))
     assert torch.equal(keypoints, torch.from_numpy(pictures.keypoints)[index][..., :2])

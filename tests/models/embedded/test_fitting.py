@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from models.core.errors import TrainingDiverged
-from models.embedded.fitting import FitConfig, WarmUpCosine, train_network
+from models.embedded.fitting import FitConfig, WarmUpCosine, hidden_matrices, train_network
 from models.engine.loop import NoCheckpoints
 from tests.models.engine.test_loop import Shelf
 
@@ -61,3 +61,53 @@ def test_the_rate_warms_up_and_falls():
     factors = [WarmUpCosine().at(step / 40) for step in range(41)]
     assert max(factors) == pytest.approx(1, rel=0.1) and factors[0] < 0.1 > factors[-1]
     assert factors[2:] == sorted(factors[2:], reverse=True)
+
+
+class Stack(nn.Module):
+    """Two layers as a transformer's, and a head."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.body = nn.Module()
+        self.body.layers = nn.ModuleList([nn.Linear(8, 8), nn.Linear(8, 8)])
+        self.head = nn.Linear(8, 1)
+
+    def forward(self, x):
+        for layer in self.body.layers:
+            x = layer(x).relu()
+        return self.head(x)
+
+
+def square(net):
+    return lambda step, generator: (net(torch.randn(16, 8, generator=generator)) - 1).square().mean()
+
+
+def test_muon_turns_hidden_matrices_by_orthogonal_steps_and_leaves_the_rest_to_adamw():
+    net, plain = Stack(), Stack()
+    before = net.body.layers[0].weight.detach().clone()
+    recipe = FitConfig(steps=1, rate=1e-3, weight_decay=0.0, muon_rate=0.1)
+    train_network(net, square(net), recipe, NoCheckpoints())
+    train_network(plain, square(plain), recipe.model_copy(update={"muon_rate": None}), NoCheckpoints())
+    assert hidden_matrices(net) == ["body.layers.0.weight", "body.layers.1.weight"]
+    moved = torch.linalg.svdvals(net.body.layers[0].weight.detach() - before)
+    # Newton and Schulz's iteration brings the singular values of a gradient of full rank near each other.
+    assert moved[3] > 0.3 * moved[0]
+    assert torch.equal(net.head.weight, plain.head.weight)
+    assert not torch.equal(net.body.layers[0].weight, plain.body.layers[0].weight)
+
+
+def test_muon_too_goes_on_from_a_checkpoint_to_the_bit():
+    recipe = FitConfig(steps=20, rate=1e-2, muon_rate=1e-2, save_every=5)
+    whole, cut, again, shelf = Stack(), Stack(), Stack(), Shelf()
+    train_network(whole, square(whole), recipe, NoCheckpoints())
+
+    def killed(step, generator):
+        if step == 13:
+            raise KeyboardInterrupt
+        return square(cut)(step, generator)
+
+    with pytest.raises(KeyboardInterrupt):
+        train_network(cut, killed, recipe, shelf)
+    train_network(again, square(again), recipe, shelf)
+    assert all(torch.equal(one, other) for one, other in zip(again.parameters(), whole.parameters(), strict=True))

@@ -1,4 +1,4 @@
-"""Training of the embedded quadruped: one animal model of all species, for categories to start from.
+"""Training of the embedded quadruped: one animal model of several species, for categories of others to start from.
 
 It learns by MagicPony's losses from crops and masks, as a category does, and is supervised by what is known of
 procedural animals: camera and light of each picture, keypoints such as hooves and nose, and points on the surface,
