@@ -54,7 +54,7 @@ def _touch(copy: Path) -> None:
 
 
 def _folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "farm3d"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "farm3d"
 
 
 def _shrink(newest: Path) -> None:

@@ -166,9 +166,13 @@ def absolute_root(root: str) -> str:
 def _open(url: str) -> Generator[tuple[Any, str]]:
     """The file system, which must not answer from memory what other machines may have changed, and the path in it.
 
+    Only what has `://` is an address; of a path of this machine no letter means anything, so fsspec never parses one.
     What its libraries say of a lost connection, each in its own words, becomes a ConnectionError.
     """
-    files, path = url_to_fs(url, use_listings_cache=False)
+    if "://" in url:
+        files, path = url_to_fs(url, use_listings_cache=False)
+    else:
+        files, path = LocalFileSystem(), os.path.abspath(os.path.expanduser(url))
     try:
         yield files, str(path)
     except _disconnections(files) as error:
@@ -237,7 +241,8 @@ def is_unlocked(path: Path) -> bool:
 def _claim(part: Path) -> int:
     """The unfinished file, held by this writer alone. A killed writer's leftover is taken over, so none pile up."""
     while True:
-        file = os.open(part, os.O_RDWR | os.O_CREAT, 0o644)
+        # Whom else it may be read and written by is for the user's umask to say, as of any file.
+        file = os.open(part, os.O_RDWR | os.O_CREAT, 0o666)
         fcntl.flock(file, fcntl.LOCK_EX)
         if _is_name_of(part, file):
             return file

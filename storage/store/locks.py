@@ -66,7 +66,7 @@ def _is_renewed(lock: str) -> bool:
 def _hold_file(lock: Path) -> Generator[None]:
     with files.catch_full_disk(str(lock), "it"):
         lock.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+        file = _open_lock(lock)
     try:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -76,6 +76,16 @@ def _hold_file(lock: Path) -> Generator[None]:
         yield
     finally:
         os.close(file)
+
+
+def _open_lock(lock: Path) -> int:
+    """To be written, as NFS asks of what is locked; one of another user, who let only read it, to be read."""
+    try:
+        return os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+    except PermissionError:
+        if not lock.exists():
+            raise
+        return os.open(lock, os.O_RDONLY)
 
 
 @contextmanager

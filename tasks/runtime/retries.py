@@ -1,11 +1,14 @@
 """Which failures are worth another attempt."""
 
+import errno
 from typing import Any
 
 from prefect import Task
 from prefect.client.schemas.objects import State, TaskRun
 
 DELAYS_SECONDS = [2.0, 10.0]
+LASTING = (errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP)
+"""A disk that is mounted to be read, a name that is too long, links in a circle: the next attempt meets them again."""
 
 
 def is_transient(task: Task[Any, Any], run: TaskRun, state: State[Any]) -> bool:  # noqa: ARG001 - Prefect's signature
@@ -20,5 +23,7 @@ def is_transient(task: Task[Any, Any], run: TaskRun, state: State[Any]) -> bool:
 
 def _is_transient_error(error: Exception) -> bool:
     if isinstance(error, FileNotFoundError | PermissionError | NotADirectoryError):
+        return False
+    if isinstance(error, OSError) and error.errno in LASTING:
         return False
     return isinstance(error, OSError) or (isinstance(error, RuntimeError) and "out of memory" in str(error))

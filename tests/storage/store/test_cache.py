@@ -1,5 +1,6 @@
 import os
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +34,11 @@ def test_a_remote_file_is_copied_once_and_only_if_it_is_the_right_one(s3, tmp_pa
     with pytest.raises(CorruptArtifact, match=r"a\.bin: has sha256 [0-9a-f]{16}, not 000000"):
         cache.read(url, "0" * 64)
     assert kept(tmp_path) == {key(OLD)}
+
+
+def test_an_empty_variable_names_no_folder(monkeypatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    assert cache._folder() == Path.home() / ".cache" / "farm3d"
 
 
 def test_a_torn_copy_is_fetched_again(s3, tmp_path) -> None:

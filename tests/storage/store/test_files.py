@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from s3fs import S3FileSystem
 
-from storage.store import files
+from storage.store import files, layout
 from storage.store.errors import MissingArtifact, StorageFull
+from storage.store.locks import hold_lock
 from tests.storage.deaths import ended, forked, killed_at
 
 OLD, NEW = b"old" * 5000, b"new" * 7000
@@ -26,6 +27,26 @@ def test_what_is_put_is_what_is_got(root) -> None:
     assert files.names(root) == ["a"]
     assert files.names(f"{root}/a") == ["b.bin"]
     assert files.size(f"{root}/a") is None
+
+
+@pytest.mark.parametrize("name", ["a::b.bin", "file:a.bin", "p::q::r", "memory:a", "k\udcfchl.bin", "~/a.bin"])
+def test_no_letter_of_a_path_makes_an_address_of_it(folder, name) -> None:
+    files.put(f"{folder}/{name}", NEW)
+    assert files.get(f"{folder}/{name}") == NEW == Path(f"{folder}/{name}").read_bytes()
+    assert files.names(str(Path(f"{folder}/{name}").parent)) == [Path(name).name]
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
+def test_who_else_may_read_and_write_a_file_is_said_by_the_umask(folder, umask, mode) -> None:
+    before = os.umask(umask)
+    try:
+        files.put(f"{folder}/a.bin", NEW)
+        with hold_lock(f"{folder}/a.bin"):
+            pass
+    finally:
+        os.umask(before)
+    for file in (Path(f"{folder}/a.bin"), Path(layout.lock(f"{folder}/a.bin"))):
+        assert file.stat().st_mode & 0o777 == mode
 
 
 def test_a_file_moves_and_goes(root) -> None:

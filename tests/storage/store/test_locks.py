@@ -1,3 +1,4 @@
+import errno
 import logging
 import os
 import signal
@@ -41,6 +42,23 @@ def test_the_lock_of_a_killed_process_is_free(root, monkeypatch) -> None:
     os.kill(child, signal.SIGKILL)
     ended(child)
     with hold_lock(url):
+        pass
+
+
+def test_a_lock_file_that_another_user_made_is_locked_though_it_can_only_be_read(tmp_path, monkeypatch) -> None:
+    lock = layout.lock(f"{tmp_path}/a.bin")
+    files.put(lock, b"")
+    opened = os.open
+
+    def as_another_user(path, flags, mode=0o777, **options):
+        if flags & os.O_ACCMODE != os.O_RDONLY:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return opened(path, flags, mode, **options)
+
+    monkeypatch.setattr(os, "open", as_another_user)
+    with hold_lock(f"{tmp_path}/a.bin"):
+        assert is_locked(f"{tmp_path}/a.bin")
+    with pytest.raises(PermissionError), hold_lock(f"{tmp_path}/b.bin"):
         pass
 
 

@@ -1,3 +1,5 @@
+import errno
+
 import pytest
 from prefect.states import Failed
 
@@ -13,6 +15,8 @@ from tasks.runtime.retries import is_transient
         (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), True),
         (RuntimeError("shapes differ"), False),
         (FileNotFoundError(), False),
+        (OSError(errno.EROFS, "Read-only file system"), False),
+        (OSError(errno.ENAMETOOLONG, "File name too long"), False),
         (StorageFull("here", "no room", "make some"), False),
         (ValueError("wrong"), False),
     ],
