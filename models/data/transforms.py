@@ -13,11 +13,13 @@ Motion = Float[Tensor, "batch 2 3"]
 """Affine map from positions in the new picture to positions in the old one, in normalised device coordinates."""
 
 
-def _uniform(count: int, low: float, high: float, generator: torch.Generator) -> Float[Tensor, "{count} 1 1 1"]:
+def uniform(count: int, low: float, high: float, generator: torch.Generator) -> Float[Tensor, "{count} 1 1 1"]:
+    """A number between `low` and `high` for every picture."""
     return (low + (high - low) * torch.rand(count, generator=generator)).view(-1, 1, 1, 1)
 
 
-def _some(count: int, share: float, generator: torch.Generator) -> Bool[Tensor, "{count} 1 1 1"]:
+def some(count: int, share: float, generator: torch.Generator) -> Bool[Tensor, "{count} 1 1 1"]:
+    """True for about this share of the pictures."""
     return (torch.rand(count, generator=generator) < share).view(-1, 1, 1, 1)
 
 
@@ -29,8 +31,8 @@ def augment(image: Pictures, label: Labels, size: int, generator: torch.Generato
 
 def motion(count: int, generator: torch.Generator) -> Motion:
     """Zoomed by 0.7 to 1.4, turned a little, shifted, half of them mirrored."""
-    zoom, mirror = _uniform(count, -0.35, 0.35, generator).exp(), 1 - 2 * _some(count, 0.5, generator).float()
-    turn, shift = _uniform(count, -0.12, 0.12, generator), _uniform(2 * count, -0.25, 0.25, generator)
+    zoom, mirror = uniform(count, -0.35, 0.35, generator).exp(), 1 - 2 * some(count, 0.5, generator).float()
+    turn, shift = uniform(count, -0.12, 0.12, generator), uniform(2 * count, -0.25, 0.25, generator)
     theta = torch.zeros(count, 2, 3)
     zoom, mirror, turn = (values.flatten() for values in (zoom, mirror, turn))
     theta[:, 0, 0], theta[:, 0, 1] = zoom * mirror * turn.cos(), -zoom * turn.sin()
@@ -63,9 +65,9 @@ def recolour(image: Pictures, generator: torch.Generator) -> Pictures:
     """Other exposure, contrast, saturation and white balance."""
     count = len(image)
     grey = image.mean(1, keepdim=True)
-    image = grey + (image - grey) * _uniform(count, 0.4, 1.4, generator)
+    image = grey + (image - grey) * uniform(count, 0.4, 1.4, generator)
     balance = 1 + 0.12 * torch.randn(count, 3, 1, 1, generator=generator)
-    contrast, exposure = _uniform(count, 0.7, 1.3, generator), _uniform(count, -0.12, 0.12, generator)
+    contrast, exposure = uniform(count, 0.7, 1.3, generator), uniform(count, -0.12, 0.12, generator)
     return ((image * balance - 0.5) * contrast + 0.5 + exposure).clamp(0, 1)
 
 
@@ -73,12 +75,12 @@ def degrade(image: Pictures, generator: torch.Generator) -> Pictures:
     """A third blurred, a third noisy, a quarter with a rectangle painted over."""
     count, _, height, width = image.shape
     blurred = avg_pool2d(avg_pool2d(image, 3, 1, 1, count_include_pad=False), 3, 1, 1, count_include_pad=False)
-    amount = _some(count, 0.33, generator) * _uniform(count, 0.3, 1.0, generator)
+    amount = some(count, 0.33, generator) * uniform(count, 0.3, 1.0, generator)
     image = image.lerp(blurred, amount)
-    grain = _some(count, 0.33, generator) * _uniform(count, 0.01, 0.08, generator)
+    grain = some(count, 0.33, generator) * uniform(count, 0.01, 0.08, generator)
     image = (image + grain * torch.randn(image.shape, generator=generator)).clamp(0, 1)
     y, x = torch.arange(height).view(1, 1, -1, 1) / height, torch.arange(width).view(1, 1, 1, -1) / width
-    top, left = _uniform(count, -0.1, 0.9, generator), _uniform(count, -0.1, 0.9, generator)
-    side = _uniform(count, 0.05, 0.25, generator) * _some(count, 0.25, generator)
+    top, left = uniform(count, -0.1, 0.9, generator), uniform(count, -0.1, 0.9, generator)
+    side = uniform(count, 0.05, 0.25, generator) * some(count, 0.25, generator)
     hidden = (y > top) & (y < top + side) & (x > left) & (x < left + side)
     return torch.where(hidden, torch.rand(count, 3, 1, 1, generator=generator), image)
