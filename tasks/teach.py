@@ -75,7 +75,7 @@ def teach(part: Part, work: str, weights: str, config: BarnyardConfig) -> str:
                 train_features(config.features, pictures, folder, checkpoints)
             case "quadruped":
                 vit = VitConfig(model=layout.member(weights, "vit")).build(torch.device("cpu"))
-                config.quadruped.train(pictures, vit, folder, checkpoints)
+                config.quadruped.train(pictures, vit, folder, partial(_checkpoints, work))
     return str(folder)
 
 

@@ -20,7 +20,7 @@ from models.core.schedule import Schedule
 from models.data.batch import Batch
 from models.data.crops import Crops, batch_rows, random
 from models.engine.ema import update_ema
-from models.engine.loop import LoopConfig, NoCheckpoints, Values, fit
+from models.engine.loop import Checkpoints, LoopConfig, Values, fit
 from models.engine.optimiser import Optimiser
 from models.geometry.cameras import Camera
 from models.geometry.kinematics import blend, bone_motions, skin_weights
@@ -40,7 +40,7 @@ SIZE = 64
 SHORTEST = 0.05
 """Least length of an edge in scene units; marching tetrahedra give some edges next to no length."""
 REPORT_EVERY = 200
-"""Steps between two progress lines."""
+"""Steps between two progress lines, and between checkpoints."""
 SHOWN = ("keypoints", "surface", "mask", "camera", "quadrant")
 """Losses on the progress line."""
 
@@ -69,15 +69,20 @@ class PosePretrainingConfig(Config):
     strain: float = Field(default=1.0, ge=0, description="squared difference of shifts along edges over their length")
 
 
-def pretrain_pose(
-    animal: KeypointAnimal, crops: Crops, renderer: Renderer, config: PosePretrainingConfig, seed: int
+def pretrain_pose(  # noqa: PLR0913 - what a training is made of
+    animal: KeypointAnimal,
+    crops: Crops,
+    renderer: Renderer,
+    config: PosePretrainingConfig,
+    seed: int,
+    checkpoints: Checkpoints,
 ) -> None:
     """Train `animal` in place to the running mean of its weights, which the crops, the config and the seed decide."""
     if not config.steps:
         return
     learner = _Learner(animal, crops, renderer, config, seed)
-    # It is repeated and not continued where the training around it is stopped: it is short.
-    fit(learner, LoopConfig(steps=config.steps, report_every=REPORT_EVERY), NoCheckpoints(), shown=SHOWN)
+    loop = LoopConfig(steps=config.steps, report_every=REPORT_EVERY, save_every=REPORT_EVERY)
+    fit(learner, loop, checkpoints, shown=SHOWN)
     learner.networks.load_state_dict(learner.mean.state_dict())
 
 

@@ -5,12 +5,14 @@ procedural animals: camera and light of each picture, keypoints such as hooves a
 those on the unseen side too.
 """
 
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from pydantic import Field, model_validator
+from torch import nn
 
 from models.core.category import Category
 from models.core.config import Config
@@ -20,7 +22,8 @@ from models.data.crops import Crops
 from models.data.framing import crop_animal
 from models.data.ground_truth import Truth
 from models.embedded.photo_set import Pictures
-from models.engine.loop import Checkpoints, fit
+from models.engine.loop import Checkpoints, Panel, Values, fit
+from models.engine.optimiser import Optimiser
 from models.features import Vit
 from models.features.dense import add_feature_maps
 from models.features.head_direction import head_directions
@@ -58,21 +61,24 @@ class QuadrupedTraining(Config):
     pose_pretraining: PosePretrainingConfig = PosePretrainingConfig()
 
     @model_validator(mode="after")
-    def _pretrained_at_a_report(self) -> "QuadrupedTraining":
-        after, every = self.pose_pretraining.after, self.training.report_every
-        if self.pose_pretraining.steps and after % every:
-            raise ValueError(f"pose_pretraining.after is {after}; give a multiple of training.report_every, {every}")
+    def _pretrained_within_the_training(self) -> "QuadrupedTraining":
+        after, steps = self.pose_pretraining.after, self.training.steps
+        if self.pose_pretraining.steps and after >= steps:
+            raise ValueError(f"pose_pretraining.after is {after}; give less than training.steps, {steps}")
         return self
 
-    def train(self, pictures: Pictures, vit: Vit, folder: Path, checkpoints: Checkpoints) -> None:
-        """Write a folder for `WarmStart`; goes on from the newest of `checkpoints`."""
+    def train(self, pictures: Pictures, vit: Vit, folder: Path, checkpoints: Callable[[str], Checkpoints]) -> None:
+        """Write a folder for `WarmStart`; goes on from the newest of its checkpoints."""
         train_quadruped(self, pictures, vit, folder, checkpoints)
 
 
 def train_quadruped(
-    config: QuadrupedTraining, pictures: Pictures, vit: Vit, folder: Path, checkpoints: Checkpoints
+    config: QuadrupedTraining, pictures: Pictures, vit: Vit, folder: Path, checkpoints: Callable[[str], Checkpoints]
 ) -> None:
-    """Write a folder for `WarmStart`; goes on from the newest of `checkpoints`."""
+    """Write a folder for `WarmStart`; what has been learnt is not learnt again.
+
+    `checkpoints` gives each of the two trainings their own: quadruped, pose_pretraining.
+    """
     count, animal, training = min(config.crops, len(pictures)), config.animal, config.training
     crops = [
         crop_animal(pictures.image[row], pictures.part[row] > 0, pictures.image.shape[1], int(pictures.view[row]))
@@ -98,10 +104,9 @@ def train_quadruped(
     renderer = ReferenceConfig().build(CPU)
     training_set = Crops(samples, training.size, CPU, shown.seen, truth, head_directions)
 
-    def report(step: int, *_: object) -> None:
-        # A report comes before the checkpoint of its step, so a run that goes on from that one has been pre-trained.
-        if step == config.pose_pretraining.after:
-            pretrain_pose(quadruped, training_set, renderer, config.pose_pretraining, training.seed)
+    def pretrain() -> None:
+        shelf = checkpoints("pose_pretraining")
+        pretrain_pose(quadruped, training_set, renderer, config.pose_pretraining, training.seed, shelf)
 
     objective = config.losses.objective()
     known = (
@@ -113,5 +118,38 @@ def train_quadruped(
     objective = replace(objective, terms=(*objective.terms, *known))
     with ThreadPoolExecutor(1) as helper:
         learner = AnimalLearner(quadruped, objective, training, training_set, renderer, helper)
-        fit(learner, training, checkpoints, report, SHOWN)
+        pretrained = _Pretrained(learner, config.pose_pretraining.after, pretrain)
+        fit(pretrained, training, checkpoints("quadruped"), shown=SHOWN)
     write(folder, quadruped.without_keypoints(plain), pca)
+
+
+@dataclass(frozen=True)
+class _Pretrained:
+    """A learner that is pre-trained before one of its steps.
+
+    A checkpoint of that step is from before; a run that goes on from it takes the pre-training's own checkpoints.
+    """
+
+    learner: AnimalLearner
+    before: int
+    pretrain: Callable[[], None]
+
+    @property
+    def modules(self) -> Mapping[str, nn.Module]:
+        """The learner's."""
+        return self.learner.modules
+
+    @property
+    def optimisers(self) -> Mapping[str, Optimiser]:
+        """The learner's."""
+        return self.learner.optimisers
+
+    def step(self, number: int, progress: float) -> Values:
+        """The learner's, after the pre-training where its time has come."""
+        if number == self.before:
+            self.pretrain()
+        return self.learner.step(number, progress)
+
+    def panel(self, progress: float) -> Panel:
+        """The learner's."""
+        return self.learner.panel(progress)

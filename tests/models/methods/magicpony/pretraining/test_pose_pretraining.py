@@ -6,6 +6,7 @@ import torch
 from models.core.schedule import Schedule
 from models.data.crops import Crops
 from models.data.ground_truth import Truth
+from models.engine.loop import NoCheckpoints
 from models.methods.magicpony.pretraining.pose_pretraining import PosePretrainingConfig, pretrain_pose
 from models.methods.magicpony.pretraining.surface_keypoints import KeypointAnimal
 from models.rendering import ReferenceConfig
@@ -35,7 +36,7 @@ def crops():
 
 def pretrained(animal, crops, config=CONFIG):
     learner = deepcopy(animal)
-    pretrain_pose(learner, crops, RENDERER, config, seed=1)
+    pretrain_pose(learner, crops, RENDERER, config, 1, NoCheckpoints())
     return learner
 
 

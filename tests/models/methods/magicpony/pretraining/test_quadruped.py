@@ -9,6 +9,7 @@ from models.methods.magicpony.config import LossWeights
 from models.methods.magicpony.model import AnimalConfig
 from models.methods.magicpony.networks.encoder import EncoderConfig
 from models.methods.magicpony.networks.prior import PriorConfig
+from models.methods.magicpony.pretraining import quadruped as module
 from models.methods.magicpony.pretraining.pose_pretraining import PosePretrainingConfig
 from models.methods.magicpony.pretraining.quadruped import QUADRUPED, QuadrupedTraining, train_quadruped
 from models.methods.magicpony.train import TrainingConfig
@@ -43,17 +44,23 @@ def tiny_vit():
     return Vit(ViTModel(config, add_pooling_layer=False).eval(), None)
 
 
-def learnt(pictures, folder, shelf):
-    train_quadruped(TINY, pictures, tiny_vit(), folder, shelf)
+def shelves():
+    """Checkpoints of both trainings."""
+    return {"quadruped": Shelf(), "pose_pretraining": Shelf()}
+
+
+def learnt(pictures, folder, kept):
+    train_quadruped(TINY, pictures, tiny_vit(), folder, kept.__getitem__)
     animal = TINY.animal.build(QUADRUPED, tiny_vit())
     WarmStart(model=str(folder)).load(animal)
     return animal.state_dict()
 
 
 def test_a_stopped_training_goes_on_to_the_same_quadruped(pictures, tmp_path):
-    straight, halfway = Shelf(), Shelf()
+    straight, halfway = shelves(), shelves()
     expected = learnt(pictures, tmp_path / "straight", straight)
-    halfway.save(1, straight.kept[1])
+    halfway["quadruped"].save(1, straight["quadruped"].kept[1])
+    halfway["pose_pretraining"] = straight["pose_pretraining"]
     found = learnt(pictures, tmp_path / "continued", halfway)
     assert all(torch.equal(expected[name], found[name]) for name in expected)
     assert WarmStart(model=str(tmp_path / "straight")).pca().directions.shape == (32, 4)
@@ -62,22 +69,36 @@ def test_a_stopped_training_goes_on_to_the_same_quadruped(pictures, tmp_path):
 def test_it_moves_away_from_the_ellipsoid(pictures, tmp_path):
     torch.manual_seed(TINY.training.seed)
     fresh = TINY.animal.build(QUADRUPED, tiny_vit()).state_dict()
-    found = learnt(pictures, tmp_path, Shelf())
+    found = learnt(pictures, tmp_path, shelves())
     assert (found["prior.distance.last.weight"] != fresh["prior.distance.last.weight"]).any()
 
 
-def test_a_pretraining_that_no_report_would_start_is_refused():
-    with pytest.raises(
-        ValueError, match=r"pose_pretraining\.after is 70; give a multiple of training\.report_every, 50"
-    ):
-        QuadrupedTraining(pose_pretraining=PosePretrainingConfig(after=70))
+def test_a_stop_within_the_pretraining_is_made_up_for(pictures, tmp_path, monkeypatch):
+    expected = learnt(pictures, tmp_path / "straight", shelves())
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    stopped = shelves()
+    monkeypatch.setattr(module, "pretrain_pose", stop)
+    with pytest.raises(KeyboardInterrupt):
+        learnt(pictures, tmp_path / "stopped", stopped)
+    monkeypatch.undo()
+    assert stopped["quadruped"].newest()[0] == 1
+    found = learnt(pictures, tmp_path / "stopped", stopped)
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
+def test_a_pretraining_after_the_end_is_refused():
+    with pytest.raises(ValueError, match=r"pose_pretraining\.after is 70; give less than training\.steps, 60"):
+        QuadrupedTraining(training=TrainingConfig(steps=60), pose_pretraining=PosePretrainingConfig(after=70))
 
 
 def test_pose_pretraining_takes_part(pictures, tmp_path):
     without = TINY.model_copy(update={"pose_pretraining": TINY.pose_pretraining.model_copy(update={"steps": 0})})
     states = []
     for name, config in (("with", TINY), ("without", without)):
-        train_quadruped(config, pictures, tiny_vit(), tmp_path / name, Shelf())
+        train_quadruped(config, pictures, tiny_vit(), tmp_path / name, shelves().__getitem__)
         animal = TINY.animal.build(QUADRUPED, tiny_vit())
         WarmStart(model=str(tmp_path / name)).load(animal)
         states.append(animal.state_dict())
