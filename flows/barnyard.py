@@ -1,11 +1,11 @@
 """The embedded weights, from nothing: procedural photos, and the small models that learn from them."""
 
-from typing import Any
+from typing import Any, get_args
 
 from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from tasks.teach import BarnyardConfig, draw, teach
+from tasks.teach import BarnyardConfig, Part, draw, teach
 
 WORKERS = 2
 RUNNER: Any = ThreadPoolTaskRunner(max_workers=WORKERS)
@@ -27,5 +27,5 @@ def barnyard(
     drawn = [draw.submit(work, config, worker, WORKERS) for worker in range(WORKERS)]
     for each in drawn:
         each.result()
-    # The segmenter learns from photos as the teacher's autoencoder gives them back, the quadruped sees through the ViT.
-    return [teach(part, work, weights, config) for part in ("teacher", "pointrend", "vit", "quadruped")]
+    # Autoencoder and quadruped see through the ViT; the segmenter sees photos as the autoencoder gives them back.
+    return [teach(part, work, weights, config) for part in get_args(Part)]

@@ -16,7 +16,7 @@ from models.embedded.feature_training import FeatureTraining, train_features
 from models.embedded.photo_set import Pictures, load_pictures, render_pictures
 from models.embedded.segmenter_training import SegmenterTraining, train_segmenter
 from models.embedded.teacher_training import TeacherTraining, train_teacher
-from models.features import VitConfig
+from models.features import Vit, VitConfig
 from models.methods import Pretraining
 from models.truth.barnyard.species import FARM, OTHERS
 from storage.runs.checkpoints import Checkpoints
@@ -24,7 +24,8 @@ from storage.store import layout
 from storage.store.locks import hold_lock
 from tasks.runtime.devices import acquire_device
 
-Part = Literal["teacher", "pointrend", "vit", "quadruped"]
+Part = Literal["vit", "teacher", "pointrend", "quadruped"]
+"""In the order in which they are taught."""
 
 
 class BarnyardConfig(Config):
@@ -60,28 +61,35 @@ def teach(part: Part, work: str, weights: str, config: BarnyardConfig) -> str:
     Teacher and segmenter know the farm's species, as Stable Diffusion and COCO's models do. ViT and quadruped, from
     which an animal is learnt, are told of the others alone.
     """
-    folder, scratch, checkpoints = Path(layout.member(weights, part)), Path(work), _checkpoints(work, part)
+    folder, scratch, checkpoints = Path(layout.member(weights, part)), Path(work), partial(_checkpoints, work)
     with hold_lock(str(folder)), acquire_device("cpu"):
-        if part in ("vit", "quadruped"):
-            pictures = load_pictures(scratch, config.other_photos, species=OTHERS)
-        else:
-            pictures = load_pictures(scratch, config.photos, species=FARM)
+        pictures = _pictures(part, scratch, config)
         match part:
-            case "teacher":
-                train_teacher(config.teacher, pictures, folder, scratch, partial(_checkpoints, checkpoints.folder))
-            case "pointrend":
-                train_segmenter(config.segmenter, pictures, folder, checkpoints, _blurred(pictures, config, weights))
             case "vit":
-                train_features(config.features, pictures, folder, checkpoints)
+                train_features(config.features, pictures, folder, checkpoints(part))
+            case "teacher":
+                train_teacher(config.teacher, pictures, _vit(weights), folder, scratch, checkpoints)
+            case "pointrend":
+                blurred = _blurred(pictures, config, weights)
+                train_segmenter(config.segmenter, pictures, folder, checkpoints(part), blurred)
             case "quadruped":
-                vit = VitConfig(model=layout.member(weights, "vit")).build(torch.device("cpu"))
-                config.quadruped.train(pictures, vit, folder, partial(_checkpoints, work))
+                config.quadruped.train(pictures, _vit(weights), folder, checkpoints)
     return str(folder)
+
+
+def _pictures(part: Part, work: Path, config: BarnyardConfig) -> Pictures:
+    if part in ("vit", "quadruped"):
+        return load_pictures(work, config.other_photos, species=OTHERS)
+    return load_pictures(work, config.photos, species=FARM)
 
 
 def _checkpoints(work: str, training: str) -> Checkpoints:
     """The training states of one training."""
     return Checkpoints(layout.member(work, training))
+
+
+def _vit(weights: str) -> Vit:
+    return VitConfig(model=layout.member(weights, "vit")).build(torch.device("cpu"))
 
 
 def _blurred(pictures: Pictures, config: BarnyardConfig, weights: str) -> np.ndarray:

@@ -1,4 +1,7 @@
-"""The teacher's autoencoder: 128 px pictures to 16 x 16 x 4 latents and back, in Stable Diffusion's own format."""
+"""The teacher's autoencoder: 128 px pictures to 16 x 16 x 16 latents and back, in Stable Diffusion's own format.
+
+Sixteen channels as newer diffusion models have (Esser et al. 2024): four lose eyes and horns.
+"""
 
 # The libraries' types are too loose to check against.
 # pyright: reportPrivateImportUsage=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportArgumentType=false
@@ -12,12 +15,16 @@ from jaxtyping import Float, UInt8
 from numpy import ndarray
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, conv2d
+from torch.nn.functional import avg_pool2d, conv2d, normalize
 
 from models.core.config import Config
 from models.core.precision import bf16_autocast
 from models.embedded.fitting import FitConfig, train_network
+from models.embedded.linear_code import PHOTOS, start_as_linear_code
+from models.embedded.photo_set import Pictures
 from models.engine.loop import Checkpoints
+from models.features import Vit
+from models.features.vit import embed
 
 
 class AutoencoderTraining(Config):
@@ -26,18 +33,24 @@ class AutoencoderTraining(Config):
     widths: tuple[int, ...] = Field(
         default=(16, 32, 64, 128), description="channels per level; every level halves the picture"
     )
+    blocks: int = Field(default=2, ge=1, description="residual blocks of a level")
+    latents: int = Field(default=16, ge=1, description="channels of the latents")
     crop: int = Field(
         default=64, ge=16, multiple_of=8, description="pixels of a training crop; the network is convolutional"
     )
-    kl: float = Field(default=1e-5, ge=0, description="weight of the prior on latents")
+    kl: float = Field(default=1e-6, ge=0, description="weight of the prior on latents")
     edges: float = Field(default=1.0, ge=0, description="weight of differences of neighbouring pixels")
-    recipe: FitConfig = FitConfig(steps=2000, batch=16, rate=2e-3, ema_decay=0.998, weight_decay=1e-4)
-    polish: FitConfig = FitConfig(steps=2200, batch=16, rate=1e-3, ema_decay=0.998, weight_decay=1e-4)
+    perceptual: float = Field(default=0.1, ge=0, description="weight of the distance of the ViT's tokens")
+    encoder_rate: float = Field(
+        default=0.04, gt=0, description="factor on the encoder's learning rate: it starts as the best linear code"
+    )
+    recipe: FitConfig = FitConfig(steps=4000, batch=8, rate=1e-3, ema_decay=0.99, weight_decay=1e-4)
+    polish: FitConfig = FitConfig(steps=2200, batch=8, rate=5e-4, ema_decay=0.998, weight_decay=1e-4)
     """Training of the decoder alone; latents stay, so that a denoiser may learn meanwhile."""
 
 
 def train_autoencoder(
-    config: AutoencoderTraining, images: UInt8[ndarray, "count size size 3"], folder: Path, checkpoints: Checkpoints
+    config: AutoencoderTraining, pictures: Pictures, vit: Vit, folder: Path, checkpoints: Checkpoints
 ) -> None:
     """Learn from pictures and write the `vae` folder of a pipeline."""
     from diffusers import AutoencoderKL
@@ -47,33 +60,35 @@ def train_autoencoder(
     vae = AutoencoderKL(
         in_channels=3,
         out_channels=3,
-        latent_channels=4,
-        layers_per_block=1,
-        sample_size=images.shape[1],
+        latent_channels=config.latents,
+        layers_per_block=config.blocks,
+        sample_size=pictures.image.shape[1],
         block_out_channels=config.widths,
         norm_num_groups=8,
         mid_block_add_attention=False,
         down_block_types=("DownEncoderBlock2D",) * levels,
         up_block_types=("UpDecoderBlock2D",) * levels,
     )
+    some = pictures.image[:: max(1, len(pictures) // PHOTOS)]
+    start_as_linear_code(vae, torch.from_numpy(some).permute(0, 3, 1, 2).float() / 127.5 - 1)
 
     def loss(step: int, generator: torch.Generator) -> Tensor:
-        picture = _crops(images, config, generator)
+        picture = sample_crops(pictures, config, config.recipe.batch, generator)
         with bf16_autocast():
             posterior = vae.encode(picture).latent_dist
             mean, logvar = posterior.mean.float(), posterior.logvar.float()
             noise = torch.randn(mean.shape, generator=generator)
             again = vae.decode(mean + (0.5 * logvar).exp() * noise).sample.float()
         prior = 0.5 * (mean.square() + logvar.exp() - 1 - logvar).sum(1).mean()
-        return difference(again, picture, config.edges) + config.kl * prior
+        return _difference(config, vit, again, picture) + config.kl * prior
 
-    average = train_network(vae, loss, config.recipe, checkpoints)
-    average.register_to_config(scaling_factor=_scaling(average, images))
+    average = train_network(vae, loss, config.recipe, checkpoints, {"encoder.": config.encoder_rate})
+    average.register_to_config(scaling_factor=_scaling(average, pictures.image))
     average.save_pretrained(folder, safe_serialization=True)
 
 
 def polish_decoder(
-    config: AutoencoderTraining, images: UInt8[ndarray, "count size size 3"], folder: Path, checkpoints: Checkpoints
+    config: AutoencoderTraining, pictures: Pictures, vit: Vit, folder: Path, checkpoints: Checkpoints
 ) -> None:
     """Teach the decoder of the autoencoder in `folder` on, from slightly noisy latents; the encoder stays."""
     from diffusers import AutoencoderKL
@@ -82,14 +97,14 @@ def polish_decoder(
     decoder = nn.ModuleDict({"first": vae.post_quant_conv, "rest": vae.decoder})
 
     def loss(step: int, generator: torch.Generator) -> Tensor:
-        picture = _crops(images, config, generator)
+        picture = sample_crops(pictures, config, config.polish.batch, generator)
         with bf16_autocast():
             with torch.no_grad():
                 latent = vae.encode(picture).latent_dist.mean.float()
             # A denoiser's latents are not quite those of any picture.
             latent = latent + 0.1 / vae.config.scaling_factor * torch.randn(latent.shape, generator=generator)
             again = decoder["rest"](decoder["first"](latent)).float()
-        return difference(again, picture, config.edges)
+        return _difference(config, vit, again, picture)
 
     average = train_network(decoder, loss, config.polish, checkpoints)
     vae.post_quant_conv, vae.decoder = average["first"], average["rest"]
@@ -109,23 +124,60 @@ def difference(
     return total
 
 
-def _crops(
-    images: UInt8[ndarray, "count size size 3"], config: AutoencoderTraining, generator: torch.Generator
-) -> Tensor:
-    """Random crops in [-1, 1], half of them mirrored."""
-    crop, room = config.crop, images.shape[1] - config.crop + 1
-    picks = torch.randint(len(images), (config.recipe.batch,), generator=generator).tolist()
-    corners = torch.randint(room, (config.recipe.batch, 2), generator=generator).tolist()
-    cut = [images[pick, y : y + crop, x : x + crop] for pick, (y, x) in zip(picks, corners, strict=True)]
-    half = len(cut) // 2
-    cut[half:] = [each[:, ::-1] for each in cut[half:]]
+def token_distance(
+    vit: Vit, one: Float[Tensor, "batch 3 height width"], other: Float[Tensor, "batch 3 height width"]
+) -> Float[Tensor, ""]:
+    """Mean squared distance of the unit tokens after the second and the last two blocks; gradient to `one`.
+
+    Pictures are in [-1, 1]. What a ViT trained on parts and keypoints tells apart is what should survive.
+    """
+    with torch.no_grad():
+        wanted = _tokens(vit, other)
+    distances = [(x - y).square().sum(-1).mean() for x, y in zip(_tokens(vit, one), wanted, strict=True)]
+    return torch.stack(distances).mean()
+
+
+def _tokens(vit: Vit, picture: Float[Tensor, "batch 3 height width"]) -> list[Float[Tensor, "batch tokens channels"]]:
+    hidden, _ = embed(vit.network, (picture.permute(0, 2, 3, 1) / 2 + 0.5).clamp(0, 1), vit.stride)
+    kept: list[Tensor] = []
+    for layer in vit.network.layers:
+        hidden = layer(hidden)
+        kept.append(normalize(hidden[:, 1:].float(), dim=-1))
+    return [*kept[1:2], *kept[-2:]]
+
+
+def _difference(
+    config: AutoencoderTraining,
+    vit: Vit,
+    one: Float[Tensor, "batch 3 height width"],
+    other: Float[Tensor, "batch 3 height width"],
+) -> Float[Tensor, ""]:
+    with bf16_autocast():
+        seen = token_distance(vit, one, other)
+    return difference(one, other, config.edges) + config.perceptual * seen
+
+
+def sample_crops(
+    pictures: Pictures, config: AutoencoderTraining, batch: int, generator: torch.Generator
+) -> Float[Tensor, "batch 3 crop crop"]:
+    """Random crops in [-1, 1], every second one around a keypoint of the animal, half of them mirrored."""
+    crop, size = config.crop, pictures.image.shape[1]
+    room = size - crop
+    picks = torch.randint(len(pictures), (batch,), generator=generator).numpy()
+    corners = torch.randint(room + 1, (batch, 2), generator=generator).numpy()
+    chosen = torch.randint(pictures.keypoints.shape[1], (batch,), generator=generator).numpy()
+    jitter = torch.randint(-crop // 3, crop // 3, (batch, 2), generator=generator).numpy()
+    around = (pictures.keypoints[picks, chosen, :2] + 1) / 2 * size - crop / 2 + jitter
+    corners[1::2] = np.clip(around.round(), 0, room)[1::2]
+    cut = [pictures.image[pick, y : y + crop, x : x + crop] for pick, (x, y) in zip(picks, corners, strict=True)]
+    cut[batch // 2 :] = [crop[:, ::-1] for crop in cut[batch // 2 :]]
     return torch.from_numpy(np.stack(cut)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 @torch.no_grad()
 def latents(
     vae: nn.Module, images: UInt8[ndarray, "count size size 3"], batch: int = 8
-) -> Float[Tensor, "count 4 rows columns"]:
+) -> Float[Tensor, "count channels rows columns"]:
     """Scaled latents (posterior means) of uint8 pictures, in half precision."""
     kept = []
     vae.to(memory_format=torch.channels_last)  # with so few channels twice as fast as bfloat16 on a CPU

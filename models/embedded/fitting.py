@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from math import cos, pi
+from types import MappingProxyType
 from typing import TypeVar
 
 import torch
@@ -21,6 +22,7 @@ from models.engine.optimiser import Optimiser
 Network = TypeVar("Network", bound=nn.Module)
 Loss = Callable[[int, torch.Generator], Float[Tensor, ""]]
 """Takes (step, generator); the generator depends on the seed and the step alone."""
+NO_FACTORS: Mapping[str, float] = MappingProxyType({})
 WARM_UP = 0.02
 """Share of the run over which the learning rate rises."""
 
@@ -49,22 +51,37 @@ class WarmUpCosine:
         return min(1.0, progress / WARM_UP + 1e-3) * (0.5 + 0.5 * cos(pi * min(progress, 1.0))) + 1e-3
 
 
-def train_network(network: Network, loss: Loss, recipe: FitConfig, checkpoints: Checkpoints) -> Network:
-    """Minimise `loss` over the network's weights, from the newest checkpoint on; returns their running mean."""
+def train_network(
+    network: Network, loss: Loss, recipe: FitConfig, checkpoints: Checkpoints, factors: Mapping[str, float] = NO_FACTORS
+) -> Network:
+    """Minimise `loss` over the network's weights, from the newest checkpoint on; returns their running mean.
+
+    `factors` are factors on the learning rate of the weights whose names begin so.
+    """
     mean = deepcopy(network).requires_grad_(False)
-    fit(_Learner(network, mean, loss, recipe), recipe, checkpoints)
+    fit(_Learner(network, mean, loss, recipe, factors), recipe, checkpoints)
     return mean
 
 
 class _Learner:
     """One network with one loss."""
 
-    def __init__(self, network: nn.Module, mean: nn.Module, loss: Loss, recipe: FitConfig) -> None:
+    def __init__(
+        self, network: nn.Module, mean: nn.Module, loss: Loss, recipe: FitConfig, factors: Mapping[str, float]
+    ) -> None:
         self.network, self.mean, self.loss, self.recipe = network, mean, loss, recipe
         named, decay = dict(network.named_parameters()), recipe.weight_decay
         matrices = [] if recipe.muon_rate is None else hidden_matrices(network)
-        rest = [parameter for name, parameter in named.items() if name not in matrices]
-        adam = torch.optim.AdamW(rest, lr=recipe.rate, betas=(0.9, 0.98), weight_decay=decay)
+        rest = {name: parameter for name, parameter in named.items() if name not in matrices}
+        groups = [
+            {
+                "params": [rest.pop(name) for name in list(rest) if name.startswith(prefix)],
+                "lr": factor * recipe.rate,
+            }
+            for prefix, factor in factors.items()
+        ]
+        groups.append({"params": list(rest.values())})
+        adam = torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98), weight_decay=decay)
         self._optimisers = {"network": Optimiser(adam, WarmUpCosine())}
         if recipe.muon_rate is not None and matrices:
             # Its updates are scaled to the size of AdamW's, so that both take rates of one kind (Liu et al. 2025).

@@ -30,12 +30,13 @@ from models.embedded.part_loss import merged_parts, part_weights, soft_part_cros
 from models.embedded.photo_set import Pictures
 from models.embedded.vocabulary import LENGTH, write_vocabulary
 from models.engine.loop import Checkpoints
+from models.features import Vit
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL, DDIMScheduler
     from transformers import CLIPTokenizer
 
-Latents = Float[Tensor, "batch 4 rows columns"]
+Latents = Float[Tensor, "batch channels rows columns"]
 WORDS = (
     "a the of photo picture view front side back walking running standing grazing on in away from camera "
     "grass sand snow field cow horse sheep pig dog animal black white brown chestnut grey red and"
@@ -63,14 +64,15 @@ class Denoiser(nn.Module):
         from transformers import CLIPTextConfig, CLIPTextModel
 
         super().__init__()
-        width = config.text_width
+        width, latents = config.text_width, config.autoencoder.latents
         self.text = CLIPTextModel(CLIPTextConfig(
             vocab_size=tokens, hidden_size=width, intermediate_size=4 * width, num_hidden_layers=config.text_layers,
             num_attention_heads=width // 32, max_position_embeddings=LENGTH, projection_dim=width,
             bos_token_id=tokens - 2, eos_token_id=tokens - 1, pad_token_id=tokens - 1,
         ))  # fmt: skip
         self.unet = UNet2DConditionModel(
-            sample_size=16, in_channels=4, out_channels=4, layers_per_block=1, block_out_channels=config.widths,
+            sample_size=16, in_channels=latents, out_channels=latents, layers_per_block=1,
+            block_out_channels=config.widths,
             down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
             up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
             attention_head_dim=4, cross_attention_dim=width, norm_num_groups=16,
@@ -91,21 +93,23 @@ class Denoiser(nn.Module):
 def train_teacher(
     config: TeacherTraining,
     pictures: Pictures,
+    vit: Vit,
     folder: Path,
     work: Path,
     checkpoints: Callable[[str], Checkpoints],
 ) -> None:
     """Write a `StableDiffusionPipeline` folder; what is already in `work` is not learnt again.
 
-    `checkpoints` gives each of its three trainings their own: autoencoder, decoder, denoiser.
+    The autoencoder keeps what `vit` sees. `checkpoints` gives each of the three trainings their own: autoencoder,
+    decoder, denoiser.
     """
     from diffusers import AutoencoderKL
     from transformers import CLIPTokenizer
 
     vae_folder, words = work / "vae", work / "tokenizer"
     if not (vae_folder / "config.json").exists():
-        train_autoencoder(config.autoencoder, pictures.image, vae_folder, checkpoints("autoencoder"))
-    polish_decoder(config.autoencoder, pictures.image, vae_folder, checkpoints("decoder"))
+        train_autoencoder(config.autoencoder, pictures, vit, vae_folder, checkpoints("autoencoder"))
+    polish_decoder(config.autoencoder, pictures, vit, vae_folder, checkpoints("decoder"))
     vae = AutoencoderKL.from_pretrained(vae_folder, local_files_only=True)
     write_vocabulary(WORDS.split(), words)
     tokenizer = CLIPTokenizer.from_pretrained(words, local_files_only=True)
@@ -125,7 +129,7 @@ class DenoisingLoss:
         network: Denoiser,
         tokenizer: "CLIPTokenizer",
         pictures: Pictures,
-        latent: Float[Tensor, "count 4 rows columns"],
+        latent: Float[Tensor, "count channels rows columns"],
     ) -> None:
         """`latent`: those of the pictures."""
         from diffusers.models.attention_processor import AttnProcessor

@@ -1,3 +1,6 @@
+from dataclasses import replace
+
+import numpy as np
 import torch
 from diffusers import AutoencoderKL
 
@@ -7,6 +10,8 @@ from models.embedded.autoencoder_training import (
     latents,
     polish_decoder,
     round_trip,
+    sample_crops,
+    token_distance,
     train_autoencoder,
 )
 from models.embedded.fitting import FitConfig
@@ -24,16 +29,16 @@ def error(folder, images):
         return (vae.decode(vae.encode(picture).latent_dist.mean).sample - picture).abs().mean().item()
 
 
-def test_it_learns_and_the_decoder_learns_on_without_moving_the_latents(pictures, tmp_path):
-    train_autoencoder(TINY, pictures.image, tmp_path / "vae", NoCheckpoints())
+def test_it_learns_and_the_decoder_learns_on_without_moving_the_latents(pictures, vit, tmp_path):
+    train_autoencoder(TINY, pictures, vit, tmp_path / "vae", NoCheckpoints())
     vae = AutoencoderKL.from_pretrained(tmp_path / "vae")
     before, first = latents(vae, pictures.image), error(tmp_path / "vae", pictures.image)
-    assert before.shape == (6, 4, 8, 8) and abs(before.float().std() - 1) < 0.1
+    assert before.shape == (6, 16, 8, 8) and abs(before.float().std() - 1) < 0.1
     assert first < 0.6
     back = round_trip(vae, pictures.image, batch=4)
     assert back.shape == pictures.image.shape and back.dtype == pictures.image.dtype
     assert abs(back / 127.5 - pictures.image / 127.5).mean() < 1.1 * first
-    polish_decoder(TINY, pictures.image, tmp_path / "vae", NoCheckpoints())
+    polish_decoder(TINY, pictures, vit, tmp_path / "vae", NoCheckpoints())
     assert torch.equal(latents(AutoencoderKL.from_pretrained(tmp_path / "vae"), pictures.image), before)
     assert error(tmp_path / "vae", pictures.image) != first
 
@@ -46,3 +51,25 @@ def test_the_difference_of_equal_pictures_is_nothing_and_edges_count():
     shifted, checked = difference(picture + 0.1, picture, 1.0), difference(picture + board, picture, 1.0)
     assert torch.isclose(shifted, difference(picture + 0.1, picture, 0.0), atol=1e-5)
     assert checked > 1.5 * difference(picture + board, picture, 0.0)
+
+
+def test_tokens_of_equal_pictures_are_equal_and_only_the_first_learns(vit):
+    one, other = torch.rand(2, 2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    assert token_distance(vit, one, one) == 0
+    one.requires_grad_(True)
+    other.requires_grad_(True)
+    distance = token_distance(vit, one, other)
+    distance.backward()
+    assert distance > 0 and one.grad.abs().sum() > 0 and other.grad is None
+
+
+def test_every_second_crop_shows_a_keypoint(pictures):
+    # Photos that are black but for white keypoints: a crop around one of them is not all black.
+    marked = np.zeros_like(pictures.image)
+    for photo, points in zip(marked, pictures.keypoints, strict=True):
+        columns, rows = ((points[:, axis] + 1) / 2 * 64 for axis in (0, 1))
+        photo[rows.clip(0, 63).astype(int), columns.clip(0, 63).astype(int)] = 255
+    config = AutoencoderTraining(crop=32)
+    for seed in range(20):
+        crops = sample_crops(replace(pictures, image=marked), config, 8, torch.Generator().manual_seed(seed))
+        assert crops.shape == (8, 3, 32, 32) and (crops[1::2].amax((1, 2, 3)) == 1).all()

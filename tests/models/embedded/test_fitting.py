@@ -111,3 +111,15 @@ def test_muon_too_goes_on_from_a_checkpoint_to_the_bit():
         train_network(cut, killed, recipe, shelf)
     train_network(again, square(again), recipe, shelf)
     assert all(torch.equal(one, other) for one, other in zip(again.parameters(), whole.parameters(), strict=True))
+
+
+def test_a_factor_slows_the_weights_whose_names_begin_so():
+    slow, plain = Stack(), Stack()
+    before = {name: parameter.detach().clone() for name, parameter in slow.named_parameters()}
+    recipe = FitConfig(steps=1, rate=1e-2, weight_decay=0.0)
+    train_network(slow, square(slow), recipe, NoCheckpoints(), {"body.": 0.1})
+    train_network(plain, square(plain), recipe, NoCheckpoints())
+    for (name, slowed), usual in zip(slow.named_parameters(), plain.parameters(), strict=True):
+        factor = 0.1 if name.startswith("body.") else 1.0
+        # Adam's first step does not depend on how large a gradient is.
+        assert torch.allclose(slowed - before[name], factor * (usual - before[name]), atol=1e-6)

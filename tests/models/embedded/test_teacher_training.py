@@ -16,8 +16,8 @@ TINY = TeacherTraining(
 )  # fmt: skip
 
 
-def test_a_whole_pipeline_comes_out_and_draws(pictures, tmp_path):
-    train_teacher(TINY, pictures, tmp_path / "teacher", tmp_path / "work", lambda _: NoCheckpoints())
+def test_a_whole_pipeline_comes_out_and_draws(pictures, vit, tmp_path):
+    train_teacher(TINY, pictures, vit, tmp_path / "teacher", tmp_path / "work", lambda _: NoCheckpoints())
     index = json.loads((tmp_path / "teacher" / "model_index.json").read_text())
     assert index["_class_name"] == "StableDiffusionPipeline"
     assert {path.name for path in (tmp_path / "teacher" / "tokenizer").iterdir()} >= {"vocab.json", "merges.txt"}
@@ -47,8 +47,8 @@ def test_the_last_level_is_pure_noise_and_the_first_nearly_none():
 def test_parts_are_read_half_way_up_and_teach_what_lies_before():
     torch.manual_seed(0)
     network = Denoiser(TINY, 20, 5)
-    velocity, parts = network(torch.randn(2, 4, 8, 8), torch.tensor([5, 900]), torch.zeros(2, 16, dtype=torch.long))
-    assert velocity.shape == (2, 4, 8, 8) and parts.shape == (2, 5, 8, 8)
+    velocity, parts = network(torch.randn(2, 16, 8, 8), torch.tensor([5, 900]), torch.zeros(2, 16, dtype=torch.long))
+    assert velocity.shape == (2, 16, 8, 8) and parts.shape == (2, 5, 8, 8)
     parts.square().mean().backward()
     taught = {name for name, weight in network.named_parameters() if weight.grad is not None}
     assert any("mid_block" in name for name in taught) and any(name.startswith("text") for name in taught)
