@@ -14,7 +14,7 @@ from storage.dataset.pins import pin_category
 from storage.store.references import DatasetRef, ShardRef
 from tasks.filter import filter
 from tasks.generate import generate
-from tasks.inference.image_io import list_images
+from tasks.inference.photo_listing import list_images
 from tasks.segment import segment
 from tasks.shard import count_kept, shard
 

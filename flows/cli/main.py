@@ -110,8 +110,8 @@ def reconstruct(
 def _reconstruct_folder(folder: Path, output: Path, category: str, root: str, refine: bool) -> None:
     from rich.progress import track
 
-    from tasks.inference.image_io import list_images
     from tasks.inference.photo_folder import reconstruct_folder
+    from tasks.inference.photo_listing import list_images
 
     if output.suffix or output.is_file():
         raise ValueError(f"{output}: {folder} is a folder; give the name of a folder to write to")

@@ -1,9 +1,10 @@
 """Folders of weights: locating them, their licence and digest, writing them, and errors for absent or broken ones."""
 
+import os
 import shutil
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 
 from models.core.errors import MissingWeights
@@ -74,7 +75,8 @@ def contents(folder: Path, *suffixes: str) -> str:
     total = sha256()
     for path in sorted(folder.rglob("*")):
         if path.is_file() and (not suffixes or path.suffix in suffixes):
-            total.update(path.relative_to(folder).as_posix().encode() + sha256(path.read_bytes()).digest())
+            with path.open("rb") as file:
+                total.update(os.fsencode(path.relative_to(folder).as_posix()) + file_digest(file, "sha256").digest())
     return total.hexdigest()
 
 

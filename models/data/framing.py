@@ -8,6 +8,8 @@ from jaxtyping import Bool, Float, UInt8
 from numpy import ndarray
 from PIL import Image
 
+STRIP_ROWS = 512
+
 
 class Box(NamedTuple):
     """A rectangle in pixels of the photo; it may reach outside."""
@@ -66,8 +68,32 @@ def crop_box(mask: Bool[ndarray, "height width"]) -> Box:
 def cut(
     picture: UInt8[ndarray, "height width 3"] | Bool[ndarray, "height width"], box: Box, size: int
 ) -> UInt8[ndarray, "size size 3"] | Bool[ndarray, "size size"]:
-    """The box of a photo or of its mask, resized; black or off where it reaches outside."""
-    image = Image.fromarray(picture.astype(np.uint8) * 255 if picture.dtype == bool else picture)
-    inside = image.crop((box.left, box.top, box.left + box.width, box.top + box.height))
-    resized = np.array(inside.resize((size, size), Image.Resampling.BILINEAR))
+    """The box of a photo or of its mask, resized; black or off where it reaches outside.
+
+    Cut in strips: Pillow resizes the rows of a square first too, so no bit depends on the height of a strip.
+    """
+    top, bottom = box.top, box.top + box.height
+    strips = [
+        _narrow_strip(picture, box, row, min(row + STRIP_ROWS, bottom), size) for row in range(top, bottom, STRIP_ROWS)
+    ]
+    narrow = Image.fromarray(np.concatenate(strips))
+    resized = np.array(narrow.resize((size, size), Image.Resampling.BILINEAR))
     return resized > 127 if picture.dtype == bool else resized
+
+
+def _narrow_strip(
+    picture: UInt8[ndarray, "height width 3"] | Bool[ndarray, "height width"],
+    box: Box,
+    top: int,
+    bottom: int,
+    size: int,
+) -> UInt8[ndarray, "rows size *channels"]:
+    """Rows of the box, resized to their width: what resizing does first, in pieces, for a box may be huge."""
+    first, last = (min(max(row, 0), len(picture)) for row in (top, bottom))
+    rows = picture[first:last]
+    if rows.dtype == bool:
+        rows = rows.astype(np.uint8) * 255
+    if not rows.size:
+        return np.zeros((bottom - top, size, *picture.shape[2:]), np.uint8)
+    strip = Image.fromarray(rows).crop((box.left, top - first, box.left + box.width, bottom - first))
+    return np.asarray(strip.resize((size, bottom - top), Image.Resampling.BILINEAR))

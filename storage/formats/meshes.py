@@ -9,6 +9,9 @@ from jaxtyping import Float, Int, UInt8
 
 from storage.formats.pictures import png
 
+OBJ_HEAD = "# farm3d, y up\n"
+"""First line of every OBJ file written here."""
+
 
 class Asset(Protocol):
     """One animal in its bind pose, with the pose of its photo and named clips. y up, head at +z, counter-clockwise."""
@@ -82,7 +85,7 @@ class Asset(Protocol):
 def obj(asset: Asset) -> dict[str, bytes]:
     """`name.obj`, `name.mtl` and `name.png`: the animal in the pose of its photo, without the rig."""
     text = StringIO()
-    text.write(f"# farm3d, y up\nmtllib {asset.name}.mtl\no {asset.name}\n")
+    text.write(f"{OBJ_HEAD}mtllib {asset.name}.mtl\no {asset.name}\n")
     np.savetxt(text, asset.posed, "v %.6f %.6f %.6f")
     np.savetxt(text, np.c_[asset.uv[:, 0], 1 - asset.uv[:, 1]], "vt %.6f %.6f")
     text.write("usemtl coat\n")
@@ -98,7 +101,7 @@ def obj(asset: Asset) -> dict[str, bytes]:
 def plain_obj(vertices: Float[np.ndarray, "vertices 3"], faces: Int[np.ndarray, "faces 3"]) -> bytes:
     """Vertices and triangles alone, in their order."""
     text = StringIO()
-    text.write("# farm3d, y up\n")
+    text.write(OBJ_HEAD)
     np.savetxt(text, vertices, "v %.6f %.6f %.6f")
     np.savetxt(text, faces + 1, "f %d %d %d")
     return text.getvalue().encode()

@@ -1,7 +1,7 @@
 """Somebody's own photos as the raw material of a data set, in the place of generated ones."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,8 @@ from PIL import Image
 from storage.dataset.encoding import Sample
 from storage.dataset.records import SampleRow, content_key, split_of
 from storage.store.references import ShardRef
-from tasks.inference.image_io import PICTURES, list_images, list_other_files, load_image
+from tasks.inference.image_io import load_image
+from tasks.inference.photo_listing import describe_others, list_images, list_other_files, shown_name
 from tasks.runtime import artifacts
 from tasks.runtime.recipes import OwnPhotos, PhotoRecipe
 
@@ -30,7 +31,7 @@ def folder_samples(shard: ShardRef, recipe: PhotoRecipe, own: OwnPhotos) -> Iter
     files = list_images(Path(own.folder))[shard.index * recipe.photos : (shard.index + 1) * recipe.photos]
     skipped: dict[str, str] = {}
     for file in files:
-        name = _name(file, own)
+        name = shown_name(file, Path(own.folder))
         try:
             image, mask = load_image(file)
         except ValueError as error:
@@ -47,19 +48,10 @@ def folder_samples(shard: ShardRef, recipe: PhotoRecipe, own: OwnPhotos) -> Iter
     if len(skipped) == len(files):
         raise ValueError(f"{own.folder}: no photo of shard {shard.index} can be used; {'; '.join(skipped.values())}")
     if shard.index == 0 and (left_out := list_other_files(Path(own.folder))):
-        logger.warning(_told(own, left_out))
-        yield from (Sample(_row(_name(file, own), recipe, own, reason=NO_PICTURE)) for file in left_out)
-
-
-def _told(own: OwnPhotos, left_out: Sequence[Path]) -> str:
-    endings = ", ".join(sorted({file.suffix.lower() or "no ending" for file in left_out}))
-    count, one, kinds = len(left_out), _name(left_out[0], own), ", ".join(PICTURES)
-    return f"{own.folder}: left out as no pictures: {count} ({endings}; one is {one}); give {kinds}"
-
-
-def _name(file: Path, own: OwnPhotos) -> str:
-    """From the folder on, the same on every machine."""
-    return file.relative_to(own.folder).as_posix()
+        logger.warning(describe_others(Path(own.folder), left_out))
+        yield from (
+            Sample(_row(shown_name(file, Path(own.folder)), recipe, own, reason=NO_PICTURE)) for file in left_out
+        )
 
 
 def _fitted(pixels: np.ndarray, longest: int) -> np.ndarray:

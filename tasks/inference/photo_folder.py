@@ -34,12 +34,16 @@ from models.rendering.deferred import visible_faces
 from models.rendering.reconstruction import Reconstruction, Reconstructor, Relightable, Renderable
 from storage.formats.meshes import plain_obj
 from storage.formats.pictures import jpeg, png
-from storage.store import files
-from tasks.inference.image_io import list_images, load_image
+from tasks.inference.answer_files import check_writable, describe_failure, write_answer
+from tasks.inference.image_io import load_image
+from tasks.inference.photo_listing import list_images
 from tasks.inference.select import SelectedModel, crop_photo, select_model
 from tasks.runtime.devices import Device, acquire_device, torch_device
 
 BATCH_SIZE = 8
+BATCH_PIXELS = 16_000_000
+"""Photos of together so many pixels are predicted before the next one is read."""
+STRIP_ROWS = 512
 VIEW_PX = 192
 AZIMUTHS = (0.4, 1.97, 3.54, 5.11)
 """Of the novel views, in radians."""
@@ -55,6 +59,7 @@ class Photo:
 
     name: str
     """From the folder on, without its ending."""
+    path: Path
     pixels: np.ndarray
     crop: AnimalCrop
 
@@ -70,23 +75,24 @@ def reconstruct_folder(
     """
     if output.resolve().is_relative_to(folder.resolve()):
         raise ValueError(f"{output}: lies in {folder} and would be read as photos next time; give a folder beside it")
-    chosen, photos, named = select_model(category, root), list_images(folder), dict[str, Path]()
+    check_writable(output / "photo")
+    chosen, named = select_model(category, root), dict[str, Path]()
     with acquire_device(device) as where:
         about: dict[str, object] = {"model": chosen.name, "weights": chosen.weights_digests, "refined": refine}
         model, renderer = chosen.load(where, refine), chosen.renderer(where)
         writer = _Writer(model, renderer, chosen.size, output, torch_device(where), about)
-        for start in range(0, len(photos), BATCH_SIZE):
-            batch: list[Photo] = []
-            for path in photos[start : start + BATCH_SIZE]:
-                file = path.relative_to(folder)
-                name = file.with_suffix("").as_posix()
-                try:
-                    batch.append(_photo(path, name, named.setdefault(name, path), chosen, where))
-                except (ValueError, Farm3dError) as error:
-                    yield file.as_posix(), str(error)
-            if batch:
-                writer.write(batch)
-            yield from ((photo.name, None) for photo in batch)
+        batch: list[Photo] = []
+        for path in list_images(folder):
+            file = path.relative_to(folder)
+            name = file.with_suffix("").as_posix()
+            try:
+                batch.append(_photo(path, name, named.setdefault(name, path), chosen, where))
+            except (ValueError, Farm3dError, OSError) as error:
+                yield file.as_posix(), describe_failure(path, error)
+            if len(batch) == BATCH_SIZE or sum(photo.pixels.size // 3 for photo in batch) >= BATCH_PIXELS:
+                yield from writer.write(batch)
+                batch = []
+        yield from writer.write(batch)
 
 
 def _photo(path: Path, name: str, first: Path, chosen: SelectedModel, where: str) -> Photo:
@@ -94,7 +100,7 @@ def _photo(path: Path, name: str, first: Path, chosen: SelectedModel, where: str
     if path != first:
         raise ValueError(f"{path}: its animal would have the files of {first.name}; rename one of the two")
     pixels, mask = load_image(path)
-    return Photo(name, pixels, crop_photo(pixels, chosen.crops, where, mask))
+    return Photo(name, path, pixels, crop_photo(pixels, chosen.crops, where, mask))
 
 
 class Drawn(Reconstruction, Renderable, Relightable, Protocol):
@@ -116,13 +122,20 @@ class _Writer:
     device: torch.device
     about: dict[str, object]
 
-    def write(self, photos: Sequence[Photo]) -> None:
-        """The files of some photos, predicted together."""
+    def write(self, photos: Sequence[Photo]) -> Iterator[tuple[str, str | None]]:
+        """The files of some photos, predicted together; their names with None, or with why nothing was written."""
+        if not photos:
+            return
         batch = collate([photo.crop for photo in photos], self.size, self.device)
         reconstruction = self.model.predict(batch)
         for row, photo in enumerate(photos):
-            for name, data in self._files(photo, reconstruction.pick(row)).items():
-                files.put(str(self.output / f"{photo.name}{name}"), data)
+            contents = self._files(photo, reconstruction.pick(row))
+            try:
+                write_answer({self.output / f"{photo.name}{end}": data for end, data in contents.items()}, photo.path)
+            except (ValueError, OSError) as error:
+                yield photo.name, describe_failure(photo.path, error)
+            else:
+                yield photo.name, None
 
     def _files(self, photo: Photo, one: Reconstruction) -> dict[str, bytes]:
         mesh, camera = one.mesh(0), one.camera
@@ -138,7 +151,6 @@ class _Writer:
         mask = frame.silhouette(self.renderer, mesh, camera).cpu().numpy()
         pixels = frame.pixels(camera.project(vertices)[0]).cpu().numpy().astype(np.float32)
         visible = visible_vertices(faces.cpu().numpy(), visible_face, vertices.shape[1])
-        tinted = np.where(mask[..., None], (photo.pixels // 2 + np.array(TINT, np.uint8) // 2), photo.pixels)
         points = BytesIO()
         np.savez_compressed(points, pixels=pixels, visible=visible)
         description = {
@@ -160,9 +172,18 @@ class _Writer:
             "_mask.png": png(mask.astype(np.uint8) * 255),
             ".json": json.dumps(description, indent=1).encode(),
             "_vertices.npz": points.getvalue(),
-            "_overlay.jpg": jpeg(tinted.astype(np.uint8)),
+            "_overlay.jpg": jpeg(_tinted(photo.pixels, mask)),
             "_views.jpg": jpeg(_views(one)),
         }
+
+
+def _tinted(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The photo with a colour over its animal; strip by strip, for a photo may have forty million pixels."""
+    tinted = pixels.copy()
+    for start in range(0, len(pixels), STRIP_ROWS):
+        strip, inside = tinted[start : start + STRIP_ROWS], mask[start : start + STRIP_ROWS]
+        strip[inside] = strip[inside] // 2 + np.array(TINT, np.uint8) // 2
+    return tinted
 
 
 def _views(one: Drawn) -> np.ndarray:

@@ -160,7 +160,8 @@ def _find_mask(photo: np.ndarray, recipe: CropRecipe, where: str) -> np.ndarray:
     """The mask of the likeliest animal, looked for at the size that the segmenter knows."""
     height, width = photo.shape[:2]
     scale = recipe.photos.generator.size / max(height, width)
-    scaled = Image.fromarray(photo).resize((round(width * scale), round(height * scale)), Image.Resampling.LANCZOS)
+    shape = max(1, round(width * scale)), max(1, round(height * scale))
+    scaled = Image.fromarray(photo).resize(shape, Image.Resampling.LANCZOS)
     instances = cached_model(recipe.segmenter, where).segment(np.array(scaled)[None], recipe.segment_as)[0]
     if not instances:
         raise NothingKept(f"no {recipe.photos.words.name} was found in the photo; give one that shows the whole animal")

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import trimesh
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from models.core.errors import Farm3dError
 from models.data.crops import collate
@@ -23,8 +23,10 @@ from models.data.framing import AnimalCrop
 from models.geometry.mesh import Mesh
 from models.metrics import Evaluation, EvaluationConfig, evaluate
 from models.truth.examples import Example
-from storage.formats.meshes import read_mesh
-from tasks.inference.image_io import list_images, load_image
+from storage.formats.meshes import OBJ_HEAD, read_mesh
+from storage.store.errors import words
+from tasks.inference.image_io import load_image
+from tasks.inference.photo_listing import describe_others, list_folder, list_images, shown_name
 from tasks.inference.select import crop_photo, select_model
 from tasks.runtime.devices import Device, acquire_device
 from tasks.runtime.recipes import CropRecipe
@@ -39,8 +41,14 @@ class Keypoints(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    keypoints: list[tuple[float, float]]
+    keypoints: list[tuple[float, float]] = Field(min_length=1)
     seen: list[bool]
+
+    @model_validator(mode="after")
+    def _agree(self) -> "Keypoints":
+        if len(self.seen) != len(self.keypoints):
+            raise ValueError(f"seen has {len(self.seen)} entries and keypoints {len(self.keypoints)}; give one each")
+        return self
 
 
 @dataclass(frozen=True)
@@ -73,13 +81,19 @@ def read_examples(folder: Path, recipe: CropRecipe, size: int, where: str) -> tu
     Raises ValueError if there is no picture in it, or none that can be used.
     """
     examples: list[Example] = []
-    skipped: list[str] = []
+    listing = list_folder(folder)
+    truths = {".json", *MESHES}
+    others = [file for file in listing.others if file.suffix.lower() not in truths]
+    skipped = [describe_others(folder, others)] if others else []
     for photo in list_images(folder):
-        name = photo.relative_to(folder).as_posix()
+        name = shown_name(photo, folder)
         try:
-            examples.append(_example(photo, name, recipe, size, where))
-        except (ValueError, Farm3dError) as error:
+            example = _example(photo, name, recipe, size, where)
+            _check_count(example, examples)
+        except (ValueError, Farm3dError, OSError) as error:
             skipped.append(f"{name}: {error}")
+        else:
+            examples.append(example)
     if not examples:
         raise ValueError(f"{folder}: no picture can be used; {'; '.join(skipped)}")
     return examples, skipped
@@ -104,11 +118,29 @@ def _example(photo: Path, name: str, recipe: CropRecipe, size: int, where: str) 
     return Example(name, batch, _mesh(photo), keypoints=points, seen=seen)
 
 
+def _check_count(example: Example, examples: Sequence[Example]) -> None:
+    """Raises ValueError if it has another number of keypoints than those before it."""
+    first = next((other for other in examples if other.keypoints is not None), None)
+    if example.keypoints is None or first is None or first.keypoints is None:
+        return
+    if len(example.keypoints) != len(first.keypoints):
+        raise ValueError(
+            f"has {len(example.keypoints)} keypoints and {first.key} {len(first.keypoints)}; "
+            "give the same ones in the same order in every file"
+        )
+
+
 def _mesh(photo: Path) -> Mesh | None:
     file = next((path for kind in MESHES if (path := photo.with_suffix(kind)).exists()), None)
     if file is None:
         return None
-    vertices, faces = read_mesh(file.read_bytes(), file.suffix[1:])
+    data = file.read_bytes()
+    if data.startswith(OBJ_HEAD.encode()):
+        raise ValueError(f"{file}: farm3d wrote it, so it is an answer and no truth; move it away")
+    vertices, faces = read_mesh(data, file.suffix[1:])
+    sides = np.ptp(vertices[np.unique(faces)], axis=0)
+    if not sides.min() > 0:
+        raise ValueError(f"{file}: a mesh with sides {sides.round(6).tolist()} has no volume; give a closed surface")
     return Mesh(torch.from_numpy(vertices).float()[None], torch.from_numpy(faces))
 
 
@@ -117,9 +149,10 @@ def _keypoints(file: Path, crop: AnimalCrop) -> tuple[torch.Tensor | None, torch
     if not file.exists():
         return None, None
     try:
-        said = Keypoints.model_validate(json.loads(file.read_text()))
-    except (ValidationError, json.JSONDecodeError) as error:
-        raise ValueError(f'{file}: is not {{"keypoints": [[x, y], ...], "seen": [true, ...]}}; mend it') from error
+        said = Keypoints.model_validate(json.loads(file.read_text("utf-8-sig")))
+    except (ValidationError, ValueError) as error:
+        shape = '{"keypoints": [[x, y], ...], "seen": [true, ...]}'
+        raise ValueError(f"{file}: is not {shape} ({words(error)}); mend it") from error
     box = crop.box
     points = (np.array(said.keypoints) - (box.left, box.top)) / box.width * 2 - 1
     return torch.from_numpy(points).float(), torch.tensor(said.seen)

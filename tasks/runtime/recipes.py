@@ -4,20 +4,22 @@ The digest of a recipe is the name of what was made by it, so equal recipes make
 that does not change its product: no device, no place, no count of what is wanted.
 """
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from models.core.category import Category, Words
 from models.core.config import Config
-from models.core.weights import NOT_STATED, contents
+from models.core.weights import NOT_STATED
 from models.features import VitConfig
 from models.filters import DuplicateRules, ImageRules, MaskRules
 from models.generators import Generator
 from models.methods import MethodConfig
 from models.rendering import RendererConfig
 from models.segmenters import SegmenterConfig
+from tasks.inference.photo_listing import pictures_digest
 
 
 class OwnPhotos(Config):
@@ -29,8 +31,14 @@ class OwnPhotos(Config):
     size: int = Field(default=256, ge=32, description="pixels along the longer side to which they are brought")
 
     def digest(self) -> str:
-        """Digest of the files in the folder. Raises ValueError if there is no such folder."""
-        return contents(Path(self.folder))
+        """Digest of the pictures and masks in the folder. Raises ValueError if there is no such folder."""
+        return pictures_digest(Path(self.folder))
+
+    @field_validator("folder")
+    @classmethod
+    def _whole_path(cls, folder: str) -> str:
+        """The same folder is the same recipe, however it was written."""
+        return os.path.abspath(os.path.expanduser(folder))
 
 
 class PhotoRecipe(Config):

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+from PIL import Image
 
-from models.data.framing import crop_box, cut
+from models.data import framing
+from models.data.framing import Box, crop_box, cut
 
 
 def square(top, left, side=20, size=100):
@@ -37,3 +39,18 @@ def test_photo_and_mask_are_cut_alike():
 def test_an_empty_mask_is_refused():
     with pytest.raises(ValueError, match="100 x 100 px is empty"):
         crop_box(np.zeros((100, 100), bool))
+
+
+@pytest.mark.parametrize(
+    "box", [Box(-9, -31, 90, 90), Box(-300, 40, 7, 7), Box(3, -9, 16, 16), Box(-20, -99, 300, 300)]
+)
+def test_a_crop_is_the_same_whether_it_is_cut_in_strips_or_at_once(monkeypatch, box):
+    photo = np.random.default_rng(3).integers(0, 256, (50, 40, 3), np.uint8)
+    for picture in (photo, photo[..., 0] > 120):
+        whole = framing.cut(picture, box, 16)
+        monkeypatch.setattr(framing, "STRIP_ROWS", 7)
+        assert np.array_equal(framing.cut(picture, box, 16), whole)
+        image = Image.fromarray(picture.astype(np.uint8) * 255 if picture.dtype == bool else picture)
+        inside = image.crop((box.left, box.top, box.left + box.width, box.top + box.height))
+        once = np.array(inside.resize((16, 16), Image.Resampling.BILINEAR))
+        assert np.array_equal(whole, once > 127 if picture.dtype == bool else once)

@@ -1,4 +1,5 @@
 import json
+import os
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ from PIL import Image
 
 from models.metrics.silhouette import iou
 from storage.formats.meshes import read_mesh
+from tasks.inference import photo_folder
 from tasks.inference import select as answer
 from tasks.inference.photo_folder import reconstruct_folder
 from tests.tasks.material import Drawn, Red
@@ -103,3 +105,25 @@ def test_answers_do_not_lie_among_the_photos(tmp_path, release, output):
     (tmp_path / "photos").mkdir()
     with pytest.raises(ValueError, match="would be read as photos next time; give a folder beside it"):
         next(reconstruct_folder(tmp_path / "photos", tmp_path / output, "cow", release.root, "cpu"))
+
+
+def test_no_photo_ends_the_batch_and_no_file_of_somebody_is_replaced(tmp_path, release, monkeypatch):
+    monkeypatch.setattr(answer, "cached_model", lambda config, where: Red())
+    monkeypatch.setattr(photo_folder, "BATCH_SIZE", 2)
+    folder, output = tmp_path / "photos", tmp_path / "animals"
+    folder.mkdir()
+    output.mkdir()
+    photo = Drawn().draw(1, blank=False)
+    for name in ("bess.png", "p::q.png", "z.png", "x" * 245 + ".png", os.fsdecode(b"k\xfchl.png")):
+        Image.fromarray(photo).save(folder / name)
+    os.mkfifo(folder / "live.jpg")
+    (output / "bess.json").write_text("my own labels")
+    said = dict(reconstruct_folder(folder, output, "cow", release.root, "cpu", refine=False))
+    good = [os.fsdecode(b"k\xfchl"), "p::q", "z"]
+    assert len(said) == 6 and sorted(name for name, reason in said.items() if not reason) == sorted(good)
+    assert "bess.json: is there and is no earlier answer" in said["bess"]
+    assert "is a named pipe" in said["live.jpg"] and "File name too long" in said["x" * 245]
+    assert (output / "bess.json").read_text() == "my own labels" and not (output / "bess.obj").exists()
+    assert (output / "p::q.obj").exists() and (output / os.fsdecode(b"k\xfchl_views.jpg")).exists()
+    again = reconstruct_folder(folder, output, "cow", release.root, "cpu", refine=False)
+    assert sorted(name for name, reason in again if not reason) == sorted(good)

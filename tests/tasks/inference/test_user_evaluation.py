@@ -6,6 +6,7 @@ import trimesh
 from PIL import Image
 
 from models.data.framing import AnimalCrop, Box
+from storage.formats.meshes import plain_obj, read_mesh
 from tasks.inference import select as answer
 from tasks.inference import user_evaluation as foreign
 from tasks.inference.user_evaluation import evaluate_folder
@@ -90,3 +91,35 @@ def test_where_nothing_can_be_used_every_reason_is_told(folder, release):
 def test_a_folder_without_pictures_is_refused(tmp_path, release):
     with pytest.raises(ValueError, match="has no picture; give a folder with files that end in .jpg"):
         evaluate_folder(tmp_path, "cow", release.root, "cpu")
+
+
+def test_what_cannot_be_measured_is_told_with_its_name_and_the_rest_is_measured(folder, release):
+    for seed in (3, 4, 5, 6):
+        Image.fromarray(Drawn().draw(seed, blank=False)).save(folder / f"cow{seed}.png")
+    for seed, said in {
+        1: {"keypoints": [[20, 20], [30, 25]], "seen": [True, True]},
+        2: {"keypoints": [[20, 20], [30, 25], [9, 9]], "seen": [True, True, True]},
+        3: {"keypoints": [[20, 20], [30, 25]], "seen": [True]},
+        6: {"keypoints": [], "seen": []},
+    }.items():
+        (folder / f"cow{seed}.json").write_text(json.dumps(said), "utf-8-sig")
+    (folder / "cow4.obj").write_text("v 1 1 1\n" * 3 + "f 1 2 3\n")
+    (folder / "cow5.obj").write_bytes(plain_obj(*read_mesh(trimesh.creation.box().export(file_type="stl"), "stl")))
+    (folder / "bess.heic").write_bytes(b"no picture that is read")
+    found, skipped = evaluate_folder(folder, "cow", release.root, "cpu")
+    assert metrics(found)["mask IoU"].count == 1
+    for reason, words in zip(
+        skipped,
+        (
+            "left out as no pictures: 1 (.heic",
+            "cow2.png: has 3 keypoints and cow1.png 2; give the same ones",
+            "cow3.png: ",
+            "cow4.png: ",
+            "cow5.png: ",
+            "cow6.png: ",
+        ),
+        strict=True,
+    ):
+        assert words in reason
+    assert "seen has 1 entries and keypoints 2" in skipped[2] and "has no volume" in skipped[3]
+    assert "an answer and no truth" in skipped[4] and "keypoints: List should have at least 1 item" in skipped[5]

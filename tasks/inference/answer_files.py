@@ -1,0 +1,50 @@
+"""Writing what was made of a photo, without writing over anything that is somebody's own."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from storage.formats.meshes import OBJ_HEAD
+from storage.store import files
+
+
+def check_writable(output: Path) -> None:
+    """Raises ValueError before any work is done if a file or folder of this name could not be written."""
+    nearest = output.parent
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    if not nearest.is_dir():
+        raise ValueError(f"{output}: {nearest} is no folder; choose another place for what is made")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise ValueError(f"{output}: {nearest} cannot be written to; choose another place, or change its permissions")
+
+
+def write_answer(contents: Mapping[Path, bytes], photo: Path, asked: Path | None = None) -> None:
+    """The files of one photo. What was asked for by its name takes the place of what it finds, as with any command.
+
+    The others do so only where they are of an earlier answer, which the mesh among them tells by its first line.
+
+    Raises ValueError if the photo would be written over, or a file that is no earlier answer; nothing is written then.
+    """
+    for file in contents:
+        if file.exists() and file.samefile(photo):
+            raise ValueError(f"{file}: is the photo itself; choose another name for what is made of it")
+    taken = [file for file in contents if file != asked and file.exists()]
+    if taken and not any(_is_ours(file) for file in contents):
+        raise ValueError(f"{taken[0]}: is there and is no earlier answer; choose another place, or move it away")
+    for file, data in contents.items():
+        files.put(str(file), data)
+
+
+def describe_failure(photo: Path, error: Exception) -> str:
+    """Why nothing was made of a photo, with its name."""
+    if isinstance(error, OSError):
+        return f"{error.filename or photo}: {os.strerror(error.errno or 0)}; rename it, or choose another place"
+    return str(error)
+
+
+def _is_ours(file: Path) -> bool:
+    if file.suffix != ".obj" or not file.is_file():
+        return False
+    with file.open("rb") as mesh:
+        return mesh.read(len(OBJ_HEAD)) == OBJ_HEAD.encode()
