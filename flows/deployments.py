@@ -8,9 +8,10 @@ from typing import Any
 
 import yaml
 
-from flows.plan.categories import REPOSITORY, VARIABLE, categories, own_folder
+from flows.plan.categories import VARIABLE, categories, own_folder
+from flows.plan.work_folder import shipped_file
 
-TEMPLATE = REPOSITORY / "prefect.yaml"
+TEMPLATE = shipped_file("prefect.yaml")
 PLACEHOLDER = "CATEGORY"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from flows.plan.work_folder import is_checkout, work_folder
 from models.core.category import Category, FolderTruth
 
 REPOSITORY = Path(__file__).parents[2]
@@ -20,9 +21,11 @@ VARIABLE = "FARM3D_CATEGORIES"
 
 
 def own_folder() -> Path:
-    """Where a new category is written: what FARM3D_CATEGORIES says, else the checkout."""
+    """Where a new category is written: what FARM3D_CATEGORIES says, else the checkout or the user's work folder."""
     named = os.environ.get(VARIABLE)
-    return Path(named).expanduser().resolve() if named else SHIPPED
+    if named:
+        return Path(named).expanduser().resolve()
+    return SHIPPED if is_checkout() else work_folder() / "categories"
 
 
 def category_files() -> dict[str, Path]:
@@ -57,7 +60,7 @@ def read_category(file: Path) -> Category:
     """
     where = shown(file)
     try:
-        said = yaml.safe_load(file.read_text())
+        said = yaml.safe_load(file.read_text("utf-8"))
     except yaml.YAMLError as error:
         raise ValueError(f"{where}: is not YAML ({error}); mend it") from error
     if not isinstance(said, dict) or said.get("name") != file.stem:

@@ -54,7 +54,9 @@ def licence(model: str) -> str:
 
 
 def _folder(model: str) -> Path | None:
-    return next((folder for folder in (Path(model), REPOSITORY / model) if folder.is_dir()), None)
+    # What ships is meant by its name from any folder, also from one with a folder `weights` of something else.
+    places = (REPOSITORY / model, Path(model)) if model.startswith("weights/") else (Path(model), REPOSITORY / model)
+    return next((folder for folder in places if folder.is_dir()), None)
 
 
 def digest(model: str, revision: str | None) -> str:

@@ -8,6 +8,7 @@ def test_a_folder_is_found_from_here_and_from_the_repository(tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine").mkdir()
     assert locate("mine") == "mine"
+    (tmp_path / "weights" / "vit").mkdir(parents=True)
     assert locate("weights/vit") == str(REPOSITORY / "weights/vit")
 
 
