@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from flows.cli.console import console
+from flows.cli.paths import local_path
 from storage.dataset import catalogue, export, pruning, shards, snapshots
 from storage.store import files
 from storage.store.layout import Store
@@ -16,6 +17,7 @@ app = typer.Typer(no_args_is_help=True, help="What was made and dropped, what ch
 
 Category = Annotated[str, typer.Argument(help="a name in flows/categories: cow, horse, sheep")]
 Root = Annotated[str, typer.Option(help="folder or address of all data, as data or s3://bucket/farm3d")]
+Folder = Annotated[Path, typer.Argument(parser=local_path, help="folder on this machine to write to")]
 Number = Annotated[int | None, typer.Option("--snapshot", help="its number; the newest if not given")]
 FEW = 5
 """Keys shown of a long list."""
@@ -79,14 +81,14 @@ def verify(category: Category, root: Root = "data", repair: bool = False) -> Non
 
 
 @app.command("export")
-def export_(category: Category, folder: Path, root: Root = "data", snapshot: Number = None) -> None:
+def export_(category: Category, folder: Folder, root: Root = "data", snapshot: Number = None) -> None:
     """The kept crops as plain files, a COCO file and a Hugging Face imagefolder."""
     counts = export.export(_ref(category, root, snapshot), str(folder))
     console.print(f"{folder}  " + ", ".join(f"{count} {split}" for split, count in counts.items()))
 
 
 @app.command()
-def card(category: Category, folder: Path, root: Root = "data", snapshot: Number = None) -> None:
+def card(category: Category, folder: Folder, root: Root = "data", snapshot: Number = None) -> None:
     """Write the card of a data set into a folder: counts, mix, licences, and sheets of what was kept and dropped."""
     for name, data in dataset_page(_ref(category, root, snapshot)).items():
         files.put(str(folder / name), data)

@@ -1,6 +1,7 @@
 """The command line: `farm3d up`, `farm3d run cow`, ..."""
 
 import getpass
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,17 +10,22 @@ import typer
 
 from flows.cli import category_commands, dataset_commands
 from flows.cli.console import console, error_console, set_up_terminal
+from flows.cli.failures import BUG, explain_failure
 from flows.cli.launcher import PORT, Launcher
-from models.core.errors import Farm3dError
+from flows.cli.paths import local_path
 from storage.runs import releases
-from storage.store import files, layout, references
-from storage.store.errors import StorageError
+from storage.store import layout, references
 from storage.store.layout import Store
 
 if TYPE_CHECKING:
     from tasks.inference.select import Answer, Film
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="From one word to a rigged 3D animal.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="From one word to a rigged 3D animal.",
+)
 app.add_typer(dataset_commands.app, name="dataset")
 app.add_typer(category_commands.app, name="category")
 
@@ -32,7 +38,10 @@ Folder = Annotated[
     Path,
     typer.Argument(exists=True, file_okay=False, help="photos; docs/data.md says what may lie beside them"),
 ]
-Output = Annotated[Path, typer.Option("--output", "-o", help="the file to write; for a folder of photos a folder")]
+Output = Annotated[
+    Path, typer.Option("--output", "-o", parser=local_path, help="the file to write; for a folder of photos a folder")
+]
+Method = Annotated[str, typer.Option(help="farm3d, magicpony, ...: what learns the animal")]
 Whose = Annotated[str, typer.Option("--category", help="whose best model answers; cow/RUN: that release of it")]
 Size = Annotated[int, typer.Option(min=16, help="pixels along an edge")]
 Frames = Annotated[int, typer.Option(min=2)]
@@ -65,14 +74,20 @@ def status() -> None:
 
 
 @app.command()
-def run(category: Category, scale: Scale = "laptop", root: Root = "data", port: Port = PORT) -> None:
-    """Bring everything up, run the deployment farm3d/CATEGORY to its end, and say where its results are."""
+def run(
+    category: Category,
+    scale: Scale = "laptop",
+    root: Root = "data",
+    port: Port = PORT,
+    method: Method = releases.MAIN_METHOD,
+) -> None:
+    """Bring everything up, run the deployment METHOD/CATEGORY to its end, and say where its results are."""
     from flows.plan.plan import load_plan
 
-    plan = load_plan(category, scale, root)
+    plan = load_plan(category, scale, root, method=method)
     launcher = _bring_up(port)
     parameters = ("-p", f"scale={scale}", "-p", f"root={plan.store.root}")
-    status = launcher.prefect("deployment", "run", f"farm3d/{category}", *parameters, "--watch")
+    status = launcher.prefect("deployment", "run", f"{method}/{category}", *parameters, "--watch")
     if status == 0:
         _print_results(plan.store, category)
     console.print(f"pictures, tables, logs  {launcher.ui}")
@@ -94,16 +109,16 @@ def reconstruct(
     """
     from storage.formats.glb import glb
     from storage.formats.meshes import obj
+    from tasks.inference.answer_files import check_writable
 
     _check_category(category, root)
     if photo.is_dir():
         return _reconstruct_folder(photo, output, category, root, refine)
     _check_suffix(output, ".glb", ".obj")
+    check_writable(output)
     asset = _reconstruct_photo(photo, category, root, refine).asset(texture)
     written = {output.name: glb(asset)} if output.suffix == ".glb" else obj(replace(asset, name=output.stem))
-    for name, data in written.items():
-        files.put(str(output.with_name(name)), data)
-        console.print(f"{output.with_name(name)}  {len(data) / 1024:.0f} KB")
+    _write({output.with_name(name): data for name, data in written.items()}, photo, output)
     return None
 
 
@@ -111,15 +126,18 @@ def _reconstruct_folder(folder: Path, output: Path, category: str, root: str, re
     from rich.progress import track
 
     from tasks.inference.photo_folder import reconstruct_folder
-    from tasks.inference.photo_listing import list_images
+    from tasks.inference.photo_listing import describe_others, list_folder
 
-    if output.suffix or output.is_file():
+    if output.suffix in (".glb", ".obj") or output.is_file():
         raise ValueError(f"{output}: {folder} is a folder; give the name of a folder to write to")
+    listing = list_folder(folder)
     answers = reconstruct_folder(folder, output, category, root, refine=refine)
-    outcomes = list(track(answers, "reconstructing", total=len(list_images(folder)), console=console))
+    outcomes = list(track(answers, "reconstructing", total=len(listing.pictures), console=console))
     skipped = [(name, reason) for name, reason in outcomes if reason]
     for name, reason in skipped:
-        console.print(f"skipped {name}: {reason}")
+        error_console.print(f"skipped {name}: {reason}")
+    if listing.others:
+        error_console.print(describe_others(folder, listing.others))
     console.print(f"{output}  {len(outcomes) - len(skipped)} animals, {len(skipped)} photos skipped")
     if len(skipped) == len(outcomes):
         raise typer.Exit(1)
@@ -158,7 +176,7 @@ def evaluate(folder: Folder, category: Whose = "cow", root: Root = "data") -> No
     with console.status("looking at the photos"):
         evaluation, skipped = evaluate_folder(folder, category, root)
     for reason in skipped:
-        console.print(f"skipped {reason}")
+        error_console.print(f"skipped {reason}")
     for row in evaluation.rows:
         for method, score in row.scores.items():
             console.print(f"{row.metric:28} {method:24} {score.mean:10.4g} {row.unit} ({score.count} values)")
@@ -170,6 +188,7 @@ def promote(
     root: Root = "data",
 ) -> None:
     """Let a release answer for its category, whatever its method and scale, until another is promoted."""
+    _check_category(release, root)
     promotion = releases.promote_release(Store(root), release, getpass.getuser())
     console.print(f"{release} answers for {release.partition('/')[0]}, promoted by {promotion.by} at {promotion.at}")
 
@@ -195,14 +214,23 @@ def lineage(
 def _write_film(kind: "Film", photo: Path, output: Path, category: str, root: str, size: int, frames: int) -> None:
     from models.export.film import SECONDS
     from storage.formats.pictures import gif, webp
+    from tasks.inference.answer_files import check_writable
 
     _check_suffix(output, ".webp", ".gif")
+    check_writable(output)
     _check_category(category, root)
     with console.status("rendering"):
         pictures = _reconstruct_photo(photo, category, root).film(kind, size, frames)
     data = (webp if output.suffix == ".webp" else gif)(pictures, frames / SECONDS)
-    files.put(str(output), data)
-    console.print(f"{output}  {len(data) / 1024:.0f} KB")
+    _write({output: data}, photo, output)
+
+
+def _write(contents: Mapping[Path, bytes], photo: Path, output: Path) -> None:
+    from tasks.inference.answer_files import write_answer
+
+    write_answer(contents, photo, output)
+    for file, data in contents.items():
+        console.print(f"{file}  {len(data) / 1024:.0f} KB")
 
 
 def _reconstruct_photo(photo: Path, category: str, root: str, refine: bool = True) -> "Answer":
@@ -243,10 +271,14 @@ def _print_results(store: Store, category: str) -> None:
 
 
 def main() -> None:
-    """Run a command; an error on purpose is one sentence, not a traceback."""
+    """Run a command; what somebody can mend is one sentence, and only a bug has a traceback."""
     set_up_terminal()
     try:
         app()
-    except (Farm3dError, StorageError, ValueError) as error:
-        error_console.print(f"error: {error}")
+    except Exception as error:
+        sentence = explain_failure(error)
+        if sentence is None:
+            error_console.print(BUG)
+            raise
+        error_console.print(f"error: {sentence}")
         raise SystemExit(1) from error

@@ -1,5 +1,6 @@
 """What is true of one kind of animal."""
 
+import re
 from string import Formatter
 from typing import Annotated, Literal, TypeVar
 
@@ -58,6 +59,15 @@ Weighted = Annotated[dict[str, float], BeforeValidator(_equal), AfterValidator(_
 """Words with how often each is wanted, relative to the others; a list gives all of them the same weight."""
 TEMPLATE = "a {age} {coat} {name}, {view} view, {action} on {place}"
 """What the embedded teacher was trained on, where there is no age."""
+
+
+ARTICLE = re.compile(r"\b([Aa])(?= (?!(?:eu|ew|u[bfkst][aeiou]|uni|one\b))[aeiou])")
+"""An `a` before the sound of a vowel, as far as letters tell it: an ox, an urchin, a unicorn, a ewe."""
+
+
+def _with_article(caption: str) -> str:
+    """The caption with `an` where its next word wants it."""
+    return ARTICLE.sub(r"\1n", caption)
 
 
 class BarnyardTruth(Config):
@@ -128,11 +138,11 @@ class Words(Config):
     def prompt(self, view: View, template: str = TEMPLATE, **words: str) -> str:
         """The full caption; words that are absent or empty leave no gap."""
         filled = template.format(name=self.spoken, view=view, **{"age": "", **words})
-        return " ".join(filled.split())
+        return _with_article(" ".join(filled.split()))
 
     def view_prompt(self, view: View) -> str:
         """The short caption that SDS uses for a virtual view."""
-        return f"a {self.spoken}, {view} view"
+        return _with_article(f"a {self.spoken}, {view} view")
 
 
 class Category(Words):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool
 from numpy import ndarray
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from models.core.config import Config
 from models.data.framing import crop_box
@@ -30,6 +30,13 @@ class MaskRules(Config):
     pieces: float = Field(default=0.05, ge=0, le=1, description="share of the mask that is not in its largest piece")
     solidity: float = Field(default=0.35, ge=0, le=1, description="least share of the convex hull that the mask fills")
     lost: float = Field(default=0.02, ge=0, le=1, description="share of the mask that the square crop cuts off")
+
+    @field_validator("area")
+    @classmethod
+    def _ordered(cls, area: tuple[float, float]) -> tuple[float, float]:
+        if not 0 <= area[0] < area[1] <= 1:
+            raise ValueError(f"is {area[0]:g}, {area[1]:g}; give the least share and then the most, both from 0 to 1")
+        return area
 
 
 def verdict(instances: Sequence[Instance], rules: MaskRules) -> str | None:

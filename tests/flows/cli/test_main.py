@@ -194,5 +194,75 @@ def test_a_run_that_is_no_release_is_not_promoted(named, tmp_path, monkeypatch, 
         main()
     output = capsys.readouterr().err
     assert output.startswith("error: ") and "Traceback" not in output
-    assert ("cow/laptop-1" if named.startswith("cow") else "make one with `farm3d run dragon`") in output
+    assert ("cow/laptop-1" if named.startswith("cow") else "'dragon' is unknown; choose cow") in output
     assert read_promotion(Store(str(tmp_path)), "cow") is None
+
+
+def ended(monkeypatch, capsys, *arguments):
+    """Exit status, standard output and standard error of a command as a shell runs it."""
+    monkeypatch.setattr("sys.argv", ["farm3d", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    return stopped.value.code, *capsys.readouterr()
+
+
+def test_what_can_be_mended_is_one_sentence_and_a_bug_is_a_traceback_that_says_so(monkeypatch, capsys):
+    def fail(error):
+        def command(*_):
+            raise error
+
+        monkeypatch.setattr(cli.releases, "published_releases", command)
+
+    fail(PermissionError(13, "Permission denied", "data/cow"))
+    code, out, err = ended(monkeypatch, capsys, "promote", "cow/a")
+    assert code == 1 and not out and err.startswith("error: data/cow: permission denied; change its permissions")
+    fail(KeyError("a"))
+    monkeypatch.setattr("sys.argv", ["farm3d", "promote", "cow/a"])
+    with pytest.raises(KeyError):
+        main()
+    assert capsys.readouterr().err.startswith("this is a bug in farm3d, please report it")
+
+
+def test_a_run_learns_by_the_method_that_is_named(services, tmp_path):
+    code, _ = said("run", "cow", "--method", "magicpony", "--root", str(tmp_path))
+    (ran,) = services.last.ran
+    assert code == 0 and ran[2] == "magicpony/cow"
+
+
+def test_an_unknown_method_is_refused_before_anything_starts(services, monkeypatch, capsys):
+    code, _, err = ended(monkeypatch, capsys, "run", "cow", "--method", "dreams")
+    assert code == 1 and err.startswith("error: method 'dreams' is unknown; choose farm3d")
+
+
+@pytest.mark.parametrize("arguments", [("reconstruct", "PHOTO", "-o"), ("dataset", "card", "cow")])
+def test_an_address_is_no_place_on_this_machine(photo, monkeypatch, capsys, tmp_path, arguments):
+    monkeypatch.chdir(tmp_path)
+    arguments = [str(photo) if argument == "PHOTO" else argument for argument in arguments]
+    code, _, err = ended(monkeypatch, capsys, *arguments, "s3://farm/out/cow.glb")
+    assert code != 0 and "is an address" in " ".join(err.replace("│", "").split()) and "Traceback" not in err
+    assert not (tmp_path / "s3:").exists()
+
+
+def test_a_texture_does_not_take_the_place_of_the_photo(photo, monkeypatch, capsys):
+    before = photo.read_bytes()
+    monkeypatch.setattr(cli, "_reconstruct_photo", lambda *_: Found(True))
+    monkeypatch.setattr(cli, "replace", lambda asset, name: name)
+    monkeypatch.setattr("storage.formats.meshes.obj", lambda name: {f"{name}.obj": b"o", photo.name: b"texture"})
+    code, _, err = ended(monkeypatch, capsys, "reconstruct", str(photo), "-o", str(photo.with_suffix(".obj")))
+    assert code == 1 and "is the photo itself; choose another name" in err
+    assert photo.read_bytes() == before and not photo.with_suffix(".obj").exists()
+
+
+def test_a_folder_of_answers_may_have_a_dot_and_what_was_no_photo_is_told(tmp_path, monkeypatch, capsys):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in ("a.png", "b.png", "bess.heic"):
+        (photos / name).touch()
+    answers = [("a", None), ("b.png", "b.png: is torn; mend it")]
+    monkeypatch.setattr("tasks.inference.photo_folder.reconstruct_folder", lambda *_, **__: iter(answers))
+    monkeypatch.setattr("sys.argv", ["farm3d", "reconstruct", str(photos), "-o", str(tmp_path / "animals-v1.2")])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    out, err = capsys.readouterr()
+    assert not stopped.value.code and "1 animals, 1 photos skipped" in out
+    assert "skipped b.png: b.png: is torn; mend it" in err and "left out as no pictures: 1 (.heic" in err

@@ -77,3 +77,22 @@ def test_prompts_say_several_words():
     assert bear.prompt("front", coat="white", action="standing", place="snow").startswith(
         "a white polar bear, front view"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("elephant", "an elephant"),
+        ("ox", "an ox"),
+        ("urchin", "an urchin"),
+        ("unicorn", "a unicorn"),
+        ("ewe", "a ewe"),
+        ("cow", "a cow"),
+        ("arctic_fox", "an arctic fox"),
+    ],
+)
+def test_an_article_is_said_as_people_say_it(name, said):
+    category = Category(name=name, segment_as=("cow",))
+    assert category.view_prompt("side") == f"{said}, side view"
+    assert category.prompt("side", action="standing", place="a ice", coat="").startswith(f"{said}, side view, standing")
+    assert category.prompt("side", action="x", place="y", coat="orange").startswith("an orange ")

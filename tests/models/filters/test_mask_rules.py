@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from models.filters import mask_rules
 from models.filters.mask_rules import MaskRules, verdict
@@ -102,3 +103,9 @@ def test_the_same_animal_found_twice_and_small_or_doubtful_neighbours_do_not_cou
 def test_every_reason_is_one_to_three_words():
     for instances in ([], found(bar()), found(disc(radius=8))):
         assert 1 <= len(verdict(instances, RULES).split()) <= 3
+
+
+@pytest.mark.parametrize("area", [(0.7, 0.05), (0.3, 0.3), (-0.1, 0.5), (0.1, 1.2)])
+def test_shares_in_the_wrong_order_are_refused(area):
+    with pytest.raises(ValidationError, match=r"give the least share and then the most, both from 0 to 1"):
+        MaskRules(area=area)
