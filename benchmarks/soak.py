@@ -11,7 +11,7 @@ Every process writes down what it draws before it draws it.
 
 At the end it logs what it did and every fault it found, and exits with 1 if there is any:
 
-- whatever `farm3d dataset verify` says, files of killed writers included;
+- whatever `farm3d verify` says of the data, files of killed writers included;
 - a key that the newest snapshot lists twice, a snapshot that cannot be read or lost a shard of its parent;
 - a photo drawn after it was committed, or drawn by two processes of which the first was not killed;
 - a refresh that failed although nobody killed it.
@@ -40,6 +40,7 @@ from flows.plan.plan import Plan, PlanChanges, load_plan
 from flows.refresh import refresh
 from models.generators import StableDiffusion
 from storage.dataset import catalogue, shards, snapshots
+from storage.dataset.data_faults import find_data_faults
 from storage.store import layout
 from tasks.runtime.devices import cached_model
 
@@ -128,7 +129,7 @@ def _refresh(root: str) -> None:
 
 def _faults(plan: Plan) -> Iterator[str]:
     root, store = plan.store.root, plan.store
-    yield from (f"{each.where}: {each.what}" for each in catalogue.faults(root, "cow"))
+    yield from (f"{each.where}: {each.what}" for each in find_data_faults(root, "cow"))
     known = {number: snapshots.read(store.dataset("cow", number)) for number in snapshots.numbers(root, "cow")}
     for number, found in known.items():
         before = known[found.parent].shards if found.parent else ()

@@ -31,7 +31,7 @@ def refresh(
 ) -> State[DatasetRef]:
     """Add pictures to the newest data set of a category and commit a new snapshot; runs pinned to old ones keep them.
 
-    Shards of it that are gone, as after `farm3d dataset verify --repair`, are made again. Where a limit is reached
+    Shards of it that are gone, as after `farm3d verify --repair`, are made again. Where a limit is reached
     first, what there is by then is committed, and the run says so. Once the data set has grown enough since a model
     learnt from it, the event `farm3d.dataset.due` starts farm3d/<category>.
 

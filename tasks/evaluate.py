@@ -20,8 +20,10 @@ from models.rendering.reconstruction import Reconstructor, Refinable
 from models.truth import TruthSource
 from models.truth.examples import Example, split_batch
 from models.truth.held_out import HeldOutAnimals, HeldOutConfig
+from storage.dataset.snapshots import read as read_snapshot
 from storage.runs.scores import START, Score, decode_scores, encode_scores
 from storage.store import bundles, layout
+from storage.store.locks import hold_lock
 from storage.store.references import DatasetRef, ModelRef, Record, digest
 from tasks.inference.loading import crop_recipe, recipe_of, reconstructor, setting, start, validation
 from tasks.inference.user_evaluation import FolderPhotos
@@ -56,19 +58,28 @@ def evaluate(
 
     Writes a table of records for each of the two next to the first model; they are there already if nothing changed.
     """
-    model, protocol = models[0], digest([list(models), crops, truth, _contents(truth), held_out, config])
-    folder = layout.evaluation(model)
-    done = bundles.read_about(folder, EvaluationAbout) if bundles.find_committed(folder) else None
-    if not (done and done.protocol == protocol):
-        with acquire_device(device) as where:
-            source = truth_source(truth, crops, held_out, where)
-            tables = _tables(models, crops, source, held_out, config, where)
-        contents = {f"{_file(name)}.json": encode_scores(table) for name, table in tables.items()}
-        bundles.commit(folder, contents, EvaluationAbout(protocol=protocol))
+    model, folder = models[0], layout.evaluation(models[0])
+    with hold_lock(folder):
+        # No root: a data set that was moved or copied is not measured again.
+        measured = [[each.run for each in models], read_snapshot(crops).contents]
+        protocol = digest([*measured, truth, _contents(truth), held_out, config])
+        if not _is_measured(folder, protocol):
+            with acquire_device(device) as where:
+                source = truth_source(truth, crops, held_out, where)
+                tables = _tables(models, crops, source, held_out, config, where)
+            contents = {f"{_file(name)}.json": encode_scores(table) for name, table in tables.items()}
+            bundles.commit(folder, contents, EvaluationAbout(protocol=protocol))
     for name, table in read(model).items():
         rows = [score.model_dump() for score in table]
         artifacts.table(f"scores-{model.category}-{_file(name)}", rows, f"{model.run}, {measured_on(model, name)}")
     return model
+
+
+def _is_measured(folder: str, protocol: str) -> bool:
+    """Whether the tables of this protocol are there, byte by byte."""
+    return bundles.find_intact(folder) is not None and bundles.read_about(folder, EvaluationAbout) == EvaluationAbout(
+        protocol=protocol
+    )
 
 
 def read(model: ModelRef) -> dict[str, list[Score]]:

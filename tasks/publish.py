@@ -25,11 +25,13 @@ from storage.formats.meshes import obj, plain_glb, plain_obj
 from storage.formats.pictures import jpeg, webp
 from storage.formats.report import Picture, Report, page
 from storage.runs import releases
-from storage.runs.metrics_log import MetricsLog
+from storage.runs.metrics_log import read_metrics
 from storage.runs.releases import ReleaseAbout
 from storage.runs.revision import code
+from storage.runs.training_runs import is_made_from
 from storage.store import bundles, layout
 from storage.store.layout import Store
+from storage.store.locks import hold_lock
 from storage.store.references import DatasetRef, ModelRef, ReleaseRef, Scale
 from tasks.evaluate import measured_on, read
 from tasks.inference.loading import recipe_of, reconstructor, setting, stage_digests, validation
@@ -67,10 +69,11 @@ def publish(
 ) -> ReleaseRef:
     """GLB and OBJ of well reconstructed photos, films, cards and the report of a measured model."""
     release = Store(model.root).release(model.category, model.run)
-    if bundles.find_committed(layout.release(release)) is None:
-        with acquire_device(device) as where:
-            shown = _shown(model, crops, config, where)
-        bundles.commit(layout.release(release), _contents(model, crops, shown), _about(model, crops, scale))
+    with hold_lock(layout.release(release)):
+        if not is_made_from(layout.release(release), crops):
+            with acquire_device(device) as where:
+                shown = _shown(model, crops, config, where)
+            bundles.commit(layout.release(release), _contents(model, crops, shown), _about(model, crops, scale))
     releases.announce(release)
     artifacts.page(f"release-{model.category}", _overview(release, _protocol(model)))
     return release
@@ -172,7 +175,7 @@ def _curves(model: ModelRef) -> dict[str, list[tuple[float, float]]]:
     stages = recipe_of(model).method.stages()
     curves: dict[str, list[tuple[float, float]]] = {}
     for stage in stages:
-        lines = MetricsLog(layout.metrics(model, stage.name)).lines
+        lines = read_metrics(model, stage.name)
         for name in ("loss", *stage.shown):
             label = name if len(stages) == 1 else f"{stage.name} {name}"
             curves[label] = [(line["step"], line[name]) for line in lines if name in line]

@@ -7,13 +7,13 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from models.data.columns import COLUMNS, Content, DerivedColumn, PseudoTruth
-from models.engine.loop import Panel
+from models.engine.loop import Panel, Summary
 from models.methods.base import ReadColumn, Stage, StageContext
 from storage.dataset import samples
 from storage.formats.pictures import png
 from storage.runs import training_runs
 from storage.runs.checkpoints import Checkpoints, weights_bytes
-from storage.runs.metrics_log import MetricsLog
+from storage.runs.metrics_log import MetricsLog, read_metrics
 from storage.runs.revision import code
 from storage.runs.training_runs import ModelAbout, StageAbout
 from storage.store import bundles, files, layout
@@ -44,8 +44,8 @@ def train(
     Raises TrainingDiverged if a term became non-finite, MissingWeights if a frozen part has none.
     """
     with hold_lock(layout.run(model)):
-        if bundles.find_committed(layout.stage(model, stage)) is None:
-            training_runs.write_start(model, crops, recipe)
+        training_runs.write_start(model, crops, recipe)
+        if bundles.find_intact(layout.stage(model, stage)) is None:
             with acquire_device(device) as where:
                 _run(model, _stage(recipe, stage), derived or crops, recipe, where)
     _show(model, _stage(recipe, stage))
@@ -59,9 +59,9 @@ def assemble(model: ModelRef, crops: DatasetRef, recipe: ModelRecipe) -> ModelRe
     Raises MissingArtifact if one of them is not over.
     """
     with hold_lock(layout.run(model)):
-        if bundles.find_committed(layout.model(model)) is None:
+        training_runs.write_start(model, crops, recipe)
+        if not training_runs.is_made_from(layout.model(model), crops):
             require_stages(model, recipe)
-            training_runs.write_start(model, crops, recipe)
             contents = {"recipe.json": recipe.model_dump_json(indent=1).encode()}
             bundles.commit(layout.model(model), contents, _about(crops, recipe))
     return model
@@ -73,18 +73,22 @@ def _stage(recipe: ModelRecipe, name: str) -> Stage:
 
 def _run(model: ModelRef, stage: Stage, data: DatasetRef | DerivedRef, recipe: ModelRecipe, where: str) -> None:
     crops = data.crops if isinstance(data, DerivedRef) else data
+    report = _Report(model, stage)
     context = StageContext(
         **vars(setting(recipe, where)),
         samples=[framed(sample) for sample in samples.of_dataset(crops, "train")],
-        checkpoints=Checkpoints(layout.checkpoints(model, stage.name)),
-        report=_Report(model, stage),
-        artifacts=stage_artifacts(model, recipe),
+        checkpoints=Checkpoints(layout.checkpoints(model, stage.name), report.journal),
+        report=report,
+        artifacts=stage_artifacts(model, recipe, before=stage.name),
         columns=_columns(data, stage),
     )
     artifact = stage.run(context)
     about = {"category": model.category, "run": model.run, "stage": stage.name}
-    contents = {f"{stage.name}.safetensors": weights_bytes(dict(artifact.tensors), about)}
-    bundles.commit(layout.stage(model, stage.name), contents, StageAbout(**vars(artifact.summary)))
+    contents = {
+        f"{stage.name}.safetensors": weights_bytes(dict(artifact.tensors), about),
+        layout.JOURNAL: report.journal.encode(),
+    }
+    bundles.commit(layout.stage(model, stage.name), contents, _stage_about(artifact.summary, report.journal))
 
 
 def _columns(data: DatasetRef | DerivedRef, stage: Stage) -> ReadColumn:
@@ -95,6 +99,13 @@ def _columns(data: DatasetRef | DerivedRef, stage: Stage) -> ReadColumn:
         return read_column(data, "train", column)
 
     return read
+
+
+def _stage_about(summary: Summary, journal: MetricsLog) -> StageAbout:
+    """How a stage ended; where it went on from its last checkpoint, with the values that were reported then."""
+    last = journal.lines[-1] if journal.lines else {}
+    values = summary.values or {name: value for name, value in last.items() if name != "step"}
+    return StageAbout(steps=summary.steps, skipped=summary.skipped, values=values)
 
 
 def _about(crops: DatasetRef, recipe: ModelRecipe) -> ModelAbout:
@@ -120,7 +131,7 @@ class _Report:
 
 def _show(model: ModelRef, stage: Stage) -> None:
     """The table of losses, evenly thinned."""
-    lines = MetricsLog(layout.metrics(model, stage.name)).lines
+    lines = read_metrics(model, stage.name)
     chosen = [lines[round(at)] for at in np.linspace(0, len(lines) - 1, min(LINES, len(lines)))]
     columns = ("step", "loss", *stage.shown, "steps_per_second")
     rows = [{name: round(line[name], 4) for name in columns if name in line} for line in chosen]

@@ -9,6 +9,7 @@ from flows.cli.console import console
 from flows.cli.paths import local_path
 from storage.dataset import catalogue, export, pruning, shards, snapshots
 from storage.store import files
+from storage.store.errors import CorruptArtifact
 from storage.store.layout import Store
 from storage.store.references import DatasetRef
 from tasks.reports.cards import dataset_page
@@ -30,7 +31,11 @@ def list_(root: Root = "data") -> None:
     for category in files.names(store.root):
         for number in snapshots.numbers(store.root, category):
             ref = store.dataset(category, number)
-            snapshot = snapshots.read(ref)
+            try:
+                snapshot = snapshots.read(ref)
+            except CorruptArtifact as error:
+                console.print(str(error))
+                continue
             derived = "".join(f", {_derivation(derivation)}" for derivation in catalogue.derivations(ref))
             counts = f"{snapshot.kept} of {snapshot.rows} photos kept"
             console.print(f"{category} {number}: {counts}, recipe {snapshot.digest}{derived}")
@@ -66,18 +71,6 @@ def diff(category: Category, older: int, newer: int, root: Root = "data") -> Non
         console.print(f"{name}: {len(rows)} samples, {sum(row.kept for row in rows)} of them kept  {keys}")
     for line in difference.recipe:
         console.print(f"recipe: {line}")
-
-
-@app.command()
-def verify(category: Category, root: Root = "data", repair: bool = False) -> None:
-    """Read every byte again; --repair moves corrupt shards to quarantine, and the next run makes them anew."""
-    faults = list(catalogue.faults(Store(root).root, category))
-    for fault in faults:
-        moved = "  (moved to quarantine)" if repair and catalogue.repair(fault) else ""
-        console.print(f"{fault.where}: {fault.what}{moved}")
-    console.print(f"{category}: {len(faults)} faults" if faults else f"{category}: every byte is what was committed")
-    if faults:
-        raise typer.Exit(1)
 
 
 @app.command("export")

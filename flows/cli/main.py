@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli import category_commands, dataset_commands
+from flows.cli import category_commands, dataset_commands, verify_command
 from flows.cli.console import console, error_console, set_up_terminal
 from flows.cli.failures import BUG, explain_failure
 from flows.cli.launcher import PORT, Launcher
@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 app.add_typer(dataset_commands.app, name="dataset")
 app.add_typer(category_commands.app, name="category")
+app.command()(verify_command.verify)
 
 Port = Annotated[int, typer.Option(help="port of the Prefect server on 127.0.0.1")]
 Category = Annotated[str, typer.Argument(help="a name in flows/categories: cow, horse, sheep")]

@@ -141,10 +141,8 @@ class Plan(Config):
 
     def model(self, crops: DatasetRef, derived: DerivedRef | None = None) -> ModelRef:
         """The run that follows from this plan and these crops: the same run continues, another is another."""
-        snapshot = read(crops)
-        pinned = [*(shard.tar_sha256 for shard in snapshot.shards), *sorted(snapshot.duplicates.resembles)]
         learnt_from = [derived.digest] if derived else []
-        run = f"{self.method.kind}-{self.scale}-{digest([self.model_recipe, pinned, *learnt_from])}"
+        run = f"{self.method.kind}-{self.scale}-{digest([self.model_recipe, read(crops).contents, *learnt_from])}"
         return self.store.model(self.category.name, run)
 
 

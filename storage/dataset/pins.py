@@ -12,12 +12,13 @@ from uuid import uuid4
 from pydantic import Field
 
 from storage.store import files, layout
-from storage.store.errors import MissingArtifact
+from storage.store.errors import CorruptArtifact, MissingArtifact
 from storage.store.locks import hold_lock, is_locked
-from storage.store.references import DatasetRef, Record
+from storage.store.references import DatasetRef
+from storage.store.versions import Versioned, encode, parse
 
 
-class Pin(Record):
+class Pin(Versioned):
     """What stays, and for whom."""
 
     holder: str
@@ -56,8 +57,16 @@ def living_pins(root: str, category: str) -> tuple[list[Pin], list[str]]:
             left.extend(_files(where))
             continue
         with suppress(MissingArtifact):  # It was given back a moment ago.
-            living.append(Pin.model_validate_json(files.get(where)))
+            living.append(_read(where))
     return living, left
+
+
+def _read(where: str) -> Pin:
+    """A pin; one that cannot be read keeps all of the category."""
+    try:
+        return parse(Pin, files.get(where), where, "delete it once its process has ended")
+    except CorruptArtifact as error:
+        return Pin(holder=f"a process whose pin cannot be read ({error.value})")
 
 
 def _files(where: str) -> tuple[str, str]:
@@ -65,4 +74,4 @@ def _files(where: str) -> tuple[str, str]:
 
 
 def _put(where: str, pin: Pin) -> None:
-    files.put(where, pin.model_dump_json().encode())
+    files.put(where, encode(pin))

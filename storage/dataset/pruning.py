@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 from storage.dataset import derived, snapshots
 from storage.dataset.derived import DerivedRecipe
+from storage.dataset.pages import Pages
 from storage.dataset.pins import Pin, living_pins
 from storage.dataset.records import Snapshot
 from storage.runs import training_runs
 from storage.runs.checkpoints import Checkpoints
 from storage.runs.releases import ReleaseAbout
-from storage.runs.training_runs import ModelAbout
+from storage.runs.training_runs import ModelAbout, RunStart
 from storage.store import bundles, files, layout
+from storage.store.errors import CorruptArtifact
 from storage.store.layout import Store
 from storage.store.locks import hold_lock, is_locked
 from storage.store.references import STAGES, ModelRef, ShardRef, Stage
@@ -78,14 +80,25 @@ def _needs(store: Store, category: str) -> Iterator[tuple[int | None, str]]:
     """Snapshots that must stay, with the reason; None stands for all of them."""
     for release in store.releases(category):
         # A release that lost a file is still somebody's.
-        if published := bundles.read_about(layout.release(release), ReleaseAbout):
+        folder = layout.release(release)
+        if published := bundles.read_about(folder, ReleaseAbout):
             yield published.snapshot, f"release {release.run} was made from it"
+        elif files.size(layout.bundle(folder)) is not None:
+            yield None, f"release {release.run} is damaged, and does not say from which snapshot (delete {folder}?)"
     for model in store.models(category):
         if why := _why_unfinished(model):
-            start = training_runs.read_start(model)
+            start = _start(model)
             yield (start.snapshot, why) if start else (None, f"{why}, and does not say from which snapshot")
         elif learnt := bundles.read_about(layout.model(model), ModelAbout):
             yield learnt.snapshot, f"run {model.run} learnt from it"
+
+
+def _start(model: ModelRef) -> RunStart | None:
+    """What a run says it learns from, as far as that can be read."""
+    try:
+        return training_runs.read_start(model)
+    except CorruptArtifact:
+        return None
 
 
 def _why_unfinished(model: ModelRef) -> str:
@@ -114,7 +127,10 @@ def _reached(model: ModelRef, stage: str) -> str:
 def _waste(store: Store, category: str, known: dict[int, Snapshot], staying: set[int]) -> Iterator[Waste]:
     going = [snapshot for number, snapshot in known.items() if number not in staying]
     for snapshot in going:
-        yield from _file(layout.snapshot(store.dataset(category, snapshot.id)))
+        # The copy first: a snapshot that only a copy is left of would be made anew from it.
+        for where in reversed(snapshots.locations(store.dataset(category, snapshot.id))):
+            yield from _file(where)
+    yield from _unnamed_pages(store, category, staying)
     children = derived.recipes(store.root, category)
     listed = {shard for number in staying for shard in _shards(known[number], children)}
     unlisted = {shard for snapshot in going for shard in _shards(snapshot, children)} - listed
@@ -123,6 +139,17 @@ def _waste(store: Store, category: str, known: dict[int, Snapshot], staying: set
         ref = ShardRef(root=store.root, category=category, stage=stage, digest=recipe, index=index)
         # The manifest first: without it the other two count as never written.
         for where in (layout.manifest(ref), layout.table(ref), layout.tar(ref)):
+            yield from _file(where)
+
+
+def _unnamed_pages(store: Store, category: str, staying: set[int]) -> Iterator[Waste]:
+    """Pages that no snapshot that stays consists of."""
+    pages, named = Pages(store.root, category), set[str]()
+    for number in staying:
+        file = snapshots.read_file(store.dataset(category, number))
+        named.update((file.recipe, file.comparison, *file.shards, *file.resembles))
+    for digest in pages.digests():
+        for where in pages.files(digest) if digest not in named else ():
             yield from _file(where)
 
 

@@ -1,8 +1,9 @@
 """What is written down about samples, shards and snapshots."""
 
 from collections import Counter
+from functools import cached_property
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -10,6 +11,8 @@ from storage.store.references import Name, Record, Sha256, Stage, digest
 from storage.store.versions import Versioned
 
 Split = Literal["train", "validation"]
+PageDigest = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+"""The first half of the sha256 of a page."""
 
 VALIDATION_SHARE = 0.1
 NEAR = "near duplicate"
@@ -95,10 +98,23 @@ class Duplicates(Record):
     resembles: dict[str, str] = Field(default={}, description="key of what is left out: key of what it resembles")
 
 
-class Snapshot(Versioned):
-    """One immutable list of shards of one recipe, ordered by index. It holds every shard index of its parent."""
+class SnapshotFile(Versioned):
+    """The file of a snapshot. Its lists lie in pages that it shares with other snapshots, named by their contents."""
 
     id: int = Field(ge=1)
+    category: Name
+    parent: int | None
+    digest: Name
+    recipe: PageDigest = Field(description="page with the recipe")
+    shards: tuple[PageDigest, ...] = Field(description="pages with shards, in their order")
+    comparison: PageDigest = Field(description="page with the recipe of the comparison")
+    resembles: tuple[PageDigest, ...] = Field(description="pages with what is left out and what it resembles")
+
+
+class Snapshot(Record):
+    """One immutable list of shards of one recipe, ordered by index. It holds every shard index of its parent."""
+
+    id: int
     category: Name
     parent: int | None = Field(description="the snapshot of the same recipe that this one adds to")
     digest: Name = Field(description="digest of the recipe")
@@ -107,6 +123,11 @@ class Snapshot(Versioned):
     duplicates: Duplicates = Duplicates()
 
     @property
+    def contents(self) -> list[str]:
+        """What there is to learn from: digests of its tars, and the keys that are left out."""
+        return [*(shard.tar_sha256 for shard in self.shards), *sorted(self.duplicates.resembles)]
+
+    @cached_property
     def photos_digest(self) -> str:
         """Digest of the recipe of the raw shards that its crops were cut out of."""
         return digest(self.config["photos"])

@@ -20,16 +20,16 @@ from storage.runs.revision import code
 from storage.store import cache, files, layout
 from storage.store.errors import CorruptArtifact, MissingArtifact
 from storage.store.locks import hold_lock
-from storage.store.references import Record, ShardRef, digest, identity
-from storage.store.versions import parse
+from storage.store.references import ShardRef, digest, identity
+from storage.store.versions import Versioned, encode, parse
 
 logger = logging.getLogger(__name__)
 
 REMEDY = "put the shard in quarantine and make it again"
 
 
-class Quarantined(Record):
-    """A corrupt shard that was moved away."""
+class Quarantined(Versioned):
+    """A corrupt shard or snapshot that was moved away."""
 
     shard: str
     reason: str
@@ -157,10 +157,11 @@ def rows(ref: ShardRef, entry: ShardManifest) -> list[SampleRow]:
 
 
 def quarantine_notes(root: str, category: str) -> list[Quarantined]:
-    """All corrupt shards of a category that were moved away, and why."""
+    """All corrupt shards and snapshots of a category that were moved away, and why."""
     folder = layout.quarantine(root, category)
     notes = (layout.reason(layout.member(folder, name)) for name in files.names(folder))
-    return [Quarantined.model_validate_json(files.get(note)) for note in notes if files.size(note) is not None]
+    written = [note for note in notes if files.size(note) is not None]
+    return [parse(Quarantined, files.get(note), note, "delete its folder") for note in written]
 
 
 @contextmanager
@@ -225,7 +226,7 @@ def _commit(ref: ShardRef, put_tar: Callable[[], None], table: bytes, made: Shar
     try:
         put_tar()
         files.put(layout.table(ref), table)
-        files.put(layout.manifest(ref), made.model_dump_json(indent=1).encode())
+        files.put(layout.manifest(ref), encode(made))
     except Exception:
         for url in (layout.manifest(ref), layout.table(ref), layout.tar(ref)):
             with suppress(OSError):
@@ -260,7 +261,7 @@ def _quarantine_if_corrupt(ref: ShardRef) -> ShardManifest | None:
         count += 1
     folder = layout.quarantine_folder(ref, count)
     note = Quarantined(shard=layout.tar(ref), reason=reason)
-    files.put(layout.reason(folder), note.model_dump_json().encode())
+    files.put(layout.reason(folder), encode(note))
     for url in (layout.manifest(ref), layout.tar(ref), layout.table(ref)):
         files.move(url, layout.inside(folder, url))
     logger.warning("moved to quarantine: %s", reason)

@@ -1,19 +1,27 @@
 """Snapshots: numbered, immutable lists of committed shards. A run pins one, so a growing data set changes no run.
 
-One file is the whole commit, created under a number that is free. Of writers that want the same number, on however many
-machines, one gets it; the others read what it wrote, add to that, and take the next.
+One file is the whole commit, created under a number that is free, after the pages that it names. Of writers that want
+the same number, on however many machines, one gets it; the others read what it wrote, add to that, and take the next.
 """
 
+import logging
 import re
 from collections.abc import Callable, Sequence
 
-from storage.dataset.records import Duplicates, ShardManifest, Snapshot, SnapshotShard
+from storage.dataset.pages import Pages
+from storage.dataset.records import Duplicates, ShardManifest, Snapshot, SnapshotFile, SnapshotShard
 from storage.dataset.shards import manifest
-from storage.store import files, layout
+from storage.store import files, layout, mirror
 from storage.store.errors import CorruptArtifact, MissingArtifact
+from storage.store.locks import hold_lock
 from storage.store.references import DatasetRef, ShardRef
-from storage.store.versions import parse
+from storage.store.versions import encode, parse
 
+logger = logging.getLogger(__name__)
+
+REMEDY = "type `farm3d verify --repair`, then run the dataset flow again"
+FOLDER = re.compile(r"snapshot-([0-9]{6})-[0-9]+")
+"""Names the folder in quarantine of a snapshot that cannot be read."""
 Judge = Callable[[Sequence[ShardRef]], Duplicates]
 """Finds the near-duplicates in shards that are ordered by index."""
 
@@ -25,12 +33,12 @@ def commit(refs: Sequence[ShardRef], judge: Judge | None = None) -> DatasetRef:
 
     Raises ValueError if the shards are not of one recipe, MissingArtifact if one is not committed.
     """
-    root, category, digest = _recipe(refs)
+    root, category, recipe = _recipe(refs)
     manifests = [manifest(ref) for ref in refs]
     while True:
         # Numbers first: whoever commits between the two lines has the number that this one will ask for.
-        known = numbers(root, category)
-        parent = newest(root, category, digest)
+        known = _taken(root, category)
+        parent = newest(root, category, recipe)
         merged = {shard.index: shard for shard in parent.shards} if parent else {}
         merged |= {entry.index: _pin(entry) for entry in manifests}
         shards = tuple(merged[index] for index in sorted(merged))
@@ -38,7 +46,7 @@ def commit(refs: Sequence[ShardRef], judge: Judge | None = None) -> DatasetRef:
             id=known[-1] + 1 if known else 1,
             category=category,
             parent=parent.id if parent else None,
-            digest=digest,
+            digest=recipe,
             config=manifests[0].config,
             shards=shards,
             duplicates=judge([_shard(root, category, entry) for entry in shards]) if judge else Duplicates(),
@@ -46,32 +54,86 @@ def commit(refs: Sequence[ShardRef], judge: Judge | None = None) -> DatasetRef:
         if parent and (parent.shards, parent.duplicates) == (chosen.shards, chosen.duplicates):
             chosen = parent
         ref = DatasetRef(root=root, category=category, snapshot=chosen.id)
-        if chosen is parent or files.create(layout.snapshot(ref), chosen.model_dump_json(indent=1).encode()):
-            return ref
+        # Whoever prunes holds this lock too: what is written here and not named by a snapshot yet is not taken away.
+        with hold_lock(layout.snapshots(root, category)):
+            if parent:
+                mend_file(DatasetRef(root=root, category=category, snapshot=parent.id))
+            data = encode(_file(chosen, Pages(root, category)))
+            if chosen is parent or files.create(layout.snapshot(ref), data):
+                mirror.write(*locations(ref), data)
+                return ref
 
 
 def read(ref: DatasetRef) -> Snapshot:
     """The list of shards of one snapshot.
 
-    Raises MissingArtifact if there is no such snapshot, CorruptArtifact if it is none.
+    Raises MissingArtifact if there is no such snapshot, CorruptArtifact if neither it nor its copy can be read.
     """
-    where = layout.snapshot(ref)
+    file, pages = read_file(ref), Pages(ref.root, ref.category)
+    return Snapshot(
+        id=file.id,
+        category=file.category,
+        parent=file.parent,
+        digest=file.digest,
+        config=pages.plain(file.recipe),
+        shards=pages.shards(file.shards, file.digest),
+        duplicates=Duplicates(config=pages.plain(file.comparison), resembles=pages.plain(*file.resembles)),
+    )
+
+
+def read_file(ref: DatasetRef) -> SnapshotFile:
+    """What the file of one snapshot says: names of pages.
+
+    Raises MissingArtifact if there is no such snapshot, CorruptArtifact if neither it nor its copy can be read.
+    """
     try:
-        return parse(Snapshot, files.get(where), where, "delete it and run the dataset flow again")
+        return mirror.read(*locations(ref), lambda data: parse_file(ref, data))
     except MissingArtifact as error:
         known = ", ".join(map(str, numbers(ref.root, ref.category))) or "none"
-        raise MissingArtifact(where, f"does not exist; there are: {known}", "choose one of them") from error
+        raise MissingArtifact(error.where, f"does not exist; there are: {known}", "choose one of them") from error
 
 
-def newest(root: str, category: str, digest: str) -> Snapshot | None:
-    """The newest snapshot of a recipe, if there is one."""
-    refs = (DatasetRef(root=root, category=category, snapshot=number) for number in reversed(numbers(root, category)))
-    return next((snapshot for snapshot in map(read, refs) if snapshot.digest == digest), None)
+def parse_file(ref: DatasetRef, data: bytes) -> SnapshotFile:
+    """The file of one snapshot. Raises CorruptArtifact if it is that of no snapshot, or of another one."""
+    where = layout.snapshot(ref)
+    file = parse(SnapshotFile, data, where, REMEDY)
+    if (file.category, file.id) != (ref.category, ref.snapshot):
+        raise CorruptArtifact(where, f"is snapshot {file.id} of {file.category}", REMEDY)
+    return file
+
+
+def locations(ref: DatasetRef) -> tuple[str, str]:
+    """Where a snapshot lies, and its copy."""
+    where = layout.snapshot(ref)
+    return where, layout.copy(ref.root, ref.category, where)
+
+
+def damage(ref: DatasetRef) -> dict[str, str]:
+    """Which of a snapshot and its copy are not what was written, and what is wrong with them."""
+    return mirror.damage(*locations(ref), lambda data: parse_file(ref, data))
+
+
+def mend_file(ref: DatasetRef) -> bool:
+    """Make the damaged one of a snapshot and its copy anew from the other; whether both are whole now."""
+    return mirror.mend(*locations(ref), lambda data: parse_file(ref, data))
+
+
+def newest(root: str, category: str, recipe: str) -> Snapshot | None:
+    """The newest snapshot of a recipe that can be read, if there is one; a damaged one is told."""
+    for number in reversed(numbers(root, category)):
+        ref = DatasetRef(root=root, category=category, snapshot=number)
+        try:
+            if read_file(ref).digest == recipe:
+                return read(ref)
+        except CorruptArtifact as error:
+            logger.warning("%s; taking an older snapshot, if there is one", error)
+    return None
 
 
 def numbers(root: str, category: str) -> list[int]:
-    """All snapshots of a category, oldest first."""
-    names = files.names(layout.snapshots(root, category))
+    """All snapshots of a category, oldest first; also one that only its copy is left of."""
+    folder = layout.snapshots(root, category)
+    names = {*files.names(folder), *files.names(layout.copy(root, category, folder))}
     return sorted(int(name[:6]) for name in names if re.fullmatch(r"[0-9]{6}\.json", name))
 
 
@@ -112,6 +174,27 @@ def _recipe(refs: Sequence[ShardRef]) -> tuple[str, str, str]:
     if len(recipes) != 1 or refs[0].stage != "curated":
         raise ValueError(f"a snapshot lists curated shards of one recipe, not of {sorted(recipes)}")
     return refs[0].root, refs[0].category, refs[0].digest
+
+
+def _file(snapshot: Snapshot, pages: Pages) -> SnapshotFile:
+    """The file of a snapshot, whose pages are there now."""
+    return SnapshotFile(
+        id=snapshot.id,
+        category=snapshot.category,
+        parent=snapshot.parent,
+        digest=snapshot.digest,
+        recipe=pages.write_plain(snapshot.config),
+        shards=pages.write_shards(snapshot.shards),
+        comparison=pages.write_plain(snapshot.duplicates.config),
+        resembles=pages.write_pairs(snapshot.duplicates.resembles),
+    )
+
+
+def _taken(root: str, category: str) -> list[int]:
+    """Numbers that are not given again: those of all snapshots, and of those in quarantine."""
+    moved = (FOLDER.fullmatch(name) for name in files.names(layout.quarantine(root, category)))
+    quarantined = {int(match[1]) for match in moved if match}
+    return sorted({*numbers(root, category), *quarantined})
 
 
 def _shard(root: str, category: str, pinned: SnapshotShard) -> ShardRef:

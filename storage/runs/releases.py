@@ -3,16 +3,17 @@
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from pydantic import Field
 
 from storage.runs.scores import Score
-from storage.store import bundles, files, layout
+from storage.store import bundles, files, layout, mirror
 from storage.store.errors import MissingArtifact
 from storage.store.layout import Store
 from storage.store.locks import hold_lock
 from storage.store.references import SCALES, Name, Record, ReleaseRef, Scale, Sha256
-from storage.store.versions import Versioned, parse
+from storage.store.versions import Versioned, encode, parse
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ class ReleaseAbout(Record):
     snapshot: int = Field(ge=1, description="what its model learnt from")
     code: str = Field(default="", description="revision of the code that made it")
     weights: dict[str, Sha256] = Field(default={}, description="sha256 of its model's files by their names")
+    order: int = Field(default=0, description="counts the publications of its category; 0 until it is announced")
     scores: dict[str, tuple[Score, ...]] = Field(default={}, description="its own scores by what they are measured on")
 
 
@@ -53,23 +55,35 @@ class Promotion(Versioned):
 
 
 def announce(release: ReleaseRef) -> None:
-    """Write down that it is the one that was published last."""
-    where = layout.publication_order(release.root, release.category)
-    with hold_lock(where):
-        runs = [run for run in _announced(where) if run != release.run]
-        files.put(where, "".join(f"{run}\n" for run in (*runs, release.run)).encode())
+    """Write down in its manifest that it is the one that was published last.
+
+    Raises MissingArtifact if it is not committed.
+    """
+    folder, store = layout.release(release), Store(release.root)
+    with hold_lock(layout.releases(release.root, release.category)):
+        others = [other for other in published_releases(store, release.category) if other.ref != release]
+        last = max((other.about.order for other in others), default=0)
+        about = bundles.read_about(folder, ReleaseAbout)
+        if about is None:
+            raise MissingArtifact(folder, "is not committed", "run the stage that makes it")
+        if about.order <= last:
+            bundles.amend(folder, about.model_copy(update={"order": last + 1}))
 
 
 def published_releases(store: Store, category: str) -> list[Release]:
     """All whole releases of a category in the order in which they were published, the last one last.
 
-    Raises OtherVersion or CorruptArtifact if one cannot be read.
+    A damaged one is named in a warning. Raises OtherVersion or CorruptArtifact if one cannot be read.
     """
-    order = {run: position for position, run in enumerate(_announced(layout.publication_order(store.root, category)))}
-    refs = [ref for ref in store.releases(category) if bundles.find_committed(layout.release(ref))]
-    abouts = ((ref, bundles.read_about(layout.release(ref), ReleaseAbout)) for ref in refs)
-    releases = [Release(ref, about) for ref, about in abouts if about]
-    return sorted(releases, key=lambda release: order.get(release.ref.run, -1))
+    releases: list[Release] = []
+    for ref in store.releases(category):
+        folder = layout.release(ref)
+        about = bundles.read_about(folder, ReleaseAbout) if bundles.find_committed(folder) else None
+        if about:
+            releases.append(Release(ref, about))
+        elif files.size(layout.bundle(folder)) is not None:
+            logger.warning("%s: is damaged and answers nobody; run its category again, or delete it", folder)
+    return sorted(releases, key=lambda release: release.about.order)
 
 
 def select_release(store: Store, name: str, main_method: str = MAIN_METHOD) -> Release | None:
@@ -107,19 +121,30 @@ def promote_release(store: Store, name: str, by: str) -> Promotion:
         where = layout.releases(store.root, category)
         raise MissingArtifact(where, f"{run!r} is no release", f"promote one of these: {choices}")
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    promotion, where = Promotion(run=run, by=by, at=now), layout.promotion(store.root, category)
+    promotion, (where, copy) = Promotion(run=run, by=by, at=now), promotion_files(store, category)
     with hold_lock(where):
-        files.put(where, promotion.model_dump_json(indent=1).encode())
+        mirror.write(where, copy, encode(promotion))
     return promotion
 
 
 def read_promotion(store: Store, category: str) -> Promotion | None:
     """The decision that holds now, if there is one."""
-    where = layout.promotion(store.root, category)
     try:
-        return parse(Promotion, files.get(where), where, f"promote a release again: `farm3d promote {category}/RUN`")
+        return mirror.read(*promotion_files(store, category), partial(parse_promotion, store, category))
     except MissingArtifact:
         return None
+
+
+def promotion_files(store: Store, category: str) -> tuple[str, str]:
+    """Where the decision is written down, and its copy."""
+    where = layout.promotion(store.root, category)
+    return where, layout.copy(store.root, category, where)
+
+
+def parse_promotion(store: Store, category: str, data: bytes) -> Promotion:
+    """The decision in a file. Raises CorruptArtifact if it holds none."""
+    remedy = f"promote a release again: `farm3d promote {category}/RUN`"
+    return parse(Promotion, data, layout.promotion(store.root, category), remedy)
 
 
 def _promoted(store: Store, category: str, releases: list[Release], promotion: Promotion) -> Release:
@@ -144,10 +169,3 @@ def _warn(category: str, best: Release | None, later: Release, main_method: str)
         else f"is of method {method}, and the main one is {main_method}"
     )
     logger.warning("%s: %s; a later one %s, name %s to ask that", category, answers, why, later.name)
-
-
-def _announced(where: str) -> list[str]:
-    try:
-        return files.get(where).decode().split()
-    except MissingArtifact:
-        return []

@@ -4,10 +4,10 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from storage.store import files, layout
+from storage.store import bundles, files, layout
 from storage.store.errors import MissingArtifact
 from storage.store.references import DatasetRef, ModelRef, Name, Record
-from storage.store.versions import Versioned, parse
+from storage.store.versions import Versioned, encode, parse
 
 
 class RunStart(Versioned):
@@ -34,9 +34,11 @@ class StageAbout(Record):
 
 
 def write_start(model: ModelRef, crops: DatasetRef, recipe: BaseModel) -> None:
-    """Write it down, by whoever holds the lock of the run's folder."""
-    record = RunStart(snapshot=crops.snapshot, recipe=recipe.model_dump(mode="json"))
-    files.put(layout.run_config(model), record.model_dump_json(indent=1).encode())
+    """Write it down, by whoever holds the lock of the run's folder, unless it is there already."""
+    record = encode(RunStart(snapshot=crops.snapshot, recipe=recipe.model_dump(mode="json")))
+    where = layout.run_config(model)
+    if not files.holds(where, record):
+        files.put(where, record)
 
 
 def read_start(model: ModelRef) -> RunStart | None:
@@ -49,3 +51,12 @@ def read_start(model: ModelRef) -> RunStart | None:
         return parse(RunStart, files.get(where), where, f"delete {layout.run(model)}, or run it again")
     except MissingArtifact:
         return None
+
+
+def is_made_from(folder: str, crops: DatasetRef) -> bool:
+    """Whether a finished model or a release is there, byte by byte, and names this snapshot.
+
+    The same crops get another number if their old snapshot was lost.
+    """
+    bundle = bundles.find_intact(folder)
+    return bundle is not None and bundle.about.get("snapshot") == crops.snapshot

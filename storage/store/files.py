@@ -107,6 +107,14 @@ def get(url: str) -> bytes:
             raise MissingArtifact(url, "does not exist", "run the stage that makes it") from error
 
 
+def holds(url: str, data: bytes) -> bool:
+    """Whether these bytes are what lies there."""
+    try:
+        return get(url) == data
+    except MissingArtifact:
+        return False
+
+
 def size(url: str) -> int | None:
     """Bytes of one file, or None where there is none."""
     with _open(url) as (files, path):

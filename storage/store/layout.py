@@ -4,20 +4,22 @@
                   curated/<recipe>/00000.tar .parquet .json   kept crops, a row for the dropped too
                   derived/<recipe>/00000.tar .parquet .json   what a model answered for each kept crop
                   quarantine/<stage>-<recipe>-00000-1/        a corrupt shard and why
-                  snapshots/000007.json                       which shards a run reads
+                  snapshots/000007.json pages/                which shards a run reads
+                  copies/                                     of what nothing can make again
                   pins/<one>.json                             what a living flow keeps from being pruned
                   runs/<run>/config.json model/ evaluation/
                   runs/<run>/stages/<stage>/metrics.jsonl checkpoints/ panels/
                   releases/<run>/                             what people take away
-                  releases/LATEST                             the runs in the order of their publishing
                   releases/PROMOTED                           the run that somebody chose to answer, and who
 """
 
 from storage.store.files import absolute_root, names
 from storage.store.references import DatasetRef, ModelRef, ReleaseRef, ShardRef, Stage
 
-LATEST, PROMOTED = "LATEST", "PROMOTED"
-"""The files among the releases: their order, and the one that was chosen to answer."""
+PROMOTED = "PROMOTED"
+"""The file among the releases that names the one which was chosen to answer."""
+JOURNAL = "metrics.jsonl"
+"""The file of a stage with the numbers that were reported."""
 
 
 class Store:
@@ -50,7 +52,7 @@ class Store:
     def releases(self, category: str) -> list[ReleaseRef]:
         """All releases of a category, finished or not."""
         runs = names(releases(self.root, category))
-        return [self.release(category, run) for run in runs if run not in (LATEST, PROMOTED)]
+        return [self.release(category, run) for run in runs if run != PROMOTED]
 
     def models(self, category: str) -> list[ModelRef]:
         """All training runs of a category, finished or not."""
@@ -101,6 +103,21 @@ def snapshots(root: str, category: str) -> str:
     return f"{root}/{category}/snapshots"
 
 
+def pages(root: str, category: str) -> str:
+    """The folder of the pieces that the lists of snapshots consist of."""
+    return f"{snapshots(root, category)}/pages"
+
+
+def page(root: str, category: str, digest: str) -> str:
+    """A piece of the lists of snapshots, by its contents."""
+    return f"{pages(root, category)}/{digest}.json"
+
+
+def copy(root: str, category: str, url: str) -> str:
+    """The copy of a file or folder of a category."""
+    return f"{root}/{category}/copies{url.removeprefix(f'{root}/{category}')}"
+
+
 def pins(root: str, category: str) -> str:
     """The folder of what living flows keep from being pruned."""
     return f"{root}/{category}/pins"
@@ -148,12 +165,17 @@ def stage(ref: ModelRef, name: str) -> str:
 
 def metrics(ref: ModelRef, name: str) -> str:
     """The numbers reported during a stage."""
-    return f"{stage(ref, name)}/metrics.jsonl"
+    return f"{stage(ref, name)}/{JOURNAL}"
+
+
+def panels(ref: ModelRef, name: str) -> str:
+    """The folder of the pictures reported during a stage."""
+    return f"{stage(ref, name)}/panels"
 
 
 def panel(ref: ModelRef, name: str, step: int) -> str:
     """The pictures reported at one step of a stage."""
-    return f"{stage(ref, name)}/panels/{step:08d}.png"
+    return f"{panels(ref, name)}/{step:08d}.png"
 
 
 def checkpoints(ref: ModelRef, name: str) -> str:
@@ -184,11 +206,6 @@ def evaluation(ref: ModelRef) -> str:
 def releases(root: str, category: str) -> str:
     """The folder of all releases of a category."""
     return f"{root}/{category}/releases"
-
-
-def publication_order(root: str, category: str) -> str:
-    """Holds the runs that were published, the last one last."""
-    return f"{releases(root, category)}/{LATEST}"
 
 
 def promotion(root: str, category: str) -> str:

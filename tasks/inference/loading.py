@@ -103,10 +103,12 @@ def setting(recipe: ModelRecipe, where: str) -> Setting:
     return Setting(recipe.category, device, recipe.renderer.build(device), lambda part: cached_model(part, where))
 
 
-def stage_artifacts(model: ModelRef, recipe: ModelRecipe) -> dict[str, Artifact]:
-    """What the stages of a run that are finished have left behind, by name."""
+def stage_artifacts(model: ModelRef, recipe: ModelRecipe, before: str = "") -> dict[str, Artifact]:
+    """What the finished stages of a run have left behind, by name; with `before`, those before that stage."""
     artifacts: dict[str, Artifact] = {}
     for stage in recipe.method.stages():
+        if stage.name == before:
+            break
         folder = layout.stage(model, stage.name)
         about = bundles.read_about(folder, StageAbout)
         if about and bundles.find_committed(folder):

@@ -5,7 +5,8 @@ import pytest
 from flows import dataset as module
 from flows.dataset import _rounds, dataset, max_shards, pin_dataset
 from flows.plan.plan import PlanChanges, load_plan
-from storage.dataset import catalogue, shards, snapshots
+from storage.dataset import shards, snapshots
+from storage.dataset.data_faults import find_data_faults
 from storage.dataset.pruning import prune
 from storage.store.references import digest
 from tests.storage.material import samples
@@ -99,6 +100,6 @@ def test_between_its_commit_and_the_first_word_of_its_run_a_snapshot_is_not_prun
         assert crops.snapshot == 1 and snapshots.commit([newer]).snapshot == 2
         (reason,) = prune(store.root, "cow", keep=1).needed[1]
         assert reason.endswith("is going to learn from it")
-        assert list(catalogue.faults(store.root, "cow")) == [] and snapshots.read(crops).kept > 0
+        assert list(find_data_faults(store.root, "cow")) == [] and snapshots.read(crops).kept > 0
     assert prune(store.root, "cow", keep=1).needed == {}
     assert snapshots.numbers(store.root, "cow") == [2]

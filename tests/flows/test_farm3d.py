@@ -114,7 +114,7 @@ def test_killed_twice_it_ends_with_nothing_made_twice(launcher, tmp_path, capfd)
     release = published.ref
     assert (published.about.method, published.about.scale) == ("farm3d", "smoke")
     model = load_plan("cow", "smoke", root).store.model("cow", release.run)
-    steps = [line["step"] for line in read_metrics(layout.metrics(model, "animal"))]
+    steps = [line["step"] for line in read_metrics(model, "animal")]
     assert steps == list(range(5, 31, 5)) and saved >= 10
     assert {"report.html", "cow-1.glb"} <= set(bundles.find_committed(layout.release(release)).files)
     assert "publish-cow" in capfd.readouterr().out

@@ -5,7 +5,8 @@ import pytest
 from flows import refresh as module
 from flows.plan.plan import PlanChanges, load_plan
 from flows.refresh import refresh
-from storage.dataset import catalogue, shards, snapshots
+from storage.dataset import shards, snapshots
+from storage.dataset.data_faults import find_data_faults
 from storage.dataset.pruning import prune
 from storage.runs.training_runs import ModelAbout
 from storage.store import bundles, layout
@@ -123,10 +124,10 @@ def test_a_shard_that_was_put_in_quarantine_is_made_again(direct, told, store, s
     refs = [snapshots.shard(first.data, before.shards[0]), load_plan("cow", "smoke", store.root, SMALL).raw(0)]
     for ref in refs if stage == "raw" else refs[:1]:
         flip(layout.tar(ref), 3000)
-    moved = [catalogue.repair(fault) for fault in catalogue.faults(store.root, "cow") if fault.shard]
+    moved = [fault.mend() for fault in find_data_faults(store.root, "cow") if fault.mend]
     assert any(moved) and snapshots.gaps(first.data) == [0]
     second = run(store, 1)
-    assert list(catalogue.faults(store.root, "cow")) == []
+    assert list(find_data_faults(store.root, "cow")) == []
     assert snapshots.read(second.data).shards[:2] == before.shards
 
 
@@ -135,7 +136,7 @@ def test_two_at_once_harm_nothing_and_draw_nothing_twice(direct, told, store, mo
     children = [forked(lambda more=more: run(store, more)) for more in (5, 11)]
     assert [ended(child) for child in children] == [0, 0]
     assert sorted(drawn()) == sorted(seeds(store)) and len(set(drawn())) == len(drawn())
-    assert list(catalogue.faults(store.root, "cow")) == []
+    assert list(find_data_faults(store.root, "cow")) == []
     sizes = [snapshots.read(store.dataset("cow", n)).kept for n in snapshots.numbers(store.root, "cow")]
     assert sizes == sorted(sizes) and sizes[-1] >= 11
 
@@ -150,6 +151,6 @@ def test_killed_at_any_moment_the_next_one_goes_on(direct, told, store, monkeypa
         for number in snapshots.numbers(store.root, "cow"):
             snapshots.read(store.dataset("cow", number))
     assert step > 10
-    assert list(catalogue.faults(store.root, "cow")) == []
+    assert list(find_data_faults(store.root, "cow")) == []
     prune(store.root, "cow", keep=1)
     assert not list(Path(store.root).rglob("*.part")) and not list(Path(layout.pins(store.root, "cow")).iterdir())

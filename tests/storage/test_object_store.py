@@ -4,7 +4,8 @@ from contextlib import suppress
 
 import torch
 
-from storage.dataset import catalogue, export, samples, shards, snapshots
+from storage.dataset import export, samples, shards, snapshots
+from storage.dataset.data_faults import find_data_faults
 from storage.dataset.pruning import plan_pruning
 from storage.runs.checkpoints import Checkpoints
 from storage.runs.lineage import lines, release_of
@@ -64,14 +65,14 @@ def test_an_object_store_holds_the_same_files_as_a_folder_and_serves_them(s3, fo
     copy.write_bytes(b"a cow")
     assert len(list(lines(release_of(copy, s3), pictures=True))) == len(list(lines(release_of(copy, folder), True)))
 
-    assert list(catalogue.faults(s3, "cow")) == []
+    assert list(find_data_faults(s3, "cow")) == []
     files.put(layout.tar(Store(s3).raw("cow", digest(PHOTOS), 1)), b"torn")
-    (fault,) = catalogue.faults(s3, "cow")
-    assert "00001.tar" in fault.where and catalogue.repair(fault)
+    (fault,) = find_data_faults(s3, "cow")
+    assert "00001.tar" in fault.where and fault.mend()
     assert len(shards.quarantine_notes(s3, "cow")) == 1
     for each in plan_pruning(s3, "cow", 1).waste:
         files.remove(each.where)
-    assert snapshots.numbers(s3, "cow") == [2] and list(catalogue.faults(s3, "cow")) == []
+    assert snapshots.numbers(s3, "cow") == [2] and list(find_data_faults(s3, "cow")) == []
 
 
 TABLE, MANIFEST, SNAPSHOT = 2, 3, 5
@@ -101,6 +102,6 @@ def test_wherever_the_store_dies_nothing_half_committed_is_seen_and_the_rerun_en
         answers.append((found is not None, len(listed.shards) - index))
         made(root, index), made(folder, index)
     assert contents(root) == contents(folder)
-    assert list(catalogue.faults(root, "cow")) == []
+    assert list(find_data_faults(root, "cow")) == []
     assert set(answers) <= {(False, 0), (True, 0), (True, 1)}
     assert (False, 0) in answers

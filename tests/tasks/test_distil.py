@@ -5,7 +5,8 @@ import torch
 from models.data.columns import CAMERA, KEYPOINTS, MESH, VIEWS, CameraColumn, KeypointColumn
 from models.export.column_makers import DerivationConfig
 from models.geometry.cameras import PerspectiveCamera
-from storage.dataset import catalogue, samples, shards, snapshots
+from storage.dataset import samples, shards, snapshots
+from storage.dataset.data_faults import find_data_faults
 from storage.dataset.derived import derived_shard
 from storage.runs.releases import Release, ReleaseAbout, published_releases
 from storage.store.errors import CorruptArtifact, MissingArtifact
@@ -70,7 +71,7 @@ def test_every_kept_crop_gets_its_columns_as_pseudo_truth_of_the_model(drawn_cro
         for crop, camera in zip(stored, cameras, strict=True):
             assert np.allclose(np.diag(camera.estimate.T_camera_world)[:3], crop.image.mean((0, 1)), atol=1e-3)
             assert camera.model == digest({"animal.safetensors": "ab" * 32})
-    assert list(catalogue.faults(drawn_crops.root, "cow")) == []
+    assert list(find_data_faults(drawn_crops.root, "cow")) == []
 
 
 def test_it_is_made_once_and_only_for_the_columns_that_are_asked_for(drawn_crops, published):

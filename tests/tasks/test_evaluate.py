@@ -1,3 +1,7 @@
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
@@ -13,6 +17,7 @@ from storage.store.layout import Store
 from tasks import evaluate as module
 from tasks.evaluate import PHOTOS, evaluate, measured_on, read
 from tasks.inference.loading import start, validation
+from tests.storage.material import flip
 from tests.tasks.material import CONFIG, HELD_OUT, Drawn, Red, tiny_model, trained
 
 ANIMALS = "barnyard animals"
@@ -131,3 +136,40 @@ def test_another_photo_in_the_folder_is_another_measurement(model, crops, elsewh
         (tmp_path / "photos" / name).write_bytes(png(Drawn().draw(1, blank=False)))
         evaluate.fn([model], crops, FolderTruth(folder=str(tmp_path / "photos")), HELD_OUT, CONFIG, "cpu")
     assert len(asked) == 2
+
+
+@pytest.fixture
+def moved(measured, crops, tmp_path):
+    """The measured model and its crops under another root."""
+    root = str(tmp_path / "moved")
+    shutil.copytree(crops.root, root)
+    return [ref.model_copy(update={"root": root}) for ref in (measured, crops)]
+
+
+def test_a_root_that_was_moved_is_not_measured_again(moved, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(module, "_tables", lambda *_: asked.append(1) or {PHOTOS: []})
+    for name in ("moved", "farther"):
+        if name == "farther":
+            shutil.copytree(tmp_path / "moved", tmp_path / name)
+        model, crops = (ref.model_copy(update={"root": str(tmp_path / name)}) for ref in moved)
+        evaluate.fn([model], crops, NoTruth(), HELD_OUT, CONFIG, "cpu")
+    assert asked == [1]
+
+
+def test_two_runs_at_once_measure_once_and_a_damaged_table_is_made_again(moved, monkeypatch):
+    model, crops = moved
+    table = f"{layout.evaluation(model)}/generated-photos.json"
+    flip(table, 100)
+    asked = []
+
+    def tables(*_):
+        asked.append(1)
+        time.sleep(0.3)
+        return {PHOTOS: []}
+
+    monkeypatch.setattr(module, "_tables", tables)
+    arguments = [model], crops, BarnyardTruth(), HELD_OUT, CONFIG, "cpu"
+    with ThreadPoolExecutor(2) as pool:
+        assert [run.result() for run in [pool.submit(evaluate.fn, *arguments) for _ in range(2)]] == [model] * 2
+    assert asked == [1] and read(model) == {PHOTOS: []}

@@ -1,4 +1,7 @@
 import json
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,10 +14,11 @@ from models.geometry.mesh import Mesh
 from storage.formats.meshes import read_mesh
 from storage.runs.releases import published_releases, select_release
 from storage.runs.scores import START, Score
-from storage.store import bundles, layout
+from storage.store import bundles, files, layout
 from storage.store.layout import Store
 from tasks import evaluate, publish
 from tasks.publish import ReleaseConfig
+from tests.storage.material import flip
 from tests.tasks.material import trained
 from tests.tasks.two_stages import FINE, ROUGH, two_stages
 
@@ -147,3 +151,37 @@ def test_the_curves_of_several_stages_have_their_names(crops, vit, monkeypatch):
 def test_a_release_is_made_once(release, model, crops, monkeypatch):
     monkeypatch.setattr(publish, "_shown", lambda *_: pytest.fail("made again"))
     assert publish.publish.fn(model, crops, ReleaseConfig(), "smoke", "cpu") == release
+
+
+@pytest.fixture
+def moved(release, model, crops, tmp_path):
+    """Model and crops under another root, and the release there."""
+    root = str(tmp_path / "moved")
+    shutil.copytree(crops.root, root)
+    return [ref.model_copy(update={"root": root}) for ref in (model, crops, release)]
+
+
+def test_two_runs_at_once_make_it_once_and_both_have_it(moved, monkeypatch):
+    model, crops, release = moved
+    files.remove(layout.bundle(layout.release(release)))
+    asked = []
+
+    def shown(*_):
+        asked.append(1)
+        time.sleep(0.3)
+        return publish.Shown(b"strip", {}, [], {})
+
+    monkeypatch.setattr(publish, "_shown", shown)
+    with ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(publish.publish.fn, model, crops, ReleaseConfig(), "smoke", "cpu") for _ in range(2)]
+        assert [run.result() for run in runs] == [release] * 2
+    assert asked == [1] and file(release, "strip.jpg") == b"strip"
+
+
+@pytest.mark.parametrize("name", ["cow-1.glb", "report.html", "manifest.json"])
+def test_a_damaged_release_is_made_again(moved, monkeypatch, name):
+    model, crops, release = moved
+    flip(layout.member(layout.release(release), name), 100)
+    monkeypatch.setattr(publish, "_shown", lambda *_: publish.Shown(b"strip", {}, [], {}))
+    assert publish.publish.fn(model, crops, ReleaseConfig(), "smoke", "cpu") == release
+    assert file(release, "strip.jpg") == b"strip" and bundles.find_intact(layout.release(release))

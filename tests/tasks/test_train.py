@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 from functools import partial
 
 import pytest
@@ -19,6 +20,7 @@ from storage.store.layout import Store
 from tasks import train as module
 from tasks.inference.loading import stage_artifacts
 from tasks.train import assemble, train
+from tests.storage.material import contents, flip
 from tests.tasks.material import tiny_model, trained
 from tests.tasks.two_stages import FINE, ROUGH, two_stages
 
@@ -49,7 +51,7 @@ def test_a_finished_run_has_weights_recipe_numbers_and_pictures(model, crops, vi
     about = bundles.read_about(layout.model(model), ModelAbout)
     assert (about.snapshot, about.stages) == (crops.snapshot, (STAGE,))
     assert bundles.read_about(layout.stage(model, STAGE), StageAbout).steps == 4
-    assert [line["step"] for line in read_metrics(layout.metrics(model, STAGE))] == [2, 4]
+    assert [line["step"] for line in read_metrics(model, STAGE)] == [2, 4]
     assert Checkpoints(layout.checkpoints(model, STAGE)).steps() == [2, 4]
     assert os.path.exists(layout.panel(model, STAGE, 4))
 
@@ -103,7 +105,7 @@ def test_a_stage_goes_on_from_what_the_one_before_it_left_behind(crops, vit):
     assert second.artifacts[ROUGH].summary.steps == 4
     assert bundles.read_about(layout.model(ref), ModelAbout).stages == (ROUGH, FINE)
     for stage in (ROUGH, FINE):
-        assert [line["step"] for line in read_metrics(layout.metrics(ref, stage))] == [2, 4]
+        assert [line["step"] for line in read_metrics(ref, stage)] == [2, 4]
 
 
 def test_a_killed_stage_goes_on_and_the_finished_one_before_it_is_reused(crops, vit, monkeypatch):
@@ -158,3 +160,33 @@ def test_a_warm_start_gives_its_weights_and_its_directions(model, crops, vit, tm
     row = torch.arange(1)
     maps, others = (each.crops(contexts[0], contexts[0].load(vit)).batch(row).features for each in (warm, method))
     assert not (maps == others).all()
+
+
+def test_what_is_damaged_of_a_finished_run_is_made_again_to_the_same_bytes(model, crops, vit, tmp_path):
+    root = tmp_path / "moved"
+    shutil.copytree(crops.root, root)
+    ref, moved = model.model_copy(update={"root": str(root)}), crops.model_copy(update={"root": str(root)})
+    whole = contents(layout.run(ref))
+    assert trained(ref, moved, tiny_model(vit)) == ref and contents(layout.run(ref)) == whole
+    stage = layout.stage(ref, STAGE)
+    for url in (f"{stage}/{STAGE}.safetensors", layout.metrics(ref, STAGE), layout.bundle(stage)):
+        flip(url, 100)
+        trained(ref, moved, tiny_model(vit))
+        assert contents(layout.run(ref)) == whole, url
+    for url in (f"{layout.model(ref)}/recipe.json", layout.bundle(layout.model(ref)), layout.run_config(ref)):
+        flip(url, 100)
+        trained(ref, moved, tiny_model(vit))
+        assert contents(layout.run(ref)) == whole, url
+
+
+def test_a_model_names_the_snapshot_that_its_crops_have_now(model, crops, vit, tmp_path, monkeypatch):
+    """The old one was lost, and the same crops got another number."""
+    root = tmp_path / "moved"
+    shutil.copytree(crops.root, root)
+    ref, renamed = (
+        model.model_copy(update={"root": str(root)}),
+        crops.model_copy(update={"root": str(root), "snapshot": 2}),
+    )
+    monkeypatch.setattr(module, "_run", lambda *_: pytest.fail("trained again"))
+    trained(ref, renamed, tiny_model(vit))
+    assert bundles.read_about(layout.model(ref), ModelAbout).snapshot == read_start(ref).snapshot == 2

@@ -1,6 +1,7 @@
 import pytest
 
 from storage.dataset import catalogue, derived, samples, shards, snapshots
+from storage.dataset.data_faults import find_data_faults
 from storage.dataset.derived import DerivedRecipe, derived_manifest, derived_samples, derived_shard, hold_derived
 from storage.dataset.encoding import Sample
 from storage.dataset.pruning import prune
@@ -110,10 +111,10 @@ def test_crops_that_were_made_anew_are_derived_anew(root):
         CorruptArtifact, match="derived from crops of sha256 .*; run the flow again, which derives it anew"
     ):
         samples.of_derived(DerivedRef(crops=dataset, digest=digest(RECIPE)), "train")
-    (fault,) = catalogue.faults(root, "cow")
+    (fault,) = find_data_faults(root, "cow")
     assert fault.where == layout.tar(child) and "was derived from crops of sha256" in fault.what
     distil(parent)
-    assert shards.manifest(child).kept == 3 and list(catalogue.faults(root, "cow")) == []
+    assert shards.manifest(child).kept == 3 and list(find_data_faults(root, "cow")) == []
     assert derived_manifest(child, shards.manifest(parent).tar_sha256).rows == 4
 
 
@@ -146,12 +147,12 @@ def test_a_corrupt_one_is_found_moved_to_quarantine_and_derived_again(folder):
     parent = crops(folder)
     child = distil(parent)
     flip(layout.tar(child), 600)
-    (fault,) = catalogue.faults(folder, "cow")
-    assert fault.shard == child and catalogue.repair(fault)
+    (fault,) = find_data_faults(folder, "cow")
+    assert fault.where.startswith(layout.tar(child).removesuffix("tar")) and fault.mend()
     (note,) = shards.quarantine_notes(folder, "cow")
     assert note.shard == layout.tar(child)
     distil(parent)
-    assert list(catalogue.faults(folder, "cow")) == []
+    assert list(find_data_faults(folder, "cow")) == []
 
 
 def test_it_goes_with_its_parents_and_stays_with_them(root):
@@ -169,7 +170,7 @@ def test_it_goes_with_its_parents_and_stays_with_them(root):
     child = derived_shard(DerivedRef(crops=old, digest=digest(RECIPE)), 0)
     assert layout.manifest(child) in going and shards.find_committed(child) is None
     assert going.index(layout.tar(child)) < going.index(layout.manifest(Store(root).curated("cow", digest(CROPS), 0)))
-    assert shards.find_committed(raw) is not None and list(catalogue.faults(root, "cow")) == []
+    assert shards.find_committed(raw) is not None and list(find_data_faults(root, "cow")) == []
     assert derived.recipes(root, "cow") == {}
 
 
@@ -178,7 +179,7 @@ def test_one_whose_crops_are_gone_is_named(root):
     child = distil(parent)
     for url in (layout.manifest(parent), layout.table(parent), layout.tar(parent)):
         files.remove(url)
-    (fault,) = catalogue.faults(root, "cow")
+    (fault,) = find_data_faults(root, "cow")
     assert fault.where == layout.tar(child) and "its crops are gone" in fault.what
 
 

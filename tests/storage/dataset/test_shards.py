@@ -8,12 +8,12 @@ import pytest
 
 from storage.dataset import shards
 from storage.dataset.encoding import Sample, encode_sample
-from storage.dataset.records import ShardManifest
 from storage.dataset.tar_io import TarStream
 from storage.store import files, layout
 from storage.store.errors import CorruptArtifact, MissingArtifact, StorageFull
 from storage.store.layout import Store
 from storage.store.references import digest
+from storage.store.versions import encode
 from tests.storage.deaths import ended, forked, full_after, killed_at
 from tests.storage.material import RECIPE, contents, flip, row, sample, samples
 
@@ -109,8 +109,8 @@ def damage_manifest(ref) -> None:
 
 
 def damage_name(ref) -> None:
-    other = ShardManifest.model_validate_json(files.get(layout.manifest(ref))).model_copy(update={"index": 1})
-    files.put(layout.manifest(ref), other.model_dump_json().encode())
+    other = shards.manifest(ref).model_copy(update={"index": 1})
+    files.put(layout.manifest(ref), encode(other))
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def forge(ref, tar: bytes) -> None:
     honest = shards.write(ref, samples(3), RECIPE)
     lie = honest.model_copy(update={"tar_bytes": len(tar), "tar_sha256": sha256(tar).hexdigest()})
     files.put(layout.tar(ref), tar)
-    files.put(layout.manifest(ref), lie.model_dump_json().encode())
+    files.put(layout.manifest(ref), encode(lie))
 
 
 def test_a_forged_tar_is_refused_although_its_digest_is_right(shard) -> None:

@@ -1,9 +1,12 @@
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from storage.dataset import shards, snapshots
+from storage.dataset.data_faults import find_data_faults
+from storage.dataset.pages import SHARDS
 from storage.dataset.records import NEAR, Duplicates
 from storage.store import files, layout
 from storage.store.errors import CorruptArtifact, MissingArtifact, StorageFull
@@ -152,9 +155,6 @@ def test_an_unknown_snapshot_is_answered_with_the_known_ones(folder) -> None:
     snapshots.commit([shard(folder, 0)])
     with pytest.raises(MissingArtifact, match=r"000007\.json: does not exist; there are: 1; choose one of them"):
         snapshots.read(Store(folder).dataset("cow", 7))
-    files.put(layout.snapshot(Store(folder).dataset("cow", 1)), b'{"version": 2}')
-    with pytest.raises(CorruptArtifact, match=r"000001\.json: is no Snapshot \(id: Field required\)"):
-        snapshots.read(Store(folder).dataset("cow", 1))
 
 
 def test_the_newest_is_that_of_its_recipe(root) -> None:
@@ -163,3 +163,64 @@ def test_the_newest_is_that_of_its_recipe(root) -> None:
     second = snapshots.commit([shard(root, 1)])
     snapshots.commit([shard(root, 0, OTHER)])
     assert snapshots.newest(root, "cow", digest(RECIPE)) == snapshots.read(second)
+
+
+def damage(ref, places=(0, 1)) -> None:
+    for place in places:
+        where = snapshots.locations(ref)[place]
+        files.put(where, files.get(where).replace(b'"id": ', b'"id": 1'))
+
+
+def test_a_damaged_snapshot_is_read_from_its_copy_and_the_next_commit_makes_it_anew(root, caplog) -> None:
+    ref = snapshots.commit([shard(root, 0)])
+    whole = snapshots.read(ref)
+    damage(ref, [0])
+    assert snapshots.read(ref) == whole and "its copy answers" in caplog.text
+    assert snapshots.commit([shard(root, 0)]) == ref and snapshots.damage(ref) == {}
+    files.remove(layout.snapshot(ref))
+    assert snapshots.numbers(root, "cow") == [1] and snapshots.read(ref) == whole
+    second = snapshots.commit([shard(root, 1)])
+    assert second.snapshot == 2 and snapshots.read(second).parent == 1 and snapshots.damage(ref) == {}
+
+
+def test_a_snapshot_that_cannot_be_read_is_passed_over_and_its_number_is_not_given_again(folder, caplog) -> None:
+    first = snapshots.commit([shard(folder, 0)])
+    second = snapshots.commit([shard(folder, 1)])
+    damage(second)
+    with pytest.raises(CorruptArtifact, match="000002.json: has sha256 .*; type `farm3d verify --repair`"):
+        snapshots.read(second)
+    assert snapshots.newest(folder, "cow", digest(RECIPE)) == snapshots.read(first)
+    assert "taking an older snapshot" in caplog.text
+    third = snapshots.commit([shard(folder, 1)])
+    assert (third.snapshot, indices(third), snapshots.read(third).parent) == (3, [0, 1], 1)
+    for fault in find_data_faults(folder, "cow"):
+        assert fault.mend().startswith("moved to quarantine")
+    for ref in (third, second):
+        for where in snapshots.locations(ref):
+            files.remove(where)
+    assert snapshots.numbers(folder, "cow") == [1] and snapshots.commit([shard(folder, 2)]).snapshot == 3
+
+
+def test_a_snapshot_takes_the_room_of_what_it_adds(folder) -> None:
+    """The thirty-third shard begins a new page: its snapshot is no larger than that of the first one."""
+
+    def added(shards: Sequence[int]) -> int:
+        before = size()
+        snapshots.commit([shard(folder, index) for index in shards])
+        return size() - before
+
+    def size() -> int:
+        places = (Path(layout.snapshots(folder, "cow")), Path(folder) / "cow" / "copies")
+        return sum(path.stat().st_size for place in places for path in place.rglob("*.json"))
+
+    first, more, one = added([0]), added(range(1, SHARDS)), added([SHARDS])
+    assert one < first + 100 < more / 4
+    assert indices(Store(folder).dataset("cow", 3)) == list(range(SHARDS + 1))
+
+
+def test_the_file_of_another_snapshot_is_none(folder) -> None:
+    first, second = snapshots.commit([shard(folder, 0)]), snapshots.commit([shard(folder, 1)])
+    for where in snapshots.locations(first):
+        files.put(where, files.get(layout.snapshot(second)))
+    with pytest.raises(CorruptArtifact, match="000001.json: is snapshot 2 of cow"):
+        snapshots.read(first)

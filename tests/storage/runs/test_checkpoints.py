@@ -1,3 +1,4 @@
+import json
 import logging
 import os
 from hashlib import sha256
@@ -8,6 +9,7 @@ import torch
 
 from storage.runs.checkpoints import Checkpoint, Checkpoints, weights_bytes, weights_from
 from storage.store import files, layout
+from storage.store.versions import encode
 from tests.storage.deaths import killed_at
 from tests.storage.material import flip
 
@@ -116,8 +118,8 @@ def test_code_in_a_checkpoint_is_not_run_although_its_digest_is_right(folder, tm
     os.makedirs(folder)
     torch.save({"animal": Evil()}, path)
     data = files.get(path)
-    entry = Checkpoint(step=1, size=len(data), sha256=sha256(data).hexdigest())
-    files.put(layout.checkpoint_manifest(folder, 1), entry.model_dump_json().encode())
+    entry = Checkpoint(step=1, size=len(data), digest=sha256(data).hexdigest())
+    files.put(layout.checkpoint_manifest(folder, 1), encode(entry))
     assert Checkpoints(folder).newest() is None
     assert "holds more than tensors and plain values" in caplog.text
     assert not (tmp_path / "owned").exists()
@@ -138,8 +140,13 @@ def test_what_could_not_be_loaded_again_is_not_saved(folder, value, where) -> No
 
 
 def test_weights_are_the_same_bytes_each_time_and_come_back() -> None:
+    """The words about them are sorted: the library writes them in the order of a hash map."""
     model, _ = trained(1)
     weights = model.state_dict() | {"tied": model.weight}
-    data = weights_bytes(weights, {"category": "cow"})
-    assert data == weights_bytes(weights, {"category": "cow"})
+    about = {"category": "cow", "run": "laptop", "stage": "animal", "a": "b", "more": "words"}
+    data = weights_bytes(weights, about)
+    assert all(weights_bytes(weights, about) == data for _ in range(20))
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    assert header["__metadata__"] == about and list(header["__metadata__"]) == sorted(about) and length % 8 == 0
     assert same(weights_from(data), weights)

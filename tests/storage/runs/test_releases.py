@@ -4,7 +4,9 @@ import pytest
 
 from storage.runs.releases import (
     ReleaseAbout,
+    announce,
     promote_release,
+    promotion_files,
     published_releases,
     read_promotion,
     select_release,
@@ -113,24 +115,37 @@ def test_a_promoted_release_that_is_gone_is_an_error_and_not_another_answer(stor
 
 def test_a_torn_promotion_says_what_to_type(store) -> None:
     publish(store, "a")
-    files.put(layout.promotion(store.root, "cow"), b'{"version": 2, "run": 7}')
-    with pytest.raises(CorruptArtifact, match=re.escape("PROMOTED: is no Promotion (run: ")):
+    for where in promotion_files(store, "cow"):
+        files.put(where, b'{"version": 3, "run": 7}')
+    with pytest.raises(CorruptArtifact, match=re.escape("PROMOTED: does not end with its sha256; promote a release")):
         select_release(store, "cow")
 
 
-def test_what_is_not_whole_does_not_answer(store) -> None:
+def test_what_is_not_whole_does_not_answer_and_is_told(store, caplog) -> None:
     publish(store, "a", scale="smoke")
     publish(store, "b", scale="laptop")
     files.remove(layout.member(layout.release(store.release("cow", "b")), "cow-1.glb"))
     assert answering(store) == "a"
+    assert "releases/b: is damaged and answers nobody; run its category again" in caplog.messages[0]
     assert answering(store, "cow/b") is None
+    files.put(layout.bundle(layout.release(store.release("cow", "b"))), b"{")
+    assert answering(store) == "a" and "releases/b: is damaged" in caplog.messages[-1]
+
+
+def test_the_order_is_part_of_the_manifests_and_a_release_that_is_the_last_stays_as_it_is(store, monkeypatch) -> None:
+    for run in ("b", "a"):
+        publish(store, run)
+    orders = [release.about.order for release in published_releases(store, "cow")]
+    assert orders == [1, 2]
+    monkeypatch.setattr(files, "put", lambda url, data: pytest.fail(url))
+    announce(store.release("cow", "a"))
 
 
 def test_a_release_of_an_older_farm3d_is_refused_in_one_sentence(store) -> None:
     publish(store, "a")
     files.put(layout.bundle(layout.release(store.release("cow", "old"))), b'{"about": {"snapshot": 1}, "files": {}}')
     with pytest.raises(
-        OtherVersion, match="old/manifest.json: was written in version 1 of the store; .* reads version 2"
+        OtherVersion, match="old/manifest.json: was written in version 1 of the store; .* reads version 3"
     ):
         select_release(store, "cow")
 

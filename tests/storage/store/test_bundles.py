@@ -1,7 +1,10 @@
+from threading import Thread
+
 import pytest
 
 from storage.store import bundles, files, layout
 from storage.store.errors import CorruptArtifact, MissingArtifact, OtherVersion
+from storage.store.locks import hold_lock
 from storage.store.references import Record
 from tests.storage.deaths import killed_at
 
@@ -56,6 +59,44 @@ def test_a_changed_file_is_refused(root) -> None:
         bundles.read(folder, "cow.glb")
     files.put(layout.member(folder, "cow.glb"), b"short")
     assert bundles.find_committed(folder) is None
+
+
+def test_a_changed_file_is_seen_by_whoever_can_make_it_again(root) -> None:
+    folder = f"{root}/release"
+    assert bundles.find_intact(folder) is None
+    made = bundles.commit(folder, FIRST, NOTHING)
+    assert bundles.find_intact(folder) == made and bundles.damaged_files(folder, made) == {}
+    files.put(layout.member(folder, "cow.glb"), b"glTF f1rst")
+    assert bundles.find_committed(folder) == made and bundles.find_intact(folder) is None
+    assert bundles.damaged_files(folder, made).keys() == {"cow.glb"}
+    assert bundles.commit(folder, FIRST, NOTHING) == made == bundles.find_intact(folder)
+
+
+def test_what_is_there_already_is_not_written_again_and_never_stops_counting(folder, monkeypatch) -> None:
+    bundles.commit(folder, FIRST, About(category="cow"))
+    touched, put, remove = [], files.put, files.remove
+    monkeypatch.setattr(files, "put", lambda url, data: touched.append(url) or put(url, data))
+    monkeypatch.setattr(files, "remove", lambda url: touched.append(url) or remove(url))
+    bundles.commit(folder, FIRST, About(category="cow"))
+    assert touched == []
+    bundles.commit(folder, FIRST, About(category="horse"))
+    bundles.amend(folder, About(category="sheep"))
+    assert touched == [layout.bundle(folder)] * 2 and bundles.read_about(folder, About) == About(category="sheep")
+
+
+def test_whoever_asks_while_a_bundle_is_replaced_waits_for_the_new_one(folder) -> None:
+    bundles.commit(folder, FIRST, NOTHING)
+    answers: list[object] = []
+    asking = Thread(target=lambda: answers.append(bundles.find_committed(folder)))
+    with hold_lock(layout.bundle(folder)):
+        manifest = files.get(layout.bundle(folder))
+        files.remove(layout.bundle(folder))
+        asking.start()
+        asking.join(0.2)
+        assert answers == []
+        files.put(layout.bundle(folder), manifest)
+    asking.join(10)
+    assert answers == [bundles.find_committed(folder)] and answers[0] is not None
 
 
 @pytest.mark.parametrize("name", ["../cow.glb", "/cow.glb", "a//b", "", "manifest.json", ".hidden", "a b"])

@@ -18,11 +18,11 @@ OLD, NEW = b"old" * 5000, b"new" * 7000
 
 def test_what_is_put_is_what_is_got(root) -> None:
     url = f"{root}/a/b.bin"
-    assert files.size(url) is None
+    assert files.size(url) is None and not files.holds(url, b"")
     assert files.names(f"{root}/a") == []
     files.put(url, OLD)
     files.put(url, memoryview(NEW))
-    assert files.get(url) == NEW
+    assert files.get(url) == NEW and files.holds(url, NEW) and not files.holds(url, OLD)
     assert files.size(url) == len(NEW)
     assert files.names(root) == ["a"]
     assert files.names(f"{root}/a") == ["b.bin"]
