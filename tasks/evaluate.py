@@ -21,7 +21,7 @@ from models.truth import TruthSource
 from models.truth.examples import Example, split_batch
 from models.truth.held_out import HeldOutAnimals, HeldOutConfig
 from storage.dataset.snapshots import read as read_snapshot
-from storage.runs.scores import START, Score, decode_scores, encode_scores
+from storage.runs.scores import START, Score, by_metric, decode_scores, encode_scores
 from storage.store import bundles, layout
 from storage.store.locks import hold_lock
 from storage.store.references import DatasetRef, ModelRef, Record, digest
@@ -70,8 +70,8 @@ def evaluate(
             contents = {f"{_file(name)}.json": encode_scores(table) for name, table in tables.items()}
             bundles.commit(folder, contents, EvaluationAbout(protocol=protocol))
     for name, table in read(model).items():
-        rows = [score.model_dump() for score in table]
-        artifacts.table(f"scores-{model.category}-{_file(name)}", rows, f"{model.run}, {measured_on(model, name)}")
+        about = f"{model.run}, {measured_on(model, name)}"
+        artifacts.table(f"scores-{model.category}-{_file(name)}", by_metric(table), about)
     return model
 
 

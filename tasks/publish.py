@@ -35,7 +35,7 @@ from storage.store.locks import hold_lock
 from storage.store.references import DatasetRef, ModelRef, ReleaseRef, Scale
 from tasks.evaluate import measured_on, read
 from tasks.inference.loading import recipe_of, reconstructor, setting, stage_digests, validation
-from tasks.reports.cards import SHEETS, dataset_page, model_card, own_scores, parts_of
+from tasks.reports.cards import SHEETS, dataset_page, model_card, own_scores, parts_of, relighting_in_words
 from tasks.runtime import artifacts
 from tasks.runtime.devices import Device, acquire_device
 
@@ -142,7 +142,8 @@ def _contents(model: ModelRef, crops: DatasetRef, shown: Shown) -> dict[str, byt
     }
     report = Report(
         title=f"{model.category}, run {model.run}",
-        summary=f"{snapshot.kept} crops, {steps} steps, method {recipe.method.kind}; {protocol}",
+        summary=f"{snapshot.kept} crops, {steps} steps, method {recipe.method.kind}, started from "
+        f"{parts_of(recipe).get('started from', 'nothing')}; {protocol}. {relighting_in_words(scores, model.run)}",
         films=[Picture(name, data, "webp") for name, data in shown.films.items()],
         table=scores,
         curves=_curves(model),

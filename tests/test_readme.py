@@ -133,6 +133,37 @@ def test_the_scales_are_those_of_the_presets(scale: Scale) -> None:
     assert (pictures, steps) == (plan.images, sum(stage.steps for stage in plan.method.stages()))
 
 
+def test_the_first_picture_says_what_its_model_started_from() -> None:
+    start = load_plan("cow", "laptop").method.warm_start
+    said = f"`{start.model}` (digest {start.digest()[:16]})"
+    assert said in README.read_text(), f"say under the first picture that it started from {said}, or draw it anew"
+
+
+def test_the_tables_of_results_have_the_start_beside_the_end() -> None:
+    for path in (README, ROOT / "docs" / "results.md"):
+        tables = re.findall(r"^\|.*\n\|[-|]+\n(?:\|.*\n)+", path.read_text(), re.MULTILINE)
+        measured = [table for table in tables if re.search("IoU|PCK|azimuth", table)]
+        assert measured and all("start without this training" in table.splitlines()[0] for table in measured)
+
+
+def test_fidelity_says_where_laptop_begins_and_how_fast_it_learns() -> None:
+    method = load_plan("cow", "laptop").method
+    begin, training = method.warm_start.begin, method.training
+    text = FIDELITY.read_text().partition("## What each scale takes of it")[2]
+    factor = training.lr_schedule.at(begin)
+    rates = (factor * rate for rate in (training.rate_shape, training.rate_pose, training.rate_rest))
+    said = [f"{rate:.1e}".replace(".0e", "e").replace("e-0", "e-") for rate in rates]
+    for words in (f"schedule position {begin:g}.", *said):
+        assert words in text, f"{FIDELITY.name} does not say {words}: tell anew what `laptop` takes of the papers"
+
+
+def test_no_section_of_the_two_papers_is_cited_that_nobody_here_has_read() -> None:
+    """Neither paper's body was at hand: rows of fidelity.md name mechanisms and the public code."""
+    for path in [*CODE, *DOCUMENTS]:
+        cited = re.search(r"(MagicPony|Farm3D)\b[^.;|]{0,60}\b(section|eq\.) ?\d", path.read_text())
+        assert cited is None, f"{name_of(path)}: {cited and cited[0]}"
+
+
 def rows() -> list[str]:
     return re.findall(r"^\| (F\d+) \|", FIDELITY.read_text(), re.MULTILINE)
 

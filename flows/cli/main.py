@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
 
 from flows.cli import category_commands, dataset_commands, verify_command
-from flows.cli.console import console, error_console, set_up_terminal
+from flows.cli.console import console, error_console, printable, set_up_terminal
 from flows.cli.failures import BUG, explain_failure
 from flows.cli.launcher import PORT, Launcher
 from flows.cli.paths import local_path
@@ -178,9 +179,14 @@ def evaluate(folder: Folder, category: Whose = "cow", root: Root = "data") -> No
         evaluation, skipped = evaluate_folder(folder, category, root)
     for reason in skipped:
         error_console.print(f"skipped {reason}")
+    methods = list(dict.fromkeys(method for row in evaluation.rows for method in row.scores))
+    table = Table("metric", *map(printable, methods), box=None)
     for row in evaluation.rows:
-        for method, score in row.scores.items():
-            console.print(f"{row.metric:28} {method:24} {score.mean:10.4g} {row.unit} ({score.count} values)")
+        scores = (row.scores.get(method) for method in methods)
+        table.add_row(
+            row.metric, *(f"{score.mean:.4g} {row.unit} ({score.count} values)" if score else "" for score in scores)
+        )
+    console.print(table)
 
 
 @app.command()

@@ -37,7 +37,7 @@ def _useful(words: dict[Word, float]) -> dict[Word, float]:
 
 
 class Skeleton(Config):
-    """The heuristic skeleton of MagicPony section 3.1."""
+    """The heuristic skeleton of MagicPony (fidelity F24)."""
 
     body_bones: int = Field(default=8, ge=2, multiple_of=2, description="bones along the spine, half towards each end")
     legs: int = Field(default=4, description="0, 2 or 4; legs come in mirrored pairs of 3 bones")
@@ -135,14 +135,10 @@ class Words(Config):
         """The name as prompts say it, which may be several words."""
         return self.name.replace("_", " ")
 
-    def prompt(self, view: View, template: str = TEMPLATE, **words: str) -> str:
+    def prompt(self, view: str, template: str = TEMPLATE, **words: str) -> str:
         """The full caption; words that are absent or empty leave no gap."""
         filled = template.format(name=self.spoken, view=view, **{"age": "", **words})
         return _with_article(" ".join(filled.split()))
-
-    def view_prompt(self, view: View) -> str:
-        """The short caption that SDS uses for a virtual view."""
-        return _with_article(f"a {self.spoken}, {view} view")
 
 
 class Category(Words):

@@ -1,7 +1,7 @@
 """The errors an operator can mend. A caller's fault is a `ValueError`.
 
 Farm3dError
-+-- MissingWeights     a folder of weights is absent, incomplete or corrupt
++-- MissingWeights     a folder of weights is absent, incomplete, corrupt or of another training than the rest
 +-- MissingModel       no model of the category was published
 +-- MissingPackage     an optional package is not installed; says the pip line
 +-- NothingKept        a filter left too few images to go on
@@ -14,7 +14,7 @@ class Farm3dError(Exception):
 
 
 class MissingWeights(Farm3dError):
-    """A folder of weights is absent, incomplete or corrupt."""
+    """A folder of weights is absent, incomplete or corrupt, or does not belong to the one it is used with."""
 
 
 class MissingModel(Farm3dError):

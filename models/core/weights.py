@@ -1,5 +1,6 @@
 """Folders of weights: locating them, their licence and digest, writing them, and errors for absent or broken ones."""
 
+import json
 import os
 import shutil
 from collections.abc import Generator
@@ -12,6 +13,8 @@ from models.core.errors import MissingWeights
 REPOSITORY = Path(__file__).parents[2]
 NOT_STATED = "not stated"
 """The licence of what comes without one."""
+PARTS = "parts.json"
+"""File of a folder of several networks: the digest of each as they were taught together."""
 
 
 def locate(model: str) -> str:
@@ -80,6 +83,34 @@ def contents(folder: Path, *suffixes: str) -> str:
             with path.open("rb") as file:
                 total.update(os.fsencode(path.relative_to(folder).as_posix()) + file_digest(file, "sha256").digest())
     return total.hexdigest()
+
+
+def write_part_digests(folder: Path, *parts: str) -> None:
+    """Write the digests of these sub-folders down: they were taught together, a U-Net with the one autoencoder."""
+    digests = {part: contents(folder / part) for part in parts}
+    (folder / PARTS).write_text(json.dumps(digests, indent=1) + "\n")
+
+
+def check_part_digests(folder: Path) -> None:
+    """Raises MissingWeights where one of the parts is not the one that the others were taught with.
+
+    A folder that does not say so, such as one that was fetched from a hub, is taken as it is.
+    """
+    if not (folder / PARTS).is_file():
+        return
+    remedy = "take all of its parts from one training: fetch the folder again, or run the flow `barnyard`"
+    for part, taught_with in json.loads((folder / PARTS).read_text()).items():
+        found = contents(folder / part) if (folder / part).is_dir() else "absent"
+        check_digest(str(folder / part), found, f"the rest of {folder}", taught_with, remedy)
+
+
+def check_digest(weights: str, found: str, user: str, taught_with: str, remedy: str) -> None:
+    """Raises MissingWeights where the digest of `weights` is not the one that their `user` was taught with."""
+    if found != taught_with:
+        raise MissingWeights(
+            f"{weights} is {found[:16]}, and {user} was taught with {taught_with[:16]}: they do not belong together; "
+            f"{remedy}"
+        )
 
 
 @contextmanager

@@ -10,6 +10,7 @@ good for something learns faster (REPA, Yu et al. 2025, with a ViT's features wh
 # pyright: reportPrivateImportUsage=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportArgumentType=false
 # pyright: reportIndexIssue=false, reportOperatorIssue=false, reportReturnType=false
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +24,7 @@ from torch import Tensor, nn
 
 from models.core.config import Config
 from models.core.precision import bf16_autocast
-from models.core.weights import replace_folder
+from models.core.weights import replace_folder, write_part_digests
 from models.embedded.autoencoder_training import AutoencoderTraining, latents, polish_decoder, train_autoencoder
 from models.embedded.fitting import FitConfig, train_network
 from models.embedded.part_loss import merged_parts, part_weights, soft_part_cross_entropy
@@ -208,6 +209,14 @@ def write_pipeline(network: nn.Module, vae: "AutoencoderKL", words: Path, folder
         pipeline.to(dtype=torch.float16).save_pretrained(place, safe_serialization=True)
         for name in ("vocab.json", "merges.txt"):
             shutil.copy(words / name, place / "tokenizer" / name)
+        _load_in_float32(place / "text_encoder" / "config.json")
+        write_part_digests(place, "vae", "unet", "text_encoder", "tokenizer")
+
+
+def _load_in_float32(settings: Path) -> None:
+    """Transformers loads a text encoder as its settings say, diffusers loads everything beside it in float32."""
+    said = json.loads(settings.read_text())
+    settings.write_text(json.dumps({**said, "dtype": "float32"}, indent=2) + "\n")
 
 
 def _load_latents(vae: "AutoencoderKL", pictures: Pictures, path: Path) -> Tensor:

@@ -12,6 +12,7 @@ Any text-to-image pipeline of `diffusers` generates: a folder such as `weights/t
 import logging
 from copy import deepcopy
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -23,7 +24,13 @@ from torch.nn.functional import interpolate
 
 from models.core.config import Config
 from models.core.errors import MissingPackage
-from models.core.weights import digest, disable_progress_bars, locate, report_missing_weights
+from models.core.weights import (
+    check_part_digests,
+    digest,
+    disable_progress_bars,
+    locate,
+    report_missing_weights,
+)
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline, SchedulerMixin
@@ -80,7 +87,7 @@ class StableDiffusionConfig(Config):
         return digest(locate(self.model), self.revision)
 
     def build(self, device: torch.device) -> "StableDiffusion":
-        """Raises MissingWeights where the model is absent or broken, MissingPackage without diffusers."""
+        """Raises MissingWeights where the model is absent, broken or mixed, MissingPackage without diffusers."""
         try:
             from diffusers import AutoPipelineForText2Image
         except ImportError as error:
@@ -101,6 +108,7 @@ class StableDiffusionConfig(Config):
                 use_safetensors=True,
                 **without,
             )
+        check_part_digests(Path(model))
         return StableDiffusion(self, pipeline.to(device), self.digest())
 
 
@@ -180,15 +188,26 @@ class StableDiffusion:
             )
         return self.schedule.alphas_cumprod.to(self.pipeline.device)
 
-    def encode(self, images: Float[Tensor, "batch height width 3"]) -> Latents:
-        """Scaled latents of pictures in [0, 1], with gradient to them; brought to the model's size first."""
+    def encode(
+        self,
+        images: Float[Tensor, "batch height width 3"],
+        sample: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> Latents:
+        """Scaled latents of pictures in [0, 1], with gradient to them; brought to the model's size first.
+
+        The mean of the autoencoder's posterior, or a sample of it drawn from `generator`.
+        """
         vae, size = self._autoencoder, self.config.size
         pictures = images.permute(0, 3, 1, 2)
         if pictures.shape[-2:] != (size, size):
             pictures = interpolate(pictures, (size, size), mode="bilinear", align_corners=False)
         output = vae.encode((pictures * 2 - 1).to(vae.dtype))
         # A tiny autoencoder has latents, a variational one a distribution of them.
-        latents = output.latents if hasattr(output, "latents") else output.latent_dist.mean
+        if hasattr(output, "latents"):
+            latents = output.latents
+        else:
+            latents = output.latent_dist.sample(generator) if sample else output.latent_dist.mean
         return (latents * vae.config.scaling_factor).to(images)
 
     @torch.no_grad()

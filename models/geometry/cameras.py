@@ -114,7 +114,7 @@ class Camera(ABC):
 
 @dataclass(frozen=True)
 class PerspectiveCamera(Camera):
-    """Pinhole cameras that share one field of view (MagicPony section 3.2)."""
+    """Pinhole cameras that share one field of view (MagicPony; fidelity F6)."""
 
     fov: float = FOV
     """Angle between the top and the bottom of the picture, in radians."""
@@ -228,9 +228,9 @@ def from_pose(forward: Float[Tensor, "batch 3"], translation: Float[Tensor, "bat
     return PerspectiveCamera(_assemble(rows.mT, translation + back))
 
 
-def view_word(azimuth: float) -> View:
+def view_word(azimuth: float, half_angle: float = VIEW_HALF_ANGLE) -> View:
     """`front`, `side` or `back` for a camera at this azimuth; the word our prompts and captions use."""
     turn = abs((azimuth + pi) % (2 * pi) - pi)
-    if turn <= VIEW_HALF_ANGLE:
+    if turn <= half_angle:
         return "front"
-    return "back" if turn >= pi - VIEW_HALF_ANGLE else "side"
+    return "back" if turn >= pi - half_angle else "side"

@@ -1,4 +1,4 @@
-"""From a mirror-symmetric signed distance field (positive inside) to its surface (DMTet; MagicPony section 3.1).
+"""From a mirror-symmetric signed distance field (positive inside) to its surface (DMTet; fidelity F16).
 
 The field is read without gradient at every second grid point and, where the surface may be near, at all of them; then
 with gradient only at the ends of the grid edges that the surface crosses: the gradient is exact, at about 5 % of the

@@ -1,4 +1,4 @@
-"""The heuristic skeleton of MagicPony section 3.1: a spine, and a leg to the lowest point of each quarter (F24).
+"""The heuristic skeleton of MagicPony: a spine, and a leg to the lowest point of each quarter (fidelity F24).
 
 Bones by index: 0 .. n/2 - 1 from the +z tip inwards, n/2 .. n - 1 from the -z tip inwards, both chains rooted in the
 middle; then three for each leg: foot, middle, top. Quarters by leg: (+x, +z), (+x, -z), (-x, -z), (-x, +z); of two

@@ -24,10 +24,13 @@ from models.rendering.reconstruction import Reconstructor
 from models.truth.examples import Example
 
 logger = logging.getLogger(__name__)
-__all__ = ["COPY", "METRICS", "PAPER", "Evaluation", "EvaluationConfig", "Row", "Score", "evaluate"]
+__all__ = ["COPY", "METRICS", "PAPER", "RELIGHTING", "Evaluation", "EvaluationConfig", "Row", "Score", "evaluate"]
 
 COPY = "copy of the photo"
 """The baseline that answers every question about another view or light with the photo itself."""
+
+RELIGHTING = "relighting error"
+"""The metric that says what relightable is worth, beside that baseline."""
 
 
 def evaluate(methods: Mapping[str, Reconstructor], examples: Sequence[Example], config: EvaluationConfig) -> Evaluation:
@@ -208,7 +211,7 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric("novel view IoU", "%", "higher", "as novel view PSNR", _in("turned", _iou)),
     Metric(
-        "relighting error",
+        RELIGHTING,
         "RMSE",
         "lower",
         "input view under the given light, best gain per picture, where both masks agree",

@@ -1,13 +1,15 @@
 """Where a released file comes from: release, run, snapshot, shards, and every picture with its prompt and seed."""
 
+import json
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from storage.dataset import catalogue, shards, snapshots
-from storage.dataset.records import ShardManifest, Snapshot
+from storage.dataset.records import ShardManifest
 from storage.runs.releases import ReleaseAbout
 from storage.runs.training_runs import ModelAbout, StageAbout
 from storage.store import bundles, files, layout
@@ -15,11 +17,13 @@ from storage.store.errors import CorruptArtifact, MissingArtifact, words
 from storage.store.layout import Store
 from storage.store.references import DatasetRef, ReleaseRef, ShardRef
 
+Source = TypeVar("Source", bound=BaseModel)
+
 
 class Part(BaseModel):
     """What a chain says of one part of a recipe; the rest of the part is left out."""
 
-    kind: str
+    kind: str = ""
     model: str = ""
     folder: str = ""
 
@@ -42,6 +46,13 @@ class CropSource(BaseModel):
     photos: PhotoSource
     segmenter: Part
     weights_digest: str
+
+
+class ModelSource(BaseModel):
+    """What a model learnt with: its start and its frozen parts, by their names in the method."""
+
+    method: dict[str, Any]
+    weights_digests: dict[str, str]
 
 
 def release_of(file: Path, root: str) -> ReleaseRef:
@@ -78,9 +89,10 @@ def lines(release: ReleaseRef, pictures: bool) -> Iterator[str]:
         files_trained, trained = _committed(layout.stage(model, stage), StageAbout)
         weights = files_trained[f"{stage}.safetensors"].sha256
         yield f"stage     {stage}: {trained.steps} steps, weights sha256 {weights}"
+    yield from _parts(layout.model(model))
     counts = f"{snapshot.kept} of {snapshot.rows} kept"
     yield f"snapshot  {release.category} {snapshot.id}: {counts}, recipe {snapshot.digest}"
-    recipe = _parse_recipe(snapshot, layout.snapshot(dataset))
+    recipe = _parse(CropSource, snapshot.config, layout.snapshot(dataset))
     yield f"photos    {recipe.photos.generator.name}, weights {recipe.photos.weights_digest}"
     yield f"masks     {recipe.segmenter.name}, weights {recipe.weights_digest}"
     for pinned in snapshot.shards:
@@ -107,6 +119,15 @@ def _committed(folder: str, kind: type[bundles.About]) -> tuple[dict[str, bundle
     return bundle.files, about
 
 
+def _parts(model: str) -> Iterator[str]:
+    """What the model started from, and the frozen parts it learnt with, each by the digest of its weights."""
+    recipe = _parse(ModelSource, json.loads(bundles.read(model, "recipe.json")), model)
+    for name, digest in sorted(recipe.weights_digests.items(), key=lambda item: item[0] != "warm_start"):
+        part = _parse(Part, recipe.method.get(name, {}), model)
+        weights = f"{part.name}, weights {digest}" if digest else "random weights"
+        yield f"start     {weights}" if name == "warm_start" else f"part      {name.replace('_', ' ')} {weights}"
+
+
 def _shard(dataset: DatasetRef, crops: ShardManifest, recipe: str) -> Iterator[str]:
     counts = f"{crops.kept} of {crops.rows} kept"
     yield f"shard     {crops.index:05d}: {counts}, sha256 {crops.tar_sha256}{_made_by(crops.code)}"
@@ -116,12 +137,12 @@ def _shard(dataset: DatasetRef, crops: ShardManifest, recipe: str) -> Iterator[s
     yield f"  from    raw {recipe}: sha256 {crops.made_from}{same}"
 
 
-def _parse_recipe(snapshot: Snapshot, where: str) -> CropSource:
+def _parse(kind: type[Source], said: object, where: str) -> Source:
     try:
-        return CropSource.model_validate(snapshot.config)
+        return kind.model_validate(said)
     except ValidationError as error:
-        remedy = "run the dataset flow again"
-        raise CorruptArtifact(where, f"does not say where its crops come from ({words(error)})", remedy) from error
+        remedy = "run its category again"
+        raise CorruptArtifact(where, f"does not say where it comes from ({words(error)})", remedy) from error
 
 
 def _made_by(code: str) -> str:

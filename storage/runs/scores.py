@@ -9,7 +9,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from storage.store.errors import CorruptArtifact, words
 from storage.store.references import Record
 
-START = "start without training"
+START = "start without this training"
 """The method name of the model before its training, measured on the same examples."""
 
 
@@ -24,6 +24,21 @@ class Score(Record):
     spread: float = Field(description="standard deviation")
     count: int
     protocol: str = Field(description="how it was measured")
+
+
+def by_metric(scores: Iterable[Score]) -> list[dict[str, str | float]]:
+    """One row for each metric with a column for each method, empty where it was not measured, and the protocol last."""
+    scores = list(scores)
+    methods, first = dict.fromkeys(score.method for score in scores), dict[str, Score]()
+    for score in scores:
+        first.setdefault(score.metric, score)
+    means = {(score.metric, score.method): score.mean for score in scores}
+    return [
+        {"metric": f"{metric}, {score.unit}", "better": score.better}
+        | {method: means.get((metric, method), "") for method in methods}
+        | {"protocol": score.protocol}
+        for metric, score in first.items()
+    ]
 
 
 _TABLE: TypeAdapter[list[Score]] = TypeAdapter(list[Score])

@@ -1,12 +1,13 @@
 """A finished model, loaded to answer photos."""
 
 import json
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from pydantic import BaseModel, ValidationError
 
 from models.core.category import VIEWS, Category, Words
+from models.core.weights import check_digest
 from models.data.crops import Crops
 from models.data.framing import Crop
 from models.engine.loop import Summary
@@ -72,7 +73,13 @@ def _refined(model: Reconstructor, refine: bool) -> Reconstructor:
 
 
 def start(recipe: ModelRecipe, where: str, refine: bool = False) -> Reconstructor:
-    """The model before any training."""
+    """The model before any training.
+
+    Raises MissingWeights where the weights that it went on from have become others since.
+    """
+    for name, part in recipe.method.parts.items():
+        if not hasattr(part, "build"):  # The others are checked when the method loads them.
+            _check_part(recipe, name, part.digest())
     return _refined(recipe.method.load({}, setting(recipe, where)), refine)
 
 
@@ -98,9 +105,28 @@ def embedded_crop_recipe(category: str) -> CropRecipe:
 
 
 def setting(recipe: ModelRecipe, where: str) -> Setting:
-    """Where a method works: frozen parts are built once for a device and kept."""
+    """Where a method works: frozen parts are built once for a device and kept.
+
+    Loading one raises MissingWeights where its weights are not those that the recipe names: a model reads the tokens of
+    its own transformer alone.
+    """
     device = torch_device(where)
-    return Setting(recipe.category, device, recipe.renderer.build(device), lambda part: cached_model(part, where))
+    names = {part: name for name, part in recipe.method.parts.items()}
+
+    def load(part: Any) -> Any:  # noqa: ANN401 - each config builds its own class
+        built = cached_model(part, where)
+        _check_part(recipe, names[part], built.digest)
+        return built
+
+    return Setting(recipe.category, device, recipe.renderer.build(device), load)
+
+
+def _check_part(recipe: ModelRecipe, name: str, found: str) -> None:
+    """Raises MissingWeights where the weights of a frozen part or of the start are not those that the recipe names."""
+    part, category = recipe.method.parts[name], recipe.category.name
+    weights = f"{name.replace('_', ' ')} {getattr(part, 'model', '')}".strip()
+    remedy = f"put the old folder back, or train a model with the new one: `farm3d run {category}`"
+    check_digest(weights, found, f"this model of {category}", recipe.weights_digests[name], remedy)
 
 
 def stage_artifacts(model: ModelRef, recipe: ModelRecipe, before: str = "") -> dict[str, Artifact]:

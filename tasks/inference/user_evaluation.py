@@ -17,17 +17,20 @@ import torch
 import trimesh
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from models.core.errors import Farm3dError
+from models.core.errors import Farm3dError, MissingWeights
 from models.data.crops import collate
 from models.data.framing import AnimalCrop
 from models.geometry.mesh import Mesh
 from models.metrics import Evaluation, EvaluationConfig, evaluate
+from models.rendering.reconstruction import Reconstructor
 from models.truth.examples import Example
 from storage.formats.meshes import OBJ_HEAD, read_mesh
+from storage.runs.scores import START
 from storage.store.errors import words
 from tasks.inference.image_io import load_image
+from tasks.inference.loading import start
 from tasks.inference.photo_listing import describe_others, list_folder, list_images, shown_name
-from tasks.inference.select import crop_photo, select_model
+from tasks.inference.select import SelectedModel, crop_photo, select_model
 from tasks.runtime.devices import Device, acquire_device
 from tasks.runtime.recipes import CropRecipe
 
@@ -102,12 +105,23 @@ def read_examples(folder: Path, recipe: CropRecipe, size: int, where: str) -> tu
 def evaluate_folder(folder: Path, category: str, root: str, device: Device = "auto") -> tuple[Evaluation, list[str]]:
     """The best model of a category on the photos of a folder and its sub-folders, and why some of them were skipped.
 
-    Raises ValueError if there is no picture in it, or none that can be used.
+    What it started from stands beside it. Raises ValueError if there is no picture in it, or none that can be used.
     """
     chosen = select_model(category, root)
     with acquire_device(device) as where:
         examples, skipped = read_examples(folder, chosen.crops, chosen.size, where)
-        return evaluate({chosen.name: chosen.load(where)}, examples, EvaluationConfig()), skipped
+        return evaluate(_beside_its_start(chosen, where), examples, EvaluationConfig()), skipped
+
+
+def _beside_its_start(chosen: SelectedModel, where: str) -> dict[str, Reconstructor]:
+    """The model, and itself before its training; where that has been replaced since, the log says so."""
+    models = {chosen.name: chosen.load(where)}
+    if chosen.model and chosen.recipe.method.stages():
+        try:
+            models[START] = start(chosen.recipe, where)
+        except MissingWeights as error:
+            logger.warning("%s cannot be measured: %s", START, error)
+    return models
 
 
 def _example(photo: Path, name: str, recipe: CropRecipe, size: int, where: str) -> Example:

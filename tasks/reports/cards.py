@@ -6,6 +6,7 @@ from typing import Any
 from models.core.category import Words
 from models.core.weights import licence
 from models.data.prompts import target_shares
+from models.metrics import COPY, RELIGHTING
 from models.segmenters import TransformersConfig
 from storage.dataset import catalogue, snapshots
 from storage.dataset.records import SampleRow, Snapshot
@@ -128,22 +129,34 @@ def own_scores(model: ModelRef, scores: Sequence[Score]) -> list[Score]:
 
 
 def parts_of(recipe: ModelRecipe) -> dict[str, str]:
-    """The frozen parts and the start of a training: where each comes from, and the digest of its weights."""
-    models = {name: getattr(part, "model", "nothing") for name, part in recipe.method.parts.items()}
-    return {
-        name.replace("_", " "): f"{model} ({recipe.weights_digests[name][:16] or 'no weights'})"
-        for name, model in models.items()
-    }
+    """What a training started from, and its frozen parts: where each comes from, and the digest of its weights."""
+    labels = {"warm_start": "started from"}
+    words: dict[str, str] = {}
+    for name, part in sorted(recipe.method.parts.items(), key=lambda item: item[0] not in labels):
+        digest = recipe.weights_digests[name][:16]
+        words[labels.get(name, name.replace("_", " "))] = f"{part.model} ({digest})" if digest else "random weights"
+    return words
+
+
+def relighting_in_words(scores: Sequence[Score], run: str) -> str:
+    """How far relit answers are from the truth, beside the photos as they are; empty where it was not measured."""
+    errors = {score.method: score.mean for score in scores if score.metric == RELIGHTING}
+    if run not in errors or COPY not in errors:
+        return ""
+    verdict = "better" if errors[run] < errors[COPY] else "no better"
+    return f"Relightable, with an error of {errors[run]:.3f}; {verdict} than the photo as it is, {errors[COPY]:.3f}.\n"
 
 
 def model_card(model: ModelRef, recipe: ModelRecipe, snapshot: Snapshot, scores: Sequence[Score], protocol: str) -> str:
     """What the model is, what it learned from, and how well it does on what `protocol` says, beside its start."""
-    before = {score.metric: score for score in scores if score.method == START}
+    beside = {(score.metric, score.method): f"{score.mean:.4g}" for score in scores}
     rows = [
-        (s.metric, f"{s.mean:.4g} {s.unit}", f"{before[s.metric].mean:.4g}" if s.metric in before else "", s.protocol)
+        (s.metric, f"{s.mean:.4g} {s.unit}", *(beside.get((s.metric, who), "") for who in (START, COPY)), s.protocol)
         for s in own_scores(model, scores)
     ]
-    lines = "\n".join(f"| {' | '.join(map(escape_markdown, row))} |" for row in rows)
+    table = _table(
+        ("metric", "value", START, COPY, "protocol"), [[escape_markdown(cell) for cell in row] for row in rows]
+    )
     stages = "; ".join(f"{stage.name}, {stage.steps} steps" for stage in recipe.method.stages()) or "none"
     parts = "\n".join(f"- {name.capitalize()}: {escape_markdown(part)}" for name, part in parts_of(recipe).items())
     return f"""# {model.category}, run {model.run}
@@ -158,9 +171,8 @@ A model of one kind of animal: one photo to a 3D animal.
 
 {escape_markdown(protocol[:1].upper() + protocol[1:])}:
 
-| metric | value | start without this training | protocol |
-| --- | --- | --- | --- |
-{lines}
+{table}
 
+{relighting_in_words(scores, model.run)}
 Not for: measuring real animals, or telling individuals apart.
 """

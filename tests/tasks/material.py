@@ -119,7 +119,7 @@ def tiny_model(vit, steps=4):
     return ModelRecipe(
         category=COW.without_truth,
         method=method,
-        weights_digests={"vit": "tiny", "warm_start": ""},
+        weights_digests={"vit": vit.digest(), "warm_start": ""},
         renderer=ReferenceConfig(),
     )
 

@@ -129,14 +129,15 @@ def test_a_method_without_rig_and_texture_is_released_as_plain_meshes(release, m
 
 def test_the_model_card_and_the_report_have_the_start_beside_the_result(release, measured):
     card, page = (file(release, name).decode() for name in ("MODEL_CARD.md", "report.html"))
-    assert "| metric | value | start without this training | protocol |" in card
+    assert "| metric | value | start without this training | copy of the photo | protocol |" in card
     table = next(iter(evaluate.read(measured).values()))
     ours, before = (
         next(row for row in table if (row.method, row.metric) == (who, "Chamfer distance"))
         for who in (measured.run, START)
     )
     assert f"| Chamfer distance | {ours.mean:.4g} {ours.unit} | {before.mean:.4g} |" in card
-    assert START in page
+    assert f"<th>{START}</th>" in page and "started from random weights" in page
+    assert "Relightable, with an error of " in card and "Relightable, with an error of " in page
 
 
 def test_the_curves_of_several_stages_have_their_names(crops, vit, monkeypatch):

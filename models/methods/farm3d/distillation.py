@@ -3,25 +3,25 @@
     grad SDS = w(t) (noise'(z_t, prompt) - noise) dz/dtheta,    w(t) = 1 - alpha_bar(t)
 
 z is the latent of a virtual view: the predicted animal under a random camera and a random light, over a random
-background. The view word of the camera goes into the prompt. Constants and their sources: fidelity F39 to F45.
+background. The word for the camera's place goes into the prompt. Constants and their sources: fidelity F39 to F45.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import radians, sin, tan
+from math import degrees, radians, sin, tan
 from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor
 from torch.nn.functional import interpolate, max_pool2d, normalize
 
-from models.core.category import View
+from models.core.category import VIEWS, Words, fields
 from models.core.config import Config
 from models.core.schedule import Schedule
 from models.data.batch import Batch
-from models.geometry.cameras import DISTANCE, Camera, PerspectiveCamera, look_at, view_word
+from models.geometry.cameras import DISTANCE, VIEW_HALF_ANGLE, Camera, PerspectiveCamera, look_at, view_word
 from models.geometry.mesh import Mesh
 from models.rendering.types import Light, Rendering
 
@@ -29,6 +29,8 @@ Latents = Float[Tensor, "batch channels rows columns"]
 Component = Literal["albedo", "shading", "full"]
 COMPONENTS: tuple[Component, ...] = ("albedo", "shading", "full")
 AMBIENT, DIFFUSE = 0.5, 0.8
+OVERHEAD = "overhead"
+"""The word for a view from above, where the prompts have one."""
 
 
 @runtime_checkable
@@ -37,8 +39,13 @@ class DiffusionPrior(Protocol):
 
     alphas_cumprod: Float[Tensor, " times"]
 
-    def encode(self, images: Float[Tensor, "batch height width 3"]) -> Latents:
-        """Latents of pictures in [0, 1], with gradient to them."""
+    def encode(
+        self,
+        images: Float[Tensor, "batch height width 3"],
+        sample: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> Latents:
+        """Latents of pictures in [0, 1], with gradient to them: the mean of their distribution, or a sample."""
         ...
 
     def predict_noise(
@@ -56,6 +63,16 @@ class DistillationConfig(Config):
     """Virtual views and how they are scored."""
 
     every: int = Field(default=2, ge=1, description="steps between distillations")
+    prompt: str = Field(default="a {name}, {view} view", description="what a virtual view is said to show")
+    front_deg: float = Field(
+        default=degrees(VIEW_HALF_ANGLE), gt=0, lt=90, description="front and back reach this far from the body axis"
+    )
+    overhead_deg: float | None = Field(
+        default=None, ge=0, le=90, description="elevation from which a view is called overhead; none: never"
+    )
+    latents: Literal["mean", "sample"] = Field(
+        default="mean", description="what of the autoencoder's posterior is scored"
+    )
     size: int = Field(default=256, ge=16, description="pixels of a virtual view")
     guidance: Schedule = Field(default=Schedule(100.0), description="classifier-free guidance")
     times: tuple[float, float] = Field(
@@ -77,9 +94,23 @@ class DistillationConfig(Config):
         description="one random colour per view, or the colours of the photo's own background from top to foot",
     )
 
-    def build(self, diffusion_prior: DiffusionPrior, prompts: dict[View, str]) -> "Distillation":
-        """The loss for one animal, whose views are worded as in `prompts`."""
-        return Distillation(self, diffusion_prior, prompts)
+    @field_validator("prompt")
+    @classmethod
+    def _whole(cls, prompt: str) -> str:
+        if fields(prompt) != {"name", "view"}:
+            raise ValueError(f"is {prompt!r}; it has to hold {{name}} and {{view}}, and nothing else in braces")
+        return prompt
+
+    def build(self, diffusion_prior: DiffusionPrior, animal: Words) -> "Distillation":
+        """The loss for this kind of animal."""
+        words = VIEWS if self.overhead_deg is None else (*VIEWS, OVERHEAD)
+        return Distillation(self, diffusion_prior, {word: animal.prompt(word, self.prompt) for word in words})
+
+    def word(self, azimuth: float, elevation: float) -> str:
+        """What a view from there is called."""
+        if self.overhead_deg is not None and degrees(elevation) >= self.overhead_deg:
+            return OVERHEAD
+        return view_word(azimuth, radians(self.front_deg))
 
 
 @dataclass(frozen=True)
@@ -95,9 +126,9 @@ class Distilled:
 
 
 class Distillation:
-    """A frozen diffusion model and the wording of the three views."""
+    """A frozen diffusion model and the wording of the views."""
 
-    def __init__(self, config: DistillationConfig, diffusion_prior: DiffusionPrior, prompts: dict[View, str]) -> None:
+    def __init__(self, config: DistillationConfig, diffusion_prior: DiffusionPrior, prompts: dict[str, str]) -> None:
         """The diffusion model must be on the device of the animals."""
         self.config, self.diffusion_prior, self.prompts = config, diffusion_prior, prompts
         # Asked here, so that a model without noise levels is refused before the training and not half-way.
@@ -120,10 +151,11 @@ class Distillation:
         if self.config.background == "photo":
             background = backdrop(batch, self.config.size)
         pictures = compose(rendering, components, background)
-        words: list[View] = [view_word(azimuth) for azimuth in camera.azimuth.tolist()]
+        places = zip(camera.azimuth.tolist(), camera.elevation.tolist(), strict=True)
+        words = [self.config.word(azimuth, elevation) for azimuth, elevation in places]
         prompts = [self.prompts[word] for word in words]
 
-        latents = self.diffusion_prior.encode(pictures)
+        latents = self.diffusion_prior.encode(pictures, self.config.latents == "sample", generator)
         t, noise = self._noise(latents, generator)
         gradient, weight = self._gradient(latents.detach(), t, noise, prompts, self.config.guidance.at(progress))
         loss = 0.5 * (latents - (latents - gradient).detach()).square().mean()

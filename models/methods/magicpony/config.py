@@ -1,4 +1,4 @@
-"""MagicPony (Wu et al., CVPR 2023): explain the photo from its own viewpoint, and stay regular (section 3)."""
+"""MagicPony (Wu et al., CVPR 2023): explain the photo from its own viewpoint and stay regular (fidelity F33)."""
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +29,7 @@ STAGE = "animal"
 
 
 class LossWeights(Config):
-    """Weights of the terms; the paper's code has the same but for rgb, 1, and 5000 eikonal points."""
+    """Weights of the terms; the paper's code has the same but for rgb, 1, 5000 eikonal points and no backlight."""
 
     mask: Schedule = Field(default=Schedule(10.0), description="silhouette error")
     mask_distance: Schedule = Field(
@@ -44,6 +44,9 @@ class LossWeights(Config):
         default=Schedule(500.0), description="feature error in what the viewpoint scores learn to predict"
     )
     hypothesis: Schedule = Field(default=Schedule(1.0), description="error of the predicted viewpoint scores")
+    scores_taught: Literal["all", "taken"] = Field(
+        default="all", description="viewpoint scores that learn at a step; the paper's code teaches the one it took"
+    )
     eikonal: Schedule = Field(default=Schedule(0.01), description="slope of the distance field off 1")
     eikonal_points: int = Field(default=1500, ge=1, description="points in the cube, and as many near the surface")
     articulation: Schedule = Field(default=Schedule({0.42: 0.0, 0.43: 0.1}), description="squared bone angles")
@@ -54,7 +57,7 @@ class LossWeights(Config):
 
     def objective(self) -> Objective:
         """The terms that judge the photo's own view."""
-        return Objective(self._terms(), self.hypothesis, self._relative_error)
+        return Objective(self._terms(), self.hypothesis, self._relative_error if self.scores_taught == "all" else None)
 
     def _terms(self) -> tuple[Term, ...]:
         rgb, features = self.hypothesis_rgb_weight, self.hypothesis_feature_weight
@@ -92,6 +95,9 @@ class AnimalTraining(Config):
     """What every training of the animal model is made of, with score distillation or without."""
 
     vit: VitConfig = Field(default=VitConfig(), description="the frozen transformer of encoder and feature loss")
+    feature_vit: VitConfig | None = Field(
+        default=None, description="what the feature loss compares with, where it is not as the encoder sees"
+    )
     animal: AnimalConfig = Field(default=AnimalConfig(), description="the networks of the animal model")
     losses: LossWeights = Field(default=LossWeights(), description="weights of the photo's own view")
     training: TrainingConfig = Field(default=TrainingConfig(), description="how long and how fast")
@@ -109,8 +115,9 @@ class AnimalTraining(Config):
 
     @property
     def parts(self) -> Mapping[str, Any]:
-        """The transformer and the start."""
-        return {"vit": self.vit, "warm_start": self.warm_start}
+        """The transformer, or both of them, and the start."""
+        features = {"feature_vit": self.feature_vit} if self.feature_vit else {}
+        return {"vit": self.vit, **features, "warm_start": self.warm_start}
 
     def stages(self) -> tuple[Stage, ...]:
         """One training of all networks together."""
@@ -124,7 +131,7 @@ class AnimalTraining(Config):
         """Fit the animal model to the crops."""
         animal = self.start(context)
         objective = self.objective(context)
-        crops = self.crops(context, context.load(self.vit))
+        crops = self.crops(context, context.load(self.feature_vit or self.vit))
         with ThreadPoolExecutor(1) as helper:
             learner = AnimalLearner(animal, objective, self.training, crops, context.renderer, helper)
             (stage,) = self.stages()

@@ -56,7 +56,7 @@ class Term:
     function: Callable[[Step], Tensor | None]
     weight: Schedule
     hypothesis_weight: Schedule = Schedule(0.0)
-    """Weight of a per-image error in the target of the viewpoint scores (MagicPony, section 3.3)."""
+    """Weight of a per-image error in the target of the viewpoint scores (MagicPony; fidelity F12)."""
     every: int = 1
     """Steps between evaluations."""
 
@@ -75,8 +75,9 @@ class Objective:
     terms: tuple[Term, ...]
     hypothesis: Schedule
     """Weight of the scores' own loss."""
-    relative_error: Callable[[Step], Float[Tensor, "batch hypotheses"]]
-    """How much worse than the taken viewpoint each one is, by the silhouette error alone."""
+    relative_error: Callable[[Step], Float[Tensor, "batch hypotheses"]] | None
+    """How much worse than the taken viewpoint each one is, by the silhouette error alone; None: the taken one alone
+    learns its score, as in the authors' code."""
 
     def loss(self, step: Step) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
         """The weighted sum, and the mean value of each row that was due.
@@ -97,7 +98,14 @@ class Objective:
             total = total + term.weight.at(step.progress) * value
         total = total.mean()
         if step.prediction.alternatives is not None:
-            score_error = viewpoints.hypothesis(step.prediction.alternatives, error, self.relative_error(step))
+            score_error = self._score_error(step, error)
             values["hypothesis"] = score_error.detach()
             total = total + self.hypothesis.at(step.progress) * score_error
         return total, values
+
+    def _score_error(self, step: Step, error: Float[Tensor, " batch"]) -> Float[Tensor, ""]:
+        """Squared error of the scores that learn at this step."""
+        prediction = step.prediction
+        if self.relative_error is None or prediction.alternatives is None:
+            return (prediction.score - error.detach()).square().mean()
+        return viewpoints.hypothesis(prediction.alternatives, error, self.relative_error(step))

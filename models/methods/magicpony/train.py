@@ -29,7 +29,9 @@ class TrainingConfig(LoopConfig):
     rate_pose: float = Field(default=1e-4, gt=0, description="learning rate of the viewpoint network")
     rate_rest: float = Field(default=7e-4, gt=0, description="learning rate of everything else")
     lr_schedule: Schedule = Field(default=Schedule({0.6: 1.0, 1.0: 0.1}), description="factor on all learning rates")
-    clip: float = Field(default=1.0, gt=0, description="largest norm of the gradient of each of the three")
+    clip: float | None = Field(
+        default=1.0, gt=0, description="largest norm of the gradient of each of the three; none: as it comes"
+    )
     augmentation: Augmentation = Field(
         default=Augmentation(), description="how the crops that the encoder sees are corrupted"
     )

@@ -1,13 +1,15 @@
 """A quadruped that was learnt before, for a category to go on from, as the papers make cows out of horses."""
 
+import json
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from models.core.config import Config
+from models.core.errors import MissingWeights
 from models.core.schedule import Share
-from models.core.weights import digest, locate, replace_folder, report_missing_weights
+from models.core.weights import check_digest, digest, locate, replace_folder, report_missing_weights
 from models.features import Pca
 from models.methods.magicpony.model import Animal
 
@@ -48,11 +50,13 @@ class WarmStart(Config):
     def load(self, animal: Animal) -> None:
         """Put its weights into `animal`.
 
-        Raises MissingWeights where they are absent or broken, ValueError where they have other sizes.
+        Raises MissingWeights where they are absent, broken or taught with another transformer than the animal's,
+        ValueError where they have other sizes.
         """
         from safetensors.torch import load_file
 
         folder = Path(locate(self.model))
+        _check_vit(folder, animal.tokens.vit.digest)
         with report_missing_weights(str(folder), "the quadruped"):
             weights = load_file(folder / "animal.safetensors")
         for name, wanted in animal.state_dict().items():
@@ -73,15 +77,26 @@ class WarmStart(Config):
             return Pca(**load_file(folder / "pca.safetensors"))
 
 
+def _check_vit(folder: Path, found: str) -> None:
+    """Raises MissingWeights where the quadruped in the folder reads the tokens of another transformer."""
+    with report_missing_weights(str(folder), "the quadruped"):
+        said = json.loads((folder / "config.json").read_text())
+    if "vit" not in said:
+        raise MissingWeights(f"{folder}/config.json does not name its ViT by digest; run the flow `barnyard` again")
+    remedy = "put back the ViT of that digest, or teach the quadruped anew with the flow `barnyard`"
+    check_digest("the ViT of this run", found, f"the quadruped in {folder}", said["vit"], remedy)
+
+
 Start = Annotated[FromNothing | WarmStart, Field(discriminator="kind")]
 
 
 def write(folder: Path, animal: Animal, pca: Pca) -> None:
-    """A folder that `WarmStart` loads."""
+    """A folder that `WarmStart` loads; it names the transformer that the animal was taught with."""
     from safetensors.torch import save_file
 
     half = {name: value.half() if value.is_floating_point() else value for name, value in animal.state_dict().items()}
     with replace_folder(folder) as place:
         save_file({name: value.contiguous() for name, value in half.items()}, place / "animal.safetensors")
         save_file({"mean": pca.mean.contiguous(), "directions": pca.directions.contiguous()}, place / "pca.safetensors")
-        (place / "config.json").write_text(animal.config.model_dump_json(indent=1))
+        settings = {"vit": animal.tokens.vit.digest, "animal": animal.config.model_dump(mode="json")}
+        (place / "config.json").write_text(json.dumps(settings, indent=1))

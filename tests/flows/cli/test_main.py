@@ -1,3 +1,4 @@
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,6 +10,7 @@ from flows.cli import main as cli
 from flows.cli.launcher import ServerDown
 from flows.cli.main import app, main
 from storage.runs.releases import ReleaseAbout, read_promotion, select_release
+from storage.runs.scores import START
 from storage.store import bundles, layout
 from storage.store.layout import Store
 from tests.storage.material import ABOUT, publish
@@ -157,13 +159,15 @@ def test_a_photo_that_is_not_there_is_a_usage_error(tmp_path):
 
 
 def test_a_folder_is_examined(tmp_path, monkeypatch):
-    score = SimpleNamespace(mean=71.25, count=3)
-    row = SimpleNamespace(metric="mask IoU", unit="%", scores={"smoke-1": score})
+    scores = {"smoke-1": SimpleNamespace(mean=71.25, count=3), START: SimpleNamespace(mean=64.5, count=3)}
+    row = SimpleNamespace(metric="mask IoU", unit="%", scores=scores)
     monkeypatch.setattr(
         "tasks.inference.user_evaluation.evaluate_folder", lambda *_: (SimpleNamespace(rows=[row]), ["b.jpg: torn"])
     )
     code, output = said("evaluate", str(tmp_path))
-    assert code == 0 and "mask IoU" in output and "71.25 % (3 values)" in output and "skipped b.jpg: torn" in output
+    assert code == 0 and "skipped b.jpg: torn" in output
+    assert re.search(r"^ *metric +smoke-1 +start without this training", output, re.MULTILINE)
+    assert re.search(r"^ *mask IoU +71.25 % \(3 values\) +64.5 % \(3 values\)", output, re.MULTILINE)
 
 
 @pytest.mark.parametrize("verb", ["reconstruct", "turntable", "evaluate"])

@@ -17,7 +17,7 @@ def test_a_new_category_says_no_default_and_makes_a_plan(own):
     file = write_category("Polar  Bear", ["bear", " cow"], "none")
     assert file == own / "polar_bear.yaml" and file.read_text() == "name: polar_bear\nsegment_as: [bear, cow]\n"
     plan = load_plan("polar_bear", "smoke")
-    assert plan.category.view_prompt("side") == "a polar bear, side view" and plan.segment_as == ("cow",)
+    assert plan.category.spoken == "polar bear" and plan.segment_as == ("cow",)
 
 
 def test_its_truth_is_the_barnyards_or_a_folder(tmp_path):

@@ -22,7 +22,6 @@ def test_prompts_name_the_animal_and_the_view():
             COW.prompt(view, coat="brown", action="walking", place="snow")
             == f"a brown cow, {view} view, walking on snow"
         )
-        assert COW.view_prompt(view) == f"a cow, {view} view"
 
 
 @pytest.mark.parametrize("name", ["Cow", "sea cow", "", "../cow"])
@@ -73,7 +72,7 @@ def test_what_a_model_is_measured_against_is_no_part_of_what_it_learns():
 
 def test_prompts_say_several_words():
     bear = Category(name="polar_bear", segment_as=("bear",))
-    assert bear.view_prompt("side") == "a polar bear, side view"
+    assert bear.prompt("side", "a {name}, {view} view") == "a polar bear, side view"
     assert bear.prompt("front", coat="white", action="standing", place="snow").startswith(
         "a white polar bear, front view"
     )
@@ -93,6 +92,6 @@ def test_prompts_say_several_words():
 )
 def test_an_article_is_said_as_people_say_it(name, said):
     category = Category(name=name, segment_as=("cow",))
-    assert category.view_prompt("side") == f"{said}, side view"
+    assert category.prompt("side", "a {name}, {view} view") == f"{said}, side view"
     assert category.prompt("side", action="standing", place="a ice", coat="").startswith(f"{said}, side view, standing")
     assert category.prompt("side", action="x", place="y", coat="orange").startswith("an orange ")

@@ -1,7 +1,19 @@
+import shutil
+
 import pytest
 
 from models.core.errors import MissingWeights
-from models.core.weights import NOT_STATED, REPOSITORY, digest, licence, locate, replace_folder, report_missing_weights
+from models.core.weights import (
+    NOT_STATED,
+    REPOSITORY,
+    check_part_digests,
+    digest,
+    licence,
+    locate,
+    replace_folder,
+    report_missing_weights,
+    write_part_digests,
+)
 
 
 def test_a_folder_is_found_from_here_and_from_the_repository(tmp_path, monkeypatch):
@@ -74,3 +86,37 @@ def test_a_card_with_torn_metadata_is_named(tmp_path, block):
 @pytest.mark.parametrize("model", ["nobody/has-fetched-this", "detectron2://not/a/hub/id.pkl", "/absent/folder"])
 def test_what_is_not_here_states_no_licence(model):
     assert licence(model) == NOT_STATED
+
+
+@pytest.fixture
+def pipeline(tmp_path):
+    """A folder of two networks that were taught together."""
+    for part in ("unet", "vae"):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "model.safetensors").write_bytes(part.encode())
+    write_part_digests(tmp_path, "unet", "vae")
+    return tmp_path
+
+
+def test_parts_of_one_training_belong_together(pipeline):
+    check_part_digests(pipeline)
+
+
+def test_a_part_of_another_training_is_named_with_where_it_belongs(pipeline):
+    (pipeline / "vae" / "model.safetensors").write_bytes(b"older")
+    with pytest.raises(
+        MissingWeights, match=f"{pipeline}/vae is [0-9a-f]{{16}}, and the rest of {pipeline} was taught with"
+    ):
+        check_part_digests(pipeline)
+
+
+def test_a_part_that_is_gone_is_named(pipeline):
+    shutil.rmtree(pipeline / "unet")
+    with pytest.raises(MissingWeights, match=f"{pipeline}/unet is absent"):
+        check_part_digests(pipeline)
+
+
+def test_a_folder_that_says_nothing_of_its_parts_is_taken_as_it_is(pipeline):
+    (pipeline / "parts.json").unlink()
+    (pipeline / "vae" / "model.safetensors").write_bytes(b"older")
+    check_part_digests(pipeline)

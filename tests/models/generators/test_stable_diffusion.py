@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from models.core.errors import MissingWeights
+from models.core.weights import locate
 from models.generators import StableDiffusionConfig
 
 CPU = torch.device("cpu")
@@ -95,3 +96,33 @@ def test_words_that_guidance_would_ignore_are_refused():
 def test_a_typo_is_refused():
     with pytest.raises(ValueError, match="stesp"):
         StableDiffusionConfig(stesp=3)
+
+
+def test_a_sample_of_the_posterior_comes_from_its_generator_and_is_not_the_mean(teacher):
+    picture = torch.rand(1, 64, 64, 3)
+    mean = teacher.encode(picture)
+    one, again, other = (
+        teacher.encode(picture, sample=True, generator=torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)
+    )
+    assert torch.equal(one, again) and not torch.equal(one, other) and not torch.equal(one, mean)
+
+
+def test_an_autoencoder_of_another_training_is_refused(folder, tmp_path):
+    import shutil
+
+    mixed = tmp_path / "mixed"
+    shutil.copytree(folder, mixed)
+    settings = mixed / "vae" / "config.json"
+    settings.write_text(settings.read_text().replace('"scaling_factor": 0.5', '"scaling_factor": 0.6'))
+    with pytest.raises(MissingWeights, match=f"{mixed}/vae is .*, and the rest of {mixed} was taught with"):
+        StableDiffusionConfig(model=str(mixed)).build(CPU)
+
+
+@pytest.mark.parametrize("which", ["written", "shipped"])
+def test_the_published_call_draws(folder, which):
+    """As anybody loads a pipeline: no word of number formats, parts or samplers."""
+    from diffusers import StableDiffusionPipeline
+
+    pipeline = StableDiffusionPipeline.from_pretrained(folder if which == "written" else locate("weights/teacher"))
+    (picture,) = pipeline("a cow, side view", num_inference_steps=1, output_type="np").images
+    assert picture.shape[-1] == 3 and np.isfinite(picture).all()

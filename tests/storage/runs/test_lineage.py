@@ -1,3 +1,4 @@
+import json
 from hashlib import sha256
 
 import pytest
@@ -15,6 +16,11 @@ from tests.storage.material import RECIPE, publish, row, sample, samples
 
 PHOTOS = {"generator": {"kind": "stable_diffusion", "model": "weights/teacher"}, "weights_digest": "0123"}
 CROPS = RECIPE | {"photos": PHOTOS, "segmenter": {"kind": "pointrend"}, "weights_digest": "4567"}
+
+MODEL = {
+    "method": {"vit": {"model": "weights/vit"}, "warm_start": {"kind": "quadruped", "model": "weights/quadruped"}},
+    "weights_digests": {"vit": "89ab", "warm_start": "cdef"},
+}
 
 STAGES = {"shape": 400, "details": 20}
 """Steps by the names of the stages, in an order that is not the alphabet's."""
@@ -39,7 +45,7 @@ def release(tmp_path):
         weights = {f"{stage}.safetensors": stage.encode()}
         bundles.commit(layout.stage(model, stage), weights, StageAbout(steps=steps))
     about = ModelAbout(snapshot=1, code=code(), stages=tuple(STAGES))
-    bundles.commit(layout.model(model), {"recipe.json": b"{}"}, about)
+    bundles.commit(layout.model(model), {"recipe.json": json.dumps(MODEL).encode()}, about)
     return publish(store, "laptop-1", code=code())
 
 
@@ -55,7 +61,7 @@ def test_a_released_file_is_found_by_its_bytes(release, tmp_path):
 def test_the_chain_runs_from_the_release_to_every_picture(release):
     chain = list(lines(release, pictures=True))
     store, stem = Store(release.root), "\n".join(chain)
-    heads = ["release", "run", "stage", "stage", "snapshot", "photos", "masks"]
+    heads = ["release", "run", "stage", "stage", "start", "part", "snapshot", "photos", "masks"]
     assert [line.split()[0] for line in chain[: len(heads)]] == heads
     for index in range(2):
         for ref in (store.raw("cow", digest(PHOTOS), index), store.curated("cow", digest(CROPS), index)):
@@ -76,7 +82,7 @@ def digest_of(stage):
 def test_a_method_that_only_fits_has_a_run_and_no_stages(release):
     folder = layout.model(Store(release.root).model("cow", "laptop-1"))
     files.remove(layout.bundle(folder))
-    bundles.commit(folder, {"recipe.json": b"{}"}, ModelAbout(snapshot=1))
+    bundles.commit(folder, {"recipe.json": b'{"method": {}, "weights_digests": {}}'}, ModelAbout(snapshot=1))
     chain = list(lines(release, pictures=False))
     assert "laptop-1: 0 trained stages" in chain[1] and chain[2].startswith("snapshot")
 
@@ -103,4 +109,26 @@ def test_a_broken_chain_says_where(release):
     files.remove(layout.manifest(crops))
     shards.write(crops, [sample(5), Sample(row(6, kept=False, reason="blank"))], CROPS)
     with pytest.raises(CorruptArtifact, match="is not what snapshot 1 pinned"):
+        list(lines(release, pictures=False))
+
+
+def test_the_start_and_the_frozen_parts_are_named_by_their_digests(release):
+    chain = list(lines(release, pictures=False))
+    assert "start     quadruped weights/quadruped, weights cdef" in chain
+    assert "part      vit weights/vit, weights 89ab" in chain
+
+
+def test_a_model_that_started_from_nothing_says_so(release):
+    folder = layout.model(Store(release.root).model("cow", "laptop-1"))
+    files.remove(layout.bundle(folder))
+    recipe = MODEL | {"method": {"warm_start": {"kind": "nothing"}}, "weights_digests": {"warm_start": ""}}
+    bundles.commit(folder, {"recipe.json": json.dumps(recipe).encode()}, ModelAbout(snapshot=1))
+    assert "start     random weights" in list(lines(release, pictures=False))
+
+
+def test_a_recipe_that_does_not_say_what_it_started_from_is_a_broken_chain(release):
+    folder = layout.model(Store(release.root).model("cow", "laptop-1"))
+    files.remove(layout.bundle(folder))
+    bundles.commit(folder, {"recipe.json": b"{}"}, ModelAbout(snapshot=1))
+    with pytest.raises(CorruptArtifact, match="laptop-1/model: does not say where it comes from"):
         list(lines(release, pictures=False))

@@ -1,6 +1,6 @@
 import pytest
 
-from storage.runs.scores import Score, decode_scores, encode_scores
+from storage.runs.scores import START, Score, by_metric, decode_scores, encode_scores
 from storage.store.errors import CorruptArtifact
 
 SCORE = Score(
@@ -26,3 +26,17 @@ def test_a_table_comes_back_to_the_bit() -> None:
 def test_what_is_no_table_is_refused(data) -> None:
     with pytest.raises(CorruptArtifact, match=r"scores.json: is no table of scores \(.*; evaluate the model again"):
         decode_scores(data, "scores.json")
+
+
+def test_one_row_a_metric_has_one_column_a_method() -> None:
+    def score(metric: str, method: str, mean: float) -> Score:
+        return Score(
+            metric=metric, unit="%", better="higher", method=method, mean=mean, spread=0.0, count=2, protocol="seen"
+        )
+
+    rows = by_metric([score("IoU", "ours", 70.0), score("IoU", START, 60.0), score("PCK", "ours", 50.0)])
+    assert rows == [
+        {"metric": "IoU, %", "better": "higher", "ours": 70.0, START: 60.0, "protocol": "seen"},
+        {"metric": "PCK, %", "better": "higher", "ours": 50.0, START: "", "protocol": "seen"},
+    ]
+    assert START == "start without this training"

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from models.core.errors import MissingWeights
 from models.methods import methods
 from models.methods.magicpony.warm_start import WarmStart
 from models.rendering.reconstruction import Refinable, Renderable
@@ -17,6 +18,7 @@ from tasks.inference.loading import (
     recipe_of,
     reconstructor,
     require_stages,
+    setting,
     stage_artifacts,
     stage_digests,
     start,
@@ -100,3 +102,25 @@ def test_a_view_word_becomes_its_number_and_an_unknown_one_minus_one():
 def test_a_sample_without_a_picture_is_nothing_to_learn_from():
     with pytest.raises(ValueError, match="sample cow-[0-9a-f]+ has no image or no mask"):
         framed(Sample(row(0)))
+
+
+def test_a_model_does_not_answer_with_another_transformer_than_it_was_taught_with(model, vit):
+    recipe = tiny_model(vit).model_copy(update={"weights_digests": {"vit": "f" * 64, "warm_start": ""}})
+    sentence = (
+        f"vit {vit.model} is {vit.digest()[:16]}, and this model of cow was taught with f{{16}}: .* `farm3d run cow`"
+    )
+    with pytest.raises(MissingWeights, match=sentence):
+        setting(recipe, "cpu:0").load(vit)
+
+
+def test_a_start_that_has_become_another_is_named(vit, tmp_path):
+    recipe = tiny_model(vit)
+    (tmp_path / "animal.safetensors").write_bytes(b"another")
+    method = recipe.method.model_copy(update={"warm_start": WarmStart(model=str(tmp_path))})
+    changed = recipe.model_copy(
+        update={"method": method, "weights_digests": {"vit": vit.digest(), "warm_start": "a" * 64}}
+    )
+    with pytest.raises(
+        MissingWeights, match=f"warm start {tmp_path} is .*, and this model of cow was taught with a{{16}}"
+    ):
+        start(changed, "cpu:0")

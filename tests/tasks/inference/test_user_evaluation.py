@@ -5,8 +5,10 @@ import pytest
 import trimesh
 from PIL import Image
 
+from models.core.errors import MissingWeights
 from models.data.framing import AnimalCrop, Box
 from storage.formats.meshes import plain_obj, read_mesh
+from storage.runs.scores import START
 from tasks.inference import select as answer
 from tasks.inference import user_evaluation as foreign
 from tasks.inference.user_evaluation import evaluate_folder
@@ -123,3 +125,15 @@ def test_what_cannot_be_measured_is_told_with_its_name_and_the_rest_is_measured(
         assert words in reason
     assert "seen has 1 entries and keypoints 2" in skipped[2] and "has no volume" in skipped[3]
     assert "an answer and no truth" in skipped[4] and "keypoints: List should have at least 1 item" in skipped[5]
+
+
+def test_the_start_stands_beside_the_model_and_a_start_that_is_gone_is_told(folder, release, monkeypatch, caplog):
+    found, _ = evaluate_folder(folder, "cow", release.root, "cpu")
+    assert all({"tiny", START} <= row.scores.keys() for row in found.rows if "tiny" in row.scores)
+
+    def gone(*_):
+        raise MissingWeights("the quadruped is another")
+
+    monkeypatch.setattr(foreign, "start", gone)
+    found, _ = evaluate_folder(folder, "cow", release.root, "cpu")
+    assert not any(START in row.scores for row in found.rows) and "the quadruped is another" in caplog.text

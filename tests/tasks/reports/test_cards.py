@@ -6,13 +6,15 @@ import pytest
 from markdown_it import MarkdownIt
 from PIL import Image
 
+from models.methods.magicpony.warm_start import WarmStart
+from models.metrics import COPY, RELIGHTING
 from storage.dataset import catalogue, snapshots
 from storage.dataset.records import NEAR, Duplicates
 from storage.runs.scores import START, Score
 from storage.store.errors import CorruptArtifact
 from tasks.inference.loading import recipe_of
 from tasks.reports import cards
-from tasks.reports.cards import dataset_card, dataset_page, model_card, parts_of
+from tasks.reports.cards import dataset_card, dataset_page, model_card, parts_of, relighting_in_words
 from tests.tasks.material import tiny_model
 from tests.tasks.two_stages import FINE, ROUGH, two_stages
 
@@ -117,7 +119,7 @@ def test_the_model_card_has_the_models_own_numbers_with_protocol_and_licence(cro
     scores = [ours, *(ours.model_copy(update={"method": name, "mean": mean}) for name, mean in beside.items())]
     protocol = "measured on photos; no ground truth for cow"
     card = model_card(model, tiny_model(vit), snapshots.read(crops), scores, protocol)
-    assert "| mask IoU | 71.23 % | 64.5 | input view |" in card and "| 3 %" not in card and "CC0-1.0" in card
+    assert "| mask IoU | 71.23 % | 64.5 |  | input view |" in card and "| 3 %" not in card and "CC0-1.0" in card
     assert "\nMeasured on photos; no ground truth for cow:\n" in card
 
 
@@ -125,8 +127,13 @@ def test_the_model_card_names_method_stages_and_the_weights_of_the_frozen_parts(
     recipe = tiny_model(vit)
     card = model_card(model, recipe, snapshots.read(crops), [], "measured on photos")
     assert "- Method: magicpony\n- Training stages: animal, 4 steps\n" in card
-    assert f"- Vit: {vit.model} (tiny)\n- Warm start: nothing (no weights)\n" in card
-    assert parts_of(recipe) == {"vit": f"{vit.model} (tiny)", "warm start": "nothing (no weights)"}
+    digest = vit.digest()[:16]
+    assert f"- Started from: random weights\n- Vit: {vit.model} ({digest})\n" in card
+    assert parts_of(recipe) == {"started from": "random weights", "vit": f"{vit.model} ({digest})"}
+    warm = recipe.method.model_copy(update={"warm_start": WarmStart()})
+    digests = {"vit": vit.digest(), "warm_start": "0123456789abcdef" * 4}
+    quadruped = parts_of(recipe.model_copy(update={"method": warm, "weights_digests": digests}))
+    assert quadruped["started from"] == "weights/quadruped (0123456789abcdef)"
     several = model_card(model, two_stages(vit), snapshots.read(crops), [], "measured on photos")
     assert f"- Training stages: {ROUGH}, 4 steps; {FINE}, 4 steps\n" in several
 
@@ -135,7 +142,8 @@ def test_a_result_without_a_start_has_an_empty_cell(crops, model, vit):
     names = {"metric": "mask IoU", "unit": "%", "better": "higher", "method": "tiny", "protocol": "input view"}
     score = Score.model_validate(names | {"mean": 50.0, "spread": 1.0, "count": 2})
     card = model_card(model, tiny_model(vit), snapshots.read(crops), [score], "measured on photos")
-    assert "| mask IoU | 50 % |  | input view |" in card
+    assert "| mask IoU | 50 % |  |  | input view |" in card
+    assert "Relightable" not in card
 
 
 def test_a_snapshot_of_older_rules_is_refused_in_one_sentence(crops, rows):
@@ -151,3 +159,17 @@ def test_the_data_card_says_what_photos_were_guided_away_from(crops, rows):
     away = photos | {"generator": photos["generator"] | {"negative_prompt": "a toy"}}
     card = dataset_card(found.model_copy(update={"config": found.config | {"photos": away}}), rows)
     assert "guidance 2.0, away from 'a toy'\n" in card and "away from" not in dataset_card(found, rows)
+
+
+@pytest.mark.parametrize(("ours", "verdict"), [(0.109, "no better"), (0.05, "better")])
+def test_relightable_stands_beside_the_error_of_copying_the_photo(crops, model, vit, ours, verdict):
+    names = {"metric": RELIGHTING, "unit": "RMSE", "better": "lower", "protocol": "input view"}
+    scores = [
+        Score.model_validate(names | {"method": who, "mean": mean, "spread": 0.0, "count": 2})
+        for who, mean in ((model.run, ours), (COPY, 0.069))
+    ]
+    sentence = f"Relightable, with an error of {ours:.3f}; {verdict} than the photo as it is, 0.069."
+    assert relighting_in_words(scores, model.run).strip() == sentence
+    card = model_card(model, tiny_model(vit), snapshots.read(crops), scores, "measured on photos")
+    assert f"| {RELIGHTING} | {ours:.4g} RMSE |  | 0.069 | input view |\n\n{sentence}\n" in card
+    assert relighting_in_words(scores[:1], model.run) == "", "a word without the other number is not said"

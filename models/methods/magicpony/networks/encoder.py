@@ -25,6 +25,11 @@ class Vit(Protocol):
         """Length of a token."""
         ...
 
+    @property
+    def digest(self) -> str:
+        """Digest of its weights."""
+        ...
+
     def tokens(self, images: Float[Tensor, "batch size size 3"]) -> Tokens:
         """Final tokens and keys of the last block, as maps, for images in [0, 1]."""
         ...

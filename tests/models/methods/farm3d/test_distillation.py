@@ -4,13 +4,14 @@ from math import radians, tan
 import pytest
 import torch
 
-from models.core.category import VIEWS
+from models.core.category import VIEWS, Words
 from models.geometry.cameras import view_word
 from models.geometry.mesh import Mesh
 from models.methods.farm3d.distillation import DistillationConfig, backdrop, compose, virtual_cameras, virtual_lights
 from models.rendering.types import Rendering
 from tests.models.methods.magicpony.losses.test_reconstruction import photo, square
 
+COW = Words(name="cow")
 PROMPTS = {view: f"a cow, {view} view" for view in VIEWS}
 SIZE = 16
 
@@ -43,8 +44,12 @@ class WantsColour:
         self.clean = torch.tensor(colour).view(1, 3, 1, 1)
         self.alphas_cumprod = torch.linspace(0.99, 0.01, 1000)
         self.prompts: list[str] = []
+        self.sampled: object = None
 
-    def encode(self, images: torch.Tensor) -> torch.Tensor:
+    def encode(
+        self, images: torch.Tensor, sample: bool = False, generator: torch.Generator | None = None
+    ) -> torch.Tensor:
+        self.sampled = sample and generator
         return torch.nn.functional.avg_pool2d(images.permute(0, 3, 1, 2), 4)
 
     def predict_noise(
@@ -55,9 +60,15 @@ class WantsColour:
         return (latents - alpha.sqrt() * self.clean) / (1 - alpha).sqrt()
 
 
-def distil(colour: torch.Tensor, teacher: WantsColour, seed: int, mix: tuple[float, float, float] = (0, 0, 1)):
-    config = DistillationConfig(size=SIZE, mix=mix)
-    return config.build(teacher, PROMPTS)(
+def distil(
+    colour: torch.Tensor,
+    teacher: WantsColour,
+    seed: int,
+    mix: tuple[float, float, float] = (0, 0, 1),
+    **knobs: object,
+):
+    config = DistillationConfig(size=SIZE, mix=mix, **knobs)
+    return config.build(teacher, COW)(
         boxes(4), lambda *_: drawn(colour, 4), photo(square(4, 8).expand(4, -1, -1)), 0.5, seeded(seed)
     )
 
@@ -90,6 +101,54 @@ def test_prompts_say_where_the_camera_is() -> None:
     camera = virtual_cameras(DistillationConfig(), boxes(4), seeded(3))
     assert teacher.prompts == [PROMPTS[view_word(azimuth)] for azimuth in camera.azimuth.tolist()]
     assert all(caption.startswith(prompt) for caption, prompt in zip(done.captions, teacher.prompts, strict=True))
+
+
+def test_the_authors_words_part_at_30_degrees_and_look_down_from_60() -> None:
+    config = DistillationConfig(prompt="a photo of {name}, {view} view", front_deg=30, overhead_deg=60)
+    words = {
+        (azimuth, elevation): config.word(radians(azimuth), radians(elevation))
+        for azimuth in (0, 29, 31, 149, 151)
+        for elevation in (0, 59, 61)
+    }
+    for elevation in (0, 59):
+        assert [words[azimuth, elevation] for azimuth in (0, 29, 31, 149, 151)] == [
+            "front", "front", "side", "side", "back",
+        ]  # fmt: skip
+    assert all(words[azimuth, 61] == "overhead" for azimuth in (0, 29, 31, 149, 151))
+    assert DistillationConfig().word(radians(44), radians(89)) == "front", "ours: 45 degrees and no word from above"
+
+
+def test_a_view_from_above_is_worded_and_counted_so_where_there_is_a_word_for_it() -> None:
+    teacher = WantsColour((0.5, 0.5, 0.5))
+    knobs = {"prompt": "a DSLR image of {name}, {view} view", "overhead_deg": 60, "elevation_deg": (70, 80)}
+    done = distil(torch.ones(3), teacher, 3, **knobs)
+    assert teacher.prompts == ["a DSLR image of cow, overhead view"] * 4
+    assert done.notes["sds_overhead"] == 1
+    assert "sds_overhead" not in distil(torch.ones(3), teacher, 3).notes
+
+
+@pytest.mark.parametrize("prompt", ["a cow", "{name}", "{name} {view} {place}"])
+def test_a_prompt_holds_the_name_and_the_view(prompt: str) -> None:
+    with pytest.raises(ValueError, match="it has to hold {name} and {view}"):
+        DistillationConfig(prompt=prompt)
+
+
+def test_a_sample_of_the_posterior_is_scored_only_where_that_is_asked() -> None:
+    teacher = WantsColour((0.5, 0.5, 0.5))
+    distil(torch.ones(3), teacher, 0)
+    assert not teacher.sampled
+    distil(torch.ones(3), teacher, 0, latents="sample")
+    assert isinstance(teacher.sampled, torch.Generator)
+
+
+def test_the_gradient_is_w_times_the_excess_of_the_noise() -> None:
+    teacher = WantsColour((0.5, 0.2, 0.1))
+    latents, noise, t = torch.rand(2, 3, 4, 4), torch.randn(2, 3, 4, 4, generator=seeded()), torch.tensor([20, 600])
+    gradient, weight = DistillationConfig().build(teacher, COW)._gradient(latents, t, noise, ["", ""], 1.0)
+    alpha = teacher.alphas_cumprod[t].view(-1, 1, 1, 1)
+    # The teacher's noise is what takes noisy latents to its own picture: the excess is the pictures' difference.
+    excess = (alpha / (1 - alpha)).sqrt() * (latents - teacher.clean)
+    assert torch.allclose(weight, 1 - alpha) and torch.allclose(gradient, (1 - alpha) * excess, atol=1e-4)
 
 
 def test_one_seed_gives_one_step() -> None:

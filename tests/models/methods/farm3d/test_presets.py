@@ -9,6 +9,7 @@ from models.methods import Farm3DConfig, MagicPonyConfig
 from models.methods.farm3d.presets import PRESETS, with_distillation
 from models.methods.magicpony.config import AnimalTraining
 from models.methods.magicpony.presets import PRESETS as ANIMAL
+from storage.store.references import identity
 from tests.models.methods.magicpony.test_model import PatchVit
 
 SCALES = ("smoke", "laptop", "gpu", "paper")
@@ -55,11 +56,29 @@ def test_small_scales_need_no_network(scale: str) -> None:
     assert PRESETS[scale].diffusion_prior.model.startswith("weights/")
 
 
-@pytest.mark.parametrize("scale", ["gpu", "paper"])
-def test_a_published_model_distils_as_the_authors_do(scale: str) -> None:
-    config = PRESETS[scale]
-    assert config.distillation == Farm3DConfig().distillation and config.sds == Farm3DConfig().sds
-    assert config.distillation.guidance.at(1.0) == 100
+def test_the_published_scale_distils_as_the_authors_code_does() -> None:
+    config = PRESETS["paper"]
+    ours = config.distillation
+    assert (ours.every, ours.size, ours.times, ours.mix) == (1, 256, (0.02, 0.6), (0.2, 0.4, 0.4))
+    assert (ours.guidance.at(0.5), ours.guidance.at(1.0), ours.latents) == (100, 100, "sample")
+    assert (ours.elevation_deg[0], ours.fill, ours.background) == (-10, None, "colour")
+    assert (ours.front_deg, ours.overhead_deg) == (30, 60)
+    assert ours.prompt.format(name="cow", view="side") == "a high-resolution DSLR image of cow, side view"
+    assert config.sds.at(1.0) == pytest.approx(1e-4 * 4 * 64 * 64)
+    assert config.diffusion_prior.size // 8 == 64, "the latents that the weight is for"
+
+
+def test_a_day_on_one_gpu_distils_half_as_often_and_else_alike() -> None:
+    day, paper = PRESETS["gpu"], PRESETS["paper"]
+    assert day.distillation == paper.distillation.model_copy(update={"every": 2}) and day.sds == paper.sds
+
+
+@pytest.mark.parametrize("scale", ["smoke", "laptop"])
+def test_what_the_published_scale_sets_does_not_rename_the_runs_of_the_small_ones(scale: str) -> None:
+    said = str(identity(PRESETS[scale]))
+    new = ("feature_vit", "scores_taught", "'clip'", "'prompt'", "front_deg", "overhead_deg", "'latents'")
+    assert not [knob for knob in new if knob in said]
+    assert all(knob in str(identity(PRESETS["paper"])) for knob in new)
 
 
 def test_a_training_with_distillation_loses_nothing_of_the_one_it_is_made_from() -> None:

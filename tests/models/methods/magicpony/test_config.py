@@ -171,3 +171,23 @@ def test_crops_carry_maps_of_the_transformer_and_the_spoilt_pictures() -> None:
     )
     batch = spoilt.crops(replace(some), tiny_vit()).batch(torch.arange(4))
     assert (batch.seen != batch.image).any()
+
+
+def test_either_all_scores_learn_at_a_step_or_the_taken_one_alone() -> None:
+    assert LossWeights().objective().relative_error is not None
+    assert LossWeights(scores_taught="taken").objective().relative_error is None
+
+
+def test_the_feature_loss_may_look_more_closely_than_the_encoder() -> None:
+    fine = MagicPonyConfig(feature_vit=VitConfig(stride=4))
+    assert list(fine.parts) == ["vit", "feature_vit", "warm_start"]
+    asked: list[object] = []
+
+    def load(part: object) -> object:
+        asked.append(part)
+        return tiny_vit()
+
+    for method, expected in ((TINY, [TINY.vit] * 2), (TINY.model_copy(update={"feature_vit": fine.feature_vit}), None)):
+        asked.clear()
+        method.train(StageContext(**{**vars(context()), "load": load}))
+        assert asked == (expected or [method.vit, method.feature_vit])

@@ -20,6 +20,7 @@ class PatchVit:
     """Means of patches as tokens."""
 
     channels = 3
+    digest = "patches"
 
     def tokens(self, images: Tensor) -> tuple[Tensor, Tensor]:
         out = torch.nn.functional.avg_pool2d(images.permute(0, 3, 1, 2), 4)

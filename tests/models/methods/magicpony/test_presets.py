@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from models.core.category import Category
+from models.core.schedule import Schedule
 from models.methods import MagicPonyConfig
+from models.methods.magicpony.config import LossWeights
 from models.methods.magicpony.presets import PRESETS
 from models.methods.magicpony.warm_start import FromNothing, WarmStart
 from tests.models.methods.magicpony.test_model import PatchVit
@@ -35,21 +37,55 @@ def test_the_networks_only_grow() -> None:
     assert sizes == sorted(sizes)
 
 
-def test_a_day_on_one_gpu_trains_the_papers_networks_by_the_papers_losses() -> None:
+def test_a_day_on_one_gpu_trains_the_papers_networks_and_knows_the_view_words() -> None:
     shorter, paper = PRESETS["gpu"], PRESETS["paper"]
-    assert {name for name in type(paper).model_fields if getattr(shorter, name) != getattr(paper, name)} == {"training"}
+    different = {name for name in type(paper).model_fields if getattr(shorter, name) != getattr(paper, name)}
+    assert different == {"animal", "losses", "training"}
+    assert shorter.animal.pose == paper.animal.pose.model_copy(update={"view_trust": 1.0})
+    assert shorter.animal == paper.animal.model_copy(update={"pose": shorter.animal.pose})
     assert shorter.training.steps < paper.training.steps
     assert (shorter.training.size, shorter.training.batch) == (paper.training.size, paper.training.batch)
 
 
 def test_the_published_scale_is_that_of_the_paper() -> None:
     paper = PRESETS["paper"]
-    assert (paper.vit.model, paper.vit.stride) == ("facebook/dino-vits8", 4)
+    assert paper.vit.model == paper.feature_vit.model == "facebook/dino-vits8"
+    assert (paper.vit.stride, paper.feature_vit.stride) == (None, 4), "the encoder sees 32 x 32 patches"
     assert (paper.animal.prior.grid, paper.animal.prior.fine_grid) == (128, 256)
     assert (paper.animal.encoder.image, paper.training.size, paper.training.batch) == (256, 256, 10)
     assert paper.losses.rgb.at(0.5) == 1 and paper.animal.pose.elevation_deg == 0
-    assert paper.training.lr_schedule.at(1.0) == 1 and paper.training.augmentation.share == 0
+    training = paper.training
+    assert (training.rate_shape, training.rate_pose, training.rate_rest, training.clip) == (1e-3, 1e-4, 1e-4, None)
+    assert training.lr_schedule.at(1.0) == 1 and training.augmentation.share == 0 and training.mirror
+    assert training.steps == 140_000
     assert isinstance(paper.warm_start, FromNothing)
+
+
+def test_the_published_scale_has_the_papers_losses_and_none_of_ours() -> None:
+    losses = PRESETS["paper"].losses
+    weights = {
+        name: knob.at(1.0) for name in LossWeights.model_fields if isinstance(knob := getattr(losses, name), Schedule)
+    }
+    assert weights == {
+        "mask": 10, "mask_distance": 100, "rgb": 1, "features": 10, "hypothesis_rgb_weight": 1,
+        "hypothesis_feature_weight": 500, "hypothesis": 1, "eikonal": 0.01, "articulation": 0.1, "deformation": 10,
+        "backlight": 0,
+    }  # fmt: skip
+    assert losses.backlight.at(0.0) == 0 and losses.eikonal_points == 5000 and losses.scores_taught == "taken"
+    assert PRESETS["paper"].animal.pose.view_trust == 0
+
+
+def test_the_published_scale_has_the_papers_schedules() -> None:
+    """Iterations of 140,000: everything from where on it works, and how viewpoints are tried."""
+    animal, pose = PRESETS["paper"].animal, PRESETS["paper"].animal.pose
+    shares = (animal.articulated_from, animal.attached_from, animal.deformed_from, animal.prior.fine_from)
+    assert [round(share * 140_000) for share in shares] == [10_000, 60_000, 90_000, 100_000]
+    at = [iteration / 140 for iteration in (2, 3, 4, 6, 7, 7.6)]
+    assert [pose.uniform_mix.at(share) for share in at[:3]] == pytest.approx([1, 0.5, 0])
+    assert [pose.argmax_probability.at(share) for share in at[3:]] == pytest.approx([0, 0.5, 0.8])
+    assert [pose.inverse_temperature.at(step / 140) for step in (0, 1, 50, 100, 140)] == pytest.approx(
+        [1, 1, 50, 100, 100]
+    )
 
 
 def test_what_goes_on_from_the_quadruped_has_its_networks_and_all_of_its_parts() -> None:

@@ -80,3 +80,15 @@ def test_a_row_is_due_every_so_often_and_while_it_has_weight(number: int, progre
     row = Term("sds", lambda _: constant(1.0), Schedule({0.5: 0.0, 0.55: 1.0}), every=2)
     assert row.due(step(number, progress)) == due
     assert ("sds" in objective(row).loss(step(number, progress))[1]) == due
+
+
+def test_where_only_the_taken_viewpoint_is_taught_it_learns_its_own_error_and_the_others_nothing() -> None:
+    row = Term("mask", lambda _: constant([1.0, 2.0]), Schedule(0.0), hypothesis_weight=Schedule(10.0))
+    now = step()
+    taken = torch.tensor([4.0, 4.0], requires_grad=True)
+    now = replace(now, prediction=replace(now.prediction, score=taken))
+    loss, values = Objective((row,), Schedule(1.0), None).loss(now)
+    assert values["hypothesis"] == ((10 - 4) ** 2 + (20 - 4) ** 2) / 2
+    loss.backward()
+    assert taken.grad.tolist() == [4 - 10, 4 - 20]
+    assert now.prediction.alternatives.score.grad is None

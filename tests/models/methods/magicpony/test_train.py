@@ -245,3 +245,9 @@ def test_the_batches_of_a_step_depend_on_the_seed_and_its_number_alone() -> None
     whole, late, other = batches(0, 0), batches(0, 2), batches(1, 0)
     assert [batch.index.tolist() for batch in late] == [batch.index.tolist() for batch in whole[2:]]
     assert [batch.index.tolist() for batch in other] != [batch.index.tolist() for batch in whole]
+
+
+def test_without_a_clip_gradients_count_as_they_come() -> None:
+    with ThreadPoolExecutor(1) as helper:
+        assert learner(untrained(), helper, config=STEPS.model_copy(update={"clip": None})).optimiser.clip is None
+        assert learner(untrained(), helper).optimiser.clip == 1.0

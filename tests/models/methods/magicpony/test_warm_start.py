@@ -1,9 +1,12 @@
+import json
+from pathlib import Path
+
 import pytest
 import torch
 
 from models.core.errors import MissingWeights
-from models.core.weights import digest
-from models.features import Pca
+from models.core.weights import digest, locate
+from models.features import Pca, VitConfig
 from models.methods.magicpony.model import AnimalConfig
 from models.methods.magicpony.networks.encoder import EncoderConfig
 from models.methods.magicpony.networks.prior import PriorConfig
@@ -65,3 +68,28 @@ def test_from_nothing_changes_no_weight():
     FromNothing().load(started)
     assert all(torch.equal(a, b) for a, b in zip(fresh.parameters(), started.parameters(), strict=True))
     assert FromNothing().pca() is None and FromNothing().begin == 0
+
+
+class OtherVit(PatchVit):
+    digest = "others"
+
+
+def test_a_quadruped_is_refused_beside_another_transformer_than_it_was_taught_with(folder):
+    torch.manual_seed(0)
+    stranger = CONFIG.build(CATEGORY, OtherVit())
+    sentence = (
+        f"the ViT of this run is others, and the quadruped in {folder} was taught with patches: they do not belong"
+    )
+    with pytest.raises(MissingWeights, match=sentence):
+        WarmStart(model=str(folder)).load(stranger)
+
+
+def test_a_quadruped_that_names_no_transformer_is_refused(folder):
+    (folder / "config.json").write_text("{}")
+    with pytest.raises(MissingWeights, match=f"{folder}/config.json does not name its ViT by digest"):
+        WarmStart(model=str(folder)).load(animal())
+
+
+def test_the_shipped_quadruped_was_taught_with_the_shipped_transformer():
+    said = json.loads((Path(locate(WarmStart().model)) / "config.json").read_text())
+    assert said["vit"] == VitConfig().digest()

@@ -15,6 +15,7 @@ class CountingVit:
     """Patch means as tokens; counts the images it was asked about."""
 
     channels = 3
+    digest = "patches"
 
     def __init__(self) -> None:
         self.asked, self.size = 0, 0
