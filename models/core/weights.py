@@ -87,7 +87,7 @@ def contents(folder: Path, *suffixes: str) -> str:
 
 def write_part_digests(folder: Path, *parts: str) -> None:
     """Write the digests of these sub-folders down: they were taught together, a U-Net with the one autoencoder."""
-    digests = {part: contents(folder / part) for part in parts}
+    digests = {part: digest(str(folder / part), None) for part in parts}
     (folder / PARTS).write_text(json.dumps(digests, indent=1) + "\n")
 
 
@@ -100,7 +100,7 @@ def check_part_digests(folder: Path) -> None:
         return
     remedy = "take all of its parts from one training: fetch the folder again, or run the flow `barnyard`"
     for part, taught_with in json.loads((folder / PARTS).read_text()).items():
-        found = contents(folder / part) if (folder / part).is_dir() else "absent"
+        found = digest(str(folder / part), None) if (folder / part).is_dir() else "absent"
         check_digest(str(folder / part), found, f"the rest of {folder}", taught_with, remedy)
 
 
