@@ -57,7 +57,7 @@ def _run_faults(model: ModelRef, known: set[int]) -> Iterator[Fault]:
     except StorageError as error:
         yield Fault(error.where, f"{error.value}; {AGAIN}")
     else:
-        if start is None or start.snapshot not in known:
+        if (start is None or start.snapshot not in known) and _can_go_on(model):
             what = "is gone" if start is None else f"names snapshot {start.snapshot}, which is gone"
             yield Fault(layout.run_config(model), f"{what}; {AGAIN}")
     for stage in files.names(layout.stages(model)):
@@ -67,6 +67,13 @@ def _run_faults(model: ModelRef, known: set[int]) -> Iterator[Fault]:
     for folder in (layout.model(model), layout.evaluation(model)):
         yield from find_bundle_faults(folder)
     yield from _origin_faults(layout.model(model), ModelAbout, known)
+
+
+def _can_go_on(model: ModelRef) -> bool:
+    """Whether a run has learnt anything; one that died before that begins anew, from whatever there is then."""
+    stages = files.names(layout.stages(model))
+    states = any(Checkpoints(layout.checkpoints(model, stage)).steps() for stage in stages)
+    return states or any(bundles.manifest(layout.stage(model, stage)) for stage in stages)
 
 
 def _origin_faults(folder: str, kind: type[ModelAbout] | type[ReleaseAbout], known: set[int]) -> Iterator[Fault]:

@@ -104,6 +104,11 @@ def test_a_snapshot_that_is_gone_is_missed_by_the_run_and_by_the_release(store) 
     assert all("snapshot 1, which is gone; the next run makes it again" in fault.what for fault in faults)
 
 
+def test_a_run_that_died_before_it_learnt_anything_misses_nothing(store) -> None:
+    write_start(store.model("cow", "dead"), store.dataset("cow", 7), Record())
+    assert list(find_faults(store, "cow")) == []
+
+
 def test_a_damaged_promotion_is_made_anew_from_its_copy(store) -> None:
     promotion = read_promotion(store, "cow")
     files.put(layout.promotion(store.root, "cow"), b"{")
