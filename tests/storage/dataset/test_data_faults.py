@@ -5,6 +5,7 @@ import pytest
 
 from storage.dataset import catalogue, shards, snapshots
 from storage.dataset.data_faults import find_data_faults
+from storage.dataset.pages import Pages
 from storage.store import files, layout
 from storage.store.layout import Store
 from storage.store.references import digest
@@ -117,3 +118,19 @@ def test_what_a_killed_writer_left_is_named(two):
     assert fault.where.endswith("/.00007.tar.part") and "killed writer" in fault.what
     shards.write(ref, samples(4, first=70), RECIPE)
     assert found(two[0]) == []
+
+
+def test_a_damaged_page_or_its_copy_is_named_and_made_anew_and_two_are_made_again_by_the_next_commit(two):
+    pages = Pages(two[0].root, "cow")
+    (digest_of_page,) = snapshots.read_file(two[1]).shards
+    copy, page = pages.files(digest_of_page)
+    for where in (copy, page):
+        flip(where, 20)
+        (fault,) = found(two[1])
+        assert fault.where == where and fault.mend() == "made anew from its copy" and found(two[1]) == []
+    for where in (copy, page):
+        flip(where, 20)
+    assert {fault.where for fault in found(two[1])} >= {copy, page}
+    assert [fault.mend() for fault in found(two[1]) if fault.mend] == ["", ""]
+    assert snapshots.commit([snapshots.shard(two[1], entry) for entry in snapshots.read(two[1]).shards]) == two[1]
+    assert found(two[1]) == []

@@ -76,3 +76,13 @@ def test_who_begins_to_pin_waits_until_nobody_prunes(folder) -> None:
         assert kept(folder) == []
     holder.join()
     assert begun.is_set()
+
+
+def test_a_pin_that_cannot_be_read_keeps_everything_while_its_holder_lives(folder) -> None:
+    with pin_category(folder, "cow") as pin_snapshot:
+        pin_snapshot(Store(folder).dataset("cow", 3))
+        (name,) = files.names(layout.pins(folder, "cow"))
+        files.put(layout.member(layout.pins(folder, "cow"), name), b"{")
+        (pin,) = pins.living_pins(folder, "cow")[0]
+        assert pin.snapshot is None and "a process whose pin cannot be read" in pin.holder
+    assert kept(folder) == []

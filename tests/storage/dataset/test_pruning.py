@@ -8,6 +8,7 @@ import torch
 
 from storage.dataset import shards, snapshots
 from storage.dataset.data_faults import find_data_faults
+from storage.dataset.pages import Pages
 from storage.dataset.pins import pin_category
 from storage.dataset.pruning import plan_pruning, prune
 from storage.runs import training_runs
@@ -59,6 +60,15 @@ def test_what_stays_is_whole(store):
     assert snapshots.numbers(store.root, "cow") == [3, 4]
     assert list(find_data_faults(store.root, "cow")) == []
     assert shards.find_committed(store.curated("cow", digest(recipe(10)), 0)) is None
+
+
+def test_pages_that_only_old_snapshots_name_go_with_them_and_what_a_killed_commit_left(store):
+    pages = Pages(store.root, "cow")
+    pages.write_plain({"nobody": "names it"})
+    needed(store, 1)
+    file = snapshots.read_file(store.dataset("cow", 4))
+    assert set(pages.digests()) == {file.recipe, file.comparison, *file.shards, *file.resembles}
+    assert files.names(layout.copy(store.root, "cow", layout.snapshots(store.root, "cow"))) == ["000004.json", "pages"]
 
 
 def test_photos_stay_while_any_crops_of_them_stay(store):
@@ -164,6 +174,18 @@ def test_a_release_that_lost_a_file_keeps_its_snapshot(store):
     files.remove(layout.member(folder, "walk.webp"))
     assert needed(store, 1) == {1: ["release old was made from it"]}
     assert snapshots.numbers(store.root, "cow") == [1, 4]
+
+
+def test_a_release_or_a_run_that_cannot_be_read_keeps_everything(store):
+    where = layout.bundle(layout.release(store.release("cow", "old")))
+    files.put(where, b"{")
+    assert all("release old is damaged, and does not say" in needed(store, 1)[number][0] for number in (1, 2, 3))
+    files.remove(where)
+    model = store.model("cow", "laptop-1")
+    Checkpoints(layout.checkpoints(model, "animal")).save(1, {"step": 1})
+    files.put(layout.run_config(model), b"{")
+    assert all("and does not say from which snapshot" in needed(store, 1)[number][0] for number in (1, 2, 3))
+    assert snapshots.numbers(store.root, "cow") == [1, 2, 3, 4]
 
 
 def test_what_another_version_wrote_is_not_pruned_in_the_dark(store):
