@@ -33,7 +33,7 @@ from statistics import mean
 
 import numpy as np
 import torch
-from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+from prefect.settings import temporary_settings
 
 from flows.cli.launcher import HOST, Launcher
 from flows.plan.plan import Plan, PlanChanges, load_plan
@@ -45,7 +45,6 @@ from storage.store import layout
 from tasks.runtime.devices import cached_model
 
 log = logging.getLogger("soak")
-ROOT = Path(__file__).resolve().parents[1]
 CHANGES = PlanChanges.model_validate({"photos": 2, "generator": {"kind": "stable_diffusion", "steps": 2}})
 TOGETHER = 10
 """Every so many refreshes two begin at once."""
@@ -58,15 +57,14 @@ def main(folder: Path, count: int, kills: int) -> list[str]:
         probe.bind((HOST, 0))
         port = probe.getsockname()[1]
     launcher = Launcher(folder / "prefect", port)
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)]
-    launcher.server.start(command, launcher.environment, launcher.url, ROOT)
+    launcher.start_server(port)
     try:
         while not launcher.healthy():
             time.sleep(1)
         plan = load_plan("cow", "smoke", str(folder / "data"), CHANGES)
         draws = folder / "draws"
         _load(plan, draws)
-        with temporary_settings({PREFECT_API_URL: launcher.url, PREFECT_HOME: launcher.home}):
+        with temporary_settings(launcher.settings):
             killed, failed = _refreshes(plan, count, kills)
     finally:
         launcher.server.stop()

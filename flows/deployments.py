@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,16 @@ def list_deployments(names: Sequence[str] | None = None) -> list[dict[str, Any]]
     return deployments
 
 
-def write_prefect_file(folder: Path) -> Path:
-    """The file in this folder from which `prefect deploy --all --prefect-file FILE` deploys everything."""
+def name_of_deployment(deployment: Mapping[str, Any]) -> str:
+    """As Prefect names it: FLOW/NAME."""
+    return f"{deployment['entrypoint'].rpartition('.')[2]}/{deployment['name']}"
+
+
+def write_prefect_file(folder: Path, deployments: Sequence[Mapping[str, Any]]) -> Path:
+    """The file in this folder from which `prefect deploy --all --prefect-file FILE` deploys these."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / TEMPLATE.name
-    file.write_text(yaml.safe_dump({"name": "farm3d", "deployments": list_deployments()}, sort_keys=False))
+    steps = yaml.safe_load(TEMPLATE.read_text())["pull"]
+    contents = {"name": "farm3d", "pull": steps, "deployments": [dict(deployment) for deployment in deployments]}
+    file.write_text(yaml.safe_dump(contents, sort_keys=False))
     return file

@@ -12,6 +12,9 @@ ROOT = Path(__file__).resolve().parents[1]
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["DO_NOT_TRACK"] = "1"
 os.environ.pop("PREFECT_API_URL", None)
+os.environ.pop("PREFECT_API_AUTH_STRING", None)
+# Not the server that `farm3d up` started in this checkout.
+os.environ["PREFECT_PROFILES_PATH"] = os.devnull
 
 
 def pytest_configure():

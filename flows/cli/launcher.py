@@ -10,25 +10,40 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import psutil
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.states import Crashed
+from prefect.exceptions import ObjectNotFound
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, PREFECT_HOME
+from prefect.settings.legacy import Setting
 
+from flows.cli.credentials import (
+    VARIABLE,
+    authorization,
+    make_password,
+    password_file,
+    profiles_file,
+    read_password,
+    write_profile,
+)
 from flows.cli.processes import STOP_SECONDS, Detached
-from flows.deployments import write_prefect_file
+from flows.cli.server import HOST
+from flows.control.checkout import ROOT
+from flows.control.crashed_runs import crash_run, unfinished_runs
+from flows.control.work_pool import POOL, make_work_pool
+from flows.deployments import list_deployments, name_of_deployment, write_prefect_file
 from models.core.errors import Farm3dError
+from storage.store.private import make_private_folder
 
-ROOT = Path(__file__).resolve().parents[2]
-POOL = "farm3d"
 PORT = 4200
-HOST = "127.0.0.1"
-START_SECONDS = 90
-"""The first start migrates an empty database: 6-13 s here, more on a busy machine."""
+CLOCK_SECONDS = 5.0
+"""The kernel and the clock tell the start of a process apart by less."""
+START_SECONDS = 300
+"""The first start migrates an empty database: 6-13 s here, minutes on a busy machine. One that fails ends by itself."""
 
 
 class ServerDown(Farm3dError):
@@ -56,9 +71,29 @@ class Launcher:
         return self.url.removesuffix("/api")
 
     @property
+    def hint(self) -> str:
+        """How a browser gets in, and `prefect` commands where the home is not that of the checkout."""
+        if self.foreign:
+            return ""
+        asked = f"  (a browser asks once for the password: the line in {password_file(self.home)})"
+        profiles = profiles_file(self.home)
+        elsewhere = profiles != profiles_file(ROOT / ".farm3d")
+        return asked + (f"; for prefect commands: export PREFECT_PROFILES_PATH={profiles}" if elsewhere else "")
+
+    @property
+    def settings(self) -> dict[Setting, Any]:
+        """What a flow needs that is called in this process."""
+        password = read_password(self.home)
+        return {PREFECT_API_URL: self.url, PREFECT_HOME: self.home, PREFECT_API_AUTH_STRING: password}
+
+    @property
     def environment(self) -> dict[str, str]:
-        """What every Prefect command of this checkout needs."""
-        return {"PREFECT_HOME": str(self.home), "PREFECT_API_URL": self.url, "DO_NOT_TRACK": "1"}
+        """What every Prefect command of this checkout needs; nothing on this machine is asked through a proxy."""
+        direct = ",".join(filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), HOST, "localhost"]))
+        variables = {"PREFECT_HOME": str(self.home), "PREFECT_API_URL": self.url, "DO_NOT_TRACK": "1"}
+        variables |= {"NO_PROXY": direct, "no_proxy": direct, "PREFECT_PROFILES_PATH": str(profiles_file(self.home))}
+        password = read_password(self.home)
+        return {**variables, VARIABLE: password} if password else variables
 
     def client(self) -> SyncPrefectClient:
         """A client of the server.
@@ -67,32 +102,46 @@ class Launcher:
         """
         if not self.healthy():
             raise ServerDown(f"{self.url}: no Prefect server answers; start one with `farm3d up`")
-        return SyncPrefectClient(self.url)
+        settings = {"trust_env": bool(self.foreign)}
+        return SyncPrefectClient(self.url, auth_string=read_password(self.home), httpx_settings=settings)
 
     def healthy(self) -> bool:
-        """Whether the server answers."""
-        try:
-            return httpx.get(f"{self.url}/health", timeout=5).is_success
-        except httpx.HTTPError:
-            return False
+        """Whether the server answers, and takes our password."""
+        return self._status() == httpx.codes.OK
 
     def up(self) -> None:
-        """Server, worker, pool and deployments; what already runs is used."""
+        """Server, worker, pool and deployments; what already runs is used.
+
+        On somebody else's server what is deployed stays as it is, and only what it lacks is added.
+        """
+        make_private_folder(self.home)
         self._start_server()
         self.mark_crashed_runs()
-        self._make_pool()
+        with self.client() as client:
+            make_work_pool(client)
+            deployments = [each for each in list_deployments() if not (self.foreign and _is_deployed(client, each))]
         self._start_worker()
-        file = write_prefect_file(self.home)
-        self.prefect("--no-prompt", "deploy", "--all", "--prefect-file", str(file), quiet=True)
+        file = write_prefect_file(self.home, deployments)
+        if deployments:
+            self.prefect("--no-prompt", "deploy", "--all", "--prefect-file", str(file), quiet=True)
 
     def down(self) -> list[str]:
-        """Stop the runs, the worker and the server; names what was stopped."""
-        if self.healthy() and not self.foreign:
+        """Stop the runs, the worker and the server; names what was stopped. Other servers' runs are left alone."""
+        is_ours = self.server.running() is not None
+        if is_ours and self.healthy():
             _terminate_runs(self.unfinished())
         stopped = [self.worker.name] if self.worker.stop() else []
-        if self.healthy():
+        if is_ours and self.healthy():
             self.mark_crashed_runs()
         return [*stopped, self.server.name] if self.server.stop() else stopped
+
+    def start_server(self, port: int) -> None:
+        """Begin to serve, with a password, and let `prefect` commands know."""
+        password = make_password(self.home)
+        write_profile(self.home, self.url, password)
+        secure = {"PREFECT_SERVER_API_AUTH_STRING": password, "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": self.ui}
+        command = [sys.executable, "-m", "flows.cli.server", str(port)]
+        self.server.start(command, {**self.environment, **secure}, self.url, ROOT)
 
     def prefect(self, *arguments: str, quiet: bool = False) -> int:
         """Run a Prefect command against the server; its exit status.
@@ -114,11 +163,8 @@ class Launcher:
 
     def unfinished(self) -> list[FlowRun]:
         """Flow runs that the server believes to be in flight."""
-        unfinished = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
         with self.client() as client:
-            return client.read_flow_runs(
-                flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=unfinished)))
-            )
+            return unfinished_runs(client)
 
     def mark_crashed_runs(self) -> list[FlowRun]:
         """Mark flow runs crashed whose process is gone: Prefect leaves them RUNNING for ever after a kill."""
@@ -130,16 +176,30 @@ class Launcher:
             alive = {run.id for run in runs if _find_process(run)}
             dead = [run for run in runs if not {run.id, parents.get(run.id)} & alive and _has_started(run)]
             for run in dead:
-                client.set_flow_run_state(run.id, Crashed(message="Its process is gone."))
+                crash_run(client, run.id, "Its process is gone.")
         return dead
 
     @staticmethod
     def _parent(client: SyncPrefectClient, run: FlowRun) -> object:
         return client.read_task_run(run.parent_task_run_id).flow_run_id if run.parent_task_run_id else None
 
+    def _status(self) -> int | None:
+        """What the server answers to us; None if nothing does."""
+        try:
+            return httpx.get(
+                f"{self.url}/admin/version",
+                headers=authorization(read_password(self.home)),
+                timeout=5,
+                trust_env=bool(self.foreign),
+            ).status_code
+        except httpx.HTTPError:
+            return None
+
     def _start_server(self) -> None:
         if self.healthy() and (self.server.running() or self.foreign):
             return
+        if self.foreign and self._status() == httpx.codes.UNAUTHORIZED:
+            raise ServerDown(f"PREFECT_API_URL is {self.foreign} and asks for a password; set {VARIABLE}")
         if self.foreign:
             raise ServerDown(
                 f"PREFECT_API_URL is {self.foreign} and nothing answers there; unset it, or start that server"
@@ -151,8 +211,7 @@ class Launcher:
                 f"{HOST}:{port} is taken by another program, perhaps the server of another checkout; "
                 f"stop that, or choose a free port: `farm3d up --port {port + 1}` or `make cow PORT={port + 1}`"
             )
-        command = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST, "--port", str(port)]
-        self.server.start(command, self.environment, self.url, ROOT)
+        self.start_server(port)
         deadline = time.monotonic() + START_SECONDS
         while not self.healthy():
             if not self.server.running() or time.monotonic() > deadline:
@@ -161,12 +220,6 @@ class Launcher:
                     f"the Prefect server did not start; the end of {self.server.log}:\n{self.server.tail()}"
                 )
             time.sleep(0.3)
-
-    def _make_pool(self) -> None:
-        with self.client() as client:
-            pools = {pool.name for pool in client.read_work_pools()}
-        if POOL not in pools:
-            self.prefect("work-pool", "create", POOL, "--type", "process", quiet=True)
 
     def _start_worker(self) -> None:
         running = self.worker.running()
@@ -182,15 +235,28 @@ def _is_port_taken(port: int) -> bool:
         return probe.connect_ex((HOST, port)) == 0
 
 
+def _is_deployed(client: SyncPrefectClient, deployment: dict[str, Any]) -> bool:
+    try:
+        client.read_deployment_by_name(name_of_deployment(deployment))
+    except ObjectNotFound:
+        return False
+    return True
+
+
 def _find_process(run: FlowRun) -> psutil.Process | None:
-    """The process of a run on this machine."""
+    """The process of a run on this machine: not one that got its number after it was gone."""
     if not (run.infrastructure_pid or "").isdecimal():
         return None
     try:
         process = psutil.Process(int(run.infrastructure_pid or 0))
-        return process if "prefect" in " ".join(process.cmdline()) else None
+        began = process.create_time()
+        is_prefect = "prefect" in " ".join(process.cmdline())
     except psutil.Error:
         return None
+    # Its process was there before the run said that it is running; before that it may be just about to come.
+    is_running = run.state is not None and run.state.type == StateType.RUNNING
+    is_too_young = is_running and run.state is not None and began > run.state.timestamp.timestamp() + CLOCK_SECONDS
+    return process if is_prefect and not is_too_young else None
 
 
 def _terminate_runs(runs: list[FlowRun]) -> None:

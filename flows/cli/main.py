@@ -54,7 +54,8 @@ Root = Annotated[str, typer.Option(help="folder or address of all data, as data 
 @app.command()
 def up(port: Port = PORT) -> None:
     """Start the Prefect server and a worker, and deploy every flow."""
-    console.print(f"Prefect is up: {_bring_up(port).ui}")
+    launcher = _bring_up(port)
+    console.print(f"Prefect is up: {launcher.ui}{launcher.hint}")
 
 
 @app.command()
@@ -92,7 +93,7 @@ def run(
     status = launcher.prefect("deployment", "run", f"{method}/{category}", *parameters, "--watch")
     if status == 0:
         _print_results(plan.store, category)
-    console.print(f"pictures, tables, logs  {launcher.ui}")
+    console.print(f"pictures, tables, logs  {launcher.ui}{launcher.hint}")
     raise typer.Exit(status)
 
 

@@ -6,8 +6,8 @@ from prefect import Flow
 from prefect.flows import load_flow_from_entrypoint
 
 from flows.control.growth_events import DUE
-from flows.deployments import list_deployments, write_prefect_file
-from flows.plan.categories import categories
+from flows.deployments import list_deployments, name_of_deployment, write_prefect_file
+from flows.plan.categories import REPOSITORY, categories
 from flows.plan.new_category import write_category
 from models.methods import methods
 from storage.runs.releases import published_releases
@@ -40,6 +40,18 @@ def test_every_category_has_every_flow_that_takes_one(flow):
     assert parameters == {name: name for name in categories()}
 
 
+@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=name_of)
+def test_a_deployment_is_named_as_prefect_names_it(deployment):
+    flow = load_flow_from_entrypoint(deployment["entrypoint"])
+    assert name_of_deployment(deployment) == f"{flow.name}/{deployment['name']}"
+
+
+def test_no_folder_of_the_machine_that_deploys_is_deployed(tmp_path):
+    written = yaml.safe_load(write_prefect_file(tmp_path, DEPLOYMENTS[:1]).read_text())
+    assert written["pull"] == [{"flows.control.checkout.enter_checkout": {}}]
+    assert len(written["deployments"]) == 1 and str(REPOSITORY) not in json.dumps(written)
+
+
 def test_every_animal_is_learnt_again_when_its_own_data_set_has_grown():
     matched = {
         (deployment["name"], trigger["match"]["prefect.resource.id"], *trigger["expect"])
@@ -58,7 +70,7 @@ def test_a_category_that_was_just_written_is_deployed_and_found_by_the_worker(tm
     of_one = len(DEPLOYMENTS) // len(categories())
     monkeypatch.setenv("FARM3D_CATEGORIES", str(tmp_path))
     (tmp_path / "yak.yaml").write_text("name: yak\nsegment_as: [cow]\n")
-    written = yaml.safe_load(write_prefect_file(tmp_path / "home").read_text())["deployments"]
+    written = yaml.safe_load(write_prefect_file(tmp_path / "home", list_deployments()).read_text())["deployments"]
     assert len(written) == len(DEPLOYMENTS) + of_one and "flows.farm3d.farm3d-yak" in map(name_of, written)
     environments = [deployment["work_pool"]["job_variables"]["env"] for deployment in written]
     assert all(environment["FARM3D_CATEGORIES"] == str(tmp_path) for environment in environments)
@@ -77,7 +89,7 @@ QUICK = {
 def test_an_animal_without_truth_runs_to_a_release_that_says_so(launcher, tmp_path, monkeypatch):
     monkeypatch.setenv("FARM3D_CATEGORIES", str(tmp_path / "animals"))
     write_category("yak", ["dog", "sheep", "cow"], "none")
-    file, root = write_prefect_file(tmp_path), str(tmp_path / "data")
+    file, root = write_prefect_file(tmp_path, list_deployments()), str(tmp_path / "data")
     launcher.prefect("--no-prompt", "deploy", "--name", "yak", "--prefect-file", str(file), quiet=True)
     parameters = json.dumps({"scale": "smoke", "root": root, "changes": QUICK})
     assert launcher.prefect("deployment", "run", "farm3d/yak", "--params", parameters, "--watch") == 0

@@ -32,7 +32,7 @@ def store(launcher, tmp_path_factory):
         Image.fromarray((scene.image * 255).round().astype(np.uint8)).save(photos / f"{number}.jpg", quality=95)
         Image.fromarray(scene.mask.astype(np.uint8) * 255).save(photos / f"{number}.mask.png")
     command = [sys.executable, "-m", "tests.toy_methods.run", root, str(photos), *METHODS]
-    environment = {**os.environ, "PREFECT_API_URL": f"{launcher.ui}/api", "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, **launcher.environment, "PYTHONPATH": str(ROOT)}
     subprocess.run(command, cwd=ROOT, env=environment, check=True)
     return Store(root)
 

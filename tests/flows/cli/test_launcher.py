@@ -1,12 +1,21 @@
+import os
 import socket
+import threading
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import SimpleNamespace
 from uuid import uuid4
 
+import psutil
 import pytest
+from prefect.client.schemas.actions import DeploymentUpdate
+from prefect.client.schemas.objects import State, StateType
 
 from flows.cli import launcher as launchers
+from flows.cli.credentials import read_password
 from flows.cli.launcher import HOST, Launcher, PortTaken, ServerDown
 from models.core.errors import Farm3dError
+from storage.store.errors import NotPrivate
 
 
 @pytest.fixture
@@ -54,6 +63,53 @@ def test_a_failed_quiet_command_shows_its_output(tmp_path, port):
         Launcher(tmp_path, port).prefect("no-such-verb", quiet=True)
 
 
+class Foreign(BaseHTTPRequestHandler):
+    """Some server that answers everybody, or nobody, with the same status."""
+
+    status, asked = 200, None
+
+    def do_GET(self):
+        type(self).asked = self.headers.get("Authorization")
+        self.send_response(self.status)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def foreign(port):
+    server = HTTPServer((HOST, port), Foreign)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield Foreign
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_server_that_asks_for_a_password_says_how_to_give_it(tmp_path, port, monkeypatch, foreign):
+    monkeypatch.setattr(foreign, "status", 401)
+    monkeypatch.setenv("PREFECT_API_URL", f"http://{HOST}:{port}/api")
+    with pytest.raises(ServerDown, match="asks for a password; set PREFECT_API_AUTH_STRING"):
+        Launcher(tmp_path).up()
+
+
+def test_the_password_of_the_environment_is_sent(tmp_path, port, monkeypatch, foreign):
+    monkeypatch.setenv("PREFECT_API_URL", f"http://{HOST}:{port}/api")
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", "ann:secret")
+    assert Launcher(tmp_path).healthy() and foreign.asked == "Basic YW5uOnNlY3JldA=="
+
+
+def test_the_server_is_asked_directly_where_there_is_a_proxy(tmp_path, port, monkeypatch, foreign):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    launcher = Launcher(tmp_path, port)
+    assert launcher.healthy() and "127.0.0.1" in launcher.environment["no_proxy"].split(",")
+
+
+def test_down_leaves_the_runs_of_another_checkouts_server_alone(tmp_path, port, monkeypatch, foreign):
+    monkeypatch.setattr(Launcher, "unfinished", lambda self: pytest.fail("asked for its runs"))
+    assert Launcher(tmp_path, port).down() == []
+
+
 class Server:
     """Two runs whose processes are gone: a flow's, and that of a sub-flow of it; and one somebody runs by hand."""
 
@@ -67,7 +123,7 @@ class Server:
     def __exit__(self, *_):
         pass
 
-    def read_flow_runs(self, flow_run_filter):
+    def read_flow_runs(self, flow_run_filter, limit, offset):
         def run(each, pid, parent):
             return SimpleNamespace(id=each, infrastructure_pid=pid, parent_task_run_id=parent)
 
@@ -76,14 +132,11 @@ class Server:
     def read_task_run(self, _):
         return SimpleNamespace(flow_run_id=self.parent)
 
-    def set_flow_run_state(self, run, state):
-        assert state.is_crashed()
-        self.crashed.append(run)
-
 
 def test_runs_without_a_process_are_marked_crashed(tmp_path, port, monkeypatch):
     server = Server()
     monkeypatch.setattr(Launcher, "client", lambda self: server)
+    monkeypatch.setattr(launchers, "crash_run", lambda client, run, message: server.crashed.append(run))
     Launcher(tmp_path, port).mark_crashed_runs()
     assert server.crashed == [server.parent, server.child]
 
@@ -91,6 +144,48 @@ def test_runs_without_a_process_are_marked_crashed(tmp_path, port, monkeypatch):
 def test_runs_with_a_process_are_left_alone(tmp_path, port, monkeypatch):
     server = Server()
     monkeypatch.setattr(Launcher, "client", lambda self: server)
+    monkeypatch.setattr(launchers, "crash_run", lambda client, run, message: server.crashed.append(run))
     monkeypatch.setattr(launchers, "_find_process", lambda run: run.infrastructure_pid)
     Launcher(tmp_path, port).mark_crashed_runs()
     assert server.crashed == []
+
+
+def process_of(state, minutes):
+    """What is found of a run that has been in this state since so many minutes after this process was begun."""
+    since = datetime.fromtimestamp(psutil.Process().create_time(), UTC) + timedelta(minutes=minutes)
+    return launchers._find_process(
+        SimpleNamespace(infrastructure_pid=str(os.getpid()), state=State(type=state, timestamp=since))
+    )
+
+
+def test_a_process_that_got_the_number_of_a_dead_run_is_not_taken_for_it(monkeypatch):
+    monkeypatch.setattr(launchers.psutil.Process, "cmdline", lambda self: ["python", "-m", "prefect.engine"])
+    assert process_of(StateType.RUNNING, minutes=1)
+    assert process_of(StateType.RUNNING, minutes=-1) is None
+    assert process_of(StateType.PENDING, minutes=-1)
+
+
+def test_a_home_that_others_may_write_to_is_refused(tmp_path, port):
+    tmp_path.chmod(0o777)
+    with pytest.raises(NotPrivate):
+        Launcher(tmp_path, port).up()
+
+
+@pytest.mark.slow
+def test_up_on_a_second_machine_adds_what_the_server_lacks_and_leaves_the_rest(launcher, tmp_path, monkeypatch):
+    monkeypatch.setenv("PREFECT_API_URL", launcher.url)
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", read_password(launcher.home))
+    with launcher.client() as client:
+        kept = client.read_deployment_by_name("refresh/cow")
+        gone = client.read_deployment_by_name("evaluation/cow")
+        client.update_deployment(kept.id, DeploymentUpdate(description="as an operator left it"))
+        client.delete_deployment(gone.id)
+    second = Launcher(tmp_path / "home")
+    try:
+        second.up()
+        assert second.foreign and not second.server.running()
+        with launcher.client() as client:
+            assert client.read_deployment_by_name("refresh/cow").description == "as an operator left it"
+            assert client.read_deployment_by_name("evaluation/cow").id != gone.id
+    finally:
+        second.down()

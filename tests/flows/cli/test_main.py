@@ -19,7 +19,7 @@ from tests.storage.material import ABOUT, publish
 class Services:
     """A launcher that starts nothing."""
 
-    ui, status = "http://ui", 0
+    ui, hint, status = "http://ui", "", 0
 
     def __init__(self, port=0):
         self.ran = []

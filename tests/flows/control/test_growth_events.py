@@ -8,9 +8,9 @@ from prefect.client.schemas.schedules import IntervalSchedule
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled
 
-from flows.cli.launcher import POOL
 from flows.control import growth_events as module
 from flows.control.growth_events import DUE, GROWN, announce_growth, has_unfinished_run
+from flows.control.work_pool import POOL
 from flows.dataset import dataset
 from flows.plan.plan import PlanChanges, load_plan
 from storage.dataset import snapshots

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import temporary_settings
 
 from flows.dataset import get_dataset
 from flows.plan.plan import PlanChanges, load_plan
@@ -35,7 +35,7 @@ def shards(root):
 def test_a_dask_cluster_makes_the_same_bytes_as_one_shard_after_the_other(launcher, tmp_path):
     own = photos(tmp_path / "photos")
     runners = {"serial": ThreadsConfig(workers=1), "dask": DaskConfig(workers=2)}
-    with temporary_settings({PREFECT_API_URL: launcher.url}):
+    with temporary_settings(launcher.settings):
         for name, runner in runners.items():
             changes = PlanChanges(photos=2, own_photos=own, crop=96, runner=runner.model_dump())
             get_dataset(load_plan("cow", "smoke", str(tmp_path / name), changes))
