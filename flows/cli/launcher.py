@@ -19,7 +19,6 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, PREFECT_HOME
-from prefect.settings.legacy import Setting
 
 from flows.cli.credentials import (
     VARIABLE,
@@ -32,6 +31,7 @@ from flows.cli.credentials import (
 )
 from flows.cli.processes import STOP_SECONDS, Detached
 from flows.cli.server import HOST
+from flows.control.automations import watch_silent_runs
 from flows.control.checkout import ROOT
 from flows.control.crashed_runs import crash_run, unfinished_runs
 from flows.control.work_pool import POOL, make_work_pool
@@ -81,7 +81,7 @@ class Launcher:
         return asked + (f"; for prefect commands: export PREFECT_PROFILES_PATH={profiles}" if elsewhere else "")
 
     @property
-    def settings(self) -> dict[Setting, Any]:
+    def settings(self) -> dict[Any, Any]:
         """What a flow needs that is called in this process."""
         password = read_password(self.home)
         return {PREFECT_API_URL: self.url, PREFECT_HOME: self.home, PREFECT_API_AUTH_STRING: password}
@@ -107,7 +107,7 @@ class Launcher:
 
     def healthy(self) -> bool:
         """Whether the server answers, and takes our password."""
-        return self._status() == httpx.codes.OK
+        return self._status() == 200
 
     def up(self) -> None:
         """Server, worker, pool and deployments; what already runs is used.
@@ -119,6 +119,7 @@ class Launcher:
         self.mark_crashed_runs()
         with self.client() as client:
             make_work_pool(client)
+            watch_silent_runs(client)
             deployments = [each for each in list_deployments() if not (self.foreign and _is_deployed(client, each))]
         self._start_worker()
         file = write_prefect_file(self.home, deployments)
@@ -198,7 +199,7 @@ class Launcher:
     def _start_server(self) -> None:
         if self.healthy() and (self.server.running() or self.foreign):
             return
-        if self.foreign and self._status() == httpx.codes.UNAUTHORIZED:
+        if self.foreign and self._status() == 401:
             raise ServerDown(f"PREFECT_API_URL is {self.foreign} and asks for a password; set {VARIABLE}")
         if self.foreign:
             raise ServerDown(
