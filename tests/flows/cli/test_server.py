@@ -1,11 +1,19 @@
 import os
 import subprocess
 import sys
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from uuid import uuid4
 
 import anyio
 import httpx
 import pytest
+from prefect.server.events.schemas.events import ReceivedEvent
+from prefect.server.events.services import event_persister
+from prefect.settings import get_current_settings
 from prefect.states import Completed
+from sqlalchemy.exc import OperationalError
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -73,6 +81,44 @@ def test_a_second_host_header_does_not_help():
 def test_a_page_of_localhost_moves_to_the_one_origin(guarded):
     page = {"host": "localhost:4321", "accept": "text/html,*/*"}
     assert guarded.get("/runs?a=b", headers=page).headers["location"] == f"{OWN}/runs?a=b"
+
+
+def test_no_event_is_dropped_while_the_database_is_locked(monkeypatch):
+    written, attempts = [], []
+
+    class Database:
+        @asynccontextmanager
+        async def session_context(self):
+            yield SimpleNamespace(commit=anyio.lowlevel.checkpoint)
+
+    async def write_events(session, events):
+        attempts.append(len(events))
+        if len(attempts) <= 20:
+            raise OperationalError("INSERT", {}, Exception("database is locked"))
+        written.extend(event.id for event in events)
+
+    async def lock_for_a_while(ids):
+        settings = get_current_settings().server.services.event_persister
+        handler = event_persister.create_handler(
+            batch_size=settings.batch_size,
+            flush_every=timedelta(milliseconds=1),
+            queue_max_size=settings.queue_max_size,
+            max_flush_retries=settings.max_flush_retries,
+        )
+        async with handler as handle:
+            for one in ids:
+                now = datetime.now(UTC)
+                event = ReceivedEvent(id=one, event="x", resource={"prefect.resource.id": "x"}, occurred=now)
+                await handle(SimpleNamespace(data=event.model_dump_json()))
+            with anyio.fail_after(30):
+                while len(attempts) <= 20:
+                    await anyio.sleep(0.01)
+
+    monkeypatch.setattr(event_persister, "provide_database_interface", Database)
+    monkeypatch.setattr(event_persister, "write_events", write_events)
+    ids = [uuid4() for _ in range(30)]
+    anyio.run(lock_for_a_while, ids)
+    assert written == ids
 
 
 @pytest.fixture
