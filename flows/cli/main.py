@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from prefect.settings import temporary_settings
 from rich.table import Table
 
-from flows.cli import category_commands, dataset_commands, verify_command
+from flows.cli import category_commands, dataset_commands, notify_command, verify_command
 from flows.cli.console import console, error_console, printable, set_up_terminal
 from flows.cli.failures import BUG, explain_failure
 from flows.cli.launcher import PORT, Launcher
@@ -31,6 +30,7 @@ app = typer.Typer(
 app.add_typer(dataset_commands.app, name="dataset")
 app.add_typer(category_commands.app, name="category")
 app.command()(verify_command.verify)
+app.command()(notify_command.notify)
 
 Port = Annotated[int, typer.Option(help="port of the Prefect server on 127.0.0.1")]
 Category = Annotated[str, typer.Argument(help="a name in flows/categories: cow, horse, sheep")]
@@ -96,20 +96,6 @@ def run(
         _print_results(plan.store, category)
     console.print(f"pictures, tables, logs  {launcher.ui}{launcher.hint}")
     raise typer.Exit(status)
-
-
-@app.command()
-def notify(
-    target: Annotated[str, typer.Argument(help="an address that takes JSON, or a Prefect block as sendgrid-email/lab")],
-) -> None:
-    """Let the server tell of every run that fails, crashes or starts late: by a webhook, or a mail or chat block."""
-    from flows.control.automations import tell_of_failures
-    from flows.control.notification_blocks import find_block
-
-    launcher = Launcher()
-    with launcher.client() as client, temporary_settings(launcher.settings):
-        tell_of_failures(client, *find_block(client, target))
-    console.print(f"told of runs that fail: {target}")
 
 
 @app.command()

@@ -1,5 +1,4 @@
 import re
-from contextlib import nullcontext
 from types import SimpleNamespace
 
 import numpy as np
@@ -20,10 +19,7 @@ from tests.storage.material import ABOUT, publish
 class Services:
     """A launcher that starts nothing."""
 
-    ui, hint, status, settings = "http://ui", "", 0, {}
-
-    def client(self):
-        return nullcontext()
+    ui, hint, status = "http://ui", "", 0
 
     def __init__(self, port=0):
         self.ran = []
@@ -92,14 +88,6 @@ def test_a_missing_server_is_one_sentence(monkeypatch, capsys):
         main()
     output = capsys.readouterr().err
     assert "error: nothing answers; start one with `farm3d up`" in output and "Traceback" not in output
-
-
-def test_who_is_to_be_told_of_failures_is_handed_to_the_server(services, monkeypatch):
-    told = []
-    monkeypatch.setattr("flows.control.notification_blocks.find_block", lambda client, target: ("webhook", target))
-    monkeypatch.setattr("flows.control.automations.tell_of_failures", lambda client, *block: told.append(block))
-    assert said("notify", "https://hooks.example/x") == (0, "told of runs that fail: https://hooks.example/x\n")
-    assert told == [("webhook", "https://hooks.example/x")]
 
 
 def test_down_names_what_it_stopped(services):
