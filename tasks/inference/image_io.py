@@ -26,6 +26,7 @@ FORMATS = ("JPEG", "PNG", "WEBP")
 MOST_PIXELS = {"JPEG": 40_000_000, "PNG": 40_000_000, "WEBP": 20_000_000}
 """Up to which reading one, cutting its animal out and drawing over it takes at most 500 MB; WebP decodes in copies."""
 LONGEST_SIDE = 8192
+STRIP_ROWS = 512
 DEEP = 257
 """Between a step of 16 bits and one of 8."""
 MOST_COVERED = 0.95
@@ -103,12 +104,16 @@ def _opaque(picture: Image.Image) -> np.ndarray | None:
 
 
 def _on_white(picture: Image.Image) -> np.ndarray:
-    """Its colours over white."""
-    if "A" in picture.getbands():
-        white = Image.new("RGB", picture.size, "white")
-        white.paste(picture.convert("RGB"), mask=picture.getchannel("A"))
-        picture = white
-    return np.asarray(picture.convert("RGB"))
+    """Its colours over white, strip by strip: a second picture of forty million pixels would be one too many."""
+    pixels = np.empty((picture.height, picture.width, 3), np.uint8)
+    for top in range(0, picture.height, STRIP_ROWS):
+        strip = picture.crop((0, top, picture.width, min(top + STRIP_ROWS, picture.height)))
+        if "A" in strip.getbands():
+            white = Image.new("RGB", strip.size, "white")
+            white.paste(strip.convert("RGB"), mask=strip.getchannel("A"))
+            strip = white
+        pixels[top : top + strip.height] = np.asarray(strip.convert("RGB"))
+    return pixels
 
 
 def _upright(path: Path) -> tuple[Image.Image, bool]:
@@ -119,13 +124,11 @@ def _upright(path: Path) -> tuple[Image.Image, bool]:
         stored = opened.size
         # What a damaged note says of the way up, or a damaged profile of the colours, spoils no pixel.
         try:
-            picture = ImageOps.exif_transpose(opened)
+            ImageOps.exif_transpose(opened, in_place=True)
         except (SyntaxError, ValueError, OSError, TypeError, KeyError, OverflowError) as error:
             logger.warning("%s: its EXIF notes cannot be read (%s); it is taken as it lies", path, error)
-            picture = opened.copy()
-        profile = opened.info.get("icc_profile")
-    plain = _plain_mode(picture)
-    return _in_srgb(plain, profile), picture.size != stored
+    turned, profile = opened.size != stored, opened.info.get("icc_profile")
+    return _in_srgb(_plain_mode(opened), profile), turned
 
 
 def _opened(file: BinaryIO) -> Image.Image:
