@@ -1,6 +1,9 @@
 PYTHON ?= python3
 PORT ?= 4200
 BIN := .venv/bin
+NEW_ENOUGH := import sys; sys.exit("too old") if sys.version_info < (3, 11) else None
+# Whoever has told pip to install into the user's folder means other environments than this one.
+export PIP_USER = 0
 
 .PHONY: help install cow horse sheep test check fmt up down status
 
@@ -32,7 +35,8 @@ install: .venv/installed ## virtual environment and pinned packages
 
 # torch first and alone: an index with CPU-only wheels may offer it under a local version.
 .venv/installed: pyproject.toml constraints.txt
-	@test -d .venv || $(PYTHON) -m venv .venv
+	@$(PYTHON) -c '$(NEW_ENOUGH)' || { echo "$(PYTHON) is too old or not there; type: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(BIN)/python -c '$(NEW_ENOUGH); import pip' 2> /dev/null || $(PYTHON) -m venv --clear .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@

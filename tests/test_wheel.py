@@ -16,7 +16,7 @@ def wheel(tmp_path_factory):
     copy, out = folder / "check out", folder / "out"
     kept = ("flows", "tasks", "models", "storage", "weights", "samples")
     for path in ROOT.iterdir():
-        if path.name in (*kept, "pyproject.toml", "setup.py", "README.md", "LICENSE", "prefect.yaml"):
+        if path.name in (*kept, "pyproject.toml", "farm3d.py", "setup.py", "README.md", "LICENSE", "prefect.yaml"):
             copy.mkdir(exist_ok=True)
             (copy / path.name).symlink_to(path)
     line = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
@@ -35,4 +35,4 @@ def test_a_wheel_has_every_package_and_every_file_that_is_read(wheel):
     assert not wanted - wheel
     assert {"flows/prefect.yaml", "flows/pyproject.toml"} <= wheel
     others = {name.split("/")[0] for name in wheel if ".dist-info/" not in name}
-    assert others == {*inside}
+    assert others == {*inside, "farm3d.py"}
