@@ -46,6 +46,9 @@ Output = Annotated[
 ]
 Method = Annotated[str, typer.Option(help="farm3d, magicpony, ...: what learns the animal")]
 Whose = Annotated[str, typer.Option("--category", help="whose best model answers; cow/RUN: that release of it")]
+Segmenter = Annotated[
+    str | None, typer.Option(help="who finds the animal: transformers, or transformers:MODEL (a folder or a hub id)")
+]
 Size = Annotated[int, typer.Option(min=16, help="pixels along an edge")]
 Frames = Annotated[int, typer.Option(min=2)]
 Texels = typer.Option(min=16, help="texels along an edge of the texture")
@@ -106,6 +109,7 @@ def reconstruct(
     root: Root = "data",
     texture: Annotated[int, Texels] = 512,
     refine: Annotated[bool, typer.Option(help="fit pose and colours to the photo and the animal's mask")] = True,
+    segmenter: Segmenter = None,
 ) -> None:
     """A photo to a rigged, textured, animated animal: OUTPUT.glb, or OUTPUT.obj with its texture.
 
@@ -117,25 +121,29 @@ def reconstruct(
 
     _check_category(category, root)
     if photo.is_dir():
-        return _reconstruct_folder(photo, output, category, root, refine)
+        return _reconstruct_folder(photo, output, category, root, refine, segmenter)
     _check_suffix(output, ".glb", ".obj")
     check_writable(output)
-    asset = _reconstruct_photo(photo, category, root, refine).asset(texture)
+    asset = _reconstruct_photo(photo, category, root, refine, segmenter).asset(texture)
     written = {output.name: glb(asset)} if output.suffix == ".glb" else obj(replace(asset, name=output.stem))
     _write({output.with_name(name): data for name, data in written.items()}, photo, output)
     return None
 
 
-def _reconstruct_folder(folder: Path, output: Path, category: str, root: str, refine: bool) -> None:
+def _reconstruct_folder(
+    folder: Path, output: Path, category: str, root: str, refine: bool, segmenter: str | None
+) -> None:
     from rich.progress import track
 
+    from tasks.inference.loading import parse_segmenter
     from tasks.inference.photo_folder import reconstruct_folder
     from tasks.inference.photo_listing import describe_others, list_folder
 
     if output.suffix in (".glb", ".obj") or output.is_file():
         raise ValueError(f"{output}: {folder} is a folder; give the name of a folder to write to")
     listing = list_folder(folder)
-    answers = reconstruct_folder(folder, output, category, root, refine=refine)
+    chosen = parse_segmenter(segmenter) if segmenter else None
+    answers = reconstruct_folder(folder, output, category, root, refine=refine, segmenter=chosen)
     outcomes = list(track(answers, "reconstructing", total=len(listing.pictures), console=console))
     skipped = [(name, reason) for name, reason in outcomes if reason]
     for name, reason in skipped:
@@ -242,13 +250,17 @@ def _write(contents: Mapping[Path, bytes], photo: Path, output: Path) -> None:
         console.print(f"{file}  {len(data) / 1024:.0f} KB")
 
 
-def _reconstruct_photo(photo: Path, category: str, root: str, refine: bool = True) -> "Answer":
+def _reconstruct_photo(
+    photo: Path, category: str, root: str, refine: bool = True, segmenter: str | None = None
+) -> "Answer":
     from tasks.inference.image_io import load_image
+    from tasks.inference.loading import parse_segmenter
     from tasks.inference.select import answer
 
+    chosen = parse_segmenter(segmenter) if segmenter else None
     pixels, mask = load_image(photo)
     with console.status("loading the model, looking at the photo"):
-        return answer(pixels, category, root, mask=mask, refine=refine)
+        return answer(pixels, category, root, mask=mask, refine=refine, segmenter=chosen)
 
 
 def _check_suffix(output: Path, *suffixes: str) -> None:

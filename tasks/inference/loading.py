@@ -17,7 +17,7 @@ from models.methods import methods
 from models.methods.base import Artifact, Setting
 from models.rendering import ReferenceConfig
 from models.rendering.reconstruction import Reconstructor, Refinable
-from models.segmenters import PointRendConfig
+from models.segmenters import PointRendConfig, TransformersConfig
 from storage.dataset import samples, snapshots
 from storage.dataset.encoding import Sample
 from storage.runs.checkpoints import weights_from
@@ -29,6 +29,8 @@ from storage.store.references import DatasetRef, ModelRef
 from tasks.runtime.devices import cached_model, torch_device
 from tasks.runtime.recipes import CropRecipe, ModelRecipe, PhotoRecipe
 
+QUADRUPEDS = ("cow", "horse", "sheep", "dog", "cat", "elephant", "bear", "zebra", "giraffe")
+"""Classes of COCO that one photo may show where somebody has chosen the segmenter: whatever stands there is meant."""
 Recipe = TypeVar("Recipe", bound=BaseModel)
 
 
@@ -102,6 +104,25 @@ def embedded_crop_recipe(category: str) -> CropRecipe:
         mask_rules=MaskRules(),
         size=EMBEDDED.size,
     )
+
+
+def parse_segmenter(text: str) -> TransformersConfig:
+    """The segmenter that `transformers` or `transformers:MODEL` names, MODEL a folder or a hub id.
+
+    Raises ValueError for another word.
+    """
+    kind, _, model = text.partition(":")
+    if kind != "transformers":
+        raise ValueError(
+            f"segmenter is {text!r}; give transformers, or transformers:MODEL with a folder or a hub id, "
+            "or leave it out for the one that the model came with"
+        )
+    return TransformersConfig(model=model) if model else TransformersConfig()
+
+
+def with_segmenter(crops: CropRecipe, segmenter: TransformersConfig) -> CropRecipe:
+    """The same crops, cut out by another segmenter; it is asked for the four-legged animals of COCO."""
+    return crops.model_copy(update={"segmenter": segmenter, "segment_as": QUADRUPEDS, "weights_digest": ""})
 
 
 def setting(recipe: ModelRecipe, where: str) -> Setting:

@@ -32,13 +32,14 @@ from models.metrics.keypoints import visible_vertices
 from models.rendering import Renderer
 from models.rendering.deferred import visible_faces
 from models.rendering.reconstruction import Reconstruction, Reconstructor, Relightable, Renderable
+from models.segmenters import TransformersConfig
 from storage.formats.meshes import plain_obj
 from storage.formats.pictures import jpeg, png
 from tasks.inference.answer_files import check_writable, describe_failure, write_answer
 from tasks.inference.image_io import load_image
 from tasks.inference.photo_listing import list_images
 from tasks.inference.select import SelectedModel, crop_photo, select_model
-from tasks.runtime.devices import Device, acquire_device, torch_device
+from tasks.runtime.devices import Device, acquire_device, cached_model, torch_device
 
 BATCH_SIZE = 8
 BATCH_PIXELS = 16_000_000
@@ -65,19 +66,27 @@ class Photo:
 
 
 def reconstruct_folder(
-    folder: Path, output: Path, category: str, root: str, device: Device = "auto", refine: bool = True
+    folder: Path,
+    output: Path,
+    category: str,
+    root: str,
+    device: Device = "auto",
+    refine: bool = True,
+    segmenter: TransformersConfig | None = None,
 ) -> Iterator[tuple[str, str | None]]:
     """Write every photo's animal; yields names in the folder with None, or with the reason why one was skipped.
 
-    Animals are fitted to their masks, or left as predicted.
+    Animals are fitted to their masks, or left as predicted. `segmenter` finds them in place of the model's own one.
 
     Raises ValueError if there is no picture or `output` lies in `folder`, MissingModel if a named run has no release.
     """
     if output.resolve().is_relative_to(folder.resolve()):
         raise ValueError(f"{output}: lies in {folder} and would be read as photos next time; give a folder beside it")
     check_writable(output / "photo")
-    chosen, named = select_model(category, root), dict[str, Path]()
+    chosen, named = select_model(category, root, segmenter), dict[str, Path]()
     with acquire_device(device) as where:
+        if segmenter:
+            cached_model(segmenter, where)
         about: dict[str, object] = {"model": chosen.name, "weights": chosen.weights_digests, "refined": refine}
         model, renderer = chosen.load(where, refine), chosen.renderer(where)
         writer = _Writer(model, renderer, chosen.size, output, torch_device(where), about)

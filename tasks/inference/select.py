@@ -4,7 +4,7 @@ Where no model of the category was published, the embedded quadruped answers and
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -18,6 +18,7 @@ from models.export import film
 from models.export.asset import Asset, asset, is_exportable
 from models.rendering import Renderer
 from models.rendering.reconstruction import Reconstruction, Reconstructor
+from models.segmenters import TransformersConfig
 from storage.runs import releases
 from storage.store.layout import Store
 from storage.store.references import ModelRef
@@ -30,6 +31,7 @@ from tasks.inference.loading import (
     setting,
     stage_digests,
     start,
+    with_segmenter,
 )
 from tasks.runtime.devices import Device, acquire_device, cached_model, torch_device
 from tasks.runtime.recipes import CropRecipe, ModelRecipe
@@ -38,6 +40,8 @@ logger = logging.getLogger(__name__)
 
 QUADRUPED = "embedded-quadruped"
 """Names the model that ships beside the runs of a category."""
+LEAST_PX = 640
+"""Pixels along the longer edge of a photo below which models that were taught COCO see too little."""
 Film = Literal["turntable", "walk", "relit"]
 
 
@@ -110,24 +114,27 @@ def answer(
     device: Device = "auto",
     mask: np.ndarray | None = None,
     refine: bool = True,
+    segmenter: TransformersConfig | None = None,
 ) -> Answer:
     """The animal in a photo (height, width, 3), under the mask if there is one, by the category's best model.
 
     The category may name a release of it, as `cow/farm3d-laptop-0123`. The animal is fitted to its mask, or left as
-    predicted.
+    predicted. `segmenter` looks for it in place of the one that the model came with.
 
-    Raises MissingModel if the named one was not published, NothingKept if there is no such animal in the photo.
+    Raises MissingModel if the named one was not published, MissingWeights if the segmenter has none, NothingKept if
+    there is no such animal in the photo.
     """
-    chosen = select_model(category, root)
+    chosen = select_model(category, root, segmenter)
     with acquire_device(device) as where:
         batch = collate([crop_photo(photo, chosen.crops, where, mask)], chosen.size, torch_device(where))
         return Answer(chosen.category, chosen.load(where, refine).predict(batch), chosen.renderer(where))
 
 
-def select_model(category: str, root: str) -> SelectedModel:
+def select_model(category: str, root: str, segmenter: TransformersConfig | None = None) -> SelectedModel:
     """The model of the release that answers for a category, or of the one that is named as `cow/farm3d-laptop-0123`.
 
-    Where the category has no release, the embedded quadruped is taken, with a line in the log that says so.
+    Where the category has no release, the embedded quadruped is taken, with a line in the log that says so. Photos are
+    cut out as its training pictures were, or by `segmenter`.
 
     Raises MissingModel if a release is named that is not there.
     """
@@ -141,10 +148,12 @@ def select_model(category: str, root: str) -> SelectedModel:
             raise MissingModel(f"{store.root}: no model of {category!r} was published; {remedy}")
         why = f"no {'farm3d ' if runs else ''}model of {animal!r} was published under {store.root}; {remedy}"
         logger.warning("the embedded quadruped answers: %s", why)
-        return SelectedModel(animal, None, embedded_recipe(), embedded_crop_recipe(animal))
-    crops = store.dataset(release.ref.category, release.about.snapshot)
-    model = store.model(release.ref.category, release.ref.run)
-    return SelectedModel(release.ref.category, model, recipe_of(model), crop_recipe(crops))
+        selected = SelectedModel(animal, None, embedded_recipe(), embedded_crop_recipe(animal))
+    else:
+        crops = store.dataset(release.ref.category, release.about.snapshot)
+        model = store.model(release.ref.category, release.ref.run)
+        selected = SelectedModel(release.ref.category, model, recipe_of(model), crop_recipe(crops))
+    return replace(selected, crops=with_segmenter(selected.crops, segmenter)) if segmenter else selected
 
 
 def crop_photo(photo: np.ndarray, recipe: CropRecipe, where: str, mask: np.ndarray | None = None) -> AnimalCrop:
@@ -159,7 +168,8 @@ def crop_photo(photo: np.ndarray, recipe: CropRecipe, where: str, mask: np.ndarr
 def _find_mask(photo: np.ndarray, recipe: CropRecipe, where: str) -> np.ndarray:
     """The mask of the likeliest animal, looked for at the size that the segmenter knows."""
     height, width = photo.shape[:2]
-    scale = recipe.photos.generator.size / max(height, width)
+    known = recipe.photos.generator.size
+    scale = (max(known, LEAST_PX) if isinstance(recipe.segmenter, TransformersConfig) else known) / max(height, width)
     shape = max(1, round(width * scale)), max(1, round(height * scale))
     scaled = Image.fromarray(photo).resize(shape, Image.Resampling.LANCZOS)
     instances = cached_model(recipe.segmenter, where).segment(np.array(scaled)[None], recipe.segment_as)[0]

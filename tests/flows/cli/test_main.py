@@ -109,7 +109,9 @@ class Found:
 
 @pytest.fixture
 def photo(tmp_path, monkeypatch):
-    monkeypatch.setattr("tasks.inference.select.answer", lambda pixels, category, root, mask, refine: Found(refine))
+    monkeypatch.setattr(
+        "tasks.inference.select.answer", lambda pixels, category, root, mask, refine, segmenter: Found(refine)
+    )
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "photo.jpg")
     return tmp_path / "photo.jpg"
 
@@ -125,11 +127,37 @@ def test_a_photo_becomes_a_glb(photo, tmp_path, monkeypatch):
 
 def test_a_folder_of_photos_becomes_a_folder_of_animals(photo, tmp_path, monkeypatch):
     told = {"photo": None, "torn.jpg": "cannot be read"}
-    monkeypatch.setattr("tasks.inference.photo_folder.reconstruct_folder", lambda *_, refine: iter(told.items()))
+    monkeypatch.setattr("tasks.inference.photo_folder.reconstruct_folder", lambda *_, **__: iter(told.items()))
     code, output = said("reconstruct", str(tmp_path), "-o", str(tmp_path / "animals"))
     assert code == 0 and "skipped torn.jpg: cannot be read" in output and "1 animals, 1 photos skipped" in output
     told["photo"] = "no cow was found"
     assert said("reconstruct", str(tmp_path), "-o", str(tmp_path / "animals"))[0] == 1
+
+
+@pytest.mark.parametrize("target", ["one", "folder"])
+def test_another_segmenter_may_look_for_the_animal(photo, tmp_path, monkeypatch, target):
+    asked = []
+    monkeypatch.setattr("storage.formats.glb.glb", lambda asset: asset.encode())
+    monkeypatch.setattr(
+        "tasks.inference.select.answer", lambda *_, segmenter, refine, **__: asked.append(segmenter) or Found(refine)
+    )
+    monkeypatch.setattr(
+        "tasks.inference.photo_folder.reconstruct_folder",
+        lambda *_, segmenter, **__: iter([(asked.append(segmenter), None)]),
+    )
+    source, output = (photo, "cow.glb") if target == "one" else (tmp_path, "animals")
+    for words in (["--segmenter", "transformers:some/model"], []):
+        assert said("reconstruct", str(source), "-o", str(tmp_path / output), *words)[0] == 0
+    assert [chosen and chosen.model for chosen in asked] == ["some/model", None]
+
+
+def test_an_unknown_segmenter_is_refused_in_one_sentence(photo, tmp_path, monkeypatch, capsys):
+    words = ["reconstruct", str(photo), "-o", str(tmp_path / "cow.glb"), "--segmenter", "sam"]
+    monkeypatch.setattr("sys.argv", ["farm3d", *words])
+    with pytest.raises(SystemExit):
+        main()
+    streams = capsys.readouterr()
+    assert "segmenter is 'sam'; give transformers, or transformers:MODEL" in streams.out + streams.err
 
 
 def test_a_folder_of_photos_does_not_fit_into_a_file(photo, tmp_path, monkeypatch, capsys):

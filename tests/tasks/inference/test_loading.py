@@ -5,6 +5,8 @@ from models.core.errors import MissingWeights
 from models.methods import methods
 from models.methods.magicpony.warm_start import WarmStart
 from models.rendering.reconstruction import Refinable, Renderable
+from models.segmenters import TransformersConfig
+from models.segmenters.detectron2 import COCO
 from storage.dataset.encoding import Sample
 from storage.runs.releases import MAIN_METHOD
 from storage.store import files, layout
@@ -15,6 +17,7 @@ from tasks.inference.loading import (
     embedded_recipe,
     framed,
     parse_recipe,
+    parse_segmenter,
     recipe_of,
     reconstructor,
     require_stages,
@@ -23,10 +26,11 @@ from tasks.inference.loading import (
     stage_digests,
     start,
     validation,
+    with_segmenter,
 )
 from tasks.runtime.recipes import ModelRecipe
 from tests.storage.material import row, sample
-from tests.tasks.material import tiny_model, trained
+from tests.tasks.material import CROPS, tiny_model, trained
 from tests.tasks.two_stages import FINE, ROUGH, two_stages
 
 
@@ -124,3 +128,16 @@ def test_a_start_that_has_become_another_is_named(vit, tmp_path):
         MissingWeights, match=f"warm start {tmp_path} is .*, and this model of cow was taught with a{{16}}"
     ):
         start(changed, "cpu:0")
+
+
+def test_a_segmenter_is_named_by_its_kind_and_its_model():
+    assert parse_segmenter("transformers") == TransformersConfig()
+    assert parse_segmenter("transformers:C:/model").model == "C:/model"
+    with pytest.raises(ValueError, match="segmenter is 'pointrent'; give transformers, or transformers:MODEL"):
+        parse_segmenter("pointrent")
+
+
+def test_another_segmenter_cuts_the_same_crops_and_is_asked_for_what_coco_knows():
+    crops = with_segmenter(CROPS, TransformersConfig(model="some/model"))
+    assert crops.size == CROPS.size and crops.segmenter.model == "some/model"
+    assert {"cow", "dog", "zebra"} <= set(crops.segment_as) <= set(COCO)

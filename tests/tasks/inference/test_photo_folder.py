@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from models.core.errors import MissingWeights
 from models.metrics.silhouette import iou
+from models.segmenters import TransformersConfig
 from storage.formats.meshes import read_mesh
 from tasks.inference import photo_folder
 from tasks.inference import select as answer
@@ -127,3 +129,13 @@ def test_no_photo_ends_the_batch_and_no_file_of_somebody_is_replaced(tmp_path, r
     assert (output / "p::q.obj").exists() and (output / os.fsdecode(b"k\xfchl_views.jpg")).exists()
     again = reconstruct_folder(folder, output, "cow", release.root, "cpu", refine=False)
     assert sorted(name for name, reason in again if not reason) == sorted(good)
+
+
+def test_a_segmenter_without_weights_stops_the_folder_instead_of_each_photo(release, tmp_path):
+    photos, model = tmp_path / "photos", tmp_path / "model"
+    photos.mkdir()
+    model.mkdir()
+    Image.fromarray(Drawn().draw(1, blank=False)).save(photos / "cow.png")
+    own = TransformersConfig(model=str(model))
+    with pytest.raises(MissingWeights, match=r"the segmentation model in .*model cannot be loaded"):
+        list(reconstruct_folder(photos, tmp_path / "animals", "cow", release.root, "cpu", segmenter=own))

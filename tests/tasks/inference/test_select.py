@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.core.errors import MissingModel, NothingKept
+from models.core.errors import MissingModel, MissingWeights, NothingKept
 from models.core.weights import REPOSITORY
+from models.segmenters import TransformersConfig
 from storage.formats.glb import glb
 from storage.store import bundles, layout
 from tasks.inference import select as module
@@ -36,6 +37,30 @@ def test_the_animal_fills_its_crop_as_in_training(release):
 def test_a_photo_without_an_animal_is_refused(release):
     with pytest.raises(NothingKept, match="no cow was found in the photo; give one that shows the whole animal"):
         answer(np.full((60, 60, 3), 90, np.uint8), "cow", release.root, "cpu")
+
+
+def test_a_segmenter_of_ones_own_sees_more_of_the_photo_and_names_any_animal(release, monkeypatch):
+    asked = []
+
+    class Looking(Red):
+        def segment(self, images, classes):
+            asked.append((images.shape, classes))
+            return super().segment(images, classes)
+
+    monkeypatch.setattr(module, "cached_model", lambda config, where: Looking())
+    own = TransformersConfig(model="some/model")
+    assert select_model("cow", release.root, own).crops.segmenter == own
+    answer(large(1), "cow", release.root, "cpu", refine=False, segmenter=own)
+    (shape, classes) = asked[0]
+    assert max(shape[1:3]) == 640 and {"cow", "zebra"} <= set(classes)
+
+
+def test_a_segmenter_without_weights_is_named(release, tmp_path, monkeypatch):
+    monkeypatch.undo()
+    (tmp_path / "model").mkdir()
+    own = TransformersConfig(model=str(tmp_path / "model"))
+    with pytest.raises(MissingWeights, match=r"the segmentation model in .*model cannot be loaded"):
+        answer(large(1), "cow", release.root, "cpu", refine=False, segmenter=own)
 
 
 def test_without_a_release_the_embedded_quadruped_answers_and_says_so(tmp_path, monkeypatch, caplog):
