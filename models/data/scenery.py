@@ -29,12 +29,13 @@ def stage(
     count, size = len(image), image.shape[-1]
     mask = label[:, None] > 0
     backdrop = paint_backdrops(count, size, generator)
-    animal = restyle(image, mask, generator)
+    moved, absent = some(count, share, generator), some(count, empty, generator)
+    backdrop = add_things(backdrop, some(count, 0.2, generator) | (absent & some(count, 0.8, generator)), generator)
+    animal = restyle(image, mask, backdrop.roll(1, 0), generator)
     alpha = _soft_edge(mask, generator)
     ground = backdrop * (1 - _shadow(mask, generator))
     staged = relight(ground.lerp(animal, alpha), alpha, generator)
-    staged, hidden = _occlude(staged, generator)
-    moved, absent = some(count, share, generator), some(count, empty, generator)
+    staged, hidden = _occlude(staged, backdrop.roll(2, 0), generator)
     image = torch.where(moved, staged, image)
     mask = mask & ~(moved & hidden) & ~absent
     return torch.where(absent, backdrop, image), torch.where(mask[:, 0], label, 0)
@@ -43,10 +44,33 @@ def stage(
 def paint_backdrops(count: int, size: int, generator: torch.Generator) -> Pictures:
     """Plain, graded, striped, spotted, cloudy and rough pictures in [0, 1], with a horizon or with things in them."""
     picture = paint_textures(count, size, generator)
-    for share in (0.6, 0.4, 0.4, 0.3):
+    for share in (0.7, 0.5, 0.4):
         region = _regions(count, size, generator) * some(count, share, generator)
         picture = picture.lerp(paint_textures(count, size, generator), region)
     return picture
+
+
+def add_things(image: Pictures, where: Bool[Tensor, "batch 1 1 1"], generator: torch.Generator) -> Pictures:
+    """The pictures with one thing each, where wanted: boxes and discs that touch, as of a cart, a cup or a tree."""
+    count, _, size, _ = image.shape
+    axis = (2 * torch.arange(size) + 1) / size - 1
+    x, y = axis.view(1, 1, 1, -1), axis.view(1, 1, -1, 1)
+    stuff = paint_textures(count, size, generator)
+    centre = [uniform(count, -0.5, 0.5, generator) for _ in range(2)]
+    turn = 0.3 * torch.randn(count, 1, 1, 1, generator=generator)
+    large, sharp = uniform(count, 0.3, 1.0, generator), size / 8
+    for part in range(4):
+        across, down = (edge - middle for edge, middle in zip((x, y), centre, strict=True))
+        u, v = across * turn.cos() + down * turn.sin(), down * turn.cos() - across * turn.sin()
+        broad, high = (large * uniform(count, 0.06, 0.6, generator) for _ in range(2))
+        boxy = some(count, 0.5, generator)
+        u, v = (u / broad).square(), (v / high).square()
+        inside = 1 - torch.where(boxy, torch.maximum(u, v) ** 2, u + v)
+        shade = uniform(count, 0.4, 1.5, generator) + 0.25 * down / high.clamp(min=0.1)
+        paint = (stuff.roll(part % 2, 0) * shade).clamp(0, 1)
+        image = image.lerp(paint, (inside * sharp).sigmoid() * (where & some(count, 0.85, generator)))
+        centre = [middle + large * uniform(count, -0.5, 0.5, generator) for middle in centre]
+    return image
 
 
 def paint_textures(count: int, size: int, generator: torch.Generator) -> Pictures:
@@ -101,17 +125,13 @@ def _noise(count: int, size: int, octaves: tuple[int, ...], generator: torch.Gen
     return total / total.std().clamp(min=1e-3)
 
 
-def restyle(image: Pictures, mask: Mask, generator: torch.Generator) -> Pictures:
-    """The animals in other tints, with other coats, in flat tones, some with a drawn outline."""
-    count, _, size, _ = image.shape
+def restyle(image: Pictures, mask: Mask, coat: Pictures, generator: torch.Generator) -> Pictures:
+    """The animals in other tints, in other coats, in flat tones, some with a drawn outline."""
+    count = len(image)
     grey = (image * _LUMA).sum(1, keepdim=True)
     tint = grey + (image - grey) * uniform(count, 0.0, 1.8, generator)
     tint = (tint * (1 + 0.2 * torch.randn(count, 3, 1, 1, generator=generator))).clamp(0, 1) ** uniform(
         count, 0.4, 1.5, generator
-    )
-    coat = paint_textures(count, size, generator).lerp(
-        paint_textures(count, size, generator),
-        (_noise(count, size, (4, 7), generator) * 8).sigmoid() * some(count, 0.5, generator),
     )
     tones = torch.where(some(count, 0.4, generator), 1.0, 0.35 + 1.3 * grey)
     levels = uniform(count, 2.0, 5.0, generator).round()
@@ -173,7 +193,7 @@ def _shadow(mask: Mask, generator: torch.Generator) -> Field:
     return soft * some(count, 0.4, generator) * uniform(count, 0.2, 0.8, generator)
 
 
-def _occlude(image: Pictures, generator: torch.Generator) -> tuple[Pictures, Mask]:
+def _occlude(image: Pictures, thing: Pictures, generator: torch.Generator) -> tuple[Pictures, Mask]:
     """Some pictures with something small in front, and where that is."""
     count, _, size, _ = image.shape
     axis = (2 * torch.arange(size) + 1) / size - 1
@@ -181,4 +201,4 @@ def _occlude(image: Pictures, generator: torch.Generator) -> tuple[Pictures, Mas
     left, top = uniform(count, -1.0, 1.0, generator), uniform(count, -0.6, 1.0, generator)
     broad, high = uniform(count, 0.03, 0.25, generator), uniform(count, 0.05, 0.5, generator)
     hidden = ((x - left).abs() < broad) & ((y - top).abs() < high) & some(count, 0.12, generator)
-    return torch.where(hidden, paint_textures(count, size, generator), image), hidden
+    return torch.where(hidden, thing, image), hidden

@@ -55,7 +55,7 @@ def test_a_new_coat_stays_inside_the_animal_with_its_outline(disc):
     mask = label[:, None] > 0
     soft = scenery._soft_edge(mask, generator())
     assert (soft[~mask] < 0.5).all() and soft[:, :, SIZE // 2, SIZE // 2].min() == 1
-    styled = scenery.restyle(image, mask, generator())
+    styled = scenery.restyle(image, mask, torch.rand(image.shape, generator=generator()), generator())
     assert styled.min() >= 0 and styled.max() <= 1 and (styled != image).flatten(1).any(1).float().mean() > 0.4
 
 
