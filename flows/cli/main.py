@@ -46,9 +46,6 @@ Output = Annotated[
 ]
 Method = Annotated[str, typer.Option(help="farm3d, magicpony, ...: what learns the animal")]
 Whose = Annotated[str, typer.Option("--category", help="whose best model answers; cow/RUN: that release of it")]
-Segmenter = Annotated[
-    str | None, typer.Option(help="who finds the animal: transformers, or transformers:MODEL (a folder or a hub id)")
-]
 Size = Annotated[int, typer.Option(min=16, help="pixels along an edge")]
 Frames = Annotated[int, typer.Option(min=2)]
 Texels = typer.Option(min=16, help="texels along an edge of the texture")
@@ -109,7 +106,7 @@ def reconstruct(
     root: Root = "data",
     texture: Annotated[int, Texels] = 512,
     refine: Annotated[bool, typer.Option(help="fit pose and colours to the photo and the animal's mask")] = True,
-    segmenter: Segmenter = None,
+    segmenter: Annotated[str | None, typer.Option(help="finder of animals: transformers, transformers:MODEL")] = None,
 ) -> None:
     """A photo to a rigged, textured, animated animal: OUTPUT.glb, or OUTPUT.obj with its texture.
 
@@ -142,8 +139,7 @@ def _reconstruct_folder(
     if output.suffix in (".glb", ".obj") or output.is_file():
         raise ValueError(f"{output}: {folder} is a folder; give the name of a folder to write to")
     listing = list_folder(folder)
-    chosen = parse_segmenter(segmenter) if segmenter else None
-    answers = reconstruct_folder(folder, output, category, root, refine=refine, segmenter=chosen)
+    answers = reconstruct_folder(folder, output, category, root, refine=refine, segmenter=parse_segmenter(segmenter))
     outcomes = list(track(answers, "reconstructing", total=len(listing.pictures), console=console))
     skipped = [(name, reason) for name, reason in outcomes if reason]
     for name, reason in skipped:
@@ -257,10 +253,9 @@ def _reconstruct_photo(
     from tasks.inference.loading import parse_segmenter
     from tasks.inference.select import answer
 
-    chosen = parse_segmenter(segmenter) if segmenter else None
     pixels, mask = load_image(photo)
     with console.status("loading the model, looking at the photo"):
-        return answer(pixels, category, root, mask=mask, refine=refine, segmenter=chosen)
+        return answer(pixels, category, root, mask=mask, refine=refine, segmenter=parse_segmenter(segmenter))
 
 
 def _check_suffix(output: Path, *suffixes: str) -> None:

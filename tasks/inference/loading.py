@@ -106,11 +106,13 @@ def embedded_crop_recipe(category: str) -> CropRecipe:
     )
 
 
-def parse_segmenter(text: str) -> TransformersConfig:
-    """The segmenter that `transformers` or `transformers:MODEL` names, MODEL a folder or a hub id.
+def parse_segmenter(text: str | None) -> TransformersConfig | None:
+    """The segmenter that `transformers` or `transformers:MODEL` names, MODEL a folder or a hub id; none for no word.
 
     Raises ValueError for another word.
     """
+    if text is None:
+        return None
     kind, _, model = text.partition(":")
     if kind != "transformers":
         raise ValueError(

@@ -131,8 +131,8 @@ def test_a_start_that_has_become_another_is_named(vit, tmp_path):
 
 
 def test_a_segmenter_is_named_by_its_kind_and_its_model():
-    assert parse_segmenter("transformers") == TransformersConfig()
-    assert parse_segmenter("transformers:C:/model").model == "C:/model"
+    assert parse_segmenter(None) is None and parse_segmenter("transformers") == TransformersConfig()
+    assert parse_segmenter("transformers:C:/model") == TransformersConfig(model="C:/model")
     with pytest.raises(ValueError, match="segmenter is 'pointrent'; give transformers, or transformers:MODEL"):
         parse_segmenter("pointrent")
 
