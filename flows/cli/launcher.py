@@ -36,6 +36,7 @@ from flows.control.checkout import ROOT
 from flows.control.crashed_runs import crash_run, unfinished_runs
 from flows.control.work_pool import POOL, make_work_pool
 from flows.deployments import list_deployments, name_of_deployment, write_prefect_file
+from flows.plan.work_folder import prepare_work_folder
 from models.core.errors import Farm3dError
 from storage.store.private import make_private_folder
 
@@ -114,6 +115,7 @@ class Launcher:
 
         On somebody else's server what is deployed stays as it is, and only what it lacks is added.
         """
+        prepare_work_folder()
         make_private_folder(self.home)
         self._start_server()
         self.mark_crashed_runs()

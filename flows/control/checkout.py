@@ -1,9 +1,11 @@
 """Step for prefect.yaml: a flow runs in the checkout of the worker that starts it, wherever that lies."""
 
 import os
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from flows.plan.work_folder import work_folder
+
+ROOT = work_folder()
+"""An installed farm3d has a folder of the user's in the place of a checkout."""
 
 
 def enter_checkout() -> dict[str, str]:
