@@ -21,6 +21,7 @@ from io import BytesIO
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -124,8 +125,8 @@ def _modes() -> Iterator[Case]:
         yield f"{mode}.png", _saved("PNG", mode)
     yield "CMYK.jpg", _saved("JPEG", "CMYK")
     for form in ("PNG", "WEBP"):
-        film = {"save_all": True, "append_images": [Image.new("RGB", (64, 48), "red")] * 3}
-        yield f"film.{form.lower()}", _saved(form, **film)
+        film: dict[str, Any] = {"save_all": True, "append_images": [Image.new("RGB", (64, 48), "red")] * 3}
+        yield f"film.{form.lower()}", _saved(form, "RGB", **film)
 
 
 def _ways_up() -> Iterator[Case]:
