@@ -23,8 +23,13 @@ FEWEST = 2
 
 
 def get_dataset(plan: Plan) -> DatasetRef:
-    """The data set of a plan."""
-    return dataset_flow(plan)(plan, FEWEST if plan.own_photos else plan.images)
+    """The data set of a plan.
+
+    Named anew: Prefect would follow what a sub-flow answers, and every text in it, into the tasks that take it as an
+    input of the type flow_run. Its default UI cannot read that: it shows no list of tasks, and none of their pages.
+    """
+    answer = dataset_flow(plan)(plan, FEWEST if plan.own_photos else plan.images)
+    return plan.store.dataset(plan.category.name, int(str(answer.snapshot)))
 
 
 @contextmanager
@@ -56,7 +61,13 @@ def dataset(
     """
     mended = process_shards(plan, again)
     crops = make_shards(plan, first, inf if minutes is None else monotonic() + 60 * minutes)
-    return shard([*mended, *crops], wanted, plan.duplicate_recipe, plan.device)
+    return _detached(shard([*mended, *crops], wanted, plan.duplicate_recipe, plan.device))
+
+
+def _detached(crops: DatasetRef) -> DatasetRef:
+    """The same reference of texts of its own: those of the plan are in every other parameter of the run as well."""
+    root, category = (text.encode().decode() for text in (crops.root, crops.category))
+    return crops.model_copy(update={"root": root, "category": category})
 
 
 def make_shards(plan: Plan, first: int = 0, until: float = inf) -> list[ShardRef]:

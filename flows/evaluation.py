@@ -4,6 +4,7 @@ from prefect import flow
 
 from flows.dataset import pin_dataset
 from flows.farm3d import training
+from flows.plan.availability import check_parts
 from flows.plan.plan import PlanChanges, load_plan
 from storage.store.references import ModelRef, Scale
 from tasks.evaluate import evaluate
@@ -27,6 +28,8 @@ def evaluation(
         changes: what this run does otherwise than its scale
     """
     plans = [load_plan(category, scale, root, changes, method) for method in methods]
+    for plan in plans:
+        check_parts(plan)
     with pin_dataset(plans[0]) as crops:
         models = [training(plan, crops) for plan in plans]
     plan = plans[0]

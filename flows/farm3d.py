@@ -10,6 +10,7 @@ from prefect import Flow, flow
 
 from flows.dataset import pin_dataset
 from flows.derived_columns import derive
+from flows.plan.availability import check_parts
 from flows.plan.plan import Plan, PlanChanges, load_plan
 from models.methods import methods
 from storage.store.references import DatasetRef, ModelRef, ReleaseRef, Scale
@@ -37,6 +38,7 @@ def method_flow(method: str) -> Flow[..., ReleaseRef]:
             changes: what this run does otherwise than its scale, as {"method": {"training": {"steps": 5000}}}
         """
         plan = load_plan(category, scale, root, changes, method)
+        check_parts(plan)
         with pin_dataset(plan) as crops:
             model = training(plan, crops)
         evaluate([model], crops, plan.category.truth, plan.held_out, plan.evaluation, plan.device)

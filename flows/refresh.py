@@ -10,6 +10,7 @@ from pydantic import Field
 
 from flows.control.growth_events import announce_growth
 from flows.dataset import dataset_flow, max_shards
+from flows.plan.availability import check_data_parts
 from flows.plan.plan import Plan, PlanChanges, load_plan
 from flows.plan.presets import Scale
 from storage.dataset import snapshots
@@ -45,6 +46,7 @@ def refresh(
         changes: what this run does otherwise than its scale; `least_kept` limits the photos, 0.25 to four each
     """
     plan = load_plan(category, scale, root, changes).model_copy(update={"images": more})
+    check_data_parts(plan)
     have, again = 0, list[int]()
     with pin_category(plan.store.root, category):
         if before := snapshots.newest(plan.store.root, category, digest(plan.crop_recipe)):

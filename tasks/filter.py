@@ -34,7 +34,7 @@ def filter(photos: ShardRef, recipe: CropRecipe) -> Verdicts:
     verdicts = ((each.row.key, image_rules.verdict(pixels(each), recipe.image_rules)) for each in photographs)
     dropped = {key: reason for key, reason in verdicts if reason}
     rows = artifacts.counts(len(photographs), len(photographs) - len(dropped), Counter(dropped.values()))
-    artifacts.table(f"filter-{photos.category}-{photos.index:05d}", rows, "photos dropped by the image rules")
+    artifacts.table(f"filter-{photos.category}", rows, f"shard {photos.index}: photos dropped by the image rules")
     return Verdicts(photos=photos, crops=crops, dropped=dropped)
 
 

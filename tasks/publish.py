@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from models.metrics.silhouette import iou
 from models.rendering.reconstruction import Reconstruction, Reconstructor, Renderable
 from storage.dataset import snapshots
 from storage.formats.glb import glb
-from storage.formats.markdown import code_span, escape_markdown
+from storage.formats.markdown import code_span, escape_markdown, markdown_table
 from storage.formats.meshes import obj, plain_glb, plain_obj
 from storage.formats.pictures import jpeg, webp
 from storage.formats.report import Picture, Report, page
@@ -28,6 +29,7 @@ from storage.runs import releases
 from storage.runs.metrics_log import read_metrics
 from storage.runs.releases import ReleaseAbout
 from storage.runs.revision import code
+from storage.runs.scores import by_metric
 from storage.runs.training_runs import is_made_from
 from storage.store import bundles, layout
 from storage.store.layout import Store
@@ -75,7 +77,7 @@ def publish(
                 shown = _shown(model, crops, config, where)
             bundles.commit(layout.release(release), _contents(model, crops, shown), _about(model, crops, scale))
     releases.announce(release)
-    artifacts.page(f"release-{model.category}", _overview(release, _protocol(model)))
+    artifacts.page(f"release-{model.category}", _overview(model, release), f"run {model.run}, {_protocol(model)}")
     return release
 
 
@@ -203,10 +205,19 @@ def _protocol(model: ModelRef) -> str:
     return measured_on(model, first)
 
 
-def _overview(release: ReleaseRef, protocol: str) -> str:
-    """What the UI shows of it."""
+def _overview(model: ModelRef, release: ReleaseRef) -> str:
+    """What the UI shows of it: pictures, numbers, and where its files lie."""
     folder = layout.release(release)
     bundle, strip = bundles.find_committed(folder), bundles.read(folder, "strip.jpg")
-    listed = "\n".join(f"- {code_span(layout.member(folder, name))}" for name in (bundle.files if bundle else ()))
-    numbers = f"Numbers {escape_markdown(protocol)}."
-    return f"# {release.category}, run {release.run}\n\n{numbers}\n\n{artifacts.encoded(strip)}\n\n{listed}\n"
+    files = ", ".join(
+        f"[{escape_markdown(name)}]({_link(layout.member(folder, name))})" for name in (bundle.files if bundle else ())
+    )
+    scores = {name: by_metric(own_scores(model, table)) for name, table in read(model).items()}
+    tables = "\n\n".join(f"## Measured on {name}\n\n{markdown_table(rows)}" for name, rows in scores.items())
+    head = f"# {release.category}, run {release.run}\n\n{artifacts.encoded(strip)}"
+    return f"{head}\n\n{tables}\n\n## Files\n\nIn {code_span(folder)}: {files}\n"
+
+
+def _link(file: str) -> str:
+    """The address of a file; a browser opens those of this machine where its page is of this machine too."""
+    return file if "://" in file else Path(file).resolve().as_uri()

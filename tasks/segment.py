@@ -45,11 +45,9 @@ def segment(verdicts: Verdicts, recipe: CropRecipe, device: Device = "auto") -> 
         with acquire_device(device) as where:
             made = list(_cut(photos, verdicts, recipe, where))
         manifest = shards.write(crops, made, recipe, shards.manifest(verdicts.photos).tar_sha256)
-    name = f"{crops.category}-{crops.index:05d}"
-    artifacts.table(
-        f"segment-{name}", artifacts.counts(manifest.rows, manifest.kept, manifest.reasons), "photos to crops"
-    )
-    artifacts.page(f"crops-{name}", _page(photos, crops))
+    rows = artifacts.counts(manifest.rows, manifest.kept, manifest.reasons)
+    artifacts.table(f"segment-{crops.category}", rows, f"shard {crops.index}: photos to crops")
+    artifacts.page(f"crops-{crops.category}", _page(photos, crops), f"shard {crops.index}: crops kept, photos dropped")
     return crops
 
 

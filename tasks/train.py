@@ -19,7 +19,7 @@ from storage.runs.training_runs import ModelAbout, StageAbout
 from storage.store import bundles, files, layout
 from storage.store.locks import hold_lock
 from storage.store.references import DatasetRef, DerivedRef, ModelRef
-from tasks.inference.loading import framed, require_stages, setting, stage_artifacts
+from tasks.inference.loading import framed, require_stages, stage_artifacts, training_setting
 from tasks.runtime import artifacts
 from tasks.runtime.devices import Device, acquire_device
 from tasks.runtime.pseudo_truth import read_column
@@ -75,7 +75,7 @@ def _run(model: ModelRef, stage: Stage, data: DatasetRef | DerivedRef, recipe: M
     crops = data.crops if isinstance(data, DerivedRef) else data
     report = _Report(model, stage)
     context = StageContext(
-        **vars(setting(recipe, where)),
+        **vars(training_setting(recipe, where)),
         samples=[framed(sample) for sample in samples.of_dataset(crops, "train")],
         checkpoints=Checkpoints(layout.checkpoints(model, stage.name), report.journal),
         report=report,
@@ -125,7 +125,8 @@ class _Report:
         self.journal.add(step, values)
         if panel is not None:
             files.put(layout.panel(self.model, self.stage.name, step), png(panel))
-            artifacts.page(f"panel-{self.model.category}", f"Step {step}\n\n{artifacts.inline(panel)}")
+            shown = f"run {self.model.run}, stage {self.stage.name}, step {step}"
+            artifacts.page(f"panel-{self.model.category}", f"{shown}\n\n{artifacts.inline(panel)}", shown)
         self.bar.at(step)
 
 

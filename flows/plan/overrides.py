@@ -4,6 +4,7 @@
 members of a union are told apart by `kind`; without it the part keeps its kind, and another kind replaces the part.
 """
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from types import UnionType
@@ -11,11 +12,19 @@ from typing import Annotated, Any, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, create_model
 
+SUFFIX = "Changes"
+KIND = "tells this choice from the others of its part; leave it as it is"
+
+
+def _title(schema: dict[str, Any], model: type[BaseModel]) -> None:
+    """Names a part in the form in words, as "Stable Diffusion"."""
+    schema["title"] = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", " ", model.__name__.removesuffix(SUFFIX))
+
 
 class Changes(BaseModel):
     """Base of all partial configs."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_title)
 
     def over(self, plain: Mapping[str, Any]) -> dict[str, Any]:
         """`plain` with what was set here; null means: not changed."""
@@ -46,11 +55,11 @@ def partial(model: type[BaseModel], *without: str) -> type[Changes]:
         if name in without:
             continue
         if name == "kind":
-            fields[name] = (field.annotation, field.default)
+            fields[name] = (field.annotation, Field(default=field.default, description=KIND))
         else:
             knob = Field(default=None, description=field.description, json_schema_extra=_flat)
             fields[name] = (_partial(field.annotation, field.discriminator) | None, knob)
-    name = f"{model.__name__.removesuffix('Config')}Changes"
+    name = f"{model.__name__.removesuffix('Config')}{SUFFIX}"
     made = create_model(name, __base__=Changes, __doc__=model.__doc__, **fields)
     made.__module__ = __name__
     return made

@@ -26,7 +26,7 @@ from storage.runs.releases import MAIN_METHOD, published_releases, select_releas
 from storage.store.layout import Store
 from storage.store.references import SCALES, DatasetRef, DerivedRef, ModelRef, Scale, ShardRef, digest
 from tasks.publish import ReleaseConfig
-from tasks.runtime.devices import Device
+from tasks.runtime.devices import Device, device_kind
 from tasks.runtime.recipes import CropRecipe, DuplicateRecipe, ModelRecipe, OwnPhotos, PhotoRecipe
 
 logger = logging.getLogger(__name__)
@@ -51,23 +51,23 @@ class Plan(Config):
     scale: Scale
     root: str = Field(description="folder or address of the data, as s3://bucket/farm3d")
     device: Device = Field(default="auto", description="auto takes a GPU where there is one")
-    runner: Runner = ThreadsConfig()
+    runner: Runner = Field(default=ThreadsConfig(), description="where the shards of the data set are made")
     images: int = Field(ge=2, description="crops wanted in the data set")
     photos: int = Field(ge=1, description="photos per shard")
     least_kept: float = Field(default=0.25, ge=0, le=1, description="share of photos that has to survive the filters")
-    generator: Generator
+    generator: Generator = Field(description="the model that draws the photos")
     own_photos: OwnPhotos | None = Field(default=None, description="photos to learn from instead of generated ones")
-    image_rules: ImageRules = ImageRules()
-    segmenter: SegmenterConfig
-    mask_rules: MaskRules = MaskRules()
-    duplicates: DuplicateRules = DuplicateRules()
+    image_rules: ImageRules = Field(default=ImageRules(), description="which photos are not worth cutting out")
+    segmenter: SegmenterConfig = Field(description="what cuts the animals out of the photos")
+    mask_rules: MaskRules = Field(default=MaskRules(), description="which masks are no use to learn from")
+    duplicates: DuplicateRules = Field(default=DuplicateRules(), description="which crops show nothing new")
     crop: int = Field(ge=16, description="pixels along an edge of a crop")
     features: VitConfig = Field(description="what near-duplicates are compared by")
-    renderer: RendererConfig
-    method: MethodConfig
+    renderer: RendererConfig = Field(description="what draws the surface in training, evaluation and release")
+    method: MethodConfig = Field(description="how the animal is learnt; it keeps the kind of its flow")
     scenes: int = Field(default=60, ge=1, description="held-out animals that models are measured on")
-    evaluation: EvaluationConfig
-    release: ReleaseConfig = ReleaseConfig()
+    evaluation: EvaluationConfig = Field(description="how models are measured")
+    release: ReleaseConfig = Field(default=ReleaseConfig(), description="how much of the result is shown")
 
     @property
     def store(self) -> Store:
@@ -174,7 +174,7 @@ def load_plan(
         "scale": scale,
         "root": root,
         "method": known[method].preset(scale).model_dump(mode="json"),
-        **{name: _plain(part) for name, part in preset(scale).items()},
+        **{name: _plain(part) for name, part in preset(scale, _wanted_device(changes)).items()},
     }
     try:
         plan = Plan.model_validate(changes.over(plain) if changes else plain)
@@ -223,6 +223,12 @@ def weights_digest(part: Weighted) -> str:
     if name not in _DIGESTS:
         _DIGESTS[name] = part.digest()
     return _DIGESTS[name]
+
+
+def _wanted_device(changes: Changes | None) -> str:
+    """The kind of device that the run will take; whether it is there is asked later (`check_parts`)."""
+    device: Device = getattr(changes, "device", None) or "auto"
+    return device if device != "auto" else device_kind(device)
 
 
 def _plain(part: object) -> object:

@@ -6,17 +6,24 @@ from models.features import VitConfig
 from models.generators.known_models import EMBEDDED, STABLE_DIFFUSION_2_1, STABLE_DIFFUSION_2_1_QUICK
 from models.metrics import PAPER, EvaluationConfig
 from models.metrics.chamfer import ChamferConfig
-from models.rendering import NvdiffrastConfig, ReferenceConfig
-from models.segmenters import Detectron2Config, PointRendConfig
+from models.rendering import best_renderer
+from models.rendering.reference import ReferenceConfig
+from models.segmenters import PointRendConfig, best_segmenter
 from storage.store.references import Scale
 from tasks.publish import ReleaseConfig
 
 Parts = dict[str, Any]
 
 
-def preset(scale: Scale) -> Parts:
-    """The fields of a `flows.plan.plan.Plan` that depend on the scale but not on the method."""
-    return {"smoke": _smoke, "laptop": _laptop, "gpu": _gpu, "paper": _paper}[scale]()
+def preset(scale: Scale, device: str = "cpu") -> Parts:
+    """The fields of a `flows.plan.plan.Plan` that depend on the scale but not on the method.
+
+    The large scales take detectron2 and, on the kind of device `cuda`, nvdiffrast where they are installed, else what
+    comes with the farm. Either is part of the recipes, so products of one are never taken for those of the other.
+    """
+    if scale in ("smoke", "laptop"):
+        return {"smoke": _smoke, "laptop": _laptop}[scale]()
+    return {**{"gpu": _gpu, "paper": _paper}[scale](), "renderer": best_renderer(device)}
 
 
 def _embedded() -> Parts:
@@ -61,9 +68,8 @@ def _paper() -> Parts:
     """The constants of the published code (docs/fidelity.md)."""
     return {
         "generator": STABLE_DIFFUSION_2_1,
-        "segmenter": Detectron2Config(),
+        "segmenter": best_segmenter(),
         "features": VitConfig(model="facebook/dino-vits8", stride=4),
-        "renderer": NvdiffrastConfig(),
         "crop": 256,
         "images": 10_000,
         "photos": 500,

@@ -25,7 +25,7 @@ def locate(model: str) -> str:
     if folder := _folder(model):
         return str(folder)
     if model.startswith((".", "/", "~", "weights/")) or model.count("/") > 1:
-        raise MissingWeights(f"weights folder {model} does not exist; run the flow `barnyard` or give a hub id")
+        raise MissingWeights(f"weights folder {model} does not exist; mend the path, or give a hub id")
     return model
 
 
@@ -135,13 +135,21 @@ def disable_progress_bars() -> None:
 
 @contextmanager
 def report_missing_weights(model: str, what: str) -> Generator[None]:
-    """Turn what a loader raises about absent or broken files into `MissingWeights`."""
+    """Turn what a loader raises about absent or broken files into `MissingWeights`; detectron2 raises assertions."""
     from safetensors import SafetensorError
 
     try:
         yield
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, AssertionError, SafetensorError) as error:
         line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise MissingWeights(
-            f"{what} in {model} cannot be loaded ({line}); fetch the weights again or run the flow `barnyard`"
-        ) from error
+        raise MissingWeights(f"{what} in {model} cannot be loaded ({line}); {_remedy(model)}") from error
+
+
+def _remedy(model: str) -> str:
+    """What brings these weights back."""
+    folder = _folder(model)
+    if folder is None:
+        return "see that the network is there, or give a folder that has the whole model"
+    if folder.resolve().is_relative_to(REPOSITORY / "weights"):
+        return "check out `weights` again, or run the flow `barnyard`"
+    return "copy the folder again"

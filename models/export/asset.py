@@ -1,6 +1,6 @@
 """From a prediction to what an artist can use: a rigged, textured mesh with a walk clip, as plain arrays."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeGuard
 
 import numpy as np
@@ -10,14 +10,17 @@ from numpy import ndarray
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
+from models.geometry.decimation import decimate
 from models.geometry.kinematics import bone_frames, euler_xyz
-from models.geometry.mesh import vertex_normals
+from models.geometry.mesh import Mesh, vertex_normals
 from models.rendering import Renderer
 from models.rendering.reconstruction import Reconstruction, Rigged, Textured
-from models.rendering.texture import bake, unwrap
+from models.rendering.texture import Atlas, bake, unwrap
 
 WALK_SECONDS = 1.2
 WALK_FRAMES = 25
+MOST_FACES = 60_000
+"""A grid of 256 gives four times as many; unwrapping them takes minutes, and nobody animates them."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ def asset(reconstruction: Exportable, renderer: Renderer, row: int, name: str, t
     one = reconstruction.pick(row)
     rig, rest = one.rig(), one.rest()
     mesh = one.mesh(0) or rest
-    atlas = unwrap(rest.vertices[0].cpu().numpy(), rest.faces.cpu().numpy(), texture)
+    atlas = _atlas(rest, texture)
 
     def albedo(points: Float[Tensor, "points 3"]) -> Float[Tensor, "points 3"]:
         return one.albedo(points, torch.zeros(len(points), dtype=torch.int64, device=points.device))
@@ -85,6 +88,14 @@ def asset(reconstruction: Exportable, renderer: Renderer, row: int, name: str, t
         pose=_quaternions(one.angles().cpu())[0],
         clips={"walk": (seconds, _quaternions(one.walk(WALK_FRAMES)))},
     )
+
+
+def _atlas(mesh: Mesh, texture: int) -> Atlas:
+    """The mesh cut into charts, of at most `MOST_FACES` of its faces."""
+    vertices, faces = mesh.vertices[0].cpu().numpy(), mesh.faces.cpu().numpy()
+    kept, faces = decimate(vertices, faces, MOST_FACES)
+    atlas = unwrap(vertices[kept], faces, texture)
+    return replace(atlas, source=kept[atlas.source])
 
 
 def _quaternions(angles: torch.Tensor) -> ndarray:

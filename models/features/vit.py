@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate, normalize, pad
 
 from models.core.config import Config
+from models.core.hub import read_settings
 from models.core.weights import digest, disable_progress_bars, locate, report_missing_weights
 
 if TYPE_CHECKING:
@@ -41,6 +42,13 @@ class VitConfig(Config):
         """Digest of the weights, on which the tokens depend besides this config."""
         return digest(locate(self.model), self.revision)
 
+    def check_available(self, device: str) -> None:
+        """Raises MissingWeights where the model cannot be had, ValueError where it is another or the stride unfit."""
+        settings = read_settings(self.model, self.revision, "config.json")
+        if (kind := settings.get("model_type")) != "vit":
+            raise ValueError(f"vit.model {self.model} is a {kind}; give a ViTModel of transformers, such as DINO's")
+        check_stride(self.stride or settings["patch_size"], settings["patch_size"])
+
     def build(self, device: torch.device) -> "Vit":
         """Raises MissingWeights where the model is absent or broken."""
         from transformers import ViTModel
@@ -64,8 +72,7 @@ class Vit:
         """A stride below the patch size makes overlapping patches; tokens stay centred on their cells."""
         self.network, self.patch = network.requires_grad_(False), network.config.patch_size
         self.stride, self.digest = stride or self.patch, digest
-        if (self.patch - self.stride) % 2 or self.stride > self.patch:
-            raise ValueError(f"vit.stride is {self.stride}; give {self.patch}, the patch, or less by an even number")
+        check_stride(self.stride, self.patch)
 
     @property
     def channels(self) -> int:
@@ -82,6 +89,12 @@ class Vit:
         key = last.attention.k_proj(last.layernorm_before(hidden))
         out = self.network.layernorm(last(hidden, None))
         return as_map(out, rows, columns), as_map(key, rows, columns)
+
+
+def check_stride(stride: int, patch: int) -> None:
+    """Raises ValueError for a stride at which tokens would not be centred on their cells."""
+    if (patch - stride) % 2 or stride > patch:
+        raise ValueError(f"vit.stride is {stride}; give {patch}, the patch, or less by an even number")
 
 
 def embed(

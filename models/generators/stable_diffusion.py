@@ -1,8 +1,9 @@
 """A frozen text-to-image model: it generates pictures, and it estimates noise for score distillation (SDS).
 
-Any text-to-image pipeline of `diffusers` generates: a folder such as `weights/teacher`, or a hub id such as
-`stable-diffusion-v1-5/stable-diffusion-v1-5`. Both take exactly the same path; the kind is read from their
-`model_index.json`. Stable Diffusion 1, 2 (Rombach et al. 2022) and XL (Podell et al. 2023) can be distilled.
+A folder such as `weights/teacher`, or a hub id such as `stable-diffusion-v1-5/stable-diffusion-v1-5`. Both take exactly
+the same path; the kind is read from their `model_index.json`. A text-to-image pipeline of `diffusers` with an
+autoencoder and a guidance scale generates; Stable Diffusion 1, 2 (Rombach et al. 2022) and XL (Podell et al. 2023) can
+be distilled.
 """
 
 # The libraries' types are too loose to check against.
@@ -12,6 +13,7 @@ Any text-to-image pipeline of `diffusers` generates: a folder such as `weights/t
 import logging
 from copy import deepcopy
 from functools import cached_property
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,13 +26,8 @@ from torch.nn.functional import interpolate
 
 from models.core.config import Config
 from models.core.errors import MissingPackage
-from models.core.weights import (
-    check_part_digests,
-    digest,
-    disable_progress_bars,
-    locate,
-    report_missing_weights,
-)
+from models.core.hub import read_settings
+from models.core.weights import check_part_digests, digest, disable_progress_bars, locate, report_missing_weights
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline, SchedulerMixin
@@ -85,6 +82,28 @@ class StableDiffusionConfig(Config):
     def digest(self) -> str:
         """What the photos depend on besides this config: the bytes of a folder, or a hub id at a revision."""
         return digest(locate(self.model), self.revision)
+
+    def check_available(self, device: str) -> None:
+        """Raises MissingWeights where the model cannot be had, ValueError where it cannot draw as configured."""
+        import diffusers
+        from diffusers.pipelines.auto_pipeline import AUTO_TEXT2IMAGE_PIPELINES_MAPPING
+
+        index = read_settings(self.model, self.revision, "model_index.json")
+        kind, known = index["_class_name"], AUTO_TEXT2IMAGE_PIPELINES_MAPPING.values()
+        pipeline = next((each for each in known if each.__name__ == kind), None)
+        if pipeline is None or "vae" not in index or "guidance_scale" not in signature(pipeline.__call__).parameters:
+            raise ValueError(
+                f"generator.model {self.model} is a {kind}; draw with a text-to-image pipeline that diffusers "
+                f"{diffusers.__version__} knows, with an autoencoder and a guidance scale: Stable Diffusion, SD3, Flux"
+            )
+        if self.sampler:
+            _sampler_class(self.sampler, getattr(diffusers, index["scheduler"][1])())
+
+    def check_distillable(self) -> None:
+        """Raises ValueError for a model that can draw but not teach, MissingWeights where it cannot be had."""
+        kind = read_settings(self.model, self.revision, "model_index.json")["_class_name"]
+        schedule = read_settings(self.model, self.revision, "scheduler/scheduler_config.json")
+        _check_distillable(self.model, kind, schedule.get("prediction_type", PREDICTIONS[0]))
 
     def build(self, device: torch.device) -> "StableDiffusion":
         """Raises MissingWeights where the model is absent, broken or mixed, MissingPackage without diffusers."""
@@ -180,12 +199,8 @@ class StableDiffusion:
     @cached_property
     def alphas_cumprod(self) -> Float[Tensor, " times"]:
         """The share of signal at each noise level. Raises ValueError for a model that cannot be distilled."""
-        kind, predicts = type(self.pipeline).__name__, self.schedule.config.get("prediction_type")
-        if kind not in DISTILLABLE or predicts not in PREDICTIONS or not hasattr(self.schedule, "alphas_cumprod"):
-            raise ValueError(
-                f"generator.model {self.config.model} is a {kind} that predicts {predicts}; distillation needs "
-                f"{' or '.join(DISTILLABLE)} and {' or '.join(PREDICTIONS)}: choose another model, or method magicpony"
-            )
+        predicts = self.schedule.config.get("prediction_type") if hasattr(self.schedule, "alphas_cumprod") else None
+        _check_distillable(self.config.model, type(self.pipeline).__name__, predicts)
         return self.schedule.alphas_cumprod.to(self.pipeline.device)
 
     def encode(
@@ -254,14 +269,27 @@ class StableDiffusion:
         return deepcopy(vae).float() if overflows and vae.config.force_upcast else vae
 
 
+def _check_distillable(model: str, kind: str, predicts: str | None) -> None:
+    if kind not in DISTILLABLE or predicts not in PREDICTIONS:
+        raise ValueError(
+            f"{model} is a {kind} that predicts {predicts}; distillation needs {' or '.join(DISTILLABLE)} and "
+            f"{' or '.join(PREDICTIONS)}: choose another model to teach, or method magicpony"
+        )
+
+
 def _sampler(name: str, own: "SchedulerMixin") -> "SchedulerMixin":
+    return _sampler_class(name, own).from_config(own.config)
+
+
+def _sampler_class(name: str, own: "SchedulerMixin") -> "type[SchedulerMixin]":
+    """The sampler of that name. Raises ValueError for one that cannot walk through the noise levels of `own`."""
     known = {sampler.__name__: sampler for sampler in own.compatibles if sampler.__name__ not in UNSEEDED}
     if name not in known:
         raise ValueError(
             f"generator.sampler {name!r} cannot take the place of {type(own).__name__}; "
             f"leave it empty, or choose {', '.join(sorted(known))}"
         )
-    return known[name].from_config(own.config)
+    return known[name]
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -35,6 +35,8 @@ class Needs:
     """Derived columns of the samples, by their names in `models.data.columns`."""
     releases: tuple[str, ...] = ()
     """Methods of which the category has to have a release."""
+    teachers: tuple[str, ...] = ()
+    """Which of its parts are text-to-image models whose score is distilled, by their names in `parts`."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,10 @@ class Method(Protocol):
 
     @property
     def parts(self) -> Mapping[str, Any]:
-        """Configurations of the frozen parts, each with `digest()`: what the result depends on besides this."""
+        """Configurations of the frozen parts: what the result depends on besides this.
+
+        Each has `digest()`, and `check_available(device)`, which raises where it could not be built.
+        """
         ...
 
     @classmethod

@@ -19,8 +19,8 @@ Pairs = Sequence[tuple[Example, Outcome]]
 class EvaluationConfig(Config):
     """Settings of all protocols; the defaults suit a laptop, `PAPER` has the published constants."""
 
-    chamfer: ChamferConfig = ChamferConfig()
-    pck: PckConfig = PckConfig()
+    chamfer: ChamferConfig = Field(default=ChamferConfig(), description="distance of surfaces to the true ones")
+    pck: PckConfig = Field(default=PckConfig(), description="keypoints carried from one photo to another")
     batch: int = Field(default=10, gt=0, description="crops predicted together")
 
 

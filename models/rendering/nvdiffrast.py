@@ -12,25 +12,35 @@ from models.core.config import Config
 from models.core.errors import MissingPackage
 from models.rendering.reference import Fragments
 
+INSTALL = "pip install --no-build-isolation git+https://github.com/NVlabs/nvdiffrast"
+
 
 class NvdiffrastConfig(Config):
     """The fast rasteriser for NVIDIA cards."""
 
     kind: Literal["nvdiffrast"] = "nvdiffrast"
 
-    def build(self, device: torch.device | str) -> "Nvdiffrast":
-        """The renderer on a CUDA device. Raises MissingPackage when nvdiffrast is not installed."""
-        device = torch.device(device)
-        if device.type != "cuda":
+    def check_available(self, device: str) -> None:
+        """Raises ValueError on a device without CUDA, MissingPackage when nvdiffrast is not installed."""
+        if torch.device(device).type != "cuda":
             raise ValueError(f"renderer.kind nvdiffrast on device {device}; it needs cuda, use kind reference here")
+        self._operations()
+
+    def build(self, device: torch.device | str) -> "Nvdiffrast":
+        """The renderer on a CUDA device. Raises as `check_available` does."""
+        self.check_available(str(device))
+        operations = self._operations()
+        return Nvdiffrast(operations, operations.RasterizeCudaContext(torch.device(device)))
+
+    @staticmethod
+    def _operations() -> ModuleType:
         try:
             import nvdiffrast.torch as operations  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise MissingPackage(
-                "renderer.kind nvdiffrast needs the package: "
-                "pip install --no-build-isolation git+https://github.com/NVlabs/nvdiffrast"
+                f"renderer.kind nvdiffrast (non-commercial) cannot be imported ({error}): {INSTALL}; docs/gpu.md"
             ) from error
-        return Nvdiffrast(operations, operations.RasterizeCudaContext(device))
+        return operations
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,9 @@ class ReferenceConfig(Config):
 
     kind: Literal["reference"] = "reference"
 
+    def check_available(self, device: str) -> None:
+        """It draws everywhere."""
+
     def build(self, device: torch.device | str) -> "Reference":
         """The renderer; it follows its inputs' device."""
         return Reference()

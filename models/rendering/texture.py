@@ -11,6 +11,7 @@ from torch import Tensor
 
 from models.core.errors import MissingPackage
 from models.rendering import Renderer
+from models.rendering.unwrapping import run_unwrapping
 
 PADDING_PX = 4
 """Texels between charts, for mipmaps."""
@@ -29,18 +30,14 @@ class Atlas:
 
 
 def unwrap(vertices: Float[np.ndarray, "vertices 3"], faces: Int[np.ndarray, "faces 3"], size: int) -> Atlas:
-    """Charts that do not overlap, with `PADDING_PX` texels between them at a texture of `size`; xatlas draws them."""
+    """Charts that do not overlap, with `PADDING_PX` texels between them at a texture of `size`; xatlas draws them.
+
+    In a process of its own, so that the threads of this one go on: a run's heartbeat is one of them.
+    """
     try:
-        import xatlas
+        return Atlas(**run_unwrapping(vertices, faces, size, PADDING_PX))
     except ModuleNotFoundError as error:
-        raise MissingPackage("a textured asset needs charts: pip install xatlas") from error
-    atlas = xatlas.Atlas()
-    atlas.add_mesh(vertices.astype(np.float32), faces.astype(np.uint32))
-    packing = xatlas.PackOptions()
-    packing.resolution, packing.padding = size, PADDING_PX
-    atlas.generate(xatlas.ChartOptions(), packing)
-    source, corners, uv = atlas[0]
-    return Atlas(source.astype(np.int64), corners.astype(np.int64), uv)
+        raise MissingPackage(f"a textured asset needs charts: pip install xatlas ({error})") from error
 
 
 def bake(

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import grid_sample, interpolate
 
 from models.core.config import Config
+from models.core.hub import check_files
 from models.core.weights import digest, locate, report_missing_weights
 
 Logits = Float[Tensor, "batch classes rows columns"]
@@ -55,9 +56,14 @@ class PointRendConfig(Config):
 
         Raises MissingWeights where the folder is absent or broken.
         """
+        self.check_available("cpu")
         folder = Path(locate(self.weights))
         with report_missing_weights(str(folder), "PointRend"):
             return tuple(json.loads((folder / "config.json").read_text())["labels"])
+
+    def check_available(self, device: str) -> None:
+        """Raises MissingWeights where the folder is absent or lacks a file."""
+        check_files(self.weights, "config.json", "model.safetensors")
 
     def build(self, device: torch.device) -> "PointRend":
         """Raises MissingWeights where the folder is absent or broken."""

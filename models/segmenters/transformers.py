@@ -1,4 +1,4 @@
-"""Any `transformers` model for universal segmentation: Mask2Former, MaskFormer, OneFormer; pip alone suffices.
+"""Mask2Former (Cheng et al. 2022), MaskFormer and EoMT as `transformers` has them; pip alone suffices.
 
 The class names are the model's own (`config.id2label`): COCO models know cow, horse and sheep.
 """
@@ -7,6 +7,7 @@ The class names are the model's own (`config.id2label`): COCO models know cow, h
 # pyright: reportPrivateImportUsage=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
 
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -16,8 +17,13 @@ from numpy import ndarray
 from pydantic import Field
 
 from models.core.config import Config
+from models.core.hub import cached_file, read_settings
 from models.core.weights import digest, disable_progress_bars, locate, report_missing_weights
 from models.segmenters.pointrend import Instance
+
+SETTINGS = "config.json"
+TESTED = ("mask2former", "maskformer", "eomt")
+"""Kinds of models that answer with instances. Others need words or boxes as well, or have no class names."""
 
 
 class TransformersConfig(Config):
@@ -34,9 +40,21 @@ class TransformersConfig(Config):
         """Digest of the weights, on which the masks depend besides this config."""
         return digest(locate(self.model), self.revision)
 
-    def classes(self) -> None:
-        """Known once the model is loaded."""
-        return
+    def classes(self) -> tuple[str, ...] | None:
+        """The classes that the model names; None until `check_available` or `build` has fetched its settings."""
+        here = Path(locate(self.model)).is_dir() or cached_file(self.model, self.revision, SETTINGS)
+        names = self._settings().get("id2label") if here else None
+        return tuple(names.values()) if names else None
+
+    def check_available(self, device: str) -> None:
+        """Raises MissingWeights where the model cannot be had, ValueError where it is none of the tested kinds."""
+        if (kind := self._settings().get("model_type")) not in TESTED:
+            raise ValueError(
+                f"segmenter.model {self.model} is a {kind}; choose a model of one of the kinds {', '.join(TESTED)}"
+            )
+
+    def _settings(self) -> dict[str, Any]:
+        return read_settings(self.model, self.revision, SETTINGS)
 
     def build(self, device: torch.device) -> "TransformersSegmenter":
         """Raises MissingWeights where the model is absent or broken."""

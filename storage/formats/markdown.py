@@ -1,6 +1,7 @@
 """Words of others inside a markdown page: shown as they are, whatever they hold."""
 
 import re
+from collections.abc import Mapping, Sequence
 
 SPECIAL = re.compile(r"([\\`*_\[\]<>&|~])")
 
@@ -16,6 +17,14 @@ def code_span(text: str) -> str:
     fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
     space = " " if len(fence) > 1 or not line.strip() else ""
     return f"{fence}{space}{line}{space}{fence}"
+
+
+def markdown_table(rows: Sequence[Mapping[str, object]]) -> str:
+    """Rows with the same keys as a table."""
+    if not rows:
+        return ""
+    lines = [[*rows[0]], ["---"] * len(rows[0]), *([*row.values()] for row in rows)]
+    return "\n".join("| " + " | ".join(map(str, cells)) + " |" for cells in lines)
 
 
 def _one_line(text: str) -> str:

@@ -27,12 +27,15 @@ class Score(Record):
 
 
 def by_metric(scores: Iterable[Score]) -> list[dict[str, str | float]]:
-    """One row for each metric with a column for each method, empty where it was not measured, and the protocol last."""
+    """One row for each metric with a column for each method, empty where it was not measured, and the protocol last.
+
+    Means have three digits, as many as the spread lets one believe.
+    """
     scores = list(scores)
     methods, first = dict.fromkeys(score.method for score in scores), dict[str, Score]()
     for score in scores:
         first.setdefault(score.metric, score)
-    means = {(score.metric, score.method): score.mean for score in scores}
+    means = {(score.metric, score.method): float(f"{score.mean:.3g}") for score in scores}
     return [
         {"metric": f"{metric}, {score.unit}", "better": score.better}
         | {method: means.get((metric, method), "") for method in methods}

@@ -1,12 +1,14 @@
 """A finished model, loaded to answer photos."""
 
 import json
+import logging
 from typing import Any, TypeVar
 
 import torch
 from pydantic import BaseModel, ValidationError
 
 from models.core.category import VIEWS, Category, Words
+from models.core.errors import Farm3dError
 from models.core.weights import check_digest
 from models.data.crops import Crops
 from models.data.framing import Crop
@@ -15,9 +17,9 @@ from models.filters import ImageRules, MaskRules
 from models.generators.known_models import EMBEDDED
 from models.methods import methods
 from models.methods.base import Artifact, Setting
-from models.rendering import ReferenceConfig
+from models.rendering import ReferenceConfig, RendererConfig
 from models.rendering.reconstruction import Reconstructor, Refinable
-from models.segmenters import PointRendConfig, TransformersConfig
+from models.segmenters import PointRendConfig, SegmenterConfig, TransformersConfig
 from storage.dataset import samples, snapshots
 from storage.dataset.encoding import Sample
 from storage.runs.checkpoints import weights_from
@@ -31,6 +33,12 @@ from tasks.runtime.recipes import CropRecipe, ModelRecipe, PhotoRecipe
 
 QUADRUPEDS = ("cow", "horse", "sheep", "dog", "cat", "elephant", "bear", "zebra", "giraffe")
 """Classes of COCO that one photo may show where somebody has chosen the segmenter: whatever stands there is meant."""
+
+logger = logging.getLogger(__name__)
+
+_RUNS_HERE: dict[Any, bool] = {}
+"""Whether a part runs on a kind of device of this machine, as it was asked before."""
+
 Recipe = TypeVar("Recipe", bound=BaseModel)
 
 
@@ -127,8 +135,8 @@ def with_segmenter(crops: CropRecipe, segmenter: TransformersConfig) -> CropReci
     return crops.model_copy(update={"segmenter": segmenter, "segment_as": QUADRUPEDS, "weights_digest": ""})
 
 
-def setting(recipe: ModelRecipe, where: str) -> Setting:
-    """Where a method works: frozen parts are built once for a device and kept.
+def training_setting(recipe: ModelRecipe, where: str) -> Setting:
+    """Where a method learns, exactly as its recipe says: frozen parts are built once for a device and kept.
 
     Loading one raises MissingWeights where its weights are not those that the recipe names: a model reads the tokens of
     its own transformer alone.
@@ -150,6 +158,36 @@ def _check_part(recipe: ModelRecipe, name: str, found: str) -> None:
     weights = f"{name.replace('_', ' ')} {getattr(part, 'model', '')}".strip()
     remedy = f"put the old folder back, or train a model with the new one: `farm3d run {category}`"
     check_digest(weights, found, f"this model of {category}", recipe.weights_digests[name], remedy)
+
+
+def setting(recipe: ModelRecipe, where: str) -> Setting:
+    """Where a finished method answers: as it learnt, or drawn by our own rasteriser where its own cannot run."""
+    if not _runs_here(recipe.renderer, torch_device(where).type):
+        recipe = recipe.model_copy(update={"renderer": ReferenceConfig()})
+    return training_setting(recipe, where)
+
+
+def usable_crop_recipe(recipe: CropRecipe, where: str) -> CropRecipe:
+    """How a photo is cut out here: as the crops were, or by the embedded segmenter where theirs cannot run."""
+    if _runs_here(recipe.segmenter, torch_device(where).type):
+        return recipe
+    embedded = embedded_crop_recipe(recipe.photos.words.name)
+    classes = tuple(name for name in recipe.segment_as if name in embedded.segment_as)
+    return embedded.model_copy(update={"size": recipe.size, "segment_as": classes or embedded.segment_as})
+
+
+def _runs_here(part: RendererConfig | SegmenterConfig, device: str) -> bool:
+    """Whether this machine has what a part needs; asked, and said where it has not, once in a process."""
+    key: Any = part, device
+    if key not in _RUNS_HERE:
+        try:
+            part.check_available(device)
+        except (Farm3dError, ValueError) as error:
+            logger.warning("%s; until then what comes with the farm does its work", error)
+            _RUNS_HERE[key] = False
+        else:
+            _RUNS_HERE[key] = True
+    return _RUNS_HERE[key]
 
 
 def stage_artifacts(model: ModelRef, recipe: ModelRecipe, before: str = "") -> dict[str, Artifact]:

@@ -31,6 +31,7 @@ from tasks.inference.loading import (
     setting,
     stage_digests,
     start,
+    usable_crop_recipe,
     with_segmenter,
 )
 from tasks.runtime.devices import Device, acquire_device, cached_model, torch_device
@@ -161,7 +162,7 @@ def crop_photo(photo: np.ndarray, recipe: CropRecipe, where: str, mask: np.ndarr
 
     Raises NothingKept if it finds none.
     """
-    mask = _find_mask(photo, recipe, where) if mask is None else mask
+    mask = _find_mask(photo, usable_crop_recipe(recipe, where), where) if mask is None else mask
     return crop.crop_animal(photo, mask, recipe.size)
 
 

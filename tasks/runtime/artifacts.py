@@ -53,10 +53,10 @@ def table(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> None
         create_table_artifact([dict(row) for row in rows], key=_key(key), description=escape_markdown(description))
 
 
-def page(key: str, text: str) -> None:
-    """A page of markdown."""
+def page(key: str, text: str, description: str) -> None:
+    """A page of markdown. Pages and tables under one key are one entry of the UI's list, with its history."""
     if tracked():
-        create_markdown_artifact(text, key=_key(key))
+        create_markdown_artifact(text, key=_key(key), description=description)
 
 
 def sheet(pictures: Sequence[tuple[np.ndarray, str]]) -> np.ndarray | None:

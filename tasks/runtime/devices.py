@@ -43,14 +43,22 @@ def acquire_device(device: Device = "auto") -> Generator[str]:
     """
     import torch
 
-    kind = device if device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
+    kind = device_kind(device)
     count = torch.cuda.device_count() if kind == "cuda" else os.cpu_count() or 1
-    if not count:
-        raise ValueError("device is cuda and torch sees no GPU; choose cpu or auto")
     with ExitStack() as locks:
         number = _wait_for_device(kind, count, locks)
         configure_process()
         yield f"{kind}:{number}"
+
+
+def device_kind(device: Device) -> Literal["cpu", "cuda"]:
+    """What `device` means on this machine. Raises ValueError for a GPU where there is none."""
+    import torch
+
+    kind = device if device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
+    if kind == "cuda" and not torch.cuda.device_count():
+        raise ValueError("device is cuda and torch sees no GPU; choose cpu or auto")
+    return kind
 
 
 def configure_process() -> None:

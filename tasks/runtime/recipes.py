@@ -40,6 +40,11 @@ class OwnPhotos(Config):
         """The same folder is the same recipe, however it was written."""
         return os.path.abspath(os.path.expanduser(folder))
 
+    def check_available(self, device: str) -> None:
+        """Raises ValueError if there is no such folder."""
+        if not Path(self.folder).is_dir():
+            raise ValueError(f"own_photos.folder is {self.folder}, and there is no such folder; give the path of one")
+
 
 class PhotoRecipe(Config):
     """A shard of photos."""

@@ -103,3 +103,15 @@ def test_between_its_commit_and_the_first_word_of_its_run_a_snapshot_is_not_prun
         assert list(find_data_faults(store.root, "cow")) == [] and snapshots.read(crops).kept > 0
     assert prune(store.root, "cow", keep=1).needed == {}
     assert snapshots.numbers(store.root, "cow") == [2]
+
+
+def test_nothing_that_the_sub_flow_answers_is_given_to_a_task(monkeypatch, store):
+    """Prefect knows values again by their identity, a text within a reference too."""
+    plan = load_plan("cow", "smoke", store.root)
+    answer = module._detached(plan.store.dataset(plan.category.name, 1000))
+    assert answer == plan.store.dataset("cow", 1000) and answer.category is not plan.category.name
+    monkeypatch.setattr(module, "dataset_flow", lambda plan: lambda *_: answer)
+    given = module.get_dataset(plan)
+    assert given == answer
+    for name in ("root", "category", "snapshot"):
+        assert getattr(given, name) is not getattr(answer, name), name

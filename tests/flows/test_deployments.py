@@ -70,6 +70,13 @@ def test_no_crash_of_what_clears_up_starts_it_again():
     assert all(("farm3d" in deployment["tags"]) == (deployment is not upkeep) for deployment in DEPLOYMENTS)
 
 
+def test_every_deployment_and_every_automation_says_what_it_is_for():
+    triggers = [trigger for deployment in DEPLOYMENTS for trigger in deployment.get("triggers", ())]
+    assert triggers and all(len(each.get("description", "")) > 20 for each in (*DEPLOYMENTS, *triggers))
+    told = [(each["entrypoint"].rpartition(".")[2], each["description"]) for each in DEPLOYMENTS]
+    assert len(set(told)) == len(told), "two deployments of a name cannot be told apart"
+
+
 def test_no_placeholder_is_left_and_no_two_deployments_share_what_they_are():
     assert "CATEGORY" not in json.dumps(DEPLOYMENTS)
     assert len(set(map(name_of, DEPLOYMENTS))) == len(DEPLOYMENTS)

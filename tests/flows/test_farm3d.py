@@ -124,5 +124,12 @@ def test_killed_twice_it_ends_with_nothing_made_twice(launcher, tmp_path, capfd)
 def test_the_ui_shows_every_stage(launcher, tmp_path):
     with launcher.client() as client:
         keys = {artifact.key for artifact in client.read_artifacts()}
-    assert {"filter-cow-00000", "crops-cow-00000", "segment-cow-00000", "dataset-cow"} <= keys
+        runs = client.read_task_runs()
+        described = {artifact.key: artifact.description for artifact in client.read_artifacts() if artifact.key}
+    assert {"filter-cow", "crops-cow", "segment-cow", "dataset-cow"} <= keys, "one entry, whatever the shards"
     assert {"panel-cow", "losses-cow", "scores-cow-barnyard-animals", "release-cow"} <= keys
+    assert all(described.values())
+    # The default UI knows these three and shows nothing where it meets another.
+    inputs = {(run.name, each.input_type) for run in runs for some in run.task_inputs.values() for each in some}
+    assert {name.partition("-")[0] for name, _ in inputs} >= {"train", "evaluate", "publish"}
+    assert {kind for _, kind in inputs} <= {"parameter", "constant", "task_run"}

@@ -90,7 +90,7 @@ def test_a_full_disk_leaves_nothing_half_written(drawn, photos, monkeypatch):
 def test_missing_weights_are_named_with_a_remedy(photos, tmp_path):
     generator = StableDiffusionConfig(model=str(tmp_path / "nowhere"))
     recipe = PhotoRecipe(words=COW.words, generator=generator, weights_digest="none", photos=4)
-    with pytest.raises(MissingWeights, match=r"nowhere does not exist; run the flow `barnyard`"):
+    with pytest.raises(MissingWeights, match=r"nowhere does not exist; mend the path"):
         make(photos.model_copy(update={"digest": digest(recipe)}), recipe, "cpu")
 
 

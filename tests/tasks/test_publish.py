@@ -56,9 +56,16 @@ def test_report_card_and_page_of_a_category_without_truth_say_so(release, model,
     contents = publish._contents(model, crops, publish.Shown(b"", {}, [], {}))
     for name in ("report.html", "MODEL_CARD.md"):
         assert "easured on generated photos; no ground truth for cow" in contents[name].decode(), name
-    assert "Numbers measured on generated photos; no ground truth for cow." in publish._overview(
-        release, publish._protocol(model)
-    )
+    assert publish._protocol(model) == "measured on generated photos; no ground truth for cow"
+    page = publish._overview(model, release)
+    assert "## Measured on generated photos\n\n| metric | better | tiny | protocol |" in page
+    assert "| mask IoU, % | higher | 50.0 | input view |" in page
+
+
+def test_the_page_of_a_release_links_its_files(release, model):
+    page, folder = publish._overview(model, release), layout.release(release)
+    assert f"[report.html](file://{folder}/report.html)" in page and f"In `{folder}`:" in page
+    assert publish._link("s3://farm/cow/report.html") == "s3://farm/cow/report.html"
 
 
 def test_the_release_is_found_again(release):

@@ -11,7 +11,7 @@ from models.core.schedule import Schedule
 from models.generators import StableDiffusionConfig
 from models.geometry.cameras import Camera
 from models.geometry.mesh import Mesh
-from models.methods.base import Setting, Stage
+from models.methods.base import Needs, Setting, Stage
 from models.methods.farm3d.distillation import Distillation, DistillationConfig
 from models.methods.magicpony.config import AnimalTraining
 from models.methods.magicpony.state import Prediction
@@ -31,6 +31,11 @@ class Farm3DConfig(AnimalTraining):
     diffusion_prior: StableDiffusionConfig = Field(
         default=StableDiffusionConfig(), description="the text-to-image model whose score is distilled"
     )
+
+    @property
+    def needs(self) -> Needs:
+        """Photos, masks, and a model that can teach."""
+        return replace(super().needs, teachers=("diffusion_prior",))
 
     @property
     def parts(self) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from models.core.config import Config
 from models.core.errors import MissingWeights
+from models.core.hub import check_files
 from models.core.schedule import Share
 from models.core.weights import check_digest, digest, locate, replace_folder, report_missing_weights
 from models.features import Pca
@@ -23,6 +24,9 @@ class FromNothing(Config):
     def digest(self) -> str:
         """There are no weights."""
         return ""
+
+    def check_available(self, device: str) -> None:
+        """Nothing is needed."""
 
     def load(self, animal: Animal) -> None:
         """Leave it as it is."""
@@ -46,6 +50,10 @@ class WarmStart(Config):
     def digest(self) -> str:
         """What the weights are, by the bytes of their files."""
         return digest(locate(self.model), None)
+
+    def check_available(self, device: str) -> None:
+        """Raises MissingWeights where the folder is absent or lacks a file."""
+        check_files(self.model, "animal.safetensors", "pca.safetensors", "config.json")
 
     def load(self, animal: Animal) -> None:
         """Put its weights into `animal`.

@@ -59,12 +59,12 @@ def test_one_file_serves_a_small_and_a_large_segmenter(category, caplog):
 
 def test_a_slip_is_no_class_of_any_segmenter(category):
     category(segment_as="[cow, sheeep]")
-    for scale in ("smoke", "gpu"):
+    for changes in (PlanChanges(), PlanChanges(segmenter={"kind": "detectron2"})):
         with pytest.raises(
             ValueError,
             match="segment_as is sheeep, which no segmenter knows; name what elephant",
         ):
-            load_plan("elephant", scale)
+            load_plan("elephant", "smoke", changes=changes)
 
 
 def test_own_photos_may_bring_their_masks(category, tmp_path):

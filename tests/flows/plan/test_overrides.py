@@ -99,3 +99,11 @@ def test_merging_does_not_touch_its_inputs():
     plain = {"a": {"b": 1}}
     merged(plain, {"a": {"b": 2}})
     assert plain == {"a": {"b": 1}}
+
+
+def test_a_part_is_named_in_words_and_its_kind_is_sent_by_the_form():
+    """The form sends what a schema gives a default; a `const` without one would stay empty, and nothing be chosen."""
+    mild = SoupChanges.model_json_schema()["$defs"]["MildChanges"]
+    assert mild["title"] == "Mild" and mild["properties"]["kind"]["default"] == "mild"
+    assert changed(taste={"kind": "hot"}).taste == Hot()
+    assert partial(type("SourDough", (Hot,), {})).model_json_schema()["title"] == "Sour Dough"

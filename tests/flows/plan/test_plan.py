@@ -241,3 +241,16 @@ def test_an_own_folder_that_is_not_there_is_named(tmp_path):
 def test_an_unknown_scale_is_refused(tmp_path):
     with pytest.raises(ValueError, match="scale 'huge' is unknown; choose smoke, laptop, gpu, paper"):
         load_plan("cow", "huge", str(tmp_path))
+
+
+def test_the_form_of_the_ui_says_of_every_field_what_it_is_and_shows_no_note_of_developers():
+    schema = PlanChanges.model_json_schema()
+    fields = {
+        f"{part}.{name}": field
+        for part, object in {"plan": schema, **schema["$defs"]}.items()
+        for name, field in object.get("properties", {}).items()
+    }
+    assert len(fields) > 100
+    assert [name for name, field in fields.items() if not field.get("description")] == []
+    for word in ("exclude_if", "digest", "pydantic", "TODO"):
+        assert not [name for name, field in fields.items() if word in field["description"]], word

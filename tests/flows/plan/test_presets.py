@@ -7,6 +7,7 @@ from flows.plan.plan import Plan, load_plan
 from flows.plan.presets import preset
 from models.generators import StableDiffusionConfig
 from models.rendering import NvdiffrastConfig, ReferenceConfig
+from models.segmenters import Detectron2Config, TransformersConfig
 
 
 @pytest.mark.parametrize("scale", ["smoke", "laptop", "gpu", "paper"])
@@ -31,10 +32,21 @@ def test_large_scales_pin_their_weights_and_name_a_sampler_that_exists(scale):
 
 
 @pytest.mark.parametrize("scale", ["gpu", "paper"])
-def test_large_scales_use_the_real_parts(scale):
-    parts = preset(scale)
+def test_large_scales_take_the_papers_parts_where_they_are_installed_and_pips_where_not(scale, monkeypatch):
+    parts = preset(scale, "cuda")
     assert isinstance(parts["generator"], StableDiffusionConfig) and parts["generator"].size == 512
-    assert isinstance(parts["renderer"], NvdiffrastConfig) and parts["segmenter"].kind == "detectron2"
+    assert isinstance(parts["renderer"], ReferenceConfig) and isinstance(parts["segmenter"], TransformersConfig)
+    for room in ("rendering", "segmenters"):
+        monkeypatch.setattr(f"models.{room}.find_spec", lambda name: name)
+    parts = preset(scale, "cuda")
+    assert isinstance(parts["renderer"], NvdiffrastConfig) and isinstance(parts["segmenter"], Detectron2Config)
+    assert isinstance(preset(scale, "cpu")["renderer"], ReferenceConfig)
+
+
+@pytest.mark.parametrize("lacking", ["detectron2", "torchvision", "cv2"])
+def test_detectron2_counts_as_installed_with_all_it_needs(monkeypatch, lacking):
+    monkeypatch.setattr("models.segmenters.find_spec", lambda name: None if name == lacking else name)
+    assert isinstance(preset("gpu")["segmenter"], TransformersConfig)
 
 
 def test_the_paper_scale_has_the_published_constants():

@@ -50,6 +50,22 @@ def test_what_a_loader_raises_is_explained_in_one_line():
         raise OSError("no such file\nand more")
 
 
+@pytest.mark.parametrize(
+    ("model", "remedy"),
+    [
+        ("weights/vit", "check out `weights` again, or run the flow `barnyard`"),
+        (".", "copy the folder again"),
+        ("herd/photos@v2", "see that the network is there, or give a folder that has the whole model"),
+    ],
+)
+def test_the_remedy_is_that_of_where_the_weights_come_from(model, remedy, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for error in (AssertionError("gone"), KeyError("gone")):
+        with pytest.raises(MissingWeights) as raised, report_missing_weights(model, "the model"):
+            raise error
+        assert str(raised.value).endswith(f"; {remedy}")
+
+
 def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
     folder = tmp_path / "deep" / "vit"
     with replace_folder(folder) as place:

@@ -239,7 +239,7 @@ class TestWhereItLies:
 
     @pytest.mark.filterwarnings("ignore:The `local_dir_use_symlinks` argument")
     def test_a_hub_id_that_is_not_here_is_named_with_its_revision(self, hub):
-        with pytest.raises(MissingWeights, match=r"text-to-image model in herd/photos@v2 cannot be loaded .* fetch"):
+        with pytest.raises(MissingWeights, match=r"text-to-image model in herd/photos@v2 cannot be loaded .* see that"):
             config("herd/photos", revision="v2").build(CPU)
 
     def test_a_variant_is_taken_by_its_name(self, small, tmp_path):

@@ -4,7 +4,7 @@ import re
 import pytest
 from markdown_it import MarkdownIt
 
-from storage.formats.markdown import code_span, escape_markdown
+from storage.formats.markdown import code_span, escape_markdown, markdown_table
 
 WORDS = [
     "CC-BY-4.0, A. Farmer",
@@ -42,3 +42,8 @@ def test_nothing_leaves_its_line(write):
 def test_words_stay_in_their_cell():
     table = f"| a | b |\n| --- | --- |\n| {escape_markdown('x | y')} | z |"
     assert "<td>x | y</td>" in rendered(table)
+
+
+def test_rows_are_a_table_and_no_rows_nothing():
+    assert markdown_table([{"metric": "a", "ours": 1.5}]) == "| metric | ours |\n| --- | --- |\n| a | 1.5 |"
+    assert markdown_table([]) == ""

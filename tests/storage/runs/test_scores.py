@@ -34,7 +34,7 @@ def test_one_row_a_metric_has_one_column_a_method() -> None:
             metric=metric, unit="%", better="higher", method=method, mean=mean, spread=0.0, count=2, protocol="seen"
         )
 
-    rows = by_metric([score("IoU", "ours", 70.0), score("IoU", START, 60.0), score("PCK", "ours", 50.0)])
+    rows = by_metric([score("IoU", "ours", 70.0321), score("IoU", START, 60.0), score("PCK", "ours", 50.0)])
     assert rows == [
         {"metric": "IoU, %", "better": "higher", "ours": 70.0, START: 60.0, "protocol": "seen"},
         {"metric": "PCK, %", "better": "higher", "ours": 50.0, START: "", "protocol": "seen"},

@@ -4,8 +4,9 @@ import torch
 from models.core.errors import MissingWeights
 from models.methods import methods
 from models.methods.magicpony.warm_start import WarmStart
+from models.rendering import NvdiffrastConfig, Reference
 from models.rendering.reconstruction import Refinable, Renderable
-from models.segmenters import TransformersConfig
+from models.segmenters import Detectron2Config, PointRendConfig, TransformersConfig
 from models.segmenters.detectron2 import COCO
 from storage.dataset.encoding import Sample
 from storage.runs.releases import MAIN_METHOD
@@ -13,6 +14,7 @@ from storage.store import files, layout
 from storage.store.errors import CorruptArtifact, MissingArtifact
 from storage.store.layout import Store
 from tasks.inference.loading import (
+    _RUNS_HERE,
     _refined,
     embedded_recipe,
     framed,
@@ -25,6 +27,8 @@ from tasks.inference.loading import (
     stage_artifacts,
     stage_digests,
     start,
+    training_setting,
+    usable_crop_recipe,
     validation,
     with_segmenter,
 )
@@ -141,3 +145,35 @@ def test_another_segmenter_cuts_the_same_crops_and_is_asked_for_what_coco_knows(
     crops = with_segmenter(CROPS, TransformersConfig(model="some/model"))
     assert crops.size == CROPS.size and crops.segmenter.model == "some/model"
     assert {"cow", "dog", "zebra"} <= set(crops.segment_as) <= set(COCO)
+
+
+class TestWithoutThePartsThatItLearntWith:
+    @pytest.fixture(autouse=True)
+    def _asked_anew(self):
+        _RUNS_HERE.clear()
+
+    def test_a_release_is_drawn_by_our_own_rasteriser_and_says_so_once(self, vit, caplog):
+        recipe = tiny_model(vit).model_copy(update={"renderer": NvdiffrastConfig()})
+        assert isinstance(setting(recipe, "cpu:0").renderer, Reference)
+        assert isinstance(setting(recipe, "cpu:1").renderer, Reference)
+        (record,) = caplog.records
+        assert record.message == (
+            "renderer.kind nvdiffrast on device cpu; it needs cuda, use kind reference here; "
+            "until then what comes with the farm does its work"
+        )
+
+    def test_a_training_is_never_another_than_its_recipe_says(self, vit):
+        recipe = tiny_model(vit).model_copy(update={"renderer": NvdiffrastConfig()})
+        with pytest.raises(ValueError, match="it needs cuda"):
+            training_setting(recipe, "cpu:0")
+
+    def test_photos_are_cut_out_by_the_embedded_segmenter(self, caplog):
+        recipe = CROPS.model_copy(update={"segmenter": Detectron2Config(), "segment_as": ("dog", "cow"), "size": 48})
+        usable = usable_crop_recipe(recipe, "cpu:0")
+        assert usable.segmenter == PointRendConfig() and usable.segment_as == ("cow",) and usable.size == 48
+        assert "the segmenter `detectron2` needs detectron2" in caplog.text
+        zebra = recipe.model_copy(update={"segment_as": ("zebra",)})
+        assert usable_crop_recipe(zebra, "cpu:0").segment_as == PointRendConfig().classes()
+
+    def test_what_runs_here_is_left_as_it_is(self, caplog):
+        assert usable_crop_recipe(CROPS, "cpu:0") is CROPS and not caplog.records

@@ -34,6 +34,13 @@ def test_the_animal_fills_its_crop_as_in_training(release):
     assert crop.mask.mean() == pytest.approx(0.25, abs=0.05)
 
 
+def test_a_photo_is_cut_out_by_what_runs_here(monkeypatch):
+    asked = []
+    monkeypatch.setattr(module, "usable_crop_recipe", lambda recipe, where: asked.append((recipe, where)) or CROPS)
+    other = CROPS.model_copy(update={"segment_as": ("zebra",)})
+    assert crop_photo(large(1), other, "cpu:0").mask.any() and asked == [(other, "cpu:0")]
+
+
 def test_a_photo_without_an_animal_is_refused(release):
     with pytest.raises(NothingKept, match="no cow was found in the photo; give one that shows the whole animal"):
         answer(np.full((60, 60, 3), 90, np.uint8), "cow", release.root, "cpu")

@@ -74,4 +74,4 @@ def test_keys_have_no_underscore(server):
 def test_outside_of_a_run_nobody_is_told():
     artifacts.Progress(2, "x").at(2)
     artifacts.table("key", [], "x")
-    artifacts.page("key", "text")
+    artifacts.page("key", "text", "x")
