@@ -14,12 +14,13 @@ from torch.nn.functional import avg_pool2d, cross_entropy, one_hot
 from models.core.config import Config
 from models.core.precision import bf16_autocast
 from models.core.weights import replace_folder
-from models.data.transforms import augment
+from models.data.scenery import compress, stage
+from models.data.transforms import degrade, motion, move, recolour
 from models.embedded.fitting import FitConfig, train_network
 from models.embedded.photo_set import Pictures, sample_batch
 from models.engine.loop import Checkpoints
 from models.segmenters.pointrend import COARSE, PointNetwork, sample, uncertainty
-from models.truth.barnyard.species import FARM
+from models.truth.barnyard.species import SPECIES
 
 
 class SegmenterTraining(Config):
@@ -29,6 +30,11 @@ class SegmenterTraining(Config):
     points: int = Field(default=256, ge=1, description="points asked per picture")
     oversample: int = Field(default=3, ge=1, description="random candidates per point (k of the paper)")
     uncertain: float = Field(default=0.75, ge=0, le=1, description="share of points that are the least certain (beta)")
+    sizes: tuple[int, ...] = Field(default=(96, 128), description="pixels of a picture, in turn")
+    staged: float = Field(
+        default=0.65, ge=0, le=1, description="share of pictures before other backdrops, in other drawing"
+    )
+    empty: float = Field(default=0.25, ge=0, le=1, description="share of pictures without an animal")
     recipe: FitConfig = FitConfig(steps=2000, batch=32, rate=2e-3, ema_decay=0.998)
 
 
@@ -43,18 +49,31 @@ def train_segmenter(
     from safetensors.torch import save_file
 
     torch.manual_seed(config.recipe.seed)
-    network = PointNetwork(FARM, config.width).train()
-    generator_size = pictures.image.shape[1]
+    labels = SPECIES[: int(pictures.category.max()) + 1]
+    network = PointNetwork(labels, config.width).train()
 
     def loss(step: int, generator: torch.Generator) -> Tensor:
         image, label = sample_training_batch(pictures, extra, config.recipe.batch, generator)
-        image, label = augment(image, label, generator_size, generator)
+        image, label = vary(config, image, label, config.sizes[step % len(config.sizes)], generator)
         return point_loss(config, network, image, label, generator)
 
     average = train_network(network, loss, config.recipe, checkpoints).eval()
     with replace_folder(folder) as place:
-        (place / "config.json").write_text(json.dumps({"labels": FARM, "width": config.width}))
+        (place / "config.json").write_text(json.dumps({"labels": labels, "width": config.width}))
         save_file(average.state_dict(), place / "model.safetensors")
+
+
+def vary(
+    config: SegmenterTraining,
+    image: Float[Tensor, "batch 3 size size"],
+    label: Int[Tensor, "batch size size"],
+    size: int,
+    generator: torch.Generator,
+) -> tuple[Float[Tensor, "batch 3 {size} {size}"], Int[Tensor, "batch {size} {size}"]]:
+    """The pictures moved, most of them before another backdrop, all as another camera would have kept them."""
+    image, label = move(image, label, motion(len(image), generator), size, generator)
+    image, label = stage(image, label, config.staged, config.empty, generator)
+    return compress(degrade(recolour(image, generator), generator), generator), label
 
 
 def sample_training_batch(
