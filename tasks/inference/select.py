@@ -151,10 +151,12 @@ def select_model(category: str, root: str, segmenter: TransformersConfig | None 
         logger.warning("the embedded quadruped answers: %s", why)
         selected = SelectedModel(animal, None, embedded_recipe(), embedded_crop_recipe(animal))
     else:
-        crops = store.dataset(release.ref.category, release.about.snapshot)
+        dataset = store.dataset(release.ref.category, release.about.snapshot)
         model = store.model(release.ref.category, release.ref.run)
-        selected = SelectedModel(release.ref.category, model, recipe_of(model), crop_recipe(crops))
-    return replace(selected, crops=with_segmenter(selected.crops, segmenter)) if segmenter else selected
+        selected = SelectedModel(release.ref.category, model, recipe_of(model), crop_recipe(dataset))
+    # One that was chosen is taken or refused; the one of the training pictures may have to be replaced here.
+    crops = with_segmenter(selected.crops, segmenter) if segmenter else usable_crop_recipe(selected.crops, "cpu")
+    return replace(selected, crops=crops)
 
 
 def crop_photo(photo: np.ndarray, recipe: CropRecipe, where: str, mask: np.ndarray | None = None) -> AnimalCrop:
@@ -162,7 +164,7 @@ def crop_photo(photo: np.ndarray, recipe: CropRecipe, where: str, mask: np.ndarr
 
     Raises NothingKept if it finds none.
     """
-    mask = _find_mask(photo, usable_crop_recipe(recipe, where), where) if mask is None else mask
+    mask = _find_mask(photo, recipe, where) if mask is None else mask
     return crop.crop_animal(photo, mask, recipe.size)
 
 

@@ -34,11 +34,11 @@ def test_the_animal_fills_its_crop_as_in_training(release):
     assert crop.mask.mean() == pytest.approx(0.25, abs=0.05)
 
 
-def test_a_photo_is_cut_out_by_what_runs_here(monkeypatch):
-    asked = []
-    monkeypatch.setattr(module, "usable_crop_recipe", lambda recipe, where: asked.append((recipe, where)) or CROPS)
-    other = CROPS.model_copy(update={"segment_as": ("zebra",)})
-    assert crop_photo(large(1), other, "cpu:0").mask.any() and asked == [(other, "cpu:0")]
+def test_a_photo_is_cut_out_by_what_runs_here_unless_a_segmenter_was_chosen(release, monkeypatch):
+    monkeypatch.setattr(module, "usable_crop_recipe", lambda recipe, where: CROPS)
+    assert select_model("cow", release.root).crops is CROPS
+    own = TransformersConfig(model="some/model")
+    assert select_model("cow", release.root, own).crops.segmenter == own
 
 
 def test_a_photo_without_an_animal_is_refused(release):
