@@ -6,8 +6,8 @@
     OMP_NUM_THREADS=1 python benchmarks/foreign_pictures.py packages development --sheet masks.png
 
 The artwork stays in the folder of unpacked Debian packages and is not part of this project: photo stamps of Tux Paint
-(GPL-2), Noto Color Emoji (OFL-1.1), EmojiOne (CC-BY-4.0), Open Clip Art (public domain), GNOME's backgrounds
-(CC-BY-SA-3.0); scikit-image's pictures are CC0 or in the public domain. Each piece is put on backgrounds that no
+(GPL-2), Noto Color Emoji (OFL-1.1), EmojiOne (CC-BY-SA-4.0), Open Clip Art (public domain), GNOME's backgrounds
+(CC-BY-SA-3.0, some CC-BY-2.0 or CC-BY-SA-2.0); pictures of scikit-image. Each piece is put on backgrounds that no
 network of this project was taught, by numbers that depend on its place in the list alone. Pieces and backgrounds of
 `development` may choose between networks; those of `exam` only judge the chosen one.
 """
