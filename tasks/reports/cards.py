@@ -1,6 +1,7 @@
 """What is said in words of a release: where its data and its model come from, and on what terms."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from models.core.category import Words
@@ -81,7 +82,7 @@ def _source(photos: PhotoRecipe) -> tuple[str, str, str]:
     source = photos.generator
     if isinstance(source, OwnPhotos):
         return (
-            f"Photos: the folder {code_span(source.folder)}, brought to {source.size} px",
+            f"Photos: the folder {code_span(Path(source.folder).name)}, brought to {source.size} px",
             f"Digest of its files: {photos.weights_digest}",
             f"Licence of the photos: {escape_markdown(source.license)}",
         )

@@ -20,6 +20,7 @@ class MeanColours:
     """A frozen "transformer" whose tokens are the colours of an image's patches."""
 
     channels: int = 3
+    digest: str = "mean colours"
 
     def tokens(self, images: Tensor) -> tuple[Tensor, Tensor]:
         patches = torch.nn.functional.avg_pool2d(images.movedim(-1, 1), 8)

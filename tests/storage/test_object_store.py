@@ -38,7 +38,8 @@ def story(root: str) -> DatasetRef:
             states.save(step, {"weights": torch.full((3,), float(step))})
             journal.add(step, {"loss": 1 / step})
         bundles.commit(layout.stage(model, "animal"), {"animal.safetensors": b"w"}, StageAbout(steps=3))
-        bundles.commit(layout.model(model), {"recipe.json": b"{}"}, ModelAbout(snapshot=2, stages=("animal",)))
+        recipe = {"recipe.json": b'{"method": {}, "weights_digests": {}}'}
+        bundles.commit(layout.model(model), recipe, ModelAbout(snapshot=2, stages=("animal",)))
     publish(store, "run-1", snapshot=2)
     return dataset
 

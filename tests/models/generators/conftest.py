@@ -8,6 +8,7 @@ from diffusers import AutoencoderKL
 from transformers import CLIPTokenizer
 
 from benchmarks.published import MODELS, assembled
+from models.embedded.autoencoder_training import AutoencoderTraining
 from models.embedded.teacher_training import WORDS, Denoiser, TeacherTraining, write_pipeline
 from models.embedded.vocabulary import write_vocabulary
 
@@ -41,7 +42,7 @@ def folder(words, tmp_path_factory):
         down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
     )  # fmt: skip
     tokens = len(CLIPTokenizer.from_pretrained(words))
-    config = TeacherTraining(text_width=32, text_layers=1, widths=(16, 32))
+    config = TeacherTraining(autoencoder=AutoencoderTraining(latents=4), text_width=32, text_layers=1, widths=(16, 32))
     write_pipeline(Denoiser(config, tokens, 1), vae, words, place)
     return place
 
