@@ -71,14 +71,21 @@ class Page:
             "if (button) button.click(); return Boolean(button) })()"
         )
 
-    def posted(self, address):
-        """What the page has posted to an address that ends like this; None while it has not."""
-        self.ask("0")
-        requests = (
-            event["params"]["request"] for event in self.events if event["method"].endswith("requestWillBeSent")
-        )
-        bodies = [each["postData"] for each in requests if each["method"] == "POST" and each["url"].endswith(address)]
-        return json.loads(bodies[-1]) if bodies else None
+    def wait_for_post(self, address):
+        """What the page posts to an address that ends like this."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            shown = self.text()
+            sent = (event for event in self.events if event["method"] == "Network.requestWillBeSent")
+            requests = (event["params"]["request"] for event in sent)
+            bodies = [
+                each["postData"] for each in requests if each["method"] == "POST" and each["url"].endswith(address)
+            ]
+            if bodies:
+                return json.loads(bodies[-1])
+            assert "not valid under any of the given schemas" not in shown
+            assert time.monotonic() < deadline, f"nothing was posted to {address} at: {shown[-2000:]}"
+            time.sleep(0.5)
 
     def errors(self):
         """What the scripts of the page threw."""
