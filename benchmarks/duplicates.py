@@ -47,7 +47,7 @@ def darker(photo: ndarray) -> ndarray:
 
 def moved(photo: ndarray) -> ndarray:
     """Two pixels to the right and down; the edge is repeated."""
-    return np.pad(photo, ((2, 0), (2, 0), (0, 0)), mode="edge")[:-2, :-2]
+    return np.pad(photo, np.array(((2, 0), (2, 0), (0, 0))), mode="edge")[:-2, :-2]
 
 
 def enlarged(photo: ndarray) -> ndarray:

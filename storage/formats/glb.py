@@ -102,7 +102,7 @@ def strongest(
     kept[kept < 1e-5] = 0
     kept /= kept.sum(1, keepdims=True)
     bones = np.where(kept > 0, bones, 0)
-    spare = ((0, 0), (0, INFLUENCES - count))
+    spare = np.array(((0, 0), (0, INFLUENCES - count)))
     return np.pad(bones, spare), np.pad(kept, spare)
 
 

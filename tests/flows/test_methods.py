@@ -81,7 +81,9 @@ def test_two_stages_are_two_artifacts_in_their_order(store):
     assert files.names(layout.stages(model)) == ["brightness", "forgery"]
     for stage, losses in (("brightness", {"loss"}), ("forgery", {"loss", "judge", "forger"})):
         bundle = bundles.find_committed(layout.stage(model, stage))
-        assert set(bundle.files) == {f"{stage}.safetensors"} and losses <= bundle.about["values"].keys()
+        assert (
+            set(bundle.files) == {f"{stage}.safetensors", "metrics.jsonl"} and losses <= bundle.about["values"].keys()
+        )
 
 
 def test_what_a_method_needs_is_distilled_from_the_release_that_answers(store):

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
 from flows.farm3d import farm3d
 from flows.plan.plan import load_plan
@@ -43,8 +44,9 @@ def test_the_page_of_a_run_lists_its_tasks_and_each_of_theirs_opens(launcher, tm
         ended = [run for run in client.read_flow_runs() if run.name == "farm3d-cow-smoke" and run.state.is_completed()]
         if not ended:
             pytest.skip("no farm ended on this server; tests/flows/test_farm3d.py makes one")
-        tasks = [task for task in client.read_task_runs() if task.flow_run_id == ended[0].id]
-    stories = {task.name.partition("-")[0]: task for task in tasks}
+        tasks = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[ended[0].id])))
+    # A sub-flow has a task run too, which the page lists among the sub-flows.
+    stories = {task.name.partition("-")[0]: task for task in tasks if not task.name.startswith("dataset")}
     assert {"train", "evaluate", "publish"} <= stories.keys()
     with open_page(tmp_path / "browser") as page:
         page.open(f"{launcher.ui}/runs/flow-run/{ended[0].id}", authorisation(launcher))

@@ -35,7 +35,8 @@ def rig_joints(
 ) -> Float[ndarray, "bones 3"]:
     """Joints in the order of `rig.BONES`; left legs are given, right ones are their mirror images."""
     flip = np.array((-1.0, 1.0, 1.0))
-    return np.concatenate((spine, fore, fore * flip, hind, hind * flip, tail)).astype(np.float64)
+    chains = (spine, fore, fore * flip, hind, hind * flip, tail)
+    return np.concatenate([np.array(chain, np.float64) for chain in chains])
 
 
 def legs(fore: list[Point], hind: list[Point], fore_radii: list[float], hind_radii: list[float]) -> list[Solid]:

@@ -26,8 +26,9 @@ def photos(folder):
 
 
 def shards(root):
-    """The digest of every file of every shard and of the snapshot."""
-    files = [*Path(root).glob("cow/*/*/[0-9]*"), *Path(root).glob("cow/snapshots/*.json")]
+    """The digest of every file of every shard and of the snapshot, which names its pages by theirs."""
+    cow = Path(root) / "cow"
+    files = [*cow.glob("raw/*/[0-9]*"), *cow.glob("curated/*/[0-9]*"), *cow.glob("snapshots/*.json")]
     return {str(file.relative_to(root)): sha256(file.read_bytes()).hexdigest() for file in files}
 
 
