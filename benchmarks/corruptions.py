@@ -28,6 +28,7 @@ from storage.store.layout import Store
 from tasks.evaluate import evaluate
 from tasks.publish import ReleaseConfig, publish
 from tasks.shard import shard
+from tests.storage.material import flip
 from tests.tasks.material import ALIKE, CONFIG, HELD_OUT, Drawn, Red, made, tiny_model, tiny_vit, trained
 
 log = logging.getLogger("corruptions")
@@ -76,13 +77,6 @@ class Outcome(NamedTuple):
     """What the run said where it failed."""
 
 
-def flip(path: Path) -> None:
-    """Turn one bit in the middle."""
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
-
-
 def turn_digit(path: Path) -> None:
     """Make the middle one of the digits another one."""
     data = bytearray(path.read_bytes())
@@ -98,7 +92,7 @@ def truncate(path: Path) -> None:
 
 
 WAYS: dict[str, Callable[[Path], None]] = {
-    "bit": flip,
+    "bit": lambda path: flip(str(path), path.stat().st_size // 2),
     "digit": turn_digit,
     "half": truncate,
     "deleted": lambda path: path.unlink(),

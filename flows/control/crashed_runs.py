@@ -28,7 +28,7 @@ def unfinished_runs(client: SyncPrefectClient, **conditions: Any) -> list[FlowRu
     """Flow runs that the server believes to be in flight, all of them or those that meet further conditions."""
     state = FlowRunFilterState(type=FlowRunFilterStateType(any_=UNFINISHED))
     return list(
-        _pages(
+        read_pages(
             lambda offset: client.read_flow_runs(
                 flow_run_filter=FlowRunFilter(state=state, **conditions), limit=PAGE, offset=offset
             )
@@ -45,7 +45,7 @@ def crash_run(client: SyncPrefectClient, run: UUID, message: str) -> None:
 def crash_descendants(client: SyncPrefectClient, run: UUID, message: str) -> None:
     """Mark the unfinished tasks and sub-flows of a flow run crashed."""
     state = TaskRunFilterState(type=TaskRunFilterStateType(any_=UNFINISHED))
-    tasks = _pages(
+    tasks = read_pages(
         lambda offset: client.read_task_runs(
             flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run])),
             task_run_filter=TaskRunFilter(state=state),
@@ -59,7 +59,7 @@ def crash_descendants(client: SyncPrefectClient, run: UUID, message: str) -> Non
         crash_run(client, child.id, message)
 
 
-def _pages(read: Callable[[int], list[Run]]) -> Iterator[Run]:
+def read_pages(read: Callable[[int], list[Run]]) -> Iterator[Run]:
     """All answers, a page at a time."""
     offset = 0
     while page := read(offset):

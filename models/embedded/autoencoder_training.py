@@ -70,7 +70,7 @@ def train_autoencoder(
         up_block_types=("UpDecoderBlock2D",) * levels,
     )
     some = pictures.image[:: max(1, len(pictures) // PHOTOS)]
-    start_as_linear_code(vae, torch.from_numpy(some).permute(0, 3, 1, 2).float() / 127.5 - 1)
+    start_as_linear_code(vae, _signed(some))
 
     def loss(step: int, generator: torch.Generator) -> Tensor:
         picture = sample_crops(pictures, config, config.recipe.batch, generator)
@@ -171,7 +171,12 @@ def sample_crops(
     corners[1::2] = np.clip(around.round(), 0, room)[1::2]
     cut = [pictures.image[pick, y : y + crop, x : x + crop] for pick, (x, y) in zip(picks, corners, strict=True)]
     cut[batch // 2 :] = [crop[:, ::-1] for crop in cut[batch // 2 :]]
-    return torch.from_numpy(np.stack(cut)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return _signed(np.stack(cut))
+
+
+def _signed(images: UInt8[ndarray, "count height width 3"]) -> Float[Tensor, "count 3 height width"]:
+    """Pictures of bytes in [-1, 1], as the autoencoder takes them."""
+    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 @torch.no_grad()
@@ -182,8 +187,7 @@ def latents(
     kept = []
     vae.to(memory_format=torch.channels_last)  # with so few channels twice as fast as bfloat16 on a CPU
     for start in range(0, len(images), batch):
-        picture = torch.from_numpy(images[start : start + batch]).permute(0, 3, 1, 2).float() / 127.5 - 1
-        kept.append(vae.encode(picture).latent_dist.mean.half())
+        kept.append(vae.encode(_signed(images[start : start + batch])).latent_dist.mean.half())
     return torch.cat(kept) * vae.config.scaling_factor
 
 

@@ -25,7 +25,7 @@ from models.embedded.fitting import FitConfig, train_network
 from models.embedded.part_loss import merged_parts, part_weights, soft_part_cross_entropy
 from models.embedded.photo_set import Pictures, sample_batch
 from models.engine.loop import Checkpoints
-from models.features.vit import embed
+from models.features.vit import embed, last_tokens
 from models.truth.barnyard.rig import KEYPOINTS, OPPOSITE_KEYPOINT
 
 PATCH = 8
@@ -71,20 +71,11 @@ class Labeller(nn.Module):
     ) -> tuple[Float[Tensor, "batch patches readings"], Float[Tensor, "batch patches readings"]]:
         """Logits of the parts and of the keypoints in every patch, from tokens and from keys."""
         hidden, _ = embed(self.vit, images, PATCH)
-        *layers, last = self.vit.layers
-        for layer in layers:
-            hidden = layer(hidden, None)
-        key = last.attention.k_proj(last.layernorm_before(hidden))
-        out = self.vit.layernorm(last(hidden, None))
+        out, key = last_tokens(self.vit, hidden)
         return self.from_out(out[:, 1:]), self.from_key(key[:, 1:])
 
 
-def train_features(
-    config: FeatureTraining,
-    pictures: Pictures,
-    folder: Path,
-    checkpoints: Checkpoints,
-) -> None:
+def train_features(config: FeatureTraining, pictures: Pictures, folder: Path, checkpoints: Checkpoints) -> None:
     """Write a ViTModel folder."""
     torch.manual_seed(config.recipe.seed)
     names, table = merged_parts()

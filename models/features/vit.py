@@ -83,11 +83,7 @@ class Vit:
     def tokens(self, images: Float[Tensor, "batch height width 3"]) -> tuple[TokenMap, TokenMap]:
         """Normalised final tokens, and keys of the last block, for images in [0, 1]."""
         hidden, (rows, columns) = embed(self.network, images, self.stride)
-        *layers, last = self.network.layers
-        for layer in layers:
-            hidden = layer(hidden, None)
-        key = last.attention.k_proj(last.layernorm_before(hidden))
-        out = self.network.layernorm(last(hidden, None))
+        out, key = last_tokens(self.network, hidden)
         return as_map(out, rows, columns), as_map(key, rows, columns)
 
 
@@ -117,6 +113,17 @@ def embed(
         positions = interpolate(positions, (rows, columns), mode="bicubic", align_corners=False)
     first = (parts.cls_token + parts.position_embeddings[:, :1]).expand(len(images), -1, -1)
     return torch.cat((first, (patches + positions).flatten(2).mT), 1), (rows, columns)
+
+
+def last_tokens(
+    network: "ViTModel", hidden: Float[Tensor, "batch tokens channels"]
+) -> tuple[Float[Tensor, "batch tokens channels"], Float[Tensor, "batch tokens channels"]]:
+    """Normalised final tokens, and keys of the last block, of what `embed` gives; the class token first."""
+    *layers, last = network.layers
+    for layer in layers:
+        hidden = layer(hidden, None)
+    key = last.attention.k_proj(last.layernorm_before(hidden))
+    return network.layernorm(last(hidden, None)), key
 
 
 def as_map(tokens: Float[Tensor, "batch tokens channels"], rows: int, columns: int) -> TokenMap:

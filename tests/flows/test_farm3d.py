@@ -8,9 +8,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from prefect.client.schemas.objects import TaskRun
 
 from flows import farm3d as module
+from flows.control.crashed_runs import PAGE, read_pages
 from flows.plan.plan import load_plan
 from models.methods import methods
 from storage.runs.metrics_log import read_metrics
@@ -130,9 +130,7 @@ def test_killed_twice_it_ends_with_nothing_made_twice(launcher, tmp_path, capfd)
 def test_the_ui_shows_every_stage(launcher, tmp_path):
     with launcher.client() as client:
         keys = {artifact.key for artifact in client.read_artifacts()}
-        runs: list[TaskRun] = []
-        while some := client.read_task_runs(limit=200, offset=len(runs)):
-            runs += some
+        runs = list(read_pages(lambda offset: client.read_task_runs(limit=PAGE, offset=offset)))
         described = {artifact.key: artifact.description for artifact in client.read_artifacts() if artifact.key}
     assert {"filter-cow", "crops-cow", "segment-cow", "dataset-cow"} <= keys, "one entry, whatever the shards"
     assert {"panel-cow", "losses-cow", "scores-cow-barnyard-animals", "release-cow"} <= keys

@@ -12,6 +12,7 @@ from models.geometry.mesh import Mesh
 from models.geometry.skeleton import Rig
 from models.rendering import ReferenceConfig, deferred
 from models.rendering.types import Light
+from tests.models.cloud import Cloud
 
 CONFIG = DerivationConfig(views=3, size=16, points=5)
 FACES = torch.tensor([[0, 2, 1], [0, 1, 3], [1, 2, 3], [0, 3, 2]])
@@ -71,21 +72,6 @@ class Pyramids:
             torch.tensor([[0.0, 0.0, 1.0]]).expand(count, 3), torch.full((count,), 0.5), torch.full((count,), 0.5)
         )
         return deferred.render(RENDERER, surface, camera or self.camera, light or lamp, size)
-
-
-class Cloud:
-    """An answer without anything."""
-
-    camera = None
-
-    def __len__(self):
-        return 1
-
-    def mesh(self, row):
-        return None
-
-    def pick(self, row, count=1):
-        return self
 
 
 @pytest.fixture

@@ -1,21 +1,9 @@
-import pytest
-
 from storage.dataset import catalogue, shards, snapshots
 from storage.dataset.encoding import Sample
 from storage.dataset.records import NEAR, Duplicates
 from storage.store.layout import Store
 from storage.store.references import digest
-from tests.storage.material import RECIPE, row, sample, samples
-
-
-@pytest.fixture
-def two(folder):
-    """Snapshots 1 and 2 of two and three shards."""
-    store = Store(folder)
-    refs = [store.curated("cow", digest(RECIPE), index) for index in range(3)]
-    for index, ref in enumerate(refs):
-        shards.write(ref, samples(4, first=10 * index), RECIPE)
-    return snapshots.commit(refs[:2]), snapshots.commit(refs)
+from tests.storage.material import RECIPE, row, sample
 
 
 def test_the_difference_of_two_snapshots_is_the_shard_that_came(two):

@@ -13,16 +13,6 @@ from tests.storage.deaths import killed_at
 from tests.storage.material import RECIPE, flip, sample, samples
 
 
-@pytest.fixture
-def two(folder):
-    """Snapshots 1 and 2 of two and three shards."""
-    store = Store(folder)
-    refs = [store.curated("cow", digest(RECIPE), index) for index in range(3)]
-    for index, ref in enumerate(refs):
-        shards.write(ref, samples(4, first=10 * index), RECIPE)
-    return snapshots.commit(refs[:2]), snapshots.commit(refs)
-
-
 def found(ref):
     return list(find_data_faults(ref.root, "cow"))
 

@@ -10,6 +10,7 @@ from storage.store import bundles, layout
 from tasks.inference import select as module
 from tasks.inference.loading import embedded_recipe
 from tasks.inference.select import QUADRUPED, Answer, answer, crop_photo, select_model
+from tests.models.cloud import Cloud
 from tests.tasks.material import CROPS, Drawn, Red
 
 
@@ -101,23 +102,8 @@ def test_a_selected_model_names_its_weights_by_the_stages_that_made_them(release
     assert chosen.weights_digests == {"animal": bundles.find_committed(folder).files["animal.safetensors"].sha256}
 
 
-class Points:
-    """An answer without a surface, a rig or pictures."""
-
-    camera = None
-
-    def __len__(self):
-        return 1
-
-    def mesh(self, row):
-        return None
-
-    def pick(self, row, count=1):
-        return self
-
-
 def test_what_a_method_cannot_give_is_one_sentence():
-    found = Answer("cow", Points(), None)
+    found = Answer("cow", Cloud(), None)
     with pytest.raises(ValueError) as error:
         found.asset(32)
     remedy = "films of it: none; or ask another method's release with --category cow/RUN"
@@ -128,7 +114,7 @@ def test_what_a_method_cannot_give_is_one_sentence():
 
 
 def test_of_an_answer_that_cannot_walk_the_films_that_can_be_made_are_named():
-    class Statue(Points):
+    class Statue(Cloud):
         def render(self, size, camera=None, light=None):
             return None
 
