@@ -1,8 +1,11 @@
 """What the command line prints: the words of others are text, never markup and never orders to the terminal."""
 
+import json
 import logging
 import sys
 import unicodedata
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
@@ -24,12 +27,12 @@ class PlainConsole(Console):
         super().print(*(printable(item) if isinstance(item, str) else item for item in objects), **options)
 
 
-class PlainFormatter(logging.Formatter):
-    """Log records for the terminal."""
+class ConsoleHandler(logging.Handler):
+    """Prints log records on the standard error, above whatever is drawn there, without what a terminal would obey."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        """The message, without what a terminal would obey."""
-        return printable(super().format(record))
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one."""
+        error_console.print(self.format(record))
 
 
 console = PlainConsole()
@@ -46,11 +49,35 @@ def printable(text: str) -> str:
     )
 
 
+def print_json(document: object) -> None:
+    """Print one JSON document in ASCII to the standard output; a number that is not finite becomes null."""
+    from pydantic_core import to_jsonable_python
+
+    console.print(json.dumps(to_jsonable_python(document, inf_nan_mode="null"), indent=1))
+
+
+@contextmanager
+def announce(activity: str) -> Generator[None]:
+    """Say at once what the block does, which takes a while: a spinner on a terminal, elsewhere a line.
+
+    On the standard error, so that it never stands among the answers.
+    """
+    if not is_live():
+        error_console.print(f"{activity} ...")
+        yield
+        return
+    with error_console.status(printable(activity)):
+        yield
+
+
+def is_live() -> bool:
+    """Whether a person looks at a terminal that can draw the same lines again."""
+    return error_console.is_terminal and not error_console.is_dumb_terminal
+
+
 def set_up_terminal() -> None:
     """Log warnings to the standard error; print what the terminal's encoding lacks as escape sequences."""
     for stream in (sys.stdout, sys.stderr):
         if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors="backslashreplace")
-    handler = logging.StreamHandler()
-    handler.setFormatter(PlainFormatter("%(message)s"))
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.basicConfig(level=logging.WARNING, handlers=[ConsoleHandler()], format="%(message)s")

@@ -1,97 +1,151 @@
 """The command line of data sets: `farm3d dataset show cow`, ..."""
 
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.console import console
-from flows.cli.paths import local_path
-from storage.dataset import catalogue, export, pruning, shards, snapshots
-from storage.store import files
-from storage.store.errors import CorruptArtifact
-from storage.store.layout import Store
-from storage.store.references import DatasetRef
-from tasks.reports.cards import dataset_page
+from flows.cli.console import console, print_json
+from flows.cli.options import Category, Json, OutputFolder, Root, example
+
+if TYPE_CHECKING:
+    from storage.dataset.catalogue import Derivation, SampleRow
+    from storage.store.references import DatasetRef
 
 app = typer.Typer(no_args_is_help=True, help="What was made and dropped, what changed, and is every byte there.")
 
-Category = Annotated[str, typer.Argument(help="a name in flows/categories: cow, horse, sheep")]
-Root = Annotated[str, typer.Option(help="folder or address of all data, as data or s3://bucket/farm3d")]
-Folder = Annotated[Path, typer.Argument(parser=local_path, help="folder on this machine to write to")]
 Number = Annotated[int | None, typer.Option("--snapshot", help="its number; the newest if not given")]
 FEW = 5
 """Keys shown of a long list."""
 
 
-@app.command("list")
-def list_(root: Root = "data") -> None:
+@app.command("list", epilog=example("farm3d dataset list"))
+def list_(root: Root = "data", json: Json = False) -> None:
     """All snapshots of all categories."""
-    store = Store(root)
+    from storage.dataset import catalogue, snapshots
+    from storage.store import files
+    from storage.store.errors import CorruptArtifact
+    from storage.store.layout import Store
+
+    store, documents = Store(root), list[dict[str, Any]]()
     for category in files.names(store.root):
         for number in snapshots.numbers(store.root, category):
             ref = store.dataset(category, number)
+            document: dict[str, Any] = {"category": category, "snapshot": number}
             try:
                 snapshot = snapshots.read(ref)
             except CorruptArtifact as error:
-                console.print(str(error))
+                documents.append({**document, "error": str(error)})
                 continue
-            derived = "".join(f", {_derivation(derivation)}" for derivation in catalogue.derivations(ref))
-            counts = f"{snapshot.kept} of {snapshot.rows} photos kept"
-            console.print(f"{category} {number}: {counts}, recipe {snapshot.digest}{derived}")
+            counts = {"kept": snapshot.kept, "photos": snapshot.rows, "recipe": snapshot.digest}
+            derived = [_derivation(derivation) for derivation in catalogue.derivations(ref)]
+            documents.append({**document, **counts, "derived": derived})
+    if json:
+        return print_json(documents)
+    for document in documents:
+        console.print(document.get("error") or _snapshot_line(**document))
+    return None
 
 
-@app.command()
-def show(category: Category, root: Root = "data", snapshot: Number = None) -> None:
+def _snapshot_line(category: str, snapshot: int, kept: int, photos: int, recipe: str, derived: list[str]) -> str:
+    lacking = "".join(f", {derivation}" for derivation in derived)
+    return f"{category} {snapshot}: {kept} of {photos} photos kept, recipe {recipe}{lacking}"
+
+
+@app.command(epilog=example("farm3d dataset show cow", "farm3d dataset show cow --snapshot 2 --json"))
+def show(category: Category, root: Root = "data", snapshot: Number = None, json: Json = False) -> None:
     """One snapshot: how many pictures were made of what, why some were dropped, and what was derived of them."""
+    from storage.dataset import catalogue, shards, snapshots
+
     ref = _ref(category, root, snapshot)
     contents, index = snapshots.read(ref), catalogue.rows(ref)
+    dropped, resembling = catalogue.reasons(index), contents.duplicates.resembles
+    mixes = {
+        name: _count_kept(index, name)
+        for name in ("split", "view", "coat", "age", "action", "place")
+        if any(getattr(row, name) for row in index)
+    }
+    derived = [_derivation(derivation) for derivation in catalogue.derivations(ref)]
+    quarantine = [note.reason for note in shards.quarantine_notes(ref.root, category)]
+    if json:
+        counts = {"kept": contents.kept, "photos": contents.rows, "shards": len(contents.shards), "dropped": dropped}
+        lists = {"resembling": resembling, "kept_by": mixes, "derived": derived, "quarantine": quarantine}
+        return print_json({"category": category, "snapshot": contents.id, **counts, **lists})
     counts = f"{contents.kept} of {contents.rows} photos kept in {len(contents.shards)} shards"
     console.print(f"{category}, snapshot {contents.id}: {counts}")
-    for reason, count in catalogue.reasons(index).items():
+    for reason, count in dropped.items():
         console.print(f"  dropped: {reason}  {count}")
-    for key, twin in list(contents.duplicates.resembles.items())[:FEW]:
+    for key, twin in list(resembling.items())[:FEW]:
         console.print(f"    {key} resembles {twin}")
-    for name in ("split", "view", "coat", "age", "action", "place"):
-        if any(getattr(row, name) for row in index):
-            console.print(f"  {name}: {_mix(index, name)}")
-    for derivation in catalogue.derivations(ref):
-        console.print(f"  {_derivation(derivation)}")
-    for note in shards.quarantine_notes(ref.root, category):
-        console.print(f"  in quarantine: {note.reason}")
+    for name, mix in mixes.items():
+        console.print(f"  {name}: {_shares(mix)}")
+    for derivation in derived:
+        console.print(f"  {derivation}")
+    for reason in quarantine:
+        console.print(f"  in quarantine: {reason}")
+    return None
 
 
-@app.command()
-def diff(category: Category, older: int, newer: int, root: Root = "data") -> None:
+@app.command(epilog=example("farm3d dataset diff cow 1 2"))
+def diff(
+    category: Category,
+    older: Annotated[int, typer.Argument(help="number of a snapshot")],
+    newer: Annotated[int, typer.Argument(help="number of a later one")],
+    root: Root = "data",
+    json: Json = False,
+) -> None:
     """What changed from one snapshot to another: samples, verdicts, recipe."""
+    from storage.dataset import catalogue
+
     difference = catalogue.difference(_ref(category, root, older), _ref(category, root, newer))
-    for name in ("added", "removed", "changed"):
-        rows = getattr(difference, name)
+    changes = {name: getattr(difference, name) for name in ("added", "removed", "changed")}
+    if json:
+        samples = {name: [{"key": row.key, "kept": row.kept} for row in rows] for name, rows in changes.items()}
+        return print_json({"category": category, **samples, "recipe": list(difference.recipe)})
+    for name, rows in changes.items():
         keys = ", ".join(row.key for row in rows[:FEW]) + (", ..." if len(rows) > FEW else "")
-        console.print(f"{name}: {len(rows)} samples, {sum(row.kept for row in rows)} of them kept  {keys}")
+        console.print(f"{name}: {len(rows)} samples, {sum(row.kept for row in rows)} of them kept  {keys}".rstrip())
     for line in difference.recipe:
         console.print(f"recipe: {line}")
+    return None
 
 
-@app.command("export")
-def export_(category: Category, folder: Folder, root: Root = "data", snapshot: Number = None) -> None:
+@app.command("export", epilog=example("farm3d dataset export cow cow-photos"))
+def export_(category: Category, folder: OutputFolder, root: Root = "data", snapshot: Number = None) -> None:
     """The kept crops as plain files, a COCO file and a Hugging Face imagefolder."""
+    from storage.dataset import export
+
     counts = export.export(_ref(category, root, snapshot), str(folder))
     console.print(f"{folder}  " + ", ".join(f"{count} {split}" for split, count in counts.items()))
 
 
-@app.command()
-def card(category: Category, folder: Folder, root: Root = "data", snapshot: Number = None) -> None:
+@app.command(epilog=example("farm3d dataset card cow card"))
+def card(category: Category, folder: OutputFolder, root: Root = "data", snapshot: Number = None) -> None:
     """Write the card of a data set into a folder: counts, mix, licences, and sheets of what was kept and dropped."""
+    from storage.store import files
+    from tasks.reports.cards import dataset_page
+
     for name, data in dataset_page(_ref(category, root, snapshot)).items():
         files.put(str(folder / name), data)
         console.print(str(folder / name))
 
 
-@app.command()
-def prune(category: Category, keep: int = 3, root: Root = "data", apply: bool = False) -> None:
+@app.command(epilog=example("farm3d dataset prune cow", "farm3d dataset prune cow --keep 1 --apply"))
+def prune(
+    category: Category,
+    keep: Annotated[int, typer.Option(help="newest snapshots that stay whatever needs them")] = 3,
+    root: Root = "data",
+    apply: Annotated[bool, typer.Option("--apply", help="delete, instead of listing what could go")] = False,
+    json: Json = False,
+) -> None:
     """What only old snapshots list that no flow, no run and no release needs; --apply deletes it."""
+    from storage.dataset import pruning
+    from storage.store.layout import Store
+
     answer = (pruning.prune if apply else pruning.plan_pruning)(Store(root).root, category, keep)
+    if json:
+        waste = [{"file": waste.where, "bytes": waste.size} for waste in answer.waste]
+        needed = {number: list(reasons) for number, reasons in answer.needed.items()}
+        return print_json({"category": category, "needed": needed, "waste": waste, "deleted": apply})
     for number, reasons in answer.needed.items():
         console.print(f"{category} {number} stays: {'; '.join(reasons)}")
     for waste in answer.waste:
@@ -100,9 +154,13 @@ def prune(category: Category, keep: int = 3, root: Root = "data", apply: bool = 
     console.print(
         f"{category}: {len(answer.waste)} files, {sum(waste.size for waste in answer.waste) / 2**20:.1f} MiB {done}"
     )
+    return None
 
 
-def _ref(category: str, root: str, snapshot: int | None) -> DatasetRef:
+def _ref(category: str, root: str, snapshot: int | None) -> "DatasetRef":
+    from storage.dataset import snapshots
+    from storage.store.layout import Store
+
     store = Store(root)
     numbers = snapshots.numbers(store.root, category)
     if not numbers:
@@ -110,7 +168,7 @@ def _ref(category: str, root: str, snapshot: int | None) -> DatasetRef:
     return store.dataset(category, snapshot or numbers[-1])
 
 
-def _derivation(derivation: catalogue.Derivation) -> str:
+def _derivation(derivation: "Derivation") -> str:
     """What was derived, by whom, and how much of it is there."""
     recipe = derivation.recipe
     columns = ", ".join(recipe.columns)
@@ -118,8 +176,11 @@ def _derivation(derivation: catalogue.Derivation) -> str:
     return f"derived: {columns} by {recipe.method} {recipe.model[:16]} ({done})"
 
 
-def _mix(index: list[catalogue.SampleRow], name: str) -> str:
-    """Shares of the kept samples by one of their words."""
+def _count_kept(index: "list[SampleRow]", name: str) -> dict[str, int]:
+    """Kept samples by one of their words."""
     kept = [getattr(row, name) for row in index if row.kept]
-    counts = {word: kept.count(word) for word in dict.fromkeys(kept)}
-    return ", ".join(f"{word} {round(100 * count / len(kept))} %" for word, count in sorted(counts.items()))
+    return {word: kept.count(word) for word in sorted(set(kept))}
+
+
+def _shares(mix: dict[str, int]) -> str:
+    return ", ".join(f"{word} {round(100 * count / sum(mix.values()))} %" for word, count in mix.items())

@@ -5,11 +5,6 @@ import os
 from pathlib import Path
 from types import TracebackType
 
-from pydantic import ValidationError
-
-from models.core.errors import Farm3dError
-from storage.store.errors import StorageError, words
-
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = tuple(str(ROOT / package) + os.sep for package in ("flows", "tasks", "models", "storage"))
 BUG = "this is a bug in farm3d, please report it with the command and what follows"
@@ -31,6 +26,11 @@ def explain_failure(error: Exception) -> str | None:
 
     A ValueError is on purpose where our own code raised it, and a bug where a library did.
     """
+    from pydantic import ValidationError
+
+    from models.core.errors import Farm3dError
+    from storage.store.errors import StorageError, words
+
     if isinstance(error, Farm3dError | StorageError):
         return str(error)
     if isinstance(error, ValidationError):
@@ -40,15 +40,15 @@ def explain_failure(error: Exception) -> str | None:
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "out of memory" in str(error)):
         return MEMORY
     if isinstance(error, OSError):
-        return _explain_system(error)
+        return _explain_system(error) or words(error)
     if type(error).__module__.startswith("botocore."):
         return f"{words(error)}; set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, for another store, AWS_ENDPOINT_URL"
     return None
 
 
-def _explain_system(error: OSError) -> str:
+def _explain_system(error: OSError) -> str | None:
     if error.errno is None or error.filename is None:
-        return words(error)
+        return None
     remedy = REMEDIES.get(error.errno, "mend that and run the command again")
     name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else error.filename
     return f"{name}: {os.strerror(error.errno).lower()}; {remedy}"

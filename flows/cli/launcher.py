@@ -29,6 +29,7 @@ from flows.cli.credentials import (
     read_password,
     write_profile,
 )
+from flows.cli.options import PORT
 from flows.cli.processes import STOP_SECONDS, Detached
 from flows.cli.server import HOST
 from flows.control.automations import watch_silent_runs
@@ -40,7 +41,6 @@ from flows.plan.work_folder import prepare_work_folder
 from models.core.errors import Farm3dError
 from storage.store.private import make_private_folder
 
-PORT = 4200
 CLOCK_SECONDS = 5.0
 """The kernel and the clock tell the start of a process apart by less."""
 START_SECONDS = 300

@@ -4,28 +4,41 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.console import console
-from storage.runs.run_faults import find_faults
-from storage.store import files
-from storage.store.layout import Store
+from flows.cli.console import announce, console, print_json
+from flows.cli.options import Json, Root, example
+
+app = typer.Typer()
 
 
+@app.command(epilog=example("farm3d verify", "farm3d verify cow --repair"))
 def verify(
     categories: Annotated[list[str] | None, typer.Argument(help="all if none is named")] = None,
-    root: Annotated[str, typer.Option(help="folder or address of all data, as data or s3://bucket/farm3d")] = "data",
-    repair: Annotated[bool, typer.Option(help="mend or move away what is damaged, and then run again")] = False,
+    root: Root = "data",
+    repair: Annotated[bool, typer.Option("--repair", help="mend or move away what is damaged; then run again")] = False,
+    json: Json = False,
 ) -> None:
     """Read every byte of data sets, runs and releases again. Exits with 1 where one is not what was committed.
 
     --repair moves corrupt shards to quarantine, makes damaged lists anew from their copies and deletes what counts for
     nothing. The next run makes the rest again.
     """
-    store, count = Store(root), 0
-    for category in categories or files.names(store.root):
-        for fault in find_faults(store, category):
-            done = fault.mend() if repair and fault.mend else ""
-            console.print(f"{fault.where}: {fault.what}{done and f'  ({done})'}")
-            count += 1
-    console.print(f"{count} faults" if count else f"{store.root}: every byte is what was committed")
-    if count:
+    with announce("reading every byte"):
+        from storage.runs.run_faults import find_faults
+        from storage.store import files
+        from storage.store.layout import Store
+
+        store = Store(root)
+        faults = [
+            {"file": fault.where, "fault": fault.what, "mended": fault.mend() if repair and fault.mend else ""}
+            for category in categories or files.names(store.root)
+            for fault in find_faults(store, category)
+        ]
+    if json:
+        print_json({"root": store.root, "faults": faults})
+    else:
+        for fault in faults:
+            console.print(f"{fault['file']}: {fault['fault']}{fault['mended'] and '  ({})'.format(fault['mended'])}")
+        count = len(faults)
+        console.print(f"{count} faults" if count else f"{store.root}: every byte is what was committed")
+    if faults:
         raise typer.Exit(1)

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from flows.cli import console as consoles
-from flows.cli.console import PlainConsole, PlainFormatter, console, error_console, printable, set_up_terminal
+from flows.cli.console import ConsoleHandler, PlainConsole, console, error_console, printable, set_up_terminal
 
 HOSTILE = (
     "a[/b] [red]x[/red] [link=http://evil]cow[/link] :smile: \x1b[31m\x1b]0;title\x07 \u202egpj.exe \x9b k\udcfchl"
@@ -29,14 +29,16 @@ def test_ordinary_text_is_left_alone():
 
 
 def test_every_console_of_the_command_line_is_plain():
-    from flows.cli import category_commands, dataset_commands, main
+    from flows.cli import category_commands, dataset_commands, photo_commands
 
-    assert all(isinstance(module.console, PlainConsole) for module in (main, dataset_commands, category_commands))
+    modules = (photo_commands, dataset_commands, category_commands)
+    assert all(isinstance(module.console, PlainConsole) for module in modules)
 
 
-def test_log_records_give_the_terminal_no_orders():
+def test_log_records_give_the_terminal_no_orders(capsys):
     record = logging.makeLogRecord({"msg": "left out: %s", "args": ("\x1b[2J.txt",)})
-    assert PlainFormatter("%(message)s").format(record) == r"left out: \x1b[2J.txt"
+    ConsoleHandler().emit(record)
+    assert capsys.readouterr().err == "left out: \\x1b[2J.txt\n"
 
 
 def test_what_the_terminal_cannot_show_is_written_as_an_escape(monkeypatch):

@@ -1,50 +1,8 @@
-import re
-from types import SimpleNamespace
-
-import numpy as np
 import pytest
-from PIL import Image
-from typer.testing import CliRunner
 
-from flows.cli import main as cli
 from flows.cli.launcher import ServerDown
-from flows.cli.main import app, main
-from storage.runs.releases import ReleaseAbout, read_promotion, select_release
-from storage.runs.scores import START
-from storage.store import bundles, layout
-from storage.store.layout import Store
-from tests.storage.material import ABOUT, publish
-
-
-class Services:
-    """A launcher that starts nothing."""
-
-    ui, hint, status = "http://ui", "", 0
-
-    def __init__(self, port=0):
-        self.ran = []
-        Services.last = self
-
-    def up(self):
-        pass
-
-    def down(self):
-        return ["worker", "server"]
-
-    def prefect(self, *arguments):
-        self.ran.append(arguments)
-        return self.status
-
-
-@pytest.fixture
-def services(monkeypatch):
-    monkeypatch.setattr(cli, "Launcher", Services)
-    return Services
-
-
-def said(*arguments):
-    answer = CliRunner().invoke(app, list(arguments))
-    return answer.exit_code, answer.output
+from flows.cli.main import main
+from tests.flows.cli.typed import ended, said
 
 
 def test_without_a_verb_it_lists_them():
@@ -52,190 +10,14 @@ def test_without_a_verb_it_lists_them():
     assert all(verb in output for verb in ("up", "down", "status", "run"))
 
 
-def test_a_run_is_watched_and_its_results_are_told(services, tmp_path):
-    release = Store(str(tmp_path)).release("cow", "smoke-1")
-    bundles.commit(layout.release(release), {"report.html": b"<html>"}, ReleaseAbout.model_validate(ABOUT))
-    code, output = said("run", "cow", "--scale", "smoke", "--root", str(tmp_path))
-    (ran,) = services.last.ran
-    assert code == 0 and ran[:3] == ("deployment", "run", "farm3d/cow") and ran[-1] == "--watch"
-    assert "scale=smoke" in ran
-    assert layout.member(layout.release(release), "report.html") in output.replace("\n", "")
-    assert "cow-1.glb" in output and "http://ui" in output
-
-
-def test_a_failed_run_fails(services, monkeypatch, tmp_path):
-    monkeypatch.setattr(services, "status", 1)
-    code, output = said("run", "cow", "--root", str(tmp_path))
-    assert code == 1 and "report" not in output
-
-
-def test_an_unknown_category_is_refused_before_anything_starts(services, capsys, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["farm3d", "run", "dragon"])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    assert stopped.value.code == 1
-    assert "'dragon' is unknown; choose cow" in capsys.readouterr().err
-
-
 def test_a_missing_server_is_one_sentence(monkeypatch, capsys):
     class Down:
         def __init__(self):
             raise ServerDown("nothing answers; start one with `farm3d up`")
 
-    monkeypatch.setattr(cli, "Launcher", Down)
-    monkeypatch.setattr("sys.argv", ["farm3d", "down"])
-    with pytest.raises(SystemExit):
-        main()
-    output = capsys.readouterr().err
+    monkeypatch.setattr("flows.cli.launcher.Launcher", Down)
+    _, _, output = ended(monkeypatch, capsys, "down")
     assert "error: nothing answers; start one with `farm3d up`" in output and "Traceback" not in output
-
-
-def test_down_names_what_it_stopped(services):
-    assert said("down") == (0, "stopped: worker, server\n")
-
-
-class Found:
-    """An answer without a model."""
-
-    def __init__(self, refined):
-        self.refined = refined
-
-    def asset(self, texture):
-        return f"{'refined' if self.refined else 'predicted'} asset with {texture} texels"
-
-    def film(self, kind, size, frames):
-        return np.zeros((frames, size, size, 3), np.uint8)
-
-
-@pytest.fixture
-def photo(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "tasks.inference.select.answer", lambda pixels, category, root, mask, refine, segmenter: Found(refine)
-    )
-    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "photo.jpg")
-    return tmp_path / "photo.jpg"
-
-
-def test_a_photo_becomes_a_glb(photo, tmp_path, monkeypatch):
-    monkeypatch.setattr("storage.formats.glb.glb", lambda asset: asset.encode())
-    code, output = said("reconstruct", str(photo), "-o", str(tmp_path / "cow.glb"), "--texture", "64")
-    assert code == 0 and "cow.glb" in output
-    assert (tmp_path / "cow.glb").read_bytes() == b"refined asset with 64 texels"
-    said("reconstruct", str(photo), "-o", str(tmp_path / "cow.glb"), "--no-refine")
-    assert (tmp_path / "cow.glb").read_bytes() == b"predicted asset with 512 texels"
-
-
-def test_a_folder_of_photos_becomes_a_folder_of_animals(photo, tmp_path, monkeypatch):
-    told = {"photo": None, "torn.jpg": "cannot be read"}
-    monkeypatch.setattr("tasks.inference.photo_folder.reconstruct_folder", lambda *_, **__: iter(told.items()))
-    code, output = said("reconstruct", str(tmp_path), "-o", str(tmp_path / "animals"))
-    assert code == 0 and "skipped torn.jpg: cannot be read" in output and "1 animals, 1 photos skipped" in output
-    told["photo"] = "no cow was found"
-    assert said("reconstruct", str(tmp_path), "-o", str(tmp_path / "animals"))[0] == 1
-
-
-@pytest.mark.parametrize("target", ["one", "folder"])
-def test_another_segmenter_may_look_for_the_animal(photo, tmp_path, monkeypatch, target):
-    asked = []
-    monkeypatch.setattr("storage.formats.glb.glb", lambda asset: asset.encode())
-    monkeypatch.setattr(
-        "tasks.inference.select.answer", lambda *_, segmenter, refine, **__: asked.append(segmenter) or Found(refine)
-    )
-    monkeypatch.setattr(
-        "tasks.inference.photo_folder.reconstruct_folder",
-        lambda *_, segmenter, **__: iter([(asked.append(segmenter), None)]),
-    )
-    source, output = (photo, "cow.glb") if target == "one" else (tmp_path, "animals")
-    for words in (["--segmenter", "transformers:some/model"], []):
-        assert said("reconstruct", str(source), "-o", str(tmp_path / output), *words)[0] == 0
-    assert [chosen and chosen.model for chosen in asked] == ["some/model", None]
-
-
-def test_an_unknown_segmenter_is_refused_in_one_sentence(photo, tmp_path, monkeypatch, capsys):
-    words = ["reconstruct", str(photo), "-o", str(tmp_path / "cow.glb"), "--segmenter", "sam"]
-    monkeypatch.setattr("sys.argv", ["farm3d", *words])
-    with pytest.raises(SystemExit):
-        main()
-    streams = capsys.readouterr()
-    assert "segmenter is 'sam'; give transformers, or transformers:MODEL" in streams.out + streams.err
-
-
-def test_a_folder_of_photos_does_not_fit_into_a_file(photo, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["farm3d", "reconstruct", str(tmp_path), "-o", str(tmp_path / "cow.glb")])
-    with pytest.raises(SystemExit):
-        main()
-    assert "is a folder; give the name of a folder to write to" in capsys.readouterr().err.replace("\n", "")
-
-
-@pytest.mark.parametrize("verb", ["turntable", "animate", "relight"])
-def test_a_photo_becomes_a_film(photo, tmp_path, verb):
-    file = tmp_path / "film.gif"
-    code, _ = said(verb, str(photo), "-o", str(file), "--frames", "3", "--size", "16")
-    assert code == 0 and Image.open(file).size == (16, 16)
-
-
-def test_a_kind_of_file_that_is_not_written_is_refused_first(photo, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["farm3d", "reconstruct", str(photo), "-o", str(tmp_path / "cow.stl")])
-    with pytest.raises(SystemExit):
-        main()
-    assert "its name ends in '.stl'; give one that ends in .glb or .obj" in capsys.readouterr().err.replace("\n", "")
-
-
-def test_a_photo_that_is_not_there_is_a_usage_error(tmp_path):
-    code, output = said("reconstruct", str(tmp_path / "nowhere.jpg"), "-o", "x.glb")
-    assert code == 2 and "does not exist" in output
-
-
-def test_a_folder_is_examined(tmp_path, monkeypatch):
-    scores = {"smoke-1": SimpleNamespace(mean=71.25, count=3), START: SimpleNamespace(mean=64.5, count=3)}
-    row = SimpleNamespace(metric="mask IoU", unit="%", scores=scores)
-    monkeypatch.setattr(
-        "tasks.inference.user_evaluation.evaluate_folder", lambda *_: (SimpleNamespace(rows=[row]), ["b.jpg: torn"])
-    )
-    code, output = said("evaluate", str(tmp_path))
-    assert code == 0 and "skipped b.jpg: torn" in output
-    assert re.search(r"^ *metric +smoke-1 +start without this training", output, re.MULTILINE)
-    assert re.search(r"^ *mask IoU +71.25 % \(3 values\) +64.5 % \(3 values\)", output, re.MULTILINE)
-
-
-@pytest.mark.parametrize("verb", ["reconstruct", "turntable", "evaluate"])
-def test_a_photo_of_an_unknown_category_is_refused_before_a_model_answers(photo, tmp_path, monkeypatch, capsys, verb):
-    target = [] if verb == "evaluate" else ["-o", str(tmp_path / ("a.glb" if verb == "reconstruct" else "a.gif"))]
-    source = str(tmp_path if verb == "evaluate" else photo)
-    monkeypatch.setattr("sys.argv", ["farm3d", verb, source, *target, "--category", "dragon", "--root", str(tmp_path)])
-    with pytest.raises(SystemExit):
-        main()
-    assert "category 'dragon' is unknown; choose cow" in capsys.readouterr().err
-
-
-def test_a_promoted_release_answers_for_its_category(tmp_path):
-    store = Store(str(tmp_path))
-    publish(store, "laptop-1", scale="laptop")
-    publish(store, "smoke-1", method="magicpony")
-    assert select_release(store, "cow").ref.run == "laptop-1"
-    code, output = said("promote", "cow/smoke-1", "--root", str(tmp_path))
-    assert code == 0 and output.startswith("cow/smoke-1 answers for cow, promoted by ")
-    assert select_release(store, "cow").ref.run == "smoke-1"
-
-
-@pytest.mark.parametrize("named", ["cow/laptop-2", "cow", "dragon/laptop-1"])
-def test_a_run_that_is_no_release_is_not_promoted(named, tmp_path, monkeypatch, capsys):
-    publish(Store(str(tmp_path)), "laptop-1", scale="laptop")
-    monkeypatch.setattr("sys.argv", ["farm3d", "promote", named, "--root", str(tmp_path)])
-    with pytest.raises(SystemExit):
-        main()
-    output = capsys.readouterr().err
-    assert output.startswith("error: ") and "Traceback" not in output
-    assert ("cow/laptop-1" if named.startswith("cow") else "'dragon' is unknown; choose cow") in output
-    assert read_promotion(Store(str(tmp_path)), "cow") is None
-
-
-def ended(monkeypatch, capsys, *arguments):
-    """Exit status, standard output and standard error of a command as a shell runs it."""
-    monkeypatch.setattr("sys.argv", ["farm3d", *arguments])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    return stopped.value.code, *capsys.readouterr()
 
 
 def test_what_can_be_mended_is_one_sentence_and_a_bug_is_a_traceback_that_says_so(monkeypatch, capsys):
@@ -243,7 +25,7 @@ def test_what_can_be_mended_is_one_sentence_and_a_bug_is_a_traceback_that_says_s
         def command(*_):
             raise error
 
-        monkeypatch.setattr(cli.releases, "published_releases", command)
+        monkeypatch.setattr("storage.runs.releases.published_releases", command)
 
     fail(PermissionError(13, "Permission denied", "data/cow"))
     code, out, err = ended(monkeypatch, capsys, "promote", "cow/a")
@@ -253,48 +35,3 @@ def test_what_can_be_mended_is_one_sentence_and_a_bug_is_a_traceback_that_says_s
     with pytest.raises(KeyError):
         main()
     assert capsys.readouterr().err.startswith("this is a bug in farm3d, please report it")
-
-
-def test_a_run_learns_by_the_method_that_is_named(services, tmp_path):
-    code, _ = said("run", "cow", "--method", "magicpony", "--root", str(tmp_path))
-    (ran,) = services.last.ran
-    assert code == 0 and ran[2] == "magicpony/cow"
-
-
-def test_an_unknown_method_is_refused_before_anything_starts(services, monkeypatch, capsys):
-    code, _, err = ended(monkeypatch, capsys, "run", "cow", "--method", "dreams")
-    assert code == 1 and err.startswith("error: method 'dreams' is unknown; choose farm3d")
-
-
-@pytest.mark.parametrize("arguments", [("reconstruct", "PHOTO", "-o"), ("dataset", "card", "cow")])
-def test_an_address_is_no_place_on_this_machine(photo, monkeypatch, capsys, tmp_path, arguments):
-    monkeypatch.chdir(tmp_path)
-    arguments = [str(photo) if argument == "PHOTO" else argument for argument in arguments]
-    code, _, err = ended(monkeypatch, capsys, *arguments, "s3://farm/out/cow.glb")
-    assert code != 0 and "is an address" in " ".join(err.replace("│", "").split()) and "Traceback" not in err
-    assert not (tmp_path / "s3:").exists()
-
-
-def test_a_texture_does_not_take_the_place_of_the_photo(photo, monkeypatch, capsys):
-    before = photo.read_bytes()
-    monkeypatch.setattr(cli, "_reconstruct_photo", lambda *_: Found(True))
-    monkeypatch.setattr(cli, "replace", lambda asset, name: name)
-    monkeypatch.setattr("storage.formats.meshes.obj", lambda name: {f"{name}.obj": b"o", photo.name: b"texture"})
-    code, _, err = ended(monkeypatch, capsys, "reconstruct", str(photo), "-o", str(photo.with_suffix(".obj")))
-    assert code == 1 and "is the photo itself; choose another name" in err
-    assert photo.read_bytes() == before and not photo.with_suffix(".obj").exists()
-
-
-def test_a_folder_of_answers_may_have_a_dot_and_what_was_no_photo_is_told(tmp_path, monkeypatch, capsys):
-    photos = tmp_path / "photos"
-    photos.mkdir()
-    for name in ("a.png", "b.png", "bess.heic"):
-        (photos / name).touch()
-    answers = [("a", None), ("b.png", "b.png: is torn; mend it")]
-    monkeypatch.setattr("tasks.inference.photo_folder.reconstruct_folder", lambda *_, **__: iter(answers))
-    monkeypatch.setattr("sys.argv", ["farm3d", "reconstruct", str(photos), "-o", str(tmp_path / "animals-v1.2")])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    out, err = capsys.readouterr()
-    assert not stopped.value.code and "1 animals, 1 photos skipped" in out
-    assert "skipped b.png: b.png: is torn; mend it" in err and "left out as no pictures: 1 (.heic" in err

@@ -10,7 +10,7 @@ from tests.storage.material import RECIPE, flip, publish, samples
 
 def said(*arguments):
     answer = CliRunner().invoke(app, ["verify", *arguments])
-    return answer.exit_code, answer.output
+    return answer.exit_code, answer.stdout
 
 
 def test_every_category_is_read_and_a_repair_says_what_it_did_and_what_it_could_not(tmp_path):

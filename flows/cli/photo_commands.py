@@ -1,0 +1,201 @@
+"""The commands that answer photos: `farm3d reconstruct`, `turntable`, `animate`, `relight` and `evaluate`."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli.console import announce, console, error_console, is_live, print_json, printable
+from flows.cli.options import Json, Root, Whose, example
+from flows.cli.paths import local_path
+
+if TYPE_CHECKING:
+    from models.metrics.table import Evaluation
+    from tasks.inference.select import Answer, Film
+
+app = typer.Typer()
+
+Photo = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="a picture of one whole animal")]
+Photos = Annotated[Path, typer.Argument(exists=True, help="a picture of one whole animal, or a folder of them")]
+Folder = Annotated[
+    Path,
+    typer.Argument(exists=True, file_okay=False, help="photos; docs/data.md says what may lie beside them"),
+]
+Output = Annotated[
+    Path, typer.Option("--output", "-o", parser=local_path, help="the file to write; for a folder of photos a folder")
+]
+Size = Annotated[int, typer.Option(min=16, help="pixels along an edge")]
+Frames = Annotated[int, typer.Option(min=2, help="pictures in the film")]
+Texels = typer.Option(min=16, help="texels along an edge of the texture")
+
+
+@app.command(
+    epilog=example(
+        "farm3d reconstruct samples/cow.jpg -o cow.glb", "farm3d reconstruct samples -o animals --category horse"
+    )
+)
+def reconstruct(
+    photo: Photos,
+    output: Output,
+    category: Whose = "cow",
+    root: Root = "data",
+    texture: Annotated[int, Texels] = 512,
+    refine: Annotated[bool, typer.Option(help="fit pose and colours to the photo and the animal's mask")] = True,
+    segmenter: Annotated[str | None, typer.Option(help="finder of animals: transformers, transformers:MODEL")] = None,
+) -> None:
+    """A photo to a rigged, textured, animated animal: OUTPUT.glb, or OUTPUT.obj with its texture.
+
+    A folder of photos to the folder OUTPUT: for each a mesh, a mask, a camera and more (docs/data.md).
+    """
+    if photo.is_dir():
+        return _reconstruct_folder(photo, output, category, root, refine, segmenter)
+    _check_suffix(output, ".glb", ".obj")
+    with announce("loading the model, looking at the photo"):
+        from storage.formats.glb import glb
+        from storage.formats.meshes import obj
+        from tasks.inference.answer_files import check_writable
+
+        check_category(category, root)
+        check_writable(output)
+        asset = _reconstruct_photo(photo, category, root, refine, segmenter).asset(texture)
+        written = {output.name: glb(asset)} if output.suffix == ".glb" else obj(replace(asset, name=output.stem))
+    _write({output.with_name(name): data for name, data in written.items()}, photo, output)
+    return None
+
+
+def _reconstruct_folder(
+    folder: Path, output: Path, category: str, root: str, refine: bool, segmenter: str | None
+) -> None:
+    if output.suffix in (".glb", ".obj") or output.is_file():
+        raise ValueError(f"{output}: {folder} is a folder; give the name of a folder to write to")
+    with announce("loading the model"):
+        from rich.progress import track
+
+        from tasks.inference.loading import parse_segmenter
+        from tasks.inference.photo_folder import reconstruct_folder
+        from tasks.inference.photo_listing import describe_others, list_folder
+
+        check_category(category, root)
+        listing = list_folder(folder)
+        answers = reconstruct_folder(
+            folder, output, category, root, refine=refine, segmenter=parse_segmenter(segmenter)
+        )
+    count = len(listing.pictures)
+    outcomes = list(track(answers, "reconstructing", total=count, console=error_console, disable=not is_live()))
+    skipped = [(name, reason) for name, reason in outcomes if reason]
+    for name, reason in skipped:
+        error_console.print(f"skipped {name}: {reason}")
+    if listing.others:
+        error_console.print(describe_others(folder, listing.others))
+    console.print(f"{output}  {len(outcomes) - len(skipped)} animals, {len(skipped)} photos skipped")
+    if len(skipped) == len(outcomes):
+        raise typer.Exit(1)
+
+
+@app.command(epilog=example("farm3d turntable samples/cow.jpg -o turntable.webp"))
+def turntable(
+    photo: Photo, output: Output, category: Whose = "cow", root: Root = "data", size: Size = 256, frames: Frames = 36
+) -> None:
+    """A photo to a film once round the animal."""
+    _write_film("turntable", photo, output, category, root, size, frames)
+
+
+@app.command(epilog=example("farm3d animate samples/horse.jpg -o walk.gif --category horse"))
+def animate(
+    photo: Photo, output: Output, category: Whose = "cow", root: Root = "data", size: Size = 256, frames: Frames = 36
+) -> None:
+    """A photo to a film of the animal walking."""
+    _write_film("walk", photo, output, category, root, size, frames)
+
+
+@app.command(epilog=example("farm3d relight samples/cow.jpg -o relit.webp --size 512"))
+def relight(
+    photo: Photo, output: Output, category: Whose = "cow", root: Root = "data", size: Size = 256, frames: Frames = 36
+) -> None:
+    """A photo to a film of the animal under a moving lamp."""
+    _write_film("relit", photo, output, category, root, size, frames)
+
+
+@app.command(epilog=example("farm3d evaluate samples", "farm3d evaluate samples --json > numbers.json"))
+def evaluate(folder: Folder, category: Whose = "cow", root: Root = "data", json: Json = False) -> None:
+    """The best model on a folder of your own photos, with masks, meshes and keypoints where you have them."""
+    with announce("loading the model, looking at the photos"):
+        from tasks.inference.user_evaluation import evaluate_folder
+
+        check_category(category, root)
+        evaluation, skipped = evaluate_folder(folder, category, root)
+    for reason in skipped:
+        error_console.print(f"skipped {reason}")
+    if json:
+        rows = [
+            {"metric": row.metric, "unit": row.unit, "better": row.better, "methods": row.scores}
+            for row in evaluation.rows
+        ]
+        return print_json({"category": category, "rows": rows, "skipped": skipped})
+    return _print_evaluation(evaluation)
+
+
+def _print_evaluation(evaluation: "Evaluation") -> None:
+    from rich.table import Table
+
+    methods = list(dict.fromkeys(method for row in evaluation.rows for method in row.scores))
+    table = Table("metric", *map(printable, methods), box=None)
+    for row in evaluation.rows:
+        scores = (row.scores.get(method) for method in methods)
+        table.add_row(
+            row.metric, *(f"{score.mean:.4g} {row.unit} ({score.count} values)" if score else "" for score in scores)
+        )
+    console.print(table)
+
+
+def check_category(category: str, root: str) -> None:
+    """Raises ValueError for a category that has neither a file nor a release."""
+    from flows.plan.categories import load_category
+    from storage.runs import releases
+    from storage.store.layout import Store
+
+    name = category.partition("/")[0]
+    if not releases.published_releases(Store(root), name):
+        load_category(name)
+
+
+def _write_film(kind: "Film", photo: Path, output: Path, category: str, root: str, size: int, frames: int) -> None:
+    _check_suffix(output, ".webp", ".gif")
+    with announce("loading the model, looking at the photo"):
+        from models.export.film import SECONDS
+        from storage.formats.pictures import gif, webp
+        from tasks.inference.answer_files import check_writable
+
+        check_writable(output)
+        check_category(category, root)
+        answer = _reconstruct_photo(photo, category, root)
+    with announce("rendering"):
+        pictures = answer.film(kind, size, frames)
+        data = (webp if output.suffix == ".webp" else gif)(pictures, frames / SECONDS)
+    _write({output: data}, photo, output)
+
+
+def _write(contents: Mapping[Path, bytes], photo: Path, output: Path) -> None:
+    from tasks.inference.answer_files import write_answer
+
+    write_answer(contents, photo, output)
+    for file, data in contents.items():
+        console.print(f"{file}  {len(data) / 1024:.0f} KB")
+
+
+def _reconstruct_photo(
+    photo: Path, category: str, root: str, refine: bool = True, segmenter: str | None = None
+) -> "Answer":
+    from tasks.inference.image_io import load_image
+    from tasks.inference.loading import parse_segmenter
+    from tasks.inference.select import answer
+
+    pixels, mask = load_image(photo)
+    return answer(pixels, category, root, mask=mask, refine=refine, segmenter=parse_segmenter(segmenter))
+
+
+def _check_suffix(output: Path, *suffixes: str) -> None:
+    if output.suffix not in suffixes:
+        raise ValueError(f"{output}: its name ends in {output.suffix!r}; give one that ends in {' or '.join(suffixes)}")

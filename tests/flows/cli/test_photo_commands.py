@@ -1,0 +1,146 @@
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from flows.cli import photo_commands
+from storage.runs.scores import START
+from tests.flows.cli.typed import ended, said
+
+
+class Found:
+    """An answer without a model."""
+
+    def __init__(self, refined):
+        self.refined = refined
+
+    def asset(self, texture):
+        return f"{'refined' if self.refined else 'predicted'} asset with {texture} texels"
+
+    def film(self, kind, size, frames):
+        return np.zeros((frames, size, size, 3), np.uint8)
+
+
+@pytest.fixture
+def photo(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "tasks.inference.select.answer", lambda pixels, category, root, mask, refine, segmenter: Found(refine)
+    )
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "photo.jpg")
+    return tmp_path / "photo.jpg"
+
+
+def test_a_photo_becomes_a_glb(photo, tmp_path, monkeypatch):
+    monkeypatch.setattr("storage.formats.glb.glb", lambda asset: asset.encode())
+    code, output = said("reconstruct", str(photo), "-o", str(tmp_path / "cow.glb"), "--texture", "64")
+    assert code == 0 and "cow.glb" in output
+    assert (tmp_path / "cow.glb").read_bytes() == b"refined asset with 64 texels"
+    said("reconstruct", str(photo), "-o", str(tmp_path / "cow.glb"), "--no-refine")
+    assert (tmp_path / "cow.glb").read_bytes() == b"predicted asset with 512 texels"
+
+
+def test_a_folder_of_photos_becomes_a_folder_of_animals(photo, tmp_path, monkeypatch):
+    told = {"photo": None, "torn.jpg": "cannot be read"}
+    monkeypatch.setattr("tasks.inference.photo_folder.reconstruct_folder", lambda *_, **__: iter(told.items()))
+    code, output = said("reconstruct", str(tmp_path), "-o", str(tmp_path / "animals"))
+    assert code == 0 and "skipped torn.jpg: cannot be read" in output and "1 animals, 1 photos skipped" in output
+    told["photo"] = "no cow was found"
+    assert said("reconstruct", str(tmp_path), "-o", str(tmp_path / "animals"))[0] == 1
+
+
+@pytest.mark.parametrize("target", ["one", "folder"])
+def test_another_segmenter_may_look_for_the_animal(photo, tmp_path, monkeypatch, target):
+    asked = []
+    monkeypatch.setattr("storage.formats.glb.glb", lambda asset: asset.encode())
+    monkeypatch.setattr(
+        "tasks.inference.select.answer", lambda *_, segmenter, refine, **__: asked.append(segmenter) or Found(refine)
+    )
+    monkeypatch.setattr(
+        "tasks.inference.photo_folder.reconstruct_folder",
+        lambda *_, segmenter, **__: iter([(asked.append(segmenter), None)]),
+    )
+    source, output = (photo, "cow.glb") if target == "one" else (tmp_path, "animals")
+    for words in (["--segmenter", "transformers:some/model"], []):
+        assert said("reconstruct", str(source), "-o", str(tmp_path / output), *words)[0] == 0
+    assert [chosen and chosen.model for chosen in asked] == ["some/model", None]
+
+
+def test_an_unknown_segmenter_is_refused_in_one_sentence(photo, tmp_path, monkeypatch, capsys):
+    words = ["reconstruct", str(photo), "-o", str(tmp_path / "cow.glb"), "--segmenter", "sam"]
+    _, _, err = ended(monkeypatch, capsys, *words)
+    assert "segmenter is 'sam'; give transformers, or transformers:MODEL" in err
+
+
+def test_a_folder_of_photos_does_not_fit_into_a_file(photo, tmp_path, monkeypatch, capsys):
+    _, _, err = ended(monkeypatch, capsys, "reconstruct", str(tmp_path), "-o", str(tmp_path / "cow.glb"))
+    assert "is a folder; give the name of a folder to write to" in err.replace("\n", "")
+
+
+@pytest.mark.parametrize("verb", ["turntable", "animate", "relight"])
+def test_a_photo_becomes_a_film(photo, tmp_path, verb):
+    file = tmp_path / "film.gif"
+    code, _ = said(verb, str(photo), "-o", str(file), "--frames", "3", "--size", "16")
+    assert code == 0 and Image.open(file).size == (16, 16)
+
+
+def test_a_kind_of_file_that_is_not_written_is_refused_first(photo, tmp_path, monkeypatch, capsys):
+    _, _, err = ended(monkeypatch, capsys, "reconstruct", str(photo), "-o", str(tmp_path / "cow.stl"))
+    assert "its name ends in '.stl'; give one that ends in .glb or .obj" in err.replace("\n", "")
+
+
+def test_a_photo_that_is_not_there_is_a_usage_error(tmp_path):
+    code, output = said("reconstruct", str(tmp_path / "nowhere.jpg"), "-o", "x.glb")
+    assert code == 2 and "does not exist" in output
+
+
+def test_a_folder_is_examined(tmp_path, monkeypatch):
+    scores = {"smoke-1": SimpleNamespace(mean=71.25, count=3), START: SimpleNamespace(mean=64.5, count=3)}
+    row = SimpleNamespace(metric="mask IoU", unit="%", scores=scores)
+    monkeypatch.setattr(
+        "tasks.inference.user_evaluation.evaluate_folder", lambda *_: (SimpleNamespace(rows=[row]), ["b.jpg: torn"])
+    )
+    code, output = said("evaluate", str(tmp_path))
+    assert code == 0 and "skipped b.jpg: torn" in output
+    assert re.search(r"^ *metric +smoke-1 +start without this training", output, re.MULTILINE)
+    assert re.search(r"^ *mask IoU +71.25 % \(3 values\) +64.5 % \(3 values\)", output, re.MULTILINE)
+
+
+@pytest.mark.parametrize("verb", ["reconstruct", "turntable", "evaluate"])
+def test_a_photo_of_an_unknown_category_is_refused_before_a_model_answers(photo, tmp_path, monkeypatch, capsys, verb):
+    target = [] if verb == "evaluate" else ["-o", str(tmp_path / ("a.glb" if verb == "reconstruct" else "a.gif"))]
+    source = str(tmp_path if verb == "evaluate" else photo)
+    _, _, err = ended(monkeypatch, capsys, verb, source, *target, "--category", "dragon", "--root", str(tmp_path))
+    assert "category 'dragon' is unknown; choose cow" in err
+
+
+@pytest.mark.parametrize("arguments", [("reconstruct", "PHOTO", "-o"), ("dataset", "card", "cow")])
+def test_an_address_is_no_place_on_this_machine(photo, monkeypatch, capsys, tmp_path, arguments):
+    monkeypatch.chdir(tmp_path)
+    arguments = [str(photo) if argument == "PHOTO" else argument for argument in arguments]
+    code, _, err = ended(monkeypatch, capsys, *arguments, "s3://farm/out/cow.glb")
+    assert code != 0 and "is an address" in " ".join(err.replace("│", "").split()) and "Traceback" not in err
+    assert not (tmp_path / "s3:").exists()
+
+
+def test_a_texture_does_not_take_the_place_of_the_photo(photo, monkeypatch, capsys):
+    before = photo.read_bytes()
+    monkeypatch.setattr(photo_commands, "_reconstruct_photo", lambda *_: Found(True))
+    monkeypatch.setattr(photo_commands, "replace", lambda asset, name: name)
+    monkeypatch.setattr("storage.formats.meshes.obj", lambda name: {f"{name}.obj": b"o", photo.name: b"texture"})
+    code, _, err = ended(monkeypatch, capsys, "reconstruct", str(photo), "-o", str(photo.with_suffix(".obj")))
+    assert code == 1 and "is the photo itself; choose another name" in err
+    assert photo.read_bytes() == before and not photo.with_suffix(".obj").exists()
+
+
+def test_a_folder_of_answers_may_have_a_dot_and_what_was_no_photo_is_told(tmp_path, monkeypatch, capsys):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in ("a.png", "b.png", "bess.heic"):
+        (photos / name).touch()
+    answers = [("a", None), ("b.png", "b.png: is torn; mend it")]
+    monkeypatch.setattr("tasks.inference.photo_folder.reconstruct_folder", lambda *_, **__: iter(answers))
+    code, out, err = ended(monkeypatch, capsys, "reconstruct", str(photos), "-o", str(tmp_path / "animals-v1.2"))
+    assert not code and "1 animals, 1 photos skipped" in out
+    assert "skipped b.png: b.png: is torn; mend it" in err and "left out as no pictures: 1 (.heic" in err
