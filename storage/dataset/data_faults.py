@@ -97,18 +97,18 @@ def _snapshots_faults(root: str, category: str) -> Iterator[Fault]:
         yield from find_leftovers(folder)
         yield from find_leftovers(layout.copy(root, category, folder))
     for digest in pages.digests():
-        yield from mirror_faults(pages.damage(digest), partial(pages.mend, digest), REMEDY)
+        yield from mirror_faults(pages.stored(digest), REMEDY)
     seen: set[str] = set()
     intact: set[tuple[str, int, str]] = set()
     for number in snapshots.numbers(root, category):
         ref = DatasetRef(root=root, category=category, snapshot=number)
-        damages = snapshots.damage(ref)
-        if len(damages) == 2:
-            where = layout.snapshot(ref)
-            what = f"{damages[where]}, and its copy is no better"
-            yield Fault(where, what, partial(_set_aside, ref, what))
+        stored = snapshots.stored_file(ref)
+        faults = list(mirror_faults(stored, REMEDY))
+        if len(faults) == 2:
+            what = f"{stored.damage()[stored.url]}, and its copy is no better"
+            yield Fault(stored.url, what, partial(_set_aside, ref, what))
             continue
-        yield from mirror_faults(damages, partial(snapshots.mend_file, ref), REMEDY)
+        yield from faults
         yield from _pinned_faults(ref, snapshots.read_file(ref), pages, seen, intact)
 
 
@@ -118,7 +118,7 @@ def _set_aside(ref: DatasetRef, what: str) -> str:
     while files.names(folder := f"{quarantine}/snapshot-{ref.snapshot:06d}-{count}"):
         count += 1
     files.put(layout.reason(folder), encode(shards.Quarantined(shard=layout.snapshot(ref), reason=what)))
-    for where, name in zip(snapshots.locations(ref), ("snapshot.json", "copy.json"), strict=True):
+    for where, name in zip(snapshots.stored_file(ref).urls, ("snapshot.json", "copy.json"), strict=True):
         files.move(where, layout.member(folder, name))
     return f"moved to quarantine; {AGAIN} under another number"
 

@@ -13,8 +13,9 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from storage.dataset.records import SnapshotShard
-from storage.store import files, layout, mirror
+from storage.store import files, layout
 from storage.store.errors import CorruptArtifact, MissingArtifact
+from storage.store.mirror import Mirrored
 
 SHARDS, PAIRS = 32, 64
 """The most entries of a page."""
@@ -46,7 +47,7 @@ class Pages:
         """Digest of the page with this plain JSON."""
         data = json.dumps(value, separators=(",", ":")).encode()
         digest = _digest(data)
-        mirror.write(*self._where(digest), data)
+        self.stored(digest).write(data)
         return digest
 
     def shards(self, digests: Sequence[str], recipe: str) -> tuple[SnapshotShard, ...]:
@@ -54,11 +55,12 @@ class Pages:
 
         Raises CorruptArtifact if neither a page nor its copy can be read.
         """
-        return tuple(shard for digest in digests for shard in _read_shards(*self._where(digest), digest, recipe))
+        return tuple(shard for digest in digests for shard in _read_shards(*self.stored(digest).urls, digest, recipe))
 
     def plain(self, *digests: str) -> dict[str, Any]:
         """The plain JSON in these pages, as one."""
-        return {name: value for digest in digests for name, value in _read_plain(*self._where(digest), digest).items()}
+        contents = (_read_plain(*self.stored(digest).urls, digest) for digest in digests)
+        return {name: value for content in contents for name, value in content.items()}
 
     def digests(self) -> list[str]:
         """All pages that there are, or copies of them."""
@@ -66,22 +68,10 @@ class Pages:
         folders = (folder, layout.copy(self.root, self.category, folder))
         return sorted({name.removesuffix(".json") for folder in folders for name in files.names(folder)})
 
-    def damage(self, digest: str) -> dict[str, str]:
-        """Which of a page and its copy are not what was written, and what is wrong with them."""
-        return mirror.damage(*self._where(digest), lambda data: _check(data, digest, self._where(digest)[0]))
-
-    def mend(self, digest: str) -> bool:
-        """Make the damaged one of a page and its copy anew; whether both are whole now."""
-        return mirror.mend(*self._where(digest), lambda data: _check(data, digest, self._where(digest)[0]))
-
-    def files(self, digest: str) -> tuple[str, str]:
-        """A page and its copy, in the order to delete them."""
-        where, copy = self._where(digest)
-        return copy, where
-
-    def _where(self, digest: str) -> tuple[str, str]:
+    def stored(self, digest: str) -> Mirrored[bytes]:
+        """A page and its copy."""
         where = layout.page(self.root, self.category, digest)
-        return where, layout.copy(self.root, self.category, where)
+        return _stored(where, layout.copy(self.root, self.category, where), digest)
 
 
 def _pieces(entries: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
@@ -92,10 +82,13 @@ def _digest(data: bytes) -> str:
     return sha256(data).hexdigest()[:32]
 
 
-def _check(data: bytes, digest: str, where: str) -> bytes:
-    if _digest(data) != digest:
-        raise CorruptArtifact(where, f"has sha256 {_digest(data)}", REMEDY)
-    return data
+def _stored(where: str, copy: str, digest: str) -> Mirrored[bytes]:
+    def check(data: bytes) -> bytes:
+        if _digest(data) != digest:
+            raise CorruptArtifact(where, f"has sha256 {_digest(data)}", REMEDY)
+        return data
+
+    return Mirrored(where, copy, check)
 
 
 @lru_cache(maxsize=1024)
@@ -107,11 +100,7 @@ def _read_shards(where: str, copy: str, digest: str, recipe: str) -> tuple[Snaps
 
 @lru_cache(maxsize=1024)
 def _read_plain(where: str, copy: str, digest: str) -> dict[str, Any]:
-    return _PLAIN.validate_json(_read(where, copy, digest))
-
-
-def _read(where: str, copy: str, digest: str) -> bytes:
     try:
-        return mirror.read(where, copy, lambda data: _check(data, digest, where))
+        return _PLAIN.validate_json(_stored(where, copy, digest).read())
     except MissingArtifact as error:
         raise CorruptArtifact(where, "is gone, and its copy too", REMEDY) from error

@@ -128,7 +128,7 @@ def _waste(store: Store, category: str, known: dict[int, Snapshot], staying: set
     going = [snapshot for number, snapshot in known.items() if number not in staying]
     for snapshot in going:
         # The copy first: a snapshot that only a copy is left of would be made anew from it.
-        for where in reversed(snapshots.locations(store.dataset(category, snapshot.id))):
+        for where in reversed(snapshots.stored_file(store.dataset(category, snapshot.id)).urls):
             yield from _file(where)
     yield from _unnamed_pages(store, category, staying)
     children = derived.recipes(store.root, category)
@@ -149,7 +149,7 @@ def _unnamed_pages(store: Store, category: str, staying: set[int]) -> Iterator[W
         file = snapshots.read_file(store.dataset(category, number))
         named.update((file.recipe, file.comparison, *file.shards, *file.resembles))
     for digest in pages.digests():
-        for where in pages.files(digest) if digest not in named else ():
+        for where in reversed(pages.stored(digest).urls) if digest not in named else ():
             yield from _file(where)
 
 

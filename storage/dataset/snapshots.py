@@ -7,13 +7,15 @@ the same number, on however many machines, one gets it; the others read what it 
 import logging
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from storage.dataset.pages import Pages
 from storage.dataset.records import Duplicates, ShardManifest, Snapshot, SnapshotFile, SnapshotShard
 from storage.dataset.shards import manifest
-from storage.store import files, layout, mirror
+from storage.store import files, layout
 from storage.store.errors import CorruptArtifact, MissingArtifact
 from storage.store.locks import hold_lock
+from storage.store.mirror import Mirrored
 from storage.store.references import DatasetRef, ShardRef
 from storage.store.versions import encode, parse
 
@@ -57,10 +59,10 @@ def commit(refs: Sequence[ShardRef], judge: Judge | None = None) -> DatasetRef:
         # Whoever prunes holds this lock too: what is written here and not named by a snapshot yet is not taken away.
         with hold_lock(layout.snapshots(root, category)):
             if parent:
-                mend_file(DatasetRef(root=root, category=category, snapshot=parent.id))
+                stored_file(DatasetRef(root=root, category=category, snapshot=parent.id)).mend()
             data = encode(_file(chosen, Pages(root, category)))
             if chosen is parent or files.create(layout.snapshot(ref), data):
-                mirror.write(*locations(ref), data)
+                stored_file(ref).write(data)
                 return ref
 
 
@@ -87,7 +89,7 @@ def read_file(ref: DatasetRef) -> SnapshotFile:
     Raises MissingArtifact if there is no such snapshot, CorruptArtifact if neither it nor its copy can be read.
     """
     try:
-        return mirror.read(*locations(ref), lambda data: parse_file(ref, data))
+        return stored_file(ref).read()
     except MissingArtifact as error:
         known = ", ".join(map(str, numbers(ref.root, ref.category))) or "none"
         raise MissingArtifact(error.where, f"does not exist; there are: {known}", "choose one of them") from error
@@ -102,20 +104,10 @@ def parse_file(ref: DatasetRef, data: bytes) -> SnapshotFile:
     return file
 
 
-def locations(ref: DatasetRef) -> tuple[str, str]:
-    """Where a snapshot lies, and its copy."""
+def stored_file(ref: DatasetRef) -> Mirrored[SnapshotFile]:
+    """The file of a snapshot and its copy."""
     where = layout.snapshot(ref)
-    return where, layout.copy(ref.root, ref.category, where)
-
-
-def damage(ref: DatasetRef) -> dict[str, str]:
-    """Which of a snapshot and its copy are not what was written, and what is wrong with them."""
-    return mirror.damage(*locations(ref), lambda data: parse_file(ref, data))
-
-
-def mend_file(ref: DatasetRef) -> bool:
-    """Make the damaged one of a snapshot and its copy anew from the other; whether both are whole now."""
-    return mirror.mend(*locations(ref), lambda data: parse_file(ref, data))
+    return Mirrored(where, layout.copy(ref.root, ref.category, where), partial(parse_file, ref))
 
 
 def newest(root: str, category: str, recipe: str) -> Snapshot | None:

@@ -3,15 +3,15 @@
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 
 from pydantic import Field
 
 from storage.runs.scores import Score
-from storage.store import bundles, files, layout, mirror
+from storage.store import bundles, files, layout
 from storage.store.errors import MissingArtifact
 from storage.store.layout import Store
 from storage.store.locks import hold_lock
+from storage.store.mirror import Mirrored
 from storage.store.references import SCALES, Name, Record, ReleaseRef, Scale, Sha256
 from storage.store.versions import Versioned, encode, parse
 
@@ -121,30 +121,26 @@ def promote_release(store: Store, name: str, by: str) -> Promotion:
         where = layout.releases(store.root, category)
         raise MissingArtifact(where, f"{run!r} is no release", f"promote one of these: {choices}")
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    promotion, (where, copy) = Promotion(run=run, by=by, at=now), promotion_files(store, category)
-    with hold_lock(where):
-        mirror.write(where, copy, encode(promotion))
+    promotion, stored = Promotion(run=run, by=by, at=now), stored_promotion(store, category)
+    with hold_lock(stored.url):
+        stored.write(encode(promotion))
     return promotion
 
 
 def read_promotion(store: Store, category: str) -> Promotion | None:
     """The decision that holds now, if there is one."""
     try:
-        return mirror.read(*promotion_files(store, category), partial(parse_promotion, store, category))
+        return stored_promotion(store, category).read()
     except MissingArtifact:
         return None
 
 
-def promotion_files(store: Store, category: str) -> tuple[str, str]:
-    """Where the decision is written down, and its copy."""
+def stored_promotion(store: Store, category: str) -> Mirrored[Promotion]:
+    """The file with the decision, and its copy."""
     where = layout.promotion(store.root, category)
-    return where, layout.copy(store.root, category, where)
-
-
-def parse_promotion(store: Store, category: str, data: bytes) -> Promotion:
-    """The decision in a file. Raises CorruptArtifact if it holds none."""
     remedy = f"promote a release again: `farm3d promote {category}/RUN`"
-    return parse(Promotion, data, layout.promotion(store.root, category), remedy)
+    copy = layout.copy(store.root, category, where)
+    return Mirrored(where, copy, lambda data: parse(Promotion, data, where, remedy))
 
 
 def _promoted(store: Store, category: str, releases: list[Release], promotion: Promotion) -> Release:

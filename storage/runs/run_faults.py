@@ -13,7 +13,7 @@ from storage.runs.checkpoints import Checkpoints
 from storage.runs.metrics_log import MetricsLog
 from storage.runs.releases import ReleaseAbout
 from storage.runs.training_runs import ModelAbout
-from storage.store import bundles, files, layout, mirror
+from storage.store import bundles, files, layout
 from storage.store.errors import CorruptArtifact, StorageError, words
 from storage.store.faults import AGAIN, Fault, fault_of, find_bundle_faults, find_leftovers, leftover, mirror_faults
 from storage.store.layout import Store
@@ -43,11 +43,9 @@ def find_run_faults(store: Store, category: str) -> Iterator[Fault]:
         folder = layout.release(release)
         yield from find_bundle_faults(folder)
         yield from _origin_faults(folder, ReleaseAbout, known)
-    pair = releases.promotion_files(store, category)
-    if any(files.size(where) is not None for where in pair):
-        parse = partial(releases.parse_promotion, store, category)
-        remedy = f"promote a release again, or delete both {' and '.join(pair)}"
-        yield from mirror_faults(mirror.damage(*pair, parse), partial(mirror.mend, *pair, parse), remedy)
+    promotion = releases.stored_promotion(store, category)
+    if any(files.size(where) is not None for where in promotion.urls):
+        yield from mirror_faults(promotion, f"promote a release again, or delete both {' and '.join(promotion.urls)}")
 
 
 def _run_faults(model: ModelRef, known: set[int]) -> Iterator[Fault]:

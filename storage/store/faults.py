@@ -1,10 +1,11 @@
 """Faults: what in a store is not what was committed, and what can be done about it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from storage.store import bundles, files, layout
 from storage.store.errors import MissingArtifact, StorageError
+from storage.store.mirror import Mirrored
 
 AGAIN = "the next run makes it again"
 
@@ -57,8 +58,9 @@ def find_bundle_faults(folder: str, apart: tuple[str, ...] = ()) -> Iterator[Fau
         yield Fault(layout.member(folder, name), f"{damage}; {AGAIN}")
 
 
-def mirror_faults(damages: Mapping[str, str], mend: Callable[[], bool], remedy: str) -> Iterator[Fault]:
+def mirror_faults(stored: Mirrored[object], remedy: str) -> Iterator[Fault]:
     """The damage of a file or of its copy, which the whole one of the two mends; with neither, `remedy` is left."""
+    damages = stored.damage()
     for where, damage in damages.items():
         left = remedy if len(damages) == 2 else "--repair makes it anew from its copy"
-        yield Fault(where, f"{damage}; {left}", lambda: "made anew from its copy" if mend() else "")
+        yield Fault(where, f"{damage}; {left}", lambda: "made anew from its copy" if stored.mend() else "")

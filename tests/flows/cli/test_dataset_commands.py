@@ -68,7 +68,7 @@ def test_the_difference_of_two_snapshots_is_told(root):
 
 
 def test_a_snapshot_that_cannot_be_read_is_told_and_the_others_are_listed(root):
-    for where in snapshots.locations(Store(root).dataset("cow", 1)):
+    for where in snapshots.stored_file(Store(root).dataset("cow", 1)).urls:
         files.put(where, b"{")
     code, output = said("list", "--root", root)
     assert code == 0 and "000001.json: is no JSON object" in output and "cow 2: 4 of 6 photos kept" in output

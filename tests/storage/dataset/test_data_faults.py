@@ -113,7 +113,7 @@ def test_what_a_killed_writer_left_is_named(two):
 def test_a_damaged_page_or_its_copy_is_named_and_made_anew_and_two_are_made_again_by_the_next_commit(two):
     pages = Pages(two[0].root, "cow")
     (digest_of_page,) = snapshots.read_file(two[1]).shards
-    copy, page = pages.files(digest_of_page)
+    page, copy = pages.stored(digest_of_page).urls
     for where in (copy, page):
         flip(where, 20)
         (fault,) = found(two[1])

@@ -50,7 +50,7 @@ def test_a_damaged_page_is_read_from_its_copy_and_two_are_an_error(folder) -> No
     digest = pages.write_plain({"size": 16})
     where = layout.page(folder, "cow", digest)
     files.put(where, b'{"size":17}')
-    assert pages.plain(digest) == {"size": 16} and pages.damage(digest).keys() == {where}
+    assert pages.plain(digest) == {"size": 16} and pages.stored(digest).damage().keys() == {where}
     module._read_plain.cache_clear()
     files.remove(layout.copy(folder, "cow", where))
     with pytest.raises(CorruptArtifact, match=f"{digest}.json: has sha256"):
@@ -58,4 +58,4 @@ def test_a_damaged_page_is_read_from_its_copy_and_two_are_an_error(folder) -> No
     files.remove(where)
     with pytest.raises(CorruptArtifact, match="is gone, and its copy too; type `farm3d verify --repair`"):
         pages.plain(digest)
-    assert pages.write_plain({"size": 16}) == digest and pages.damage(digest) == {}
+    assert pages.write_plain({"size": 16}) == digest and pages.stored(digest).damage() == {}

@@ -167,7 +167,7 @@ def test_the_newest_is_that_of_its_recipe(root) -> None:
 
 def damage(ref, places=(0, 1)) -> None:
     for place in places:
-        where = snapshots.locations(ref)[place]
+        where = snapshots.stored_file(ref).urls[place]
         files.put(where, files.get(where).replace(b'"id": ', b'"id": 1'))
 
 
@@ -176,11 +176,11 @@ def test_a_damaged_snapshot_is_read_from_its_copy_and_the_next_commit_makes_it_a
     whole = snapshots.read(ref)
     damage(ref, [0])
     assert snapshots.read(ref) == whole and "its copy answers" in caplog.text
-    assert snapshots.commit([shard(root, 0)]) == ref and snapshots.damage(ref) == {}
+    assert snapshots.commit([shard(root, 0)]) == ref and snapshots.stored_file(ref).damage() == {}
     files.remove(layout.snapshot(ref))
     assert snapshots.numbers(root, "cow") == [1] and snapshots.read(ref) == whole
     second = snapshots.commit([shard(root, 1)])
-    assert second.snapshot == 2 and snapshots.read(second).parent == 1 and snapshots.damage(ref) == {}
+    assert second.snapshot == 2 and snapshots.read(second).parent == 1 and snapshots.stored_file(ref).damage() == {}
 
 
 def test_a_snapshot_that_cannot_be_read_is_passed_over_and_its_number_is_not_given_again(folder, caplog) -> None:
@@ -196,7 +196,7 @@ def test_a_snapshot_that_cannot_be_read_is_passed_over_and_its_number_is_not_giv
     for fault in find_data_faults(folder, "cow"):
         assert fault.mend().startswith("moved to quarantine")
     for ref in (third, second):
-        for where in snapshots.locations(ref):
+        for where in snapshots.stored_file(ref).urls:
             files.remove(where)
     assert snapshots.numbers(folder, "cow") == [1] and snapshots.commit([shard(folder, 2)]).snapshot == 3
 
@@ -220,7 +220,7 @@ def test_a_snapshot_takes_the_room_of_what_it_adds(folder) -> None:
 
 def test_the_file_of_another_snapshot_is_none(folder) -> None:
     first, second = snapshots.commit([shard(folder, 0)]), snapshots.commit([shard(folder, 1)])
-    for where in snapshots.locations(first):
+    for where in snapshots.stored_file(first).urls:
         files.put(where, files.get(layout.snapshot(second)))
     with pytest.raises(CorruptArtifact, match="000001.json: is snapshot 2 of cow"):
         snapshots.read(first)

@@ -6,10 +6,10 @@ from storage.runs.releases import (
     ReleaseAbout,
     announce,
     promote_release,
-    promotion_files,
     published_releases,
     read_promotion,
     select_release,
+    stored_promotion,
 )
 from storage.store import bundles, files, layout
 from storage.store.errors import CorruptArtifact, MissingArtifact, OtherVersion
@@ -115,7 +115,7 @@ def test_a_promoted_release_that_is_gone_is_an_error_and_not_another_answer(stor
 
 def test_a_torn_promotion_says_what_to_type(store) -> None:
     publish(store, "a")
-    for where in promotion_files(store, "cow"):
+    for where in stored_promotion(store, "cow").urls:
         files.put(where, b'{"version": 3, "run": 7}')
     with pytest.raises(CorruptArtifact, match=re.escape("PROMOTED: does not end with its sha256; promote a release")):
         select_release(store, "cow")

@@ -95,7 +95,7 @@ def test_a_run_that_is_learning_is_left_alone(store) -> None:
 
 
 def test_a_snapshot_that_is_gone_is_missed_by_the_run_and_by_the_release(store) -> None:
-    for where in snapshots.locations(store.dataset("cow", 1)):
+    for where in snapshots.stored_file(store.dataset("cow", 1)).urls:
         files.remove(where)
     faults = list(find_run_faults(store, "cow"))
     model, release = store.model("cow", "run"), store.release("cow", "run")
