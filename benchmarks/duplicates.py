@@ -124,7 +124,7 @@ def speed() -> None:
     index = to_parquet([_row(number, int(value)) for number, value in enumerate(hashes[:SHARD])])
     start = process_time()
     for _ in range(MANY // SHARD):
-        from_parquet(index, "memory")
+        from_parquet(index, "memory", SHARD)
     told = MANY // SHARD, SHARD, len(index) >> 10, process_time() - start
     log.info("%d indices of %d rows, %d KB each, read: %.1f s", *told)
 

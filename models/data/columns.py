@@ -151,7 +151,7 @@ class DerivedColumn(Column, Generic[Kind]):
                 raise ValueError(f"has {size} bytes in {held}, not at most {LARGEST} in {names}")
             with np.load(io.BytesIO(data), allow_pickle=False) as file:
                 arrays = {name: file[name] for name in names}
-        except (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError, SyntaxError) as error:
+        except (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError, SyntaxError, MemoryError) as error:
             raise ValueError(f"column {self.name}: cannot be decoded ({error}); derive it again") from error
         self._check(arrays)
         return PseudoTruth(self.kind(**arrays), model)

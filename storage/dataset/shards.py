@@ -134,6 +134,8 @@ def verified_rows(ref: ShardRef, entry: ShardManifest, tar: bytes) -> list[Sampl
     _check_digest(layout.tar(ref), tar, entry.tar_sha256)
     positions, index = member_positions(tar, entry.columns, layout.tar(ref)), rows(ref, entry)
     for row in index:
+        if row.kept and ref.stage != "derived" and IMAGE not in row.parts:
+            raise CorruptArtifact(layout.table(ref), f"{row.key} is kept and has no image", REMEDY)
         for extension, position in row.parts.items():
             if positions.pop(f"{row.key}.{extension}", None) != position:
                 raise CorruptArtifact(layout.table(ref), f"{row.key}.{extension} is not where its row says", REMEDY)
@@ -150,10 +152,7 @@ def rows(ref: ShardRef, entry: ShardManifest) -> list[SampleRow]:
     """
     data = files.get(layout.table(ref))
     _check_digest(layout.table(ref), data, entry.table_sha256)
-    index = from_parquet(data, layout.table(ref))
-    if len(index) != entry.rows:
-        raise CorruptArtifact(layout.table(ref), f"has {len(index)} rows, not {entry.rows}", REMEDY)
-    return index
+    return from_parquet(data, layout.table(ref), entry.rows)
 
 
 def quarantine_notes(root: str, category: str) -> list[Quarantined]:

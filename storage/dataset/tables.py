@@ -49,6 +49,10 @@ SCHEMA = pa.schema(
 )
 
 
+LARGEST = 64 << 20
+"""Bytes of a table when it is unpacked; that of 1,000 samples has 1 MB."""
+
+
 def to_parquet(rows: Sequence[SampleRow]) -> bytes:
     """The rows as one Parquet file: the same rows, the same bytes."""
     plain = [_plain(row) for row in rows]
@@ -62,14 +66,21 @@ def _plain(row: SampleRow) -> Mapping[str, object]:
     return row.model_dump() | {"scores": sorted(row.scores.items()), "parts": sorted(row.parts.items())}
 
 
-def from_parquet(data: bytes, where: str) -> list[SampleRow]:
-    """The rows of a Parquet file that was read at `where`.
+def from_parquet(data: bytes, where: str, rows: int) -> list[SampleRow]:
+    """The so many rows of a Parquet file that was read at `where`.
 
-    Raises CorruptArtifact if it is torn or has other columns.
+    Raises CorruptArtifact if it is torn, or has other columns or another number of rows, or more than `LARGEST` bytes.
     """
     remedy = "put the shard in quarantine and make it again"
     try:
-        table = pq.read_table(io.BytesIO(data))
+        file = pq.ParquetFile(io.BytesIO(data))
+        # What a few bytes say that they unpack to is asked before any are unpacked.
+        size = sum(file.metadata.row_group(number).total_byte_size for number in range(file.num_row_groups))
+        if file.metadata.num_rows != rows:
+            raise CorruptArtifact(where, f"has {file.metadata.num_rows} rows, not {rows}", remedy)
+        if not 0 <= size <= LARGEST:
+            raise CorruptArtifact(where, f"unpacks to {size} bytes, more than {LARGEST}", remedy)
+        table = file.read()
     except (pa.ArrowException, OSError) as error:
         raise CorruptArtifact(where, f"is no whole Parquet file ({words(error)})", remedy) from error
     if not table.schema.equals(SCHEMA):

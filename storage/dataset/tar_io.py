@@ -84,6 +84,6 @@ def _wrong(member: tarfile.TarInfo, earlier: Positions, extensions: Collection[s
     name = NAME.fullmatch(member.name)
     if not name or name["extension"] not in extensions:
         return f"has another name than <key>.{{{', '.join(sorted(extensions))}}} without folders"
-    if member.size > LARGEST:
-        return f"has {member.size} bytes, more than {LARGEST}"
+    if not 0 <= member.size <= LARGEST:
+        return f"has {member.size} bytes, not 0 to {LARGEST}"
     return "comes twice" if member.name in earlier else None

@@ -4,6 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from storage.dataset import tables
 from storage.dataset.records import SampleRow
 from storage.dataset.tables import SCHEMA, from_parquet, to_parquet
 from storage.store.errors import CorruptArtifact
@@ -17,8 +18,8 @@ ROWS = [
 
 
 def test_rows_come_back_as_they_were() -> None:
-    assert from_parquet(to_parquet(ROWS), "a.parquet") == ROWS
-    assert from_parquet(to_parquet([]), "a.parquet") == []
+    assert from_parquet(to_parquet(ROWS), "a.parquet", len(ROWS)) == ROWS
+    assert from_parquet(to_parquet([]), "a.parquet", 0) == []
 
 
 def test_the_same_rows_are_the_same_bytes() -> None:
@@ -41,14 +42,14 @@ def test_anybody_can_ask_the_table_why_samples_were_dropped() -> None:
 @pytest.mark.parametrize("torn", [b"", b"PAR1", to_parquet(ROWS)[:-7], to_parquet(ROWS)[100:]])
 def test_a_torn_table_is_refused(torn) -> None:
     with pytest.raises(CorruptArtifact, match=r"a\.parquet: is no whole Parquet file .*; put the shard in quarantine"):
-        from_parquet(torn, "a.parquet")
+        from_parquet(torn, "a.parquet", len(ROWS))
 
 
 def test_other_columns_are_refused_by_name() -> None:
     buffer = io.BytesIO()
     pq.write_table(pa.table({"key": ["a"], "colour": ["red"]}), buffer)
     with pytest.raises(CorruptArtifact, match="other columns than a sample index.*'colour'"):
-        from_parquet(buffer.getvalue(), "a.parquet")
+        from_parquet(buffer.getvalue(), "a.parquet", 1)
 
 
 def test_a_row_that_is_no_sample_is_refused() -> None:
@@ -56,4 +57,14 @@ def test_a_row_that_is_no_sample_is_refused() -> None:
     bad = {**row(0).model_dump(), "scores": [], "parts": [], "key": "../cow"}
     pq.write_table(pa.Table.from_pylist([bad], schema=SCHEMA), buffer)
     with pytest.raises(CorruptArtifact, match="a row that is no sample.*key"):
-        from_parquet(buffer.getvalue(), "a.parquet")
+        from_parquet(buffer.getvalue(), "a.parquet", 1)
+
+
+def test_another_number_of_rows_and_too_many_bytes_are_refused_before_they_are_unpacked(monkeypatch) -> None:
+    data = to_parquet(ROWS)
+    monkeypatch.setattr(pq.ParquetFile, "read", lambda *_: pytest.fail("was unpacked"))
+    with pytest.raises(CorruptArtifact, match=r"a\.parquet: has 3 rows, not 4"):
+        from_parquet(data, "a.parquet", 4)
+    monkeypatch.setattr(tables, "LARGEST", 100)
+    with pytest.raises(CorruptArtifact, match=r"a\.parquet: unpacks to \d+ bytes, more than 100"):
+        from_parquet(data, "a.parquet", 3)
