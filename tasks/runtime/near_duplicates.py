@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -21,10 +21,17 @@ def find_duplicates(crops: Sequence[ShardRef], recipe: DuplicateRecipe, device: 
     """The crops that resemble an earlier one, in the order of the shards' numbers.
 
     The hashes are in the shards' indices. Pictures are opened, and a device is acquired, only where two hashes are
-    near.
+    near. The same shards are judged once in a process: a flow that counts them, and commits them then.
     """
-    ordered = sorted(crops, key=lambda ref: ref.index)
-    rows = [(ref, row) for ref in ordered for row in shards.rows(ref, shards.manifest(ref)) if row.kept]
+    manifests = ((ref, shards.manifest(ref)) for ref in sorted(crops, key=lambda ref: ref.index))
+    contents = tuple((ref, entry.tar_sha256, entry.table_sha256) for ref, entry in manifests)
+    return _find_duplicates(contents, recipe.model_dump_json(), device)
+
+
+@lru_cache(maxsize=4)
+def _find_duplicates(contents: tuple[tuple[ShardRef, str, str], ...], words: str, device: Device) -> Duplicates:
+    recipe = DuplicateRecipe.model_validate_json(words)
+    rows = [(ref, row) for ref, *_ in contents for row in shards.rows(ref, shards.manifest(ref)) if row.kept]
     keys = [row.key for _, row in rows]
     stored = ByKey()
 

@@ -12,6 +12,7 @@ from storage.dataset.encoding import Sample
 from storage.dataset.records import NEAR, SampleRow, content_key
 from storage.store import layout
 from storage.store.references import digest
+from tasks.runtime import near_duplicates
 from tasks.runtime.near_duplicates import find_duplicates
 from tasks.shard import count_kept, shard
 from tests.tasks.material import ALIKE, CROPS
@@ -73,6 +74,18 @@ def test_a_snapshot_leaves_copies_out_and_counts_them(three):
     read = [each.row.key for split in ("train", "validation") for each in samples.of_dataset(ref, split)]
     assert len(read) == 5 and not COPIES.keys() & set(read)
     assert {row.key for row in catalogue.rows(ref) if row.reason == NEAR and not row.kept} == COPIES.keys()
+
+
+def test_the_same_shards_are_judged_once_and_others_again(three, store, monkeypatch):
+    judged, judge = [], near_duplicates.near_duplicates
+    monkeypatch.setattr(near_duplicates, "near_duplicates", lambda *some: judged.append(some) or judge(*some))
+    count_kept(three, ALIKE, "cpu")
+    shard.fn(three, 5, ALIKE, "cpu")
+    assert len(judged) == 1
+    for url in (layout.manifest, layout.tar, layout.table):
+        Path(url(three[2])).unlink()
+    changed = [*three[:2], written(store, 2, [6, 5, 5])]
+    assert find_duplicates(changed, ALIKE, "cpu").resembles == {key(1, 1): key(0, 0), key(2, 2): key(2, 1)}
 
 
 def test_a_refresh_compares_with_what_is_there_and_changes_no_shard(store):
