@@ -10,6 +10,7 @@ import stat
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -27,6 +28,8 @@ MOST_PIXELS = {"JPEG": 40_000_000, "PNG": 40_000_000, "WEBP": 20_000_000}
 """Up to which reading one, cutting its animal out and drawing over it takes at most 500 MB; WebP decodes in copies."""
 LONGEST_SIDE = 8192
 STRIP_ROWS = 512
+ENDS = b"\xff\xd9", b"\x55" * 64 + b"\xff\xd9"
+"""Two ends of a JPEG file that lacks its own: where all pixels are there, what stands before the mark changes none."""
 DEEP = 257
 """Between a step of 16 bits and one of 8."""
 MOST_COVERED = 0.95
@@ -120,15 +123,32 @@ def _upright(path: Path) -> tuple[Image.Image, bool]:
     """The decoded picture in one of the modes L, RGB, RGBA and CMYK, and whether it was turned by a quarter."""
     with _regular_file(path) as file, _report_unreadable(path), _opened(file) as opened:
         _check_pixels(opened, path)
-        opened.load()
-        stored = opened.size
+        decoded = _decoded(opened, file)
+        stored = decoded.size
         # What a damaged note says of the way up, or a damaged profile of the colours, spoils no pixel.
         try:
-            ImageOps.exif_transpose(opened, in_place=True)
+            ImageOps.exif_transpose(decoded, in_place=True)
         except (SyntaxError, ValueError, OSError, TypeError, KeyError, OverflowError) as error:
             logger.warning("%s: its EXIF notes cannot be read (%s); it is taken as it lies", path, error)
-    turned, profile = opened.size != stored, opened.info.get("icc_profile")
-    return _in_srgb(_plain_mode(opened), profile), turned
+    turned, profile = decoded.size != stored, decoded.info.get("icc_profile")
+    return _in_srgb(_plain_mode(decoded), profile), turned
+
+
+def _decoded(opened: Image.Image, file: BinaryIO) -> Image.Image:
+    """The picture with its pixels. A JPEG may lack its end, as viewers let it, but none of its pixels."""
+    try:
+        opened.load()
+    except OSError:
+        if opened.format != "JPEG":
+            raise
+        file.seek(0)
+        data, digests = file.read().removesuffix(b"\xff"), set[bytes]()
+        for end in ENDS:
+            opened = _opened(BytesIO(data + end))
+            digests.add(sha256(_on_white(opened).data).digest())
+        if len(digests) > 1:
+            raise
+    return opened
 
 
 def _opened(file: BinaryIO) -> Image.Image:

@@ -113,6 +113,12 @@ def bomb(path, side=20_000):
     return path
 
 
+def test_a_picture_of_few_pixels_and_a_long_side_is_refused(tmp_path):
+    Image.new("L", (9_000, 2)).save(tmp_path / "a.png")
+    with pytest.raises(ValueError, match=r"a\.png: is too large, 9000 x 2 px; make it smaller than .* 8192 px a side"):
+        load_image(tmp_path / "a.png")
+
+
 @pytest.mark.parametrize("side", [6_400, 9_400, 13_000, 20_000])
 def test_a_decompression_bomb_is_refused_by_its_header(tmp_path, side):
     with pytest.raises(ValueError, match=r"bomb\.png: is too large.*; make it smaller than"):
@@ -208,6 +214,20 @@ def test_damaged_bytes_fail_in_one_way(tmp_path, form):
             assert load_image(tmp_path / "a.jpg")[0].shape[2] == 3
         except ValueError as error:
             assert str(error).startswith(str(tmp_path / "a.jpg"))
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"quality": 30, "subsampling": 2}])
+def test_a_jpeg_may_lack_its_end_and_no_pixel(tmp_path, options):
+    pixels = np.random.default_rng(0).integers(0, 255, (40, 72, 3), np.uint8)
+    whole = saved(tmp_path / "a.jpg", pixels, **options).read_bytes()
+    image = load_image(tmp_path / "a.jpg")[0]
+    for lost in (1, 2):
+        (tmp_path / "a.jpg").write_bytes(whole[:-lost])
+        assert np.array_equal(load_image(tmp_path / "a.jpg")[0], image)
+    for lost in (8, 40, len(whole) // 2):
+        (tmp_path / "a.jpg").write_bytes(whole[:-lost])
+        with pytest.raises(ValueError, match=r"a\.jpg: cannot be read as a picture .*truncated"):
+            load_image(tmp_path / "a.jpg")
 
 
 def test_a_decoder_that_fails_in_its_own_way_is_told_of_its_file(tmp_path, monkeypatch):
