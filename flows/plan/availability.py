@@ -7,6 +7,8 @@ from typing import Protocol
 from flows.plan.checks import known_classes
 from flows.plan.plan import Plan
 from models.generators import StableDiffusionConfig
+from storage.store import files, layout
+from tasks.inference.answer_files import check_writable
 from tasks.runtime.devices import device_kind
 
 logger = logging.getLogger(__name__)
@@ -45,6 +47,8 @@ def check_parts(plan: Plan) -> None:
 
 def check_data_parts(plan: Plan) -> None:
     """The same for what a data set is made with, but not what learns from it."""
+    if home := files.local(layout.runs(plan.store.root, plan.category.name)):
+        check_writable(home)
     device = device_kind(plan.device)
     parts: tuple[Available, ...] = (plan.own_photos or plan.generator, plan.segmenter, plan.features)
     for part in parts:

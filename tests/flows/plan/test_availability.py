@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 
 import pytest
 
@@ -51,6 +52,17 @@ def test_small_scales_lack_nothing_and_ask_nobody(no_hub):
 def test_each_part_says_what_it_lacks(no_hub, changes, error, said):
     with pytest.raises(error, match=said):
         check_parts(changed(**changes))
+
+
+def test_a_root_that_cannot_be_written_to_is_told_before_any_work(tmp_path, no_hub, monkeypatch):
+    (tmp_path / "taken").touch()
+    plan = load_plan("cow", "smoke", str(tmp_path / "taken"))
+    for check in (check_parts, check_data_parts):
+        with pytest.raises(ValueError, match="taken is no folder; choose another place"):
+            check(plan)
+    monkeypatch.setattr(os, "access", lambda where, mode: False)  # as on a disk that is mounted to be read
+    with pytest.raises(ValueError, match=f"{tmp_path} cannot be written to; choose another place"):
+        check_parts(load_plan("cow", "smoke", str(tmp_path)))
 
 
 def test_own_photos_need_no_generator(tmp_path, no_hub):
