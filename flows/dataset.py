@@ -14,7 +14,7 @@ from storage.dataset.pins import pin_category
 from storage.store.references import DatasetRef, ShardRef
 from tasks.filter import filter
 from tasks.generate import generate
-from tasks.inference.photo_listing import list_images
+from tasks.inference.photo_listing import list_folder
 from tasks.segment import segment
 from tasks.shard import count_kept, shard
 
@@ -87,7 +87,7 @@ def make_shards(plan: Plan, first: int = 0, until: float = inf) -> list[ShardRef
 def max_shards(plan: Plan) -> int:
     """Shards that may be made: all of somebody's own photos, else what is needed where the least share is kept."""
     if plan.own_photos:
-        return ceil(len(list_images(Path(plan.own_photos.folder))) / plan.photos)
+        return ceil(len(list_folder(Path(plan.own_photos.folder)).pictures) / plan.photos)
     return ceil(plan.images / max(1, plan.photos * plan.least_kept))
 
 
@@ -103,7 +103,7 @@ def process_shards(plan: Plan, indices: Sequence[int]) -> list[ShardRef]:
     ahead = plan.runner.workers
     for number in range(len(indices) + ahead):
         if number < len(indices):
-            photos.append(generate.submit(plan.raw(indices[number]), plan.photo_recipe, plan.device))
+            photos.append(generate.submit(plan.raw(indices[number]), plan.photo_recipe, plan.device, plan.own_photos))
         if ahead <= number:
             verdicts.append(filter.submit(photos[number - ahead], plan.crop_recipe))
             crops.append(segment.submit(verdicts[-1], plan.crop_recipe, plan.device))

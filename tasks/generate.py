@@ -11,11 +11,12 @@ from models.generators import Generator
 from storage.dataset import shards
 from storage.dataset.encoding import Sample
 from storage.dataset.records import SampleRow, content_key, split_of
+from storage.store import layout
 from storage.store.references import ShardRef
 from tasks.inference.folder_source import folder_samples
 from tasks.runtime import artifacts
 from tasks.runtime.devices import Device, acquire_device, cached_model
-from tasks.runtime.recipes import OwnPhotos, PhotoRecipe
+from tasks.runtime.recipes import OwnPhotos, Photographs, PhotoRecipe
 from tasks.runtime.retries import DELAYS_SECONDS, is_transient
 from tasks.runtime.reuse import reuse
 
@@ -27,17 +28,21 @@ from tasks.runtime.reuse import reuse
     retry_condition_fn=is_transient,
     cache_policy=NO_CACHE,
 )
-def generate(photos: ShardRef, recipe: PhotoRecipe, device: Device = "auto") -> ShardRef:
+def generate(photos: ShardRef, recipe: PhotoRecipe, device: Device = "auto", own: OwnPhotos | None = None) -> ShardRef:
     """Photos of the shard's part of the prompt sequence, committed raw: a later death does not make them again.
+
+    Somebody's own photos are read from the folder that `own` names.
 
     Raises MissingWeights if the generator has none, StorageFull with nothing left half-written.
     """
     with shards.hold_shard(photos):
         if entry := shards.find_committed(photos):
             return reuse(photos, f"{entry.kept} photos are there")
-        if isinstance(recipe.generator, OwnPhotos):
-            shards.write(photos, folder_samples(photos, recipe, recipe.generator), recipe)
+        if own:
+            shards.write(photos, folder_samples(photos, recipe, own), recipe)
             return photos
+        if isinstance(recipe.generator, Photographs):
+            raise ValueError(f"{layout.tar(photos)}: is of somebody's own photos; name their folder in own_photos")
         with acquire_device(device) as where:
             shards.write(photos, _drawn(photos, recipe, recipe.generator, where), recipe)
     return photos

@@ -80,7 +80,7 @@ def _reconstruct_folder(
         check_category(category, root)
         listing = list_folder(folder)
         answers = reconstruct_folder(
-            folder, output, category, root, refine=refine, segmenter=parse_segmenter(segmenter)
+            listing, output, category, root, refine=refine, segmenter=parse_segmenter(segmenter)
         )
     count = len(listing.pictures)
     outcomes = list(track(answers, "reconstructing", total=count, console=error_console, disable=not is_live()))

@@ -95,9 +95,11 @@ class Plan(Config):
     @property
     def photo_recipe(self) -> PhotoRecipe:
         """What names a raw shard."""
-        source = self.own_photos or self.generator
         return PhotoRecipe(
-            words=self.category.words, generator=source, weights_digest=weights_digest(source), photos=self.photos
+            words=self.category.words,
+            generator=self.own_photos.photographs if self.own_photos else self.generator,
+            weights_digest=weights_digest(self.own_photos or self.generator),
+            photos=self.photos,
         )
 
     @property

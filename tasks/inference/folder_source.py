@@ -11,12 +11,14 @@ from storage.dataset.encoding import Sample
 from storage.dataset.records import SampleRow, content_key, split_of
 from storage.store.references import ShardRef
 from tasks.inference.image_io import load_image
-from tasks.inference.photo_listing import describe_others, list_images, list_other_files, shown_name
+from tasks.inference.photo_listing import describe_others, list_folder, shown_name
 from tasks.runtime import artifacts
 from tasks.runtime.recipes import OwnPhotos, PhotoRecipe
 
 logger = logging.getLogger(__name__)
 
+OWN = "own photos"
+"""Stands in a row for the generator. Not where they lie, which a moved folder would change."""
 NO_PICTURE, UNUSABLE = "no picture", "unusable"
 """Why a file of the folder gives no photo."""
 
@@ -28,18 +30,19 @@ def folder_samples(shard: ShardRef, recipe: PhotoRecipe, own: OwnPhotos) -> Iter
 
     Raises ValueError if there is no picture, or if no photo of the shard can be used.
     """
-    files = list_images(Path(own.folder))[shard.index * recipe.photos : (shard.index + 1) * recipe.photos]
+    listing = list_folder(Path(own.folder))
+    files = listing.pictures[shard.index * recipe.photos : (shard.index + 1) * recipe.photos]
     skipped: dict[str, str] = {}
     for file in files:
-        name = shown_name(file, Path(own.folder))
+        name = shown_name(file, listing.folder)
         try:
             image, mask = load_image(file)
         except ValueError as error:
             skipped[name] = str(error)
-            yield Sample(_row(name, recipe, own, reason=UNUSABLE))
+            yield Sample(_row(name, recipe, reason=UNUSABLE))
             continue
         image, mask = _fitted(image, own.size), None if mask is None else _fitted(mask, own.size)
-        yield Sample(_row(name, recipe, own, image.shape), image, mask)
+        yield Sample(_row(name, recipe, image.shape), image, mask)
     if skipped:
         rows = [{"photo": name, "reason": reason} for name, reason in skipped.items()]
         artifacts.table(
@@ -47,10 +50,10 @@ def folder_samples(shard: ShardRef, recipe: PhotoRecipe, own: OwnPhotos) -> Iter
         )
     if len(skipped) == len(files):
         raise ValueError(f"{own.folder}: no photo of shard {shard.index} can be used; {'; '.join(skipped.values())}")
-    if shard.index == 0 and (left_out := list_other_files(Path(own.folder))):
-        logger.warning(describe_others(Path(own.folder), left_out))
+    if shard.index == 0 and listing.others:
+        logger.warning(describe_others(listing.folder, listing.others))
         yield from (
-            Sample(_row(shown_name(file, Path(own.folder)), recipe, own, reason=NO_PICTURE)) for file in left_out
+            Sample(_row(shown_name(file, listing.folder), recipe, reason=NO_PICTURE)) for file in listing.others
         )
 
 
@@ -64,16 +67,14 @@ def _fitted(pixels: np.ndarray, longest: int) -> np.ndarray:
     return resized > 127 if pixels.dtype == bool else resized
 
 
-def _row(
-    name: str, recipe: PhotoRecipe, own: OwnPhotos, shape: tuple[int, ...] = (0, 0), reason: str = ""
-) -> SampleRow:
+def _row(name: str, recipe: PhotoRecipe, shape: tuple[int, ...] = (0, 0), reason: str = "") -> SampleRow:
     key = content_key(recipe.words.name, recipe.weights_digest, name, 0)
     return SampleRow(
         key=key,
         category=recipe.words.name,
         prompt=name,
         seed=0,
-        model=own.folder,
+        model=OWN,
         model_digest=recipe.weights_digest,
         photo_width=shape[1],
         photo_height=shape[0],

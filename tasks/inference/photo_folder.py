@@ -37,7 +37,7 @@ from storage.formats.meshes import plain_obj
 from storage.formats.pictures import jpeg, png
 from tasks.inference.answer_files import check_writable, describe_failure, write_answer
 from tasks.inference.image_io import load_image
-from tasks.inference.photo_listing import list_images
+from tasks.inference.photo_listing import Listing
 from tasks.inference.select import SelectedModel, crop_photo, select_model
 from tasks.runtime.devices import Device, acquire_device, cached_model, torch_device
 
@@ -66,7 +66,7 @@ class Photo:
 
 
 def reconstruct_folder(
-    folder: Path,
+    listing: Listing,
     output: Path,
     category: str,
     root: str,
@@ -78,8 +78,9 @@ def reconstruct_folder(
 
     Animals are fitted to their masks, or left as predicted. `segmenter` finds them in place of the model's own one.
 
-    Raises ValueError if there is no picture or `output` lies in `folder`, MissingModel if a named run has no release.
+    Raises ValueError if `output` lies in the folder, MissingModel if a named run has no release.
     """
+    folder = listing.folder
     if output.resolve().is_relative_to(folder.resolve()):
         raise ValueError(f"{output}: lies in {folder} and would be read as photos next time; give a folder beside it")
     check_writable(output / "photo")
@@ -91,7 +92,7 @@ def reconstruct_folder(
         model, renderer = chosen.load(where, refine), chosen.renderer(where)
         writer = _Writer(model, renderer, chosen.size, output, torch_device(where), about)
         batch: list[Photo] = []
-        for path in list_images(folder):
+        for path in listing.pictures:
             file = path.relative_to(folder)
             name = file.with_suffix("").as_posix()
             try:

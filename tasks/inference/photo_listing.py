@@ -26,29 +26,17 @@ ANSWER_PICTURES = ("_mask.png", "_overlay.jpg", "_views.jpg")
 class Listing:
     """The files of a folder and its sub-folders, each list by name."""
 
+    folder: Path
     pictures: tuple[Path, ...]
     others: tuple[Path, ...]
     """Neither pictures nor masks of one."""
 
 
-def list_images(folder: Path) -> list[Path]:
-    """The pictures in a folder and its sub-folders that are no masks, by name.
-
-    Raises ValueError if there is none.
-    """
-    listing = list_folder(folder)
-    if not listing.pictures:
-        raise ValueError(f"{folder}: has no picture; give a folder with files that end in {', '.join(PICTURES)}")
-    return list(listing.pictures)
-
-
-def list_other_files(folder: Path) -> list[Path]:
-    """The files in a folder and its sub-folders that are neither pictures nor masks, by name."""
-    return list(list_folder(folder).others)
-
-
 def list_folder(folder: Path) -> Listing:
-    """The files that a folder and its sub-folders show. What a reconstruction has written is neither list's."""
+    """The files that a folder and its sub-folders show. What a reconstruction has written is neither list's.
+
+    Raises ValueError if there is no picture.
+    """
     pictures: list[Path] = []
     others: list[Path] = []
     for where, names in _walk(folder):
@@ -61,7 +49,9 @@ def list_folder(folder: Path) -> Listing:
                 others.append(where / name)
             elif not (_is_mask_name(name) and Path(name).stem.casefold().removesuffix(MASK) in photos):
                 pictures.append(where / name)
-    return Listing(tuple(sorted(pictures)), tuple(sorted(others)))
+    if not pictures:
+        raise ValueError(f"{folder}: has no picture; give a folder with files that end in {', '.join(PICTURES)}")
+    return Listing(folder, tuple(sorted(pictures)), tuple(sorted(others)))
 
 
 def find_mask(photo: Path) -> Path | None:
@@ -92,7 +82,7 @@ def describe_others(folder: Path, others: Sequence[Path]) -> str:
 def pictures_digest(folder: Path) -> str:
     """Digest of the names and bytes of a folder's pictures and masks; what else lies there changes nothing.
 
-    Raises ValueError if there is no such folder.
+    Raises ValueError if there is no such folder, or no picture in it.
     """
     if not folder.is_dir():
         raise ValueError(f"{folder}: is no folder; give the path of one")

@@ -29,7 +29,7 @@ from storage.runs.scores import START
 from storage.store.errors import words
 from tasks.inference.image_io import load_image
 from tasks.inference.loading import start
-from tasks.inference.photo_listing import describe_others, list_folder, list_images, shown_name
+from tasks.inference.photo_listing import describe_others, list_folder, shown_name
 from tasks.inference.select import SelectedModel, crop_photo, select_model
 from tasks.runtime.devices import Device, acquire_device
 from tasks.runtime.recipes import CropRecipe
@@ -88,7 +88,7 @@ def read_examples(folder: Path, recipe: CropRecipe, size: int, where: str) -> tu
     truths = {".json", *MESHES}
     others = [file for file in listing.others if file.suffix.lower() not in truths]
     skipped = [describe_others(folder, others)] if others else []
-    for photo in list_images(folder):
+    for photo in listing.pictures:
         name = shown_name(photo, folder)
         try:
             example = _example(photo, name, recipe, size, where)

@@ -1,7 +1,6 @@
 """What is said in words of a release: where its data and its model come from, and on what terms."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from models.core.category import Words
@@ -17,7 +16,7 @@ from storage.runs.scores import START, Score
 from storage.store.references import DatasetRef, ModelRef
 from tasks.inference.loading import parse_recipe
 from tasks.reports.sheets import sheets
-from tasks.runtime.recipes import CropRecipe, DuplicateRecipe, ModelRecipe, OwnPhotos, PhotoRecipe
+from tasks.runtime.recipes import CropRecipe, DuplicateRecipe, ModelRecipe, Photographs, PhotoRecipe
 
 SHEETS = {"kept": "kept.jpg", "dropped": "dropped.jpg"}
 """Contact sheets beside the card."""
@@ -40,7 +39,7 @@ def dataset_card(snapshot: Snapshot, rows: Sequence[SampleRow], pictures: Collec
     """
     recipe = parse_recipe(CropRecipe, snapshot.config, f"snapshot {snapshot.id} of {snapshot.category}")
     photos = recipe.photos
-    things = "files" if isinstance(photos.generator, OwnPhotos) else "photos"
+    things = "files" if isinstance(photos.generator, Photographs) else "photos"
     dropped = [
         (escape_markdown(reason), str(count), _share(count, snapshot.rows))
         for reason, count in sorted(snapshot.reasons.items())
@@ -51,14 +50,14 @@ def dataset_card(snapshot: Snapshot, rows: Sequence[SampleRow], pictures: Collec
         _made(snapshot, recipe),
         _table(("dropped because", things, "of all"), dropped or [("none", "0", "")]),
     ]
-    if not isinstance(photos.generator, OwnPhotos):
+    if not isinstance(photos.generator, Photographs):
         parts += ["## Mix of the prompts", _table(("word", "wanted", "drawn", "kept"), _mix(photos.words, rows))]
     parts += [f"## {name.capitalize()}\n\n![{name}]({file})" for name, file in SHEETS.items() if file in pictures]
     return "\n\n".join(parts) + "\n"
 
 
 def _origin(photos: PhotoRecipe) -> str:
-    return "" if isinstance(photos.generator, OwnPhotos) else " No photo was taken, collected or labelled."
+    return "" if isinstance(photos.generator, Photographs) else " No photo was taken, collected or labelled."
 
 
 def _made(snapshot: Snapshot, recipe: CropRecipe) -> str:
@@ -80,9 +79,9 @@ def _made(snapshot: Snapshot, recipe: CropRecipe) -> str:
 
 def _source(photos: PhotoRecipe) -> tuple[str, str, str]:
     source = photos.generator
-    if isinstance(source, OwnPhotos):
+    if isinstance(source, Photographs):
         return (
-            f"Photos: the folder {code_span(Path(source.folder).name)}, brought to {source.size} px",
+            f"Photos: a folder of somebody's own, brought to {source.size} px",
             f"Digest of its files: {photos.weights_digest}",
             f"Licence of the photos: {escape_markdown(source.license)}",
         )

@@ -22,13 +22,23 @@ from models.segmenters import SegmenterConfig
 from tasks.inference.photo_listing import pictures_digest
 
 
-class OwnPhotos(Config):
-    """Somebody's own photos in the place of generated ones, with masks where they have them."""
+class Photographs(Config):
+    """Somebody's own photos in the place of generated ones; their digest tells them from others, wherever they lie."""
 
     kind: Literal["folder"] = "folder"
-    folder: str = Field(description="path on the machine of the worker; its sub-folders belong to it")
     license: str = Field(default=NOT_STATED, description="terms on which whoever took them lets them be used")
     size: int = Field(default=256, ge=32, description="pixels along the longer side to which they are brought")
+
+
+class OwnPhotos(Photographs):
+    """The folder of somebody's own photos, with masks where they have them."""
+
+    folder: str = Field(description="path on the machine of the worker; its sub-folders belong to it")
+
+    @property
+    def photographs(self) -> Photographs:
+        """What names the products: without the folder's name, so a moved folder is the same data set."""
+        return Photographs(license=self.license, size=self.size)
 
     def digest(self) -> str:
         """Digest of the pictures and masks in the folder. Raises ValueError if there is no such folder."""
@@ -50,7 +60,7 @@ class PhotoRecipe(Config):
     """A shard of photos."""
 
     words: Words
-    generator: Annotated[Generator | OwnPhotos, Field(discriminator="kind")]
+    generator: Annotated[Generator | Photographs, Field(discriminator="kind")]
     weights_digest: str = Field(description="digest of the generator's weights, or of the photos")
     photos: int = Field(ge=1, description="photos per shard")
 

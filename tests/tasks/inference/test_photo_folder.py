@@ -12,6 +12,7 @@ from storage.formats.meshes import read_mesh
 from tasks.inference import photo_folder
 from tasks.inference import select as answer
 from tasks.inference.photo_folder import reconstruct_folder
+from tasks.inference.photo_listing import Listing, list_folder
 from tests.tasks.material import Drawn, Red
 
 
@@ -29,7 +30,7 @@ def told(tmp_path_factory, release):
     (folder / "herd" / "cow1.png").write_bytes((folder / "cow2.png").read_bytes())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(answer, "cached_model", lambda config, where: Red())
-        return dict(reconstruct_folder(folder, output, "cow", release.root, "cpu")), output
+        return dict(reconstruct_folder(list_folder(folder), output, "cow", release.root, "cpu")), output
 
 
 def test_what_cannot_be_used_is_told_and_the_rest_goes_on(told):
@@ -92,7 +93,7 @@ def test_refined_silhouettes_lie_nearer_to_the_animals(told, tmp_path, release, 
     (tmp_path / "photos").mkdir()
     Image.fromarray(photo).save(tmp_path / "photos" / "cow1.png")
     as_it_is = tmp_path / "animals"
-    said = reconstruct_folder(tmp_path / "photos", as_it_is, "cow", release.root, "cpu", refine=False)
+    said = reconstruct_folder(list_folder(tmp_path / "photos"), as_it_is, "cow", release.root, "cpu", refine=False)
     assert dict(said) == {"cow1": None}
     drawn = [np.asarray(Image.open(folder / "cow1_mask.png")) > 127 for folder in (as_it_is, output)]
     (found,) = Red().segment(photo[None], ("cow",))[0]
@@ -104,9 +105,9 @@ def test_refined_silhouettes_lie_nearer_to_the_animals(told, tmp_path, release, 
 
 @pytest.mark.parametrize("output", ["photos", "photos/animals", "animals/../photos"])
 def test_answers_do_not_lie_among_the_photos(tmp_path, release, output):
-    (tmp_path / "photos").mkdir()
+    nothing = Listing(tmp_path / "photos", (), ())
     with pytest.raises(ValueError, match="would be read as photos next time; give a folder beside it"):
-        next(reconstruct_folder(tmp_path / "photos", tmp_path / output, "cow", release.root, "cpu"))
+        next(reconstruct_folder(nothing, tmp_path / output, "cow", release.root, "cpu"))
 
 
 def test_no_photo_ends_the_batch_and_no_file_of_somebody_is_replaced(tmp_path, release, monkeypatch):
@@ -120,14 +121,14 @@ def test_no_photo_ends_the_batch_and_no_file_of_somebody_is_replaced(tmp_path, r
         Image.fromarray(photo).save(folder / name)
     os.mkfifo(folder / "live.jpg")
     (output / "bess.json").write_text("my own labels")
-    said = dict(reconstruct_folder(folder, output, "cow", release.root, "cpu", refine=False))
+    said = dict(reconstruct_folder(list_folder(folder), output, "cow", release.root, "cpu", refine=False))
     good = [os.fsdecode(b"k\xfchl"), "p::q", "z"]
     assert len(said) == 6 and sorted(name for name, reason in said.items() if not reason) == sorted(good)
     assert "bess.json: is there and is no earlier answer" in said["bess"]
     assert "is a named pipe" in said["live.jpg"] and "File name too long" in said["x" * 245]
     assert (output / "bess.json").read_text() == "my own labels" and not (output / "bess.obj").exists()
     assert (output / "p::q.obj").exists() and (output / os.fsdecode(b"k\xfchl_views.jpg")).exists()
-    again = reconstruct_folder(folder, output, "cow", release.root, "cpu", refine=False)
+    again = reconstruct_folder(list_folder(folder), output, "cow", release.root, "cpu", refine=False)
     assert sorted(name for name, reason in again if not reason) == sorted(good)
 
 
@@ -138,4 +139,4 @@ def test_a_segmenter_without_weights_stops_the_folder_instead_of_each_photo(rele
     Image.fromarray(Drawn().draw(1, blank=False)).save(photos / "cow.png")
     own = TransformersConfig(model=str(model))
     with pytest.raises(MissingWeights, match=r"the segmentation model in .*model cannot be loaded"):
-        list(reconstruct_folder(photos, tmp_path / "animals", "cow", release.root, "cpu", segmenter=own))
+        list(reconstruct_folder(list_folder(photos), tmp_path / "animals", "cow", release.root, "cpu", segmenter=own))

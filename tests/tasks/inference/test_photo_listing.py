@@ -7,8 +7,6 @@ from tasks.inference.photo_listing import (
     describe_others,
     find_mask,
     list_folder,
-    list_images,
-    list_other_files,
     pictures_digest,
     shown_name,
 )
@@ -29,7 +27,7 @@ def put(folder, *names):
 
 
 def names(folder):
-    return [shown_name(file, folder) for file in list_images(folder)]
+    return [shown_name(file, folder) for file in list_folder(folder).pictures]
 
 
 def test_sub_folders_and_linked_folders_are_read_once(folder, tmp_path):
@@ -46,7 +44,7 @@ def test_what_is_no_picture_by_its_name_is_told_and_litter_is_not(folder):
         (folder / name).write_bytes(b"foreign")
     put(folder, "@eaDir/a.png/thumb.jpg", "__MACOSX/a.png")
     assert names(folder) == ["a.png"]
-    others = list_other_files(folder)
+    others = list_folder(folder).others
     assert [file.name for file in others] == ["bess.HEIC", "notes.txt"]
     assert describe_others(folder, others).startswith(
         f"{folder}: left out as no pictures: 2 (.heic, .txt; one is bess.HEIC); give .jpg"
@@ -61,14 +59,14 @@ def test_what_has_the_name_of_a_picture_and_is_no_file_is_listed_so_that_it_can_
 
 def test_a_folder_without_a_picture_is_named(tmp_path):
     with pytest.raises(ValueError, match="has no picture; give a folder with files that end in .jpg"):
-        list_images(tmp_path)
+        list_folder(tmp_path)
 
 
 @pytest.mark.parametrize("mask", ["a.mask.png", "A.MASK.PNG", "a.Mask.jpg", "a.mask.webp"])
 def test_a_mask_is_known_whatever_its_capitals_and_its_kind(folder, mask):
     put(folder, mask)
     assert names(folder) == ["a.png"] and find_mask(folder / "a.png") == folder / mask
-    assert list_other_files(folder) == []
+    assert list_folder(folder).others == ()
 
 
 def test_a_mask_that_comes_later_is_seen(folder):

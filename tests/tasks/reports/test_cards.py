@@ -69,15 +69,15 @@ def test_it_shows_what_was_kept_and_what_was_dropped(crops):
         assert Image.open(io.BytesIO(page[name])).format == "JPEG"
 
 
-def test_the_data_card_of_somebodys_own_photos_names_their_folder_and_their_licence(crops, rows):
+def test_the_data_card_of_somebodys_own_photos_names_their_digest_and_their_licence(crops, rows):
     found = snapshots.read(crops)
-    own = {"kind": "folder", "folder": "home/shots/", "size": 64, "license": "CC-BY-4.0, A. Farmer"}
+    own = {"kind": "folder", "size": 64, "license": "CC-BY-4.0, A. Farmer"}
     theirs = found.model_copy(
         update={"config": {**found.config, "photos": {**found.config["photos"], "generator": own}}}
     )
     card = dataset_card(theirs, rows)
-    # Where it lies is nobody else's business: cards are published.
-    assert "the folder `shots`, brought to 64 px" in card and "Licence of the photos: CC-BY-4.0, A. Farmer" in card
+    assert "Photos: a folder of somebody's own, brought to 64 px" in card and "Digest of its files: " in card
+    assert "Licence of the photos: CC-BY-4.0, A. Farmer" in card
     assert "No photo was taken" not in card and "Mix of the prompts" not in card
 
 
@@ -96,7 +96,7 @@ def test_the_words_of_others_make_nothing_on_a_card_but_words(crops, rows, monke
     plain, hostile = (
         dataset_card(found.model_copy(update={"config": {**found.config, "photos": own}, "reasons": {reason: 4}}), rows)
         for words, reason in (("MIT", "blank"), (HOSTILE, HOSTILE))
-        for own in [{**found.config["photos"], "generator": {"kind": "folder", "folder": words, "license": words}}]
+        for own in [{**found.config["photos"], "generator": {"kind": "folder", "license": words}}]
     )
     (html, seen), (_, usual) = tags(hostile), tags(plain)
     assert seen == usual and "script" not in seen and "a" not in seen
