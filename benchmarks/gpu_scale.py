@@ -20,9 +20,9 @@ import torch
 from prefect.states import State
 from rich.console import Console
 from transformers import (
-    AutoImageProcessor,
     Mask2FormerConfig,
     Mask2FormerForUniversalSegmentation,
+    Mask2FormerImageProcessorPil,
     SwinConfig,
     ViTConfig,
     ViTModel,
@@ -71,9 +71,7 @@ def write_models(folder: Path) -> dict[str, Path]:
         names = dict.fromkeys(range(CLASSES), "cow")
         config = Mask2FormerConfig(backbone_config=swin, num_queries=200, id2label=names, label2id={"cow": 0})
         Mask2FormerForUniversalSegmentation(config).save_pretrained(models["mask2former"])
-        AutoImageProcessor.for_model("mask2former", size={"height": 384, "width": 384}).save_pretrained(
-            models["mask2former"]
-        )
+        Mask2FormerImageProcessorPil(size={"height": 384, "width": 384}).save_pretrained(models["mask2former"])
     if not models["vit"].is_dir():
         sizes = ViTConfig(hidden_size=384, num_hidden_layers=12, num_attention_heads=6, intermediate_size=1536)
         sizes.patch_size, sizes.image_size = 8, 224
