@@ -52,7 +52,7 @@ def training(plan: Plan, crops: DatasetRef) -> ModelRef:
     derived, recipe = derive(plan, crops), plan.model_recipe
     model = plan.model(crops, derived)
     for stage in plan.method.stages():
-        train(model, stage.name, crops, recipe, plan.device, derived)
+        train(model, stage.name, crops, recipe, plan.device, derived, plan.processes)
     return assemble(model, crops, recipe)
 
 

@@ -133,7 +133,8 @@ def _tables(
     model, shapes = methods[first], source.training_shapes(SHAPES) if source else ()
     if recipe.method.stages():
         methods[START] = start(recipe, where)
-    methods |= baselines(shapes, setting(recipe, where).renderer)
+    here = setting(recipe, where)
+    methods |= baselines(shapes, here.renderer, here.device)
     photos = validation(crops, held_out.size, held_out.scenes)
     numbers = torch.arange(len(photos))
     generated = split_batch(photos.batch(numbers), [f"photo-{number}" for number in numbers.tolist()])

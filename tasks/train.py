@@ -1,13 +1,14 @@
 """Trainings of a method: each stage fitted to the crops, then the finished model."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from models.data.columns import COLUMNS, Content, DerivedColumn, PseudoTruth
-from models.engine.loop import Panel, Summary
+from models.engine.loop import Panel, Summary, no_report
 from models.methods.base import ReadColumn, Stage, StageContext
 from storage.dataset import samples
 from storage.formats.pictures import png
@@ -21,7 +22,8 @@ from storage.store.locks import hold_lock
 from storage.store.references import DatasetRef, DerivedRef, ModelRef
 from tasks.inference.loading import framed, require_stages, stage_artifacts, training_setting
 from tasks.runtime import artifacts
-from tasks.runtime.devices import Device, acquire_device
+from tasks.runtime.devices import Device, acquire_devices, configure_process
+from tasks.runtime.peers import train_together
 from tasks.runtime.pseudo_truth import read_column
 from tasks.runtime.recipes import ModelRecipe
 
@@ -37,8 +39,12 @@ def train(
     recipe: ModelRecipe,
     device: Device = "auto",
     derived: DerivedRef | None = None,
+    processes: int = 1,
 ) -> ModelRef:
     """Run one stage of a method, continuing from its newest checkpoint; a finished stage is reused.
+
+    Several `processes` share it, one on each GPU or core. This one is their first and alone reports, saves and is told
+    of signals; the others compute their part of every step, and end with it.
 
     Call it directly, never `.submit()` it: only then does a cancelled run get its signal and save where it stands.
     Raises TrainingDiverged if a term became non-finite, MissingWeights if a frozen part has none.
@@ -46,8 +52,8 @@ def train(
     with hold_lock(layout.run(model)):
         training_runs.write_start(model, crops, recipe)
         if bundles.find_intact(layout.stage(model, stage)) is None:
-            with acquire_device(device) as where:
-                _run(model, _stage(recipe, stage), derived or crops, recipe, where)
+            with acquire_devices(device, processes) as places:
+                _run(model, stage, derived or crops, recipe, places)
     _show(model, _stage(recipe, stage))
     return model
 
@@ -71,24 +77,45 @@ def _stage(recipe: ModelRecipe, name: str) -> Stage:
     return next(stage for stage in recipe.method.stages() if stage.name == name)
 
 
-def _run(model: ModelRef, stage: Stage, data: DatasetRef | DerivedRef, recipe: ModelRecipe, where: str) -> None:
-    crops = data.crops if isinstance(data, DerivedRef) else data
+def _run(model: ModelRef, name: str, data: DatasetRef | DerivedRef, recipe: ModelRecipe, places: Sequence[str]) -> None:
+    """Train on these devices, and commit what comes of it."""
+    stage = _stage(recipe, name)
     report = _Report(model, stage)
-    context = StageContext(
-        **vars(training_setting(recipe, where)),
-        samples=[framed(sample) for sample in samples.of_dataset(crops, "train")],
-        checkpoints=Checkpoints(layout.checkpoints(model, stage.name), report.journal),
-        report=report,
-        artifacts=stage_artifacts(model, recipe, before=stage.name),
-        columns=_columns(data, stage),
-    )
-    artifact = stage.run(context)
+    with train_together(partial(learn_along, model, name, data, recipe), places):
+        artifact = stage.run(_context(model, stage, data, recipe, places[0], report))
     about = {"category": model.category, "run": model.run, "stage": stage.name}
     contents = {
         f"{stage.name}.safetensors": weights_bytes(dict(artifact.tensors), about),
         layout.JOURNAL: report.journal.encode(),
     }
     bundles.commit(layout.stage(model, stage.name), contents, _stage_about(artifact.summary, report.journal))
+
+
+def learn_along(model: ModelRef, name: str, data: DatasetRef | DerivedRef, recipe: ModelRecipe, where: str) -> None:
+    """Compute one process's part of a stage, in a process of its own, and keep nothing."""
+    configure_process()
+    stage = _stage(recipe, name)
+    stage.run(_context(model, stage, data, recipe, where, None))
+
+
+def _context(
+    model: ModelRef,
+    stage: Stage,
+    data: DatasetRef | DerivedRef,
+    recipe: ModelRecipe,
+    where: str,
+    report: "_Report | None",
+) -> StageContext:
+    """What a stage learns from; without a report nobody is told of it."""
+    crops = data.crops if isinstance(data, DerivedRef) else data
+    return StageContext(
+        **vars(training_setting(recipe, where)),
+        samples=[framed(sample) for sample in samples.of_dataset(crops, "train")],
+        checkpoints=Checkpoints(layout.checkpoints(model, stage.name), report and report.journal),
+        report=report or no_report,
+        artifacts=stage_artifacts(model, recipe, before=stage.name),
+        columns=_columns(data, stage),
+    )
 
 
 def _columns(data: DatasetRef | DerivedRef, stage: Stage) -> ReadColumn:

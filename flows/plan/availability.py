@@ -9,7 +9,7 @@ from flows.plan.plan import Plan
 from models.generators import StableDiffusionConfig
 from storage.store import files, layout
 from tasks.inference.answer_files import check_writable
-from tasks.runtime.devices import device_kind
+from tasks.runtime.devices import check_count, device_kind
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +34,7 @@ def check_parts(plan: Plan) -> None:
     device = device_kind(plan.device)
     for choice in describe_substitutes(plan, device):
         logger.warning(choice)
+    check_count(plan.device, plan.processes)
     plan.renderer.check_available(device)
     check_data_parts(plan)
     for part in plan.method.parts.values():

@@ -51,6 +51,9 @@ class Plan(Config):
     scale: Scale
     root: str = Field(description="folder or address of the data, as s3://bucket/farm3d")
     device: Device = Field(default="auto", description="auto takes a GPU where there is one")
+    processes: int = Field(
+        default=1, ge=1, description="processes that share the training, each on a GPU or a core of its own"
+    )
     runner: Runner = Field(default=ThreadsConfig(), description="where the shards of the data set are made")
     images: int = Field(ge=2, description="crops wanted in the data set")
     photos: int = Field(ge=1, description="photos per shard")
@@ -85,6 +88,17 @@ class Plan(Config):
                 f"they would be enlarged; give a crop of at least {self.method.resolution}, or a method that reads "
                 f"at most {self.crop} px"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _processes_share_evenly(self) -> "Plan":
+        for stage in self.method.stages():
+            if stage.batch % self.processes:
+                fitting = [str(count) for count in range(1, stage.batch + 1) if not stage.batch % count]
+                raise ValueError(
+                    f"processes is {self.processes}, and stage {stage.name} of method {self.method.kind} computes "
+                    f"{stage.batch} images at once, which they cannot share evenly; give {' or '.join(fitting)}"
+                )
         return self
 
     @property

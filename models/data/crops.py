@@ -14,6 +14,7 @@ from torch.nn.functional import interpolate
 
 from models.data.batch import Batch
 from models.data.ground_truth import Truth
+from models.data.parts import WHOLE, Part, PartGenerator
 
 logger = logging.getLogger(__name__)
 
@@ -144,10 +145,12 @@ def batch_rows(count: int, batch: int, step: int, seed: int) -> tuple[Int[Tensor
     return rows, flipped
 
 
-def random(*key: int | str) -> torch.Generator:
+def random(*key: int | str, part: Part = WHOLE) -> torch.Generator:
     """A CPU generator that depends on nothing but its key, so that a resumed run draws the same numbers."""
     digest = sha256("/".join(map(str, key)).encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+    generator = PartGenerator()
+    generator.part = part
+    return generator.manual_seed(int.from_bytes(digest[:7], "big"))
 
 
 def collate(samples: Sequence[Sample], size: int, device: torch.device) -> Batch:

@@ -2,7 +2,7 @@
 
 A method hands it a `Learner`: modules, optimisers, and what one step does with them. All randomness of a step comes
 from (seed, step), so a run that is stopped and continued ends in the same numbers as one that was not (bit-exact on a
-CPU).
+CPU). In a `process_group`, the process of rank 0 reports and saves for all.
 """
 
 import logging
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from models.core.config import Config
 from models.core.errors import TrainingDiverged
 from models.engine.optimiser import Optimiser
+from models.engine.processes import average_values, process_count, process_rank, start_together
 from models.engine.progress import Meter, line
 
 logger = logging.getLogger(__name__)
@@ -121,7 +122,8 @@ def fit(  # noqa: PLR0913 - what a run is made of, named at every call
     behind weights that were learnt before. Stopped by a signal or Ctrl-C, it saves where it stands before it lets the
     exception through.
 
-    Raises TrainingDiverged if a value or too many gradients become non-finite.
+    Raises TrainingDiverged if a value or too many gradients become non-finite, ValueError where another number of
+    processes made the checkpoint.
     """
     run = _Run(learner, config, checkpoints, report, shown, begin)
     run.resume()
@@ -169,27 +171,39 @@ class _Run:
     def resume(self) -> None:
         """Go on from the newest checkpoint."""
         newest = self.checkpoints.newest()
-        if newest is None:
-            return
-        self.step, state = newest
+        if newest is not None:
+            self._restore(*newest)
+        start_together(self.learner.modules.values(), self.step)
+
+    def _restore(self, step: int, state: dict[str, Any]) -> None:
+        count = state.get("processes", 1)
+        if count != process_count():
+            raise ValueError(
+                f"the checkpoint of step {step} was made with processes: {count}, and this run has processes: "
+                f"{process_count()}, which would end in other weights; go on with {count}, or delete the checkpoints"
+            )
         for name, module in self.learner.modules.items():
             module.load_state_dict(state["modules"][name])
         for name, optimiser in self.learner.optimisers.items():
             optimiser.load_state_dict(state["optimisers"][name])
-        self.saved = self.step
+        self.step = self.saved = step
         logger.info("continuing from the checkpoint of step %d", self.step)
 
     def save(self) -> None:
-        """Keep the state after the steps done so far."""
+        """Keep the state after the steps done so far; the process of rank 0 does it for all."""
+        if process_rank():
+            return
         modules = {name: module.state_dict() for name, module in self.learner.modules.items()}
         optimisers = {name: optimiser.state_dict() for name, optimiser in self.learner.optimisers.items()}
-        self.checkpoints.save(self.step, {"modules": modules, "optimisers": optimisers})
+        # A state without a number was made by one process.
+        several = {"processes": process_count()} if process_count() > 1 else {}
+        self.checkpoints.save(self.step, {"modules": modules, "optimisers": optimisers, **several})
         self.saved = self.step
 
     def advance(self) -> None:
         """One training step, and what is due after it."""
         progress = self.progress
-        values = self.learner.step(self.step, progress)
+        values = average_values(self.learner.step(self.step, progress))
         self._check(values)
         self.step += 1
         for optimiser in self.learner.optimisers.values():
@@ -220,6 +234,8 @@ class _Run:
             )
 
     def _report(self, progress: float, last: bool) -> None:
+        if process_rank():
+            return
         self.values = {**self.meter.read(), "skipped": float(self.skipped)}
         if self.shown is not None:
             logger.info("%s", line(self.step, self.config.steps, self.values, self.shown))

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from models.core.schedule import Schedule
+from models.engine.processes import average_gradients
 
 CONSTANT = Schedule(1.0)
 
@@ -42,7 +43,8 @@ class Optimiser:
         return self.apply(progress)
 
     def apply(self, progress: float) -> Float[Tensor, ""]:
-        """Step with the gradients that the parameters hold, and clear them."""
+        """Step with the gradients that the parameters hold, and clear them; several processes step with their mean."""
+        average_gradients(each for group in self.optimizer.param_groups for each in group["params"])
         largest = torch.inf if self.clip is None else self.clip
         clip = torch.nn.utils.clip_grad_norm_
         norm = torch.stack([clip(group["params"], largest) for group in self.optimizer.param_groups]).norm()

@@ -28,6 +28,7 @@ from models.core.config import Config
 from models.core.errors import MissingPackage
 from models.core.hub import read_settings
 from models.core.weights import check_part_digests, digest, disable_progress_bars, locate, report_missing_weights
+from models.data.parts import normal_noise
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline, SchedulerMixin
@@ -219,10 +220,9 @@ class StableDiffusion:
             pictures = interpolate(pictures, (size, size), mode="bilinear", align_corners=False)
         output = vae.encode((pictures * 2 - 1).to(vae.dtype))
         # A tiny autoencoder has latents, a variational one a distribution of them.
-        if hasattr(output, "latents"):
-            latents = output.latents
-        else:
-            latents = output.latent_dist.sample(generator) if sample else output.latent_dist.mean
+        latents = output.latents if hasattr(output, "latents") else output.latent_dist.mean
+        if sample and hasattr(output, "latent_dist"):
+            latents = latents + output.latent_dist.std * normal_noise(latents, generator, latents.dtype)
         return (latents * vae.config.scaling_factor).to(images)
 
     @torch.no_grad()

@@ -82,6 +82,8 @@ class Stage:
     shown: tuple[str, ...]
     """Losses that stand in the table and the curves of the report, beside `loss`."""
     run: Callable[[StageContext], Artifact]
+    batch: int = 1
+    """Images that are computed at once; several processes share them evenly, so their number has to divide it."""
 
 
 @runtime_checkable

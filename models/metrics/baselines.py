@@ -18,7 +18,7 @@ from models.data.batch import Batch
 from models.geometry.cameras import DISTANCE, FOV, Camera, look_at
 from models.geometry.mesh import Mesh
 from models.metrics.chamfer import filled
-from models.rendering import Nvdiffrast, Renderer
+from models.rendering import Renderer
 from models.rendering.deferred import Surface, render
 from models.rendering.types import Light, Rendering
 
@@ -26,8 +26,10 @@ VOXELS = 48
 """Voxels along the longest side when meshes are averaged."""
 
 
-def baselines(meshes: Sequence[trimesh.Trimesh], renderer: Renderer) -> dict[str, "Constant"]:
+def baselines(meshes: Sequence[trimesh.Trimesh], renderer: Renderer, device: torch.device) -> dict[str, "Constant"]:
     """The unit sphere, the mean ellipsoid and the mean shape of training meshes that stand in their own frames.
+
+    They are drawn on `device`, the one that the renderer was built for.
 
     Without meshes there is nothing to average, and the sphere stands alone.
     """
@@ -37,7 +39,6 @@ def baselines(meshes: Sequence[trimesh.Trimesh], renderer: Renderer) -> dict[str
         extents = np.mean([unit(mesh).extents for mesh in meshes], axis=0)
         shapes["mean ellipsoid"] = sphere.copy().apply_transform(np.diag((*extents, 2.0)))
         shapes["mean mesh"] = mean_mesh(meshes)
-    device = "cuda" if isinstance(renderer, Nvdiffrast) else "cpu"
     return {name: Constant(_to_fill_the_crop(shape, device), renderer) for name, shape in shapes.items()}
 
 
@@ -69,7 +70,7 @@ def _occupied(mesh: trimesh.Trimesh, pitch: float, points: Float[np.ndarray, "*g
     return filled(mesh, pitch).is_filled(points.reshape(-1, 3)).reshape(points.shape[:-1]).astype(float)
 
 
-def _to_fill_the_crop(shape: trimesh.Trimesh, device: str) -> Mesh:
+def _to_fill_the_crop(shape: trimesh.Trimesh, device: torch.device) -> Mesh:
     """The shape scaled to a mean shadow of a quarter of the view (a convex body's is a quarter of its surface)."""
     view = (2 * DISTANCE * tan(FOV / 2)) ** 2
     scaled = shape.copy().apply_scale((view / shape.convex_hull.area) ** 0.5)

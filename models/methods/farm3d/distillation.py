@@ -21,6 +21,7 @@ from models.core.category import VIEWS, Words, fields
 from models.core.config import Config
 from models.core.schedule import Schedule
 from models.data.batch import Batch
+from models.data.parts import normal_noise, per_image
 from models.geometry.cameras import DISTANCE, VIEW_HALF_ANGLE, Camera, PerspectiveCamera, look_at, view_word
 from models.geometry.mesh import Mesh
 from models.rendering.types import Light, Rendering
@@ -147,7 +148,8 @@ class Distillation:
         camera = virtual_cameras(self.config, mesh, generator)
         rendering = render(camera, virtual_lights(count, device, generator), self.config.size)
         components = _components(count, self.config.mix, generator)
-        background = torch.rand(count, 1, 1, 3, generator=generator).to(device)
+        background = per_image(lambda images: torch.rand(images, 1, 1, 3, generator=generator), count, generator)
+        background = background.to(device)
         if self.config.background == "photo":
             background = backdrop(batch, self.config.size)
         pictures = compose(rendering, components, background)
@@ -172,8 +174,10 @@ class Distillation:
 
     def _noise(self, latents: Latents, generator: torch.Generator | None) -> tuple[Int[Tensor, " batch"], Latents]:
         low, high = self.times
-        t = torch.randint(low, high + 1, (len(latents),), generator=generator).to(latents.device)
-        return t, torch.randn(latents.shape, generator=generator).to(latents)
+        t = per_image(
+            lambda images: torch.randint(low, high + 1, (images,), generator=generator), len(latents), generator
+        )
+        return t.to(latents.device), normal_noise(latents, generator)
 
     @torch.no_grad()
     def _gradient(
@@ -191,7 +195,8 @@ class Distillation:
 def virtual_cameras(config: DistillationConfig, mesh: Mesh, generator: torch.Generator | None) -> PerspectiveCamera:
     """Cameras all around the animals, uniform over the band of the sphere between the two elevations."""
     device = mesh.vertices.device
-    azimuth, height, distance = torch.rand(3, len(mesh), generator=generator).to(device)
+    numbers = per_image(lambda images: torch.rand(3, images, generator=generator), len(mesh), generator, axis=1)
+    azimuth, height, distance = numbers.to(device)
     azimuth = azimuth * 2 * torch.pi
     low, high = (sin(radians(degrees)) for degrees in config.elevation_deg)
     # look_at keeps |elevation| below 89 degrees, where its right vector would degenerate.
@@ -225,7 +230,8 @@ def _framed(
 def virtual_lights(count: int, device: torch.device, generator: torch.Generator | None) -> Light:
     """Random directional lights in the camera frame, more often from the camera's side than from behind."""
     towards_camera = torch.tensor((0.0, 0.0, 1.0))
-    direction = normalize(towards_camera + torch.randn(count, 3, generator=generator), dim=-1).to(device)
+    scatter = per_image(lambda images: torch.randn(images, 3, generator=generator), count, generator)
+    direction = normalize(towards_camera + scatter, dim=-1).to(device)
     return Light(direction, torch.full((count,), AMBIENT, device=device), torch.full((count,), DIFFUSE, device=device))
 
 
@@ -257,5 +263,8 @@ def compose(
 
 
 def _components(count: int, mix: tuple[float, float, float], generator: torch.Generator | None) -> list[Component]:
-    chosen = torch.multinomial(torch.tensor(mix), count, replacement=True, generator=generator)
+    shares = torch.tensor(mix)
+    chosen = per_image(
+        lambda images: torch.multinomial(shares, images, replacement=True, generator=generator), count, generator
+    )
     return [COMPONENTS[kind] for kind in chosen.tolist()]

@@ -121,7 +121,8 @@ class AnimalTraining(Config):
 
     def stages(self) -> tuple[Stage, ...]:
         """One training of all networks together."""
-        return (Stage(STAGE, self.training.steps, ("mask", "rgb", "features"), self.train),)
+        shown, at_once = ("mask", "rgb", "features"), self.training.batch // self.training.accumulate
+        return (Stage(STAGE, self.training.steps, shown, self.train, at_once),)
 
     def objective(self, setting: Setting) -> Objective:
         """The table of terms."""

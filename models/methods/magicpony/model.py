@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Shaped
@@ -22,7 +23,7 @@ from models.layers.coordinate_mlp import HALF_EXTENT
 from models.methods.magicpony.networks.appearance import AppearanceConfig
 from models.methods.magicpony.networks.articulation import ArticulationConfig
 from models.methods.magicpony.networks.deformation import DeformationConfig
-from models.methods.magicpony.networks.encoder import EncoderConfig, Vit
+from models.methods.magicpony.networks.encoder import EncoderConfig, Head, Vit
 from models.methods.magicpony.networks.pose import PoseConfig, plausible
 from models.methods.magicpony.networks.prior import PriorConfig
 from models.methods.magicpony.state import Prediction
@@ -30,6 +31,8 @@ from models.rendering import Renderer, deferred
 from models.rendering.types import Light, Rendering
 
 RGB = 3
+Bf16 = Literal["fields", "networks"]
+"""What computes in bfloat16 in training: the coordinate fields alone, or the transformer and its heads as well."""
 ATTACHMENT_INTERVAL = 0.01
 """How often the leg-to-spine attachment is computed anew, as a share of the run (the paper: once per epoch)."""
 
@@ -56,6 +59,7 @@ class Animal(nn.Module):
     """The trainable model; the frozen ViT is no part of its state."""
 
     half_extent = HALF_EXTENT
+    bf16: Bf16 | None = "fields"
     attachment: Tensor
     """The spine bone that each leg is attached to."""
     tree_age: Tensor
@@ -153,8 +157,16 @@ class Animal(nn.Module):
         *codes: Shaped[Tensor, "..."],
     ) -> Float[Tensor, "..."]:
         """A field at many points: to half of the digits in training; what is shown and measured is exact."""
-        with bf16_autocast(points.device.type) if self.training else nullcontext():
+        with bf16_autocast(points.device.type) if self.training and self.bf16 else nullcontext():
             return field(points, *codes).to(points)
+
+    def use_bf16(self, part: Bf16 | None) -> None:
+        """What of the training computes in bfloat16, where the device has it."""
+        self.bf16 = part
+        self.tokens.bf16 = part == "networks"
+        for module in self.modules():
+            if isinstance(module, Head):
+                module.bf16 = part == "networks"
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Parameters by how fast they may learn: what all animals share, the viewpoint, and the rest."""

@@ -4,16 +4,18 @@ from collections.abc import Mapping
 from concurrent.futures import Executor
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from models.core.schedule import Schedule
 from models.data.augmentation import Augmentation
 from models.data.batch import Batch
 from models.data.crops import Crops, batch_rows, random
+from models.data.parts import Part
 from models.engine.loop import LoopConfig, Panel, Values
 from models.engine.optimiser import Optimiser
-from models.methods.magicpony.model import Animal
+from models.engine.processes import process_count, process_rank
+from models.methods.magicpony.model import Animal, Bf16
 from models.methods.magicpony.panels import ROWS, panel
 from models.methods.magicpony.terms import Objective, Step
 from models.rendering import Renderer
@@ -22,7 +24,15 @@ from models.rendering import Renderer
 class TrainingConfig(LoopConfig):
     """How long, how fast, and at what resolution."""
 
-    batch: int = Field(default=4, ge=1, description="crops per step")
+    batch: int = Field(default=4, ge=1, description="crops per step, of all processes together")
+    accumulate: int = Field(
+        default=1, ge=1, description="parts of a batch that are computed one after the other, where memory is short"
+    )
+    bf16: Bf16 | None = Field(
+        default="fields",
+        description="what computes in bfloat16 where the device has it: the coordinate fields, or the transformer and "
+        "its heads as well",
+    )
     size: int = Field(default=96, ge=16, description="training resolution in pixels")
     mirror: bool = Field(default=True, description="show half of the crops mirrored left to right")
     rate_shape: float = Field(default=1e-3, gt=0, description="learning rate of what all animals share")
@@ -35,6 +45,15 @@ class TrainingConfig(LoopConfig):
     augmentation: Augmentation = Field(
         default=Augmentation(), description="how the crops that the encoder sees are corrupted"
     )
+
+    @model_validator(mode="after")
+    def _parts_are_equal(self) -> "TrainingConfig":
+        if self.batch % self.accumulate:
+            raise ValueError(
+                f"accumulate is {self.accumulate} and batch is {self.batch}, which has no {self.accumulate} equal "
+                "parts; give a batch that is a multiple of accumulate"
+            )
+        return self
 
 
 class AnimalLearner:
@@ -59,6 +78,10 @@ class AnimalLearner:
         self.virtual_views: list[tuple[str, Tensor]] = []
         """Captions and pictures of the newest views shown to a diffusion model."""
         self.next_batch: Batch | None = None
+        animal.use_bf16(config.bf16)
+        first, count = process_rank() * config.accumulate, process_count() * config.accumulate
+        self.parts = [Part(number, count) for number in range(first, first + config.accumulate)]
+        """What this process computes of every batch."""
 
     @property
     def modules(self) -> Mapping[str, Animal]:
@@ -72,30 +95,46 @@ class AnimalLearner:
 
     def step(self, number: int, progress: float) -> Values:
         """One optimiser step."""
-        step = self._forward(number, progress)
-        loss, values = self.objective.loss(step)
-        norm = self.optimiser.update(loss, progress)
-        self.virtual_views = step.pictures or self.virtual_views
-        return {"loss": loss.detach(), **values, "gradient_norm": norm, **step.notes}
+        losses: list[Values] = []
+        notes: list[Values] = []
+        pictures: list[tuple[str, Tensor]] = []
+        for place in range(len(self.parts)):
+            step = self._forward(number, progress, place)
+            loss, values = self.objective.loss(step)
+            (loss / len(self.parts)).backward()
+            losses.append({"loss": loss.detach(), **values})
+            notes.append({**step.notes})
+            pictures += step.pictures
+        norm = self.optimiser.apply(progress)
+        self.virtual_views = pictures or self.virtual_views
+        return {**_means(losses), "gradient_norm": norm, **_means(notes)}
 
     def panel(self, progress: float) -> Panel:
         """The first crops of the training set, always the same, and the newest virtual views."""
         batch = self.crops.batch(torch.arange(min(ROWS, len(self.crops))))
         return panel(self.animal, self.renderer, batch, progress, self.virtual_views)
 
-    def _forward(self, number: int, progress: float) -> Step:
-        generator = random(self.config.seed, "step", number)
+    def _forward(self, number: int, progress: float, place: int) -> Step:
+        generator = random(self.config.seed, "step", number, part=self.parts[place])
         batch, self.next_batch = self.next_batch, None
         if batch is None:
-            batch = self._batch(number)
-        if number + 1 < self.config.steps:
-            self.next_batch = self._batch(number + 1)
+            batch = self._batch(number, place)
+        later = (number, place + 1) if place + 1 < len(self.parts) else (number + 1, 0)
+        if later[0] < self.config.steps:
+            self.next_batch = self._batch(*later)
             self.animal.tokens.prefetch(self.next_batch, self.helper)
         self.animal.train()
         prediction = self.animal(batch, progress, generator)
         rendering = self.animal.render(prediction, self.renderer, self.config.size)
         return Step(number, progress, self.animal, batch, prediction, rendering, self.renderer, generator)
 
-    def _batch(self, step: int) -> Batch:
-        rows, flipped = batch_rows(len(self.crops), self.config.batch, step, self.config.seed)
+    def _batch(self, step: int, place: int) -> Batch:
+        rows, flipped = map(
+            self.parts[place].of, batch_rows(len(self.crops), self.config.batch, step, self.config.seed)
+        )
         return self.crops.batch(rows, flipped if self.config.mirror else None)
+
+
+def _means(parts: list[Values]) -> Values:
+    """The mean of each value over the parts of a batch."""
+    return {name: sum(values[name] for values in parts) / len(parts) for name in parts[0]}

@@ -1,6 +1,7 @@
 """Token maps of a frozen ViT to image codes (MagicPony; fidelity F29)."""
 
 from concurrent.futures import Executor, Future
+from contextlib import nullcontext
 from math import log2
 from typing import Protocol, runtime_checkable
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from models.core.config import Config
+from models.core.precision import bf16_autocast
 from models.data.batch import Batch
 
 Tokens = tuple[Float[Tensor, "batch channels rows columns"], Float[Tensor, "batch channels rows columns"]]
@@ -53,7 +55,7 @@ class EncoderConfig(Config):
             raise ValueError(f"is {grid}; heads halve it down to 4, give a power of 2")
         return grid
 
-    def head(self, channels: int, outputs: int) -> nn.Sequential:
+    def head(self, channels: int, outputs: int) -> "Head":
         """Token map to vector: halved down to 4 x 4, then one convolution over all of it."""
         layers: list[nn.Module] = []
         for _ in range(int(log2(self.grid)) - 2):
@@ -63,11 +65,22 @@ class EncoderConfig(Config):
                 nn.LeakyReLU(0.2),
             ]
             channels = self.width
-        return nn.Sequential(*layers, nn.Conv2d(channels, outputs, 4, bias=False), nn.Flatten())
+        return Head(*layers, nn.Conv2d(channels, outputs, 4, bias=False), nn.Flatten())
 
     def build(self, vit: Vit) -> "Tokenizer":
         """The frozen part."""
         return Tokenizer(self, vit)
+
+
+class Head(nn.Sequential):
+    """Reads a token map, where it is told to in bfloat16 while it is trained."""
+
+    bf16 = False
+
+    def forward(self, tokens: Float[Tensor, "batch channels rows columns"]) -> Float[Tensor, "batch outputs"]:
+        """One vector per image."""
+        with bf16_autocast(tokens.device.type) if self.training and self.bf16 else nullcontext():
+            return super().forward(tokens).to(tokens)
 
 
 class Tokenizer:
@@ -79,6 +92,8 @@ class Tokenizer:
     def __init__(self, config: EncoderConfig, vit: Vit) -> None:
         """Nothing here is trained or saved."""
         self.config, self.vit = config, vit
+        self.bf16 = False
+        """Whether training crops are encoded in bfloat16."""
         self._kept: dict[tuple[int, float], Tensor] = {}
         self._coming: dict[tuple[int, float], Future[Tensor]] = {}
 
@@ -87,7 +102,7 @@ class Tokenizer:
         if training and self.config.feature_cache_size:
             maps = torch.stack([self._recall(batch, place) for place in range(len(batch))], 1)
             return maps[0].to(batch.image), maps[1].to(batch.image)
-        out, key = self._ask(batch.shown)
+        out, key = self._ask(batch.shown, training and self.bf16)
         return out, key
 
     def prefetch(self, batch: Batch, helper: Executor) -> None:
@@ -97,15 +112,16 @@ class Tokenizer:
         for place, image in enumerate(batch.shown):
             key = _key(batch, place)
             if key not in self._kept and key not in self._coming:
-                self._coming[key] = helper.submit(self._ask, image[None])
+                self._coming[key] = helper.submit(self._ask, image[None], self.bf16)
 
     @torch.no_grad()
-    def _ask(self, image: Tensor) -> Tensor:
+    def _ask(self, image: Tensor, bf16: bool = False) -> Tensor:
         size, grid = self.config.image, self.config.grid
         if image.shape[1] != size:
             channels_first = image.permute(0, 3, 1, 2)
             image = interpolate(channels_first, (size, size), mode="bilinear", antialias=True).permute(0, 2, 3, 1)
-        maps = torch.stack(self.vit.tokens(image)).float()
+        with bf16_autocast(image.device.type) if bf16 else nullcontext():
+            maps = torch.stack(self.vit.tokens(image)).float()
         if maps.shape[-2:] != (grid, grid):
             maps = interpolate(maps.flatten(0, 1), (grid, grid), mode="bilinear").view(*maps.shape[:3], grid, grid)
         return maps
@@ -116,7 +132,7 @@ class Tokenizer:
         if key in self._kept:
             return self._kept[key]
         coming = self._coming.pop(key, None)
-        asked = self._ask(batch.shown[place : place + 1]) if coming is None else coming.result()
+        asked = self._ask(batch.shown[place : place + 1], self.bf16) if coming is None else coming.result()
         maps = asked[:, 0].half()
         if key[0] >= 0 and len(self._kept) < self.config.feature_cache_size:
             self._kept[key] = maps

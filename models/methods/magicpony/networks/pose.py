@@ -16,6 +16,7 @@ from torch.nn.functional import normalize, softplus
 from models.core.category import VIEWS
 from models.core.config import Config
 from models.core.schedule import Schedule, Share
+from models.data.parts import per_image
 from models.geometry.cameras import DISTANCE, FOV, PerspectiveCamera, from_pose
 from models.methods.magicpony.networks.encoder import EncoderConfig
 from models.methods.magicpony.state import Alternatives
@@ -172,8 +173,10 @@ def choose(
     """The likeliest hypothesis for a share of the images; for the others one at random, balanced over the batch."""
     count = len(odds)
     # The first number is random too, so that batches of fewer than four try all hypotheses in time.
-    turn = torch.randperm(count, generator=generator) + torch.randint(4, (), generator=generator)
-    coins = torch.rand(2, count, generator=generator).to(odds.device)
+    turn = per_image(lambda images: torch.randperm(images, generator=generator), count, generator)
+    turn = turn + torch.randint(4, (), generator=generator)
+    coins = per_image(lambda images: torch.rand(2, images, generator=generator), count, generator, axis=1)
+    coins = coins.to(odds.device)
     tried = allowed | (coins[0] >= config.view_trust)[:, None]
     order = tried.int().argsort(dim=-1, descending=True, stable=True)
     random = order.gather(1, (turn.to(odds.device) % tried.sum(-1))[:, None])[:, 0]
