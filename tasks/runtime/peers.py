@@ -7,6 +7,7 @@ always. The others ignore signals and keep nothing: they end with it, however it
 import os
 import signal
 import tempfile
+import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from tasks.runtime.devices import torch_device
 Work = Callable[[str], None]
 """What another process does on its device; a function of a module, or a `partial` of one, so that it can be sent."""
 
+READY = (0.0, "")
 LAST_WORDS_SECONDS = 5.0
 """How long one waits for a process that broke the connection to say why."""
 
@@ -44,9 +46,9 @@ def train_together(work: Work, places: Sequence[str]) -> Generator[None]:
             with process_group(0, len(places), meeting, torch_device(places[0])):
                 yield
         except RuntimeError as error:
-            # What breaks here is the connection to a process that failed first.
-            if words := next(filter(None, (peer.last_words() for peer in peers)), None):
-                raise RuntimeError(words) from error
+            # What breaks here is the connection to a process that failed, and with it those between the others.
+            if failures := sorted(failure for peer in peers if (failure := peer.failure())):
+                raise RuntimeError(failures[0][1]) from error
             raise
 
 
@@ -55,24 +57,25 @@ class _Peer:
     name: str
     process: BaseProcess
     connection: Connection
-    """Says "" once the process is ready, and why it failed if it does."""
+    """Says `READY`, and later when and why the process failed if it does."""
 
     def wait_until_ready(self) -> None:
         """Raises RuntimeError if it ends before it can begin."""
-        if words := self._read():
-            raise RuntimeError(words)
+        said = self._read()
+        if said != READY:
+            raise RuntimeError(said[1])
 
-    def last_words(self) -> str:
-        """Why it failed; "" if it did not."""
-        return self._read() if self.connection.poll(LAST_WORDS_SECONDS) else ""
+    def failure(self) -> tuple[float, str] | None:
+        """When and why it failed; None if it did not."""
+        return self._read() if self.connection.poll(LAST_WORDS_SECONDS) else None
 
-    def _read(self) -> str:
+    def _read(self) -> tuple[float, str]:
         try:
-            words: str = self.connection.recv()
+            moment, words = self.connection.recv()
         except EOFError:
             self.process.join()
-            words = f"it ended with exit code {self.process.exitcode}"
-        return f"{self.name} failed: {words}" if words else ""
+            moment, words = 0.0, f"it ended with exit code {self.process.exitcode}"
+        return (moment, f"{self.name} failed: {words}") if words else READY
 
 
 @contextmanager
@@ -96,13 +99,13 @@ def _train(work: Work, places: Sequence[str], rank: int, meeting: Path, told: Co
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
-    told.send("")
+    told.send(READY)
     with process_group(rank, len(places), meeting, torch_device(places[rank])):
         try:
             work(places[rank])
         except Exception as error:
             # Before the group ends, so that who sees the connection break can read why.
-            told.send(f"{type(error).__name__}: {error}")
+            told.send((time.monotonic(), f"{type(error).__name__}: {error}"))
             raise
 
 

@@ -190,3 +190,32 @@ def test_a_model_names_the_snapshot_that_its_crops_have_now(model, crops, vit, t
     monkeypatch.setattr(module, "_run", lambda *_: pytest.fail("trained again"))
     trained(ref, renamed, tiny_model(vit))
     assert bundles.read_about(layout.model(ref), ModelAbout).snapshot == read_start(ref).snapshot == 2
+
+
+def journal(model):
+    return [{name: line[name] for name in line if name != "steps_per_second"} for line in read_metrics(model, STAGE)]
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_learns_and_go_on_where_they_were_stopped(crops, vit, monkeypatch):
+    recipe = tiny_model(vit)
+    # Rounded to half of the digits, sums over half of the batch are other sums.
+    exact = recipe.method.training.model_copy(update={"bf16": None})
+    recipe = recipe.model_copy(update={"method": recipe.method.model_copy(update={"training": exact})})
+    alone, shared = (Store(crops.root).model("cow", name) for name in ("alone", "shared"))
+    train.fn(alone, STAGE, crops, recipe, "cpu")
+    with monkeypatch.context() as patch:
+        dies_in(patch, STAGE, 4)
+        with pytest.raises(Stopped):
+            train.fn(shared, STAGE, crops, recipe, "cpu", processes=2)
+    assert Checkpoints(layout.checkpoints(shared, STAGE)).steps() == [2, 4]
+    Checkpoints(layout.checkpoints(shared, STAGE)).discard(4)
+    with pytest.raises(ValueError, match="step 2 was made with processes: 2, and this run has processes: 1"):
+        train.fn(shared, STAGE, crops, recipe, "cpu")
+    train.fn(shared, STAGE, crops, recipe, "cpu", processes=2)
+    assert Checkpoints(layout.checkpoints(shared, STAGE)).steps() == [2, 4]
+    for ours, theirs in zip(journal(shared), journal(alone), strict=True):
+        assert ours.keys() == theirs.keys()
+        assert ours == pytest.approx(theirs, rel=1e-4, abs=1e-6)
+    ours, theirs = weights(shared), weights(alone)
+    assert all(torch.allclose(ours[name].float(), theirs[name].float(), atol=1e-3) for name in theirs)

@@ -35,6 +35,7 @@ def test_small_scales_lack_nothing_and_ask_nobody(no_hub):
     ("changes", "error", "said"),
     [
         ({"device": "cuda"}, ValueError, "device is cuda and torch sees no GPU; choose cpu or auto"),
+        ({"device": "cpu", "processes": 4}, ValueError, "processes is 4 and this machine has 2 cores; give at most 2"),
         ({"renderer": {"kind": "nvdiffrast"}}, ValueError, "on device cpu; it needs cuda, use kind reference here"),
         ({"segmenter": {"kind": "detectron2"}}, MissingPackage, "needs detectron2, .*pip install --no-build-isolation"),
         ({"segmenter": {"weights": "gone"}}, MissingWeights, "gone has no config.json; mend the path"),
@@ -49,7 +50,8 @@ def test_small_scales_lack_nothing_and_ask_nobody(no_hub):
         ({"own_photos": {"folder": "gone"}}, ValueError, "own_photos.folder is .*gone, and there is no such folder"),
     ],
 )
-def test_each_part_says_what_it_lacks(no_hub, changes, error, said):
+def test_each_part_says_what_it_lacks(no_hub, monkeypatch, changes, error, said):
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
     with pytest.raises(error, match=said):
         check_parts(changed(**changes))
 

@@ -238,6 +238,21 @@ def test_an_own_folder_that_is_not_there_is_named(tmp_path):
         _ = plan.photo_recipe
 
 
+def test_a_training_is_shared_by_as_many_processes_as_divide_what_it_computes_at_once():
+    assert load_plan("cow", "gpu", changes=PlanChanges(processes=5)).processes == 5
+    said = "processes is 4, and stage animal of method farm3d computes 10 images at once, .*give 1 or 2 or 5 or 10"
+    with pytest.raises(ValueError, match=f"changes: .*{said}"):
+        load_plan("cow", "gpu", changes=PlanChanges(processes=4))
+    halves = {"training": {"accumulate": 2}}
+    with pytest.raises(ValueError, match="computes 5 images at once, .*give 1 or 5"):
+        load_plan("cow", "gpu", changes=PlanChanges(processes=2, method=halves))
+
+
+def test_how_many_processes_train_names_no_other_run():
+    one, two = (load_plan("cow", "smoke", changes=PlanChanges(processes=count)) for count in (1, 2))
+    assert one.model_recipe == two.model_recipe
+
+
 def test_an_unknown_scale_is_refused(tmp_path):
     with pytest.raises(ValueError, match="scale 'huge' is unknown; choose smoke, laptop, gpu, paper"):
         load_plan("cow", "huge", str(tmp_path))

@@ -280,3 +280,14 @@ def test_what_is_too_short_to_be_resumed_keeps_nothing_and_learns_the_same() -> 
     train(kept, Shelf())
     train(unkept, NoCheckpoints())
     assert torch.equal(weights(kept), weights(unkept))
+
+
+def test_a_run_does_not_go_on_with_another_number_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf = Shelf()
+    train(Duel(), shelf, config=CONFIG.model_copy(update={"steps": 3}))
+    assert "processes" not in shelf.kept[3], "as ever since"
+    shelf.kept[3]["processes"] = 4
+    with pytest.raises(
+        ValueError, match="step 3 was made with processes: 4, and this run has processes: 1, .*go on with 4, or delete"
+    ):
+        train(Duel(), shelf)

@@ -9,6 +9,8 @@ from models.data.batch import Batch
 from models.metrics.baselines import baselines, mean_mesh, unit
 from models.rendering.reference import Reference
 
+CPU = torch.device("cpu")
+
 
 def ellipsoid(*axes: float) -> trimesh.Trimesh:
     return trimesh.creation.icosphere(subdivisions=3).apply_transform(np.diag((*axes, 1.0)))
@@ -35,7 +37,14 @@ def test_an_open_mesh_is_refused() -> None:
 
 
 def test_without_true_shapes_the_sphere_stands_alone() -> None:
-    assert list(baselines([], Reference())) == ["unit sphere"]
+    assert list(baselines([], Reference(), CPU)) == ["unit sphere"]
+
+
+def test_every_baseline_lies_on_the_device_that_it_is_drawn_on_whichever_its_number() -> None:
+    """As meshes on any other GPU than the renderer's are refused by nvdiffrast; no GPU is needed to see where."""
+    nowhere = torch.device("meta")
+    for method in baselines([ellipsoid(0.8, 1, 1.2)], Reference(), nowhere).values():
+        assert method.shape.vertices.device == method.shape.faces.device == nowhere
 
 
 def test_every_baseline_fills_a_quarter_of_the_crop_in_the_colour_of_the_photo() -> None:
@@ -44,7 +53,7 @@ def test_every_baseline_fills_a_quarter_of_the_crop_in_the_colour_of_the_photo()
     mask[:, 12:36, 12:36] = 1
     image = colour[:, None, None].expand(2, 48, 48, 3) * mask[..., None]
     batch = Batch(image, mask, mask * 0 + 1, None, torch.tensor([-1, -1]), torch.tensor([0, 1]))
-    for method in baselines([ellipsoid(0.8, 1, 1.2)], Reference()).values():
+    for method in baselines([ellipsoid(0.8, 1, 1.2)], Reference(), CPU).values():
         rendering = method.predict(batch).render(48)
         assert rendering.mask.mean() == pytest.approx(0.25, abs=0.06)
         torch.testing.assert_close(rendering.rgb[:, 24, 24], colour)

@@ -5,13 +5,14 @@ import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from storage.store.errors import NotPrivate
 from tasks.runtime import devices as machine
-from tasks.runtime.devices import acquire_device, cached_model, torch_device
+from tasks.runtime.devices import acquire_device, acquire_devices, cached_model, check_count, torch_device
 from tests.tasks.runtime.test_fifo_queue import until
 
 
@@ -89,6 +90,81 @@ def test_whoever_finds_a_free_core_says_nothing(caplog):
     with acquire_device("cpu"), acquire_device("cpu"):
         pass
     assert caplog.messages == []
+
+
+def test_several_devices_are_held_at_once_or_none_is_kept(caplog):
+    with acquire_device("cpu") as one:
+        both = []
+        thread = waiting(lambda: both.append(both_cores()))
+        until(lambda: caplog.messages)
+        free = ({"cpu-0", "cpu-1"} - {one.replace(":", "-")}).pop()
+        until(lambda: is_free(free))
+        assert not both
+    thread.join(30)
+    assert both == [("cpu:0", "cpu:1")]
+    (said,) = caplog.messages
+    assert said.startswith(
+        f"too many of the 2 cores of this machine are taken by process {os.getpid()}; waiting until 2"
+    )
+
+
+def both_cores():
+    with acquire_devices("cpu", 2) as places:
+        assert not is_free("cpu-0") and not is_free("cpu-1")
+        return places
+
+
+def is_free(name):
+    with machine.ExitStack() as locks:
+        return machine._lock(machine._lock_folder() / name, locks) is not None
+
+
+def test_more_processes_than_devices_are_refused():
+    said = "processes is 3 and this machine has 2 cores; give at most 2"
+    with pytest.raises(ValueError, match=said), acquire_devices("cpu", 3):
+        pass
+    check_count("cpu", 2)
+
+
+@pytest.fixture
+def show(monkeypatch):
+    """Shows this process GPUs, in the order of their UUIDs, as CUDA_VISIBLE_DEVICES does."""
+
+    def shown(*uuids):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: len(uuids))
+        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda number: SimpleNamespace(uuid=uuids[number]))
+
+    return shown
+
+
+def test_a_gpu_is_known_by_its_uuid_whatever_its_number(show):
+    show("a", "b")
+    with acquire_device() as first:
+        assert first == "cuda:0"
+        show("b", "a")
+        with acquire_device() as second:
+            assert second == "cuda:0", "the GPU b, which is free"
+            assert not is_free("cuda-a") and not is_free("cuda-b")
+    show("c")
+    with acquire_devices("cuda", 1) as places:
+        assert places == ("cuda:0",) and is_free("cuda-a") and not is_free("cuda-c")
+
+
+def test_who_is_shown_other_gpus_does_not_wait_in_the_same_line(show):
+    show("a")
+    with acquire_device():
+        thread = threading.Thread(target=entered_gpu)
+        thread.start()
+        until(lambda: list(machine._lock_folder().glob("cuda-line-*/[0-9]*")))
+        show("b")
+        assert entered_gpu() == "cuda:0"
+    thread.join(30)
+
+
+def entered_gpu():
+    with acquire_device("cuda") as where:
+        return where
 
 
 def test_a_killed_holder_frees_its_core(tmp_path):

@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from models.core.category import VIEWS, Words
+from models.data.crops import random
+from models.data.parts import WHOLE, Part
 from models.geometry.cameras import view_word
 from models.geometry.mesh import Mesh
 from models.methods.farm3d.distillation import DistillationConfig, backdrop, compose, virtual_cameras, virtual_lights
@@ -239,3 +241,25 @@ def test_half_the_view_is_the_fov() -> None:
     camera = virtual_cameras(DistillationConfig(), boxes(1), seeded())
     assert tan(camera.fov / 2) * 10 == pytest.approx(2.217, abs=1e-3)
     assert camera.fov == pytest.approx(radians(25))
+
+
+def test_an_animal_is_seen_and_judged_alike_in_a_part_of_its_batch() -> None:
+    def distilled(part: Part, images: int):
+        config = DistillationConfig(size=SIZE, latents="sample", fill=(0.2, 0.4))
+        return config.build(WantsColour((0.8, 0.2, 0.4)), COW)(
+            boxes(images),
+            lambda camera, light, size: drawn(light.direction.abs().mean(0), images),
+            photo(square(4, 8).expand(images, -1, -1)),
+            0.5,
+            random("step", part=part),
+        )
+
+    whole, parts = distilled(WHOLE, 4), [distilled(Part(number, 2), 2) for number in range(2)]
+    assert [caption for part in parts for caption in part.captions] == list(whole.captions)
+    background = [part.pictures[:, 0, -1] for part in parts]
+    assert torch.equal(torch.cat(background), whole.pictures[:, 0, -1])
+    lights = [virtual_lights(2, torch.device("cpu"), random(1, part=Part(number, 2))).direction for number in range(2)]
+    assert torch.equal(torch.cat(lights), virtual_lights(4, torch.device("cpu"), random(1)).direction)
+    places = [virtual_cameras(DistillationConfig(), boxes(2), random(1, part=Part(number, 2))) for number in range(2)]
+    seen = virtual_cameras(DistillationConfig(), boxes(4), random(1))
+    assert torch.equal(torch.cat([each.azimuth for each in places]), seen.azimuth)

@@ -14,6 +14,7 @@ from models.core.errors import TrainingDiverged
 from models.core.schedule import Schedule
 from models.data.batch import Batch
 from models.data.crops import Crops
+from models.data.parts import Part
 from models.engine import loop
 from models.engine.loop import Learner, Summary, fit
 from models.methods.magicpony import train as training
@@ -251,3 +252,44 @@ def test_without_a_clip_gradients_count_as_they_come() -> None:
     with ThreadPoolExecutor(1) as helper:
         assert learner(untrained(), helper, config=STEPS.model_copy(update={"clip": None})).optimiser.clip is None
         assert learner(untrained(), helper).optimiser.clip == 1.0
+
+
+@pytest.mark.parametrize("accumulate", [2, 4])
+def test_parts_of_a_batch_one_after_the_other_teach_what_the_batch_does(accumulate: int) -> None:
+    reported: dict[int, list[dict[str, float]]] = {}
+    animals = {}
+    for parts in (1, accumulate):
+        told = reported.setdefault(parts, [])
+        config = STEPS.model_copy(update={"batch": 4, "steps": 4, "bf16": None, "report_every": 1, "accumulate": parts})
+        animals[parts] = untrained()
+        train(animals[parts], report=lambda _, values, __, told=told: told.append(values), config=config, begin=0.6)
+    for whole, parted in zip(reported[1], reported[accumulate], strict=True):
+        assert parted.keys() == whole.keys()
+        for name in whole.keys() - {"steps_per_second"}:
+            assert parted[name] == pytest.approx(whole[name], rel=1e-4, abs=1e-5), name
+    torch.testing.assert_close(weights(animals[1]), weights(animals[accumulate]), atol=1e-3, rtol=0)
+
+
+def test_a_process_computes_its_own_parts_of_every_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "process_rank", lambda: 1)
+    monkeypatch.setattr(training, "process_count", lambda: 3)
+    with ThreadPoolExecutor(1) as helper:
+        config = STEPS.model_copy(update={"batch": 6, "accumulate": 2})
+        assert learner(untrained(), helper, config=config).parts == [Part(2, 6), Part(3, 6)]
+
+
+def test_a_batch_that_cannot_be_accumulated_evenly_is_refused() -> None:
+    with pytest.raises(ValueError, match="accumulate is 3 and batch is 4, which has no 3 equal parts; give a batch"):
+        TrainingConfig(batch=4, accumulate=3)
+
+
+def test_what_computes_in_bfloat16_is_chosen_for_the_training_alone() -> None:
+    def heads(animal: Animal) -> set[bool]:
+        return {animal.tokens.bf16, animal.out_code.bf16, animal.key_code.bf16, animal.pose.head.bf16}
+
+    with ThreadPoolExecutor(1) as helper:
+        for bf16, networks in (("networks", True), ("fields", False), (None, False)):
+            animal = untrained()
+            learner(animal, helper, config=STEPS.model_copy(update={"bf16": bf16}))
+            assert animal.bf16 == bf16 and heads(animal) == {networks}
+    assert untrained().bf16 == "fields" and heads(untrained()) == {False}
