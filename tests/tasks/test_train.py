@@ -200,7 +200,7 @@ def journal(model):
 def test_two_processes_learn_what_one_learns_and_go_on_where_they_were_stopped(crops, vit, monkeypatch):
     recipe = tiny_model(vit)
     # Rounded to half of the digits, sums over half of the batch are other sums.
-    exact = recipe.method.training.model_copy(update={"bf16": None})
+    exact = recipe.method.training.model_copy(update={"bf16": "nothing"})
     recipe = recipe.model_copy(update={"method": recipe.method.model_copy(update={"training": exact})})
     alone, shared = (Store(crops.root).model("cow", name) for name in ("alone", "shared"))
     train.fn(alone, STAGE, crops, recipe, "cpu")

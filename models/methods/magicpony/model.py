@@ -31,7 +31,7 @@ from models.rendering import Renderer, deferred
 from models.rendering.types import Light, Rendering
 
 RGB = 3
-Bf16 = Literal["fields", "networks"]
+Bf16 = Literal["nothing", "fields", "networks"]
 """What computes in bfloat16 in training: the coordinate fields alone, or the transformer and its heads as well."""
 ATTACHMENT_INTERVAL = 0.01
 """How often the leg-to-spine attachment is computed anew, as a share of the run (the paper: once per epoch)."""
@@ -59,7 +59,7 @@ class Animal(nn.Module):
     """The trainable model; the frozen ViT is no part of its state."""
 
     half_extent = HALF_EXTENT
-    bf16: Bf16 | None = "fields"
+    bf16: Bf16 = "fields"
     attachment: Tensor
     """The spine bone that each leg is attached to."""
     tree_age: Tensor
@@ -157,10 +157,10 @@ class Animal(nn.Module):
         *codes: Shaped[Tensor, "..."],
     ) -> Float[Tensor, "..."]:
         """A field at many points: to half of the digits in training; what is shown and measured is exact."""
-        with bf16_autocast(points.device.type) if self.training and self.bf16 else nullcontext():
+        with bf16_autocast(points.device.type) if self.training and self.bf16 != "nothing" else nullcontext():
             return field(points, *codes).to(points)
 
-    def use_bf16(self, part: Bf16 | None) -> None:
+    def use_bf16(self, part: Bf16) -> None:
         """What of the training computes in bfloat16, where the device has it."""
         self.bf16 = part
         self.tokens.bf16 = part == "networks"

@@ -28,10 +28,10 @@ class TrainingConfig(LoopConfig):
     accumulate: int = Field(
         default=1, ge=1, description="parts of a batch that are computed one after the other, where memory is short"
     )
-    bf16: Bf16 | None = Field(
+    bf16: Bf16 = Field(
         default="fields",
-        description="what computes in bfloat16 where the device has it: the coordinate fields, or the transformer and "
-        "its heads as well",
+        description="what computes in bfloat16 where the device has it: nothing, the coordinate fields, or the "
+        "transformer and its heads as well",
     )
     size: int = Field(default=96, ge=16, description="training resolution in pixels")
     mirror: bool = Field(default=True, description="show half of the crops mirrored left to right")

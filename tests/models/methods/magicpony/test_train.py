@@ -260,7 +260,9 @@ def test_parts_of_a_batch_one_after_the_other_teach_what_the_batch_does(accumula
     animals = {}
     for parts in (1, accumulate):
         told = reported.setdefault(parts, [])
-        config = STEPS.model_copy(update={"batch": 4, "steps": 4, "bf16": None, "report_every": 1, "accumulate": parts})
+        config = STEPS.model_copy(
+            update={"batch": 4, "steps": 4, "bf16": "nothing", "report_every": 1, "accumulate": parts}
+        )
         animals[parts] = untrained()
         train(animals[parts], report=lambda _, values, __, told=told: told.append(values), config=config, begin=0.6)
     for whole, parted in zip(reported[1], reported[accumulate], strict=True):
@@ -288,7 +290,7 @@ def test_what_computes_in_bfloat16_is_chosen_for_the_training_alone() -> None:
         return {animal.tokens.bf16, animal.out_code.bf16, animal.key_code.bf16, animal.pose.head.bf16}
 
     with ThreadPoolExecutor(1) as helper:
-        for bf16, networks in (("networks", True), ("fields", False), (None, False)):
+        for bf16, networks in (("networks", True), ("fields", False), ("nothing", False)):
             animal = untrained()
             learner(animal, helper, config=STEPS.model_copy(update={"bf16": bf16}))
             assert animal.bf16 == bf16 and heads(animal) == {networks}
