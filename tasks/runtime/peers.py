@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from threading import Thread
@@ -25,7 +25,7 @@ Work = Callable[[str], None]
 
 READY = (0.0, "")
 LAST_WORDS_SECONDS = 5.0
-"""How long one waits for a process that broke the connection to say why."""
+"""How long one waits for a process that broke the connection to say why; those that did not say nothing."""
 
 
 @contextmanager
@@ -47,7 +47,8 @@ def train_together(work: Work, places: Sequence[str]) -> Generator[None]:
                 yield
         except RuntimeError as error:
             # What breaks here is the connection to a process that failed, and with it those between the others.
-            if failures := sorted(failure for peer in peers if (failure := peer.failure())):
+            telling = wait([peer.connection for peer in peers], LAST_WORDS_SECONDS)
+            if failures := sorted(peer.read() for peer in peers if peer.connection in telling):
                 raise RuntimeError(failures[0][1]) from error
             raise
 
@@ -61,15 +62,12 @@ class _Peer:
 
     def wait_until_ready(self) -> None:
         """Raises RuntimeError if it ends before it can begin."""
-        said = self._read()
+        said = self.read()
         if said != READY:
             raise RuntimeError(said[1])
 
-    def failure(self) -> tuple[float, str] | None:
-        """When and why it failed; None if it did not."""
-        return self._read() if self.connection.poll(LAST_WORDS_SECONDS) else None
-
-    def _read(self) -> tuple[float, str]:
+    def read(self) -> tuple[float, str]:
+        """What it says next: `READY`, or when and why it failed."""
         try:
             moment, words = self.connection.recv()
         except EOFError:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from functools import partial
 from multiprocessing import Pipe, active_children
 from types import SimpleNamespace
@@ -62,15 +63,17 @@ def test_a_process_that_was_killed_leaves_its_exit_code() -> None:
     theirs.close()
     with pytest.raises(RuntimeError, match="process 2 of 2 failed: it ended with exit code -9"):
         one.wait_until_ready()
-    assert one.failure() == (0, "process 2 of 2 failed: it ended with exit code -9"), "before those who miss it"
+    assert one.read() == (0, "process 2 of 2 failed: it ended with exit code -9"), "before those who miss it"
 
 
-def test_a_process_that_works_has_no_last_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peers, "LAST_WORDS_SECONDS", 0.01)
-    one, theirs = peer()
+def test_what_breaks_in_the_first_process_itself_is_raised_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    ready, theirs = peer()
     theirs.send(peers.READY)
-    one.wait_until_ready()
-    assert one.failure() is None
+    monkeypatch.setattr(peers, "LAST_WORDS_SECONDS", 0.01)
+    monkeypatch.setattr(peers, "_start", lambda *_: nullcontext(ready))
+    monkeypatch.setattr(peers, "process_group", lambda *_: nullcontext())
+    with pytest.raises(RuntimeError, match="out of memory"), train_together(pytest.fail, ["cpu:0", "cpu:1"]):
+        raise RuntimeError("out of memory")
 
 
 @pytest.mark.slow
