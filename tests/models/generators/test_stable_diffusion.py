@@ -4,6 +4,8 @@ import torch
 
 from models.core.errors import MissingWeights
 from models.core.weights import locate
+from models.data.crops import random
+from models.data.parts import Part
 from models.generators import StableDiffusionConfig
 
 CPU = torch.device("cpu")
@@ -126,3 +128,10 @@ def test_the_published_call_draws(folder, which):
     pipeline = StableDiffusionPipeline.from_pretrained(folder if which == "written" else locate("weights/teacher"))
     (picture,) = pipeline("a cow, side view", num_inference_steps=1, output_type="np").images
     assert picture.shape[-1] == 3 and np.isfinite(picture).all()
+
+
+def test_a_picture_is_sampled_alike_in_a_part_of_its_batch(teacher):
+    pictures, parts = torch.rand(4, 64, 64, 3), [Part(number, 2) for number in range(2)]
+    whole = teacher.encode(pictures, True, random("step"))
+    halves = [teacher.encode(part.of(pictures), True, random("step", part=part)) for part in parts]
+    assert torch.allclose(torch.cat(halves), whole, atol=1e-5)
