@@ -36,7 +36,9 @@ def process_group(rank: int, count: int, meeting: Path, device: torch.device) ->
     os.environ.update(GLOO_SOCKET_IFNAME=LOOPBACK, NCCL_SOCKET_IFNAME=LOOPBACK)
     backend = "nccl" if device.type == "cuda" else "gloo"
     with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
-        dist.init_process_group(backend, store=dist.FileStore(str(meeting), count), rank=rank, world_size=count)
+        # A public class that torch forgets to export.
+        store = dist.FileStore(str(meeting), count)  # pyright: ignore[reportPrivateImportUsage]
+        dist.init_process_group(backend, store=store, rank=rank, world_size=count)
         try:
             yield
         finally:

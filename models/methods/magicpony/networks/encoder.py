@@ -77,10 +77,10 @@ class Head(nn.Sequential):
 
     bf16 = False
 
-    def forward(self, tokens: Float[Tensor, "batch channels rows columns"]) -> Float[Tensor, "batch outputs"]:
+    def forward(self, input: Float[Tensor, "batch channels rows columns"]) -> Float[Tensor, "batch outputs"]:
         """One vector per image."""
-        with bf16_autocast(tokens.device.type) if self.training and self.bf16 else nullcontext():
-            return super().forward(tokens).to(tokens)
+        with bf16_autocast(input.device.type) if self.training and self.bf16 else nullcontext():
+            return super().forward(input).to(input)
 
 
 class Tokenizer:
