@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from models.core.config import Config
 from models.core.errors import TrainingDiverged
 from models.engine.optimiser import Optimiser
-from models.engine.processes import average_values, process_count, process_rank, start_together
+from models.engine.process_group import average_values, process_count, process_rank, start_together
 from models.engine.progress import Meter, line
 
 logger = logging.getLogger(__name__)

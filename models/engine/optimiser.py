@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from models.core.schedule import Schedule
-from models.engine.processes import average_gradients
+from models.engine.process_group import average_gradients
 
 CONSTANT = Schedule(1.0)
 

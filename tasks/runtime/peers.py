@@ -17,7 +17,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from threading import Thread
 
-from models.engine.processes import process_group
+from models.engine.process_group import process_group
 from tasks.runtime.devices import torch_device
 
 Work = Callable[[str], None]

@@ -14,7 +14,7 @@ from models.data.crops import Crops, batch_rows, random
 from models.data.parts import Part
 from models.engine.loop import LoopConfig, Panel, Values
 from models.engine.optimiser import Optimiser
-from models.engine.processes import process_count, process_rank
+from models.engine.process_group import process_count, process_rank
 from models.methods.magicpony.model import Animal, Bf16
 from models.methods.magicpony.panels import ROWS, panel
 from models.methods.magicpony.terms import Objective, Step

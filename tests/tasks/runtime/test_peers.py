@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from models.engine.processes import average_values, process_count
+from models.engine.process_group import average_values, process_count
 from tasks.runtime import peers
 from tasks.runtime.peers import train_together
 

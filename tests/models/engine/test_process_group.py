@@ -10,7 +10,7 @@ from torch import nn
 
 from models.engine.loop import LoopConfig, NoCheckpoints, fit
 from models.engine.optimiser import Optimiser
-from models.engine.processes import (
+from models.engine.process_group import (
     average_gradients,
     average_values,
     process_count,

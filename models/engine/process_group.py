@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
+from jaxtyping import Float
 from torch import Tensor, nn
 
 LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
@@ -63,7 +64,7 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
             parameter.grad = (total / process_count()).view_as(parameter)
 
 
-def average_values(values: Mapping[str, Tensor | float]) -> dict[str, Tensor | float]:
+def average_values(values: Mapping[str, Float[Tensor, ""] | float]) -> dict[str, Float[Tensor, ""] | float]:
     """The mean of each value over all processes; as they are where a process is alone."""
     if process_count() == 1:
         return {**values}
