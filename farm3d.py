@@ -1,14 +1,200 @@
-"""The command `farm3d`, also as `python -m farm3d`, once it is sure that the code it finds is its own.
+"""Animals from photos, in Python.
 
-The packages have plain names. Where a variable such as PYTHONPATH puts another `models` or `tasks` first, that one
-would be imported; it is named instead.
+    import farm3d
+
+    model = farm3d.load("cow")
+    animal = model.reconstruct("samples/cow.jpg")
+    animal.render(azimuth=90).save("side.png")
+    animal.export("cow.glb")
+
+`load` takes the best release of an animal that this farm has made, or one that ships with it. Whatever the caller can
+mend is a ValueError or an error of `models.core.errors`, in one sentence. A call waits until a device of the machine is
+free; torch is set to one thread.
+
+The same module is the command `farm3d`, also as `python -m farm3d`.
 """
 
 import sys
+from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
+from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL.Image import Image
+
+    from tasks.inference.select import Answer, SelectedModel
+    from tasks.runtime.devices import Device
+
+    Photo = str | PathLike[str] | Image | np.ndarray
+
+__all__ = ["load", "Model", "Animal"]
 
 PACKAGES = ("flows", "tasks", "models", "storage")
+BATCH_SIZE = 8
+
+
+def load(category: str = "cow", root: str = "data", *, device: "Device" = "auto", refine: bool = True) -> "Model":
+    """The model that answers for a category.
+
+    Args:
+        category: an animal, as cow; or one release of it, as cow/farm3d-laptop-0123456789abcdef
+        root: folder or address of all data, as data or s3://bucket/farm3d
+        device: auto, cpu or cuda; auto takes a GPU where there is one
+        refine: fit pose and colours to each photo and its mask; slower, and closer to the photo
+
+    Raises ValueError for an unknown category, MissingModel for a release that is not there.
+    """
+    _check_packages()
+    from flows.plan.checks import check_name
+    from tasks.inference.select import select_model
+
+    check_name(category, root)
+    return Model(select_model(category, root), device, refine)
+
+
+class Model:
+    """Reconstructs animals of one category. `farm3d.load` makes it."""
+
+    def __init__(self, selected: "SelectedModel", device: "Device", refine: bool) -> None:
+        """Weights are read at the first photo."""
+        self._selected, self._device, self._refine = selected, device, refine
+        self._loaded: dict[str, Any] = {}
+
+    def __repr__(self) -> str:
+        """The animal, and the run that trained the model."""
+        return f"<farm3d model of {self._selected.category}: {self.name}>"
+
+    @property
+    def name(self) -> str:
+        """The training run, or the embedded model, whose weights answer."""
+        return self._selected.name
+
+    def reconstruct(self, photo: "Photo", mask: "np.ndarray | None" = None) -> "Animal":
+        """The animal in one photo.
+
+        Args:
+            photo: a file; a PIL image; or an array (height, width, 3) of RGB bytes, upright
+            mask: (height, width), true on the animal; else what the file says of it, else what the segmenter finds
+
+        Raises ValueError for a file that is no picture, NothingKept if no animal was found.
+        """
+        (animal,) = self._reconstruct([(photo, mask)])
+        return animal
+
+    def reconstruct_batch(self, photos: "Iterable[Photo]") -> "list[Animal]":
+        """The animals in several photos, in their order, computed eight at a time.
+
+        Raises as `reconstruct` does, at the first photo that cannot be answered.
+        """
+        pairs = [(photo, None) for photo in photos]
+        starts = range(0, len(pairs), BATCH_SIZE)
+        return [animal for start in starts for animal in self._reconstruct(pairs[start : start + BATCH_SIZE])]
+
+    def _reconstruct(self, photos: "Sequence[tuple[Photo, np.ndarray | None]]") -> "list[Animal]":
+        from models.data.crops import collate
+        from tasks.inference.select import Answer, crop_photo
+        from tasks.runtime.devices import acquire_device, torch_device
+
+        chosen = self._selected
+        images = [_read_photo(photo, mask) for photo, mask in photos]
+        with acquire_device(self._device) as where:
+            if where not in self._loaded:
+                self._loaded[where] = chosen.load(where, self._refine)
+            crops = [crop_photo(pixels, chosen.crops, where, mask) for pixels, mask in images]
+            answers = self._loaded[where].predict(collate(crops, chosen.size, torch_device(where)))
+            renderer = chosen.renderer(where)
+        return [Animal(Answer(chosen.category, answers.pick(row), renderer)) for row in range(len(crops))]
+
+
+class Animal:
+    """One reconstructed animal. `Model.reconstruct` makes it."""
+
+    def __init__(self, answer: "Answer") -> None:
+        """What a model made of one photo."""
+        self._answer = answer
+
+    @property
+    def vertices(self) -> "np.ndarray":
+        """(vertices, 3) in the pose of the photo: x to one side, y up, head at +z; the animal is about 4 long."""
+        return self._mesh().vertices[0].cpu().numpy()
+
+    @property
+    def faces(self) -> "np.ndarray":
+        """(faces, 3): rows of `vertices`, the same for all photos of one model."""
+        return self._mesh().faces.cpu().numpy()
+
+    def render(self, azimuth: float | None = None, size: int = 256) -> "Image":
+        """A picture of the animal on white.
+
+        Args:
+            azimuth: of the camera in degrees: 0 faces the head, 90 and -90 the sides, 180 the tail; None: the photo's
+                own view and light
+            size: pixels along an edge
+        """
+        import torch
+        from PIL import Image
+
+        from models.export import film
+
+        answer = self._answer.reconstruction
+        if not film.is_drawable(answer):
+            raise ValueError("the method of this model cannot draw its answers; load another release")
+        with torch.no_grad():
+            if azimuth is None:
+                picture = answer.render(size)
+            else:
+                camera = film.framed(answer, torch.tensor([azimuth]).deg2rad())
+                picture = answer.render(size, camera, film.studio(1))
+        return Image.fromarray(film.on_white(picture)[0])
+
+    def export(self, file: str | PathLike[str], texture: int = 512) -> list[Path]:
+        """Write the rigged, textured animal with its walk, and say which files that are.
+
+        Args:
+            file: NAME.glb, or NAME.obj, which has its material and texture beside it
+            texture: texels along an edge of the texture
+
+        Raises ValueError for another ending, or where the method gives no rig.
+        """
+        from tasks.inference.answer_files import check_suffix, check_writable, encode_asset
+
+        output = Path(file)
+        check_suffix(output)
+        check_writable(output)
+        contents = encode_asset(self._answer.asset(texture), output)
+        for path, data in contents.items():
+            path.write_bytes(data)
+        return list(contents)
+
+    def _mesh(self) -> Any:  # noqa: ANN401 - a mesh of models.geometry, which is not imported before it is needed
+        mesh = self._answer.reconstruction.mesh(0)
+        if mesh is None:
+            raise ValueError("the method of this model gives no mesh; load another release")
+        return mesh
+
+
+def _read_photo(photo: "Photo", mask: "np.ndarray | None") -> "tuple[np.ndarray, np.ndarray | None]":
+    """Pixels, and the mask that was given or lies in or beside the file."""
+    import numpy as np
+    from PIL import Image
+
+    from tasks.inference.image_io import load_image
+
+    if isinstance(photo, str | PathLike):
+        pixels, beside = load_image(Path(photo))
+    else:
+        pixels, beside = np.asarray(photo.convert("RGB") if isinstance(photo, Image.Image) else photo), None
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
+        raise ValueError(f"photo is an array {pixels.shape} of {pixels.dtype}; give RGB bytes (height, width, 3)")
+    chosen = beside if mask is None else np.asarray(mask, bool)
+    if chosen is not None and chosen.shape != pixels.shape[:2]:
+        raise ValueError(f"mask is {chosen.shape} and the photo {pixels.shape[:2]}; give one of the same size")
+    if chosen is not None and not chosen.any():
+        raise ValueError("mask is false everywhere; make it true on the animal, or leave it out")
+    return pixels, chosen
 
 
 def find_intruder() -> str | None:
@@ -20,6 +206,12 @@ def find_intruder() -> str | None:
             other = where.parent if where else "missing"
             return f"package {name!r} of farm3d is {other}; take that out of PYTHONPATH, or install farm3d on its own"
     return None
+
+
+def _check_packages() -> None:
+    """The packages have plain names: where PYTHONPATH puts another `models` first, that one would be imported."""
+    if intruder := find_intruder():
+        raise ImportError(intruder)
 
 
 def main() -> None:

@@ -1,9 +1,14 @@
+import importlib.util
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import farm3d
 
@@ -49,3 +54,111 @@ def test_whatever_the_surroundings_say_a_command_works(tmp_path, variables):
     done = run(cwd=folder, **variables)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("cow ") and done.stderr.count("\n") == ("PREFECT_PROFILE" in variables)
+
+
+def load_script(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    return script
+
+
+def test_the_page_of_the_door_is_what_the_docstrings_say():
+    page = load_script("api").page()
+    assert page == (ROOT / "docs" / "python.md").read_text("utf-8"), "python docs/api.py docs/python.md"
+    assert all(f"farm3d.{name}" in page for name in farm3d.__all__)
+
+
+@pytest.mark.slow
+def test_the_notebook_runs_and_what_it_shows_is_what_it_makes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shown = json.loads((ROOT / "docs" / "farm3d.ipynb").read_text())
+    made = load_script("notebook").run_notebook(shown)
+    assert (shown["nbformat"], shown["nbformat_minor"]) == (4, 5)
+    codes = [cell for cell in made["cells"] if cell["cell_type"] == "code"]
+    kept = [cell for cell in shown["cells"] if cell["cell_type"] == "code"]
+    assert all(output["data"] for cell in codes for output in cell["outputs"])
+    assert [[list(each["data"]) for each in cell["outputs"]] for cell in codes] == [
+        [list(each["data"]) for each in cell["outputs"]] for cell in kept
+    ], "python docs/notebook.py docs/farm3d.ipynb"
+    assert (tmp_path / "cow.glb").read_bytes()[:4] == b"glTF"
+
+
+def test_the_door_loads_nothing_heavy_before_it_is_used():
+    code = "import farm3d, sys; print(sorted({'torch', 'prefect', 'numpy', 'PIL'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+@pytest.fixture
+def model():
+    """A model that answers each crop with a number: the mean of its pixels."""
+    batches = []
+
+    def predict(batch):
+        batches.append(len(batch))
+        return SimpleNamespace(
+            pick=lambda row: SimpleNamespace(mean=float(batch.image[row].mean()), mesh=lambda _: None)
+        )
+
+    selected = SimpleNamespace(
+        category="cow",
+        name="a-run",
+        crops=SimpleNamespace(size=16),
+        size=16,
+        load=lambda *_: SimpleNamespace(predict=predict, batches=batches),
+        renderer=lambda _: None,
+    )
+    return farm3d.Model(selected, "cpu", refine=False)
+
+
+def grey(value, size=(16, 16)):
+    return np.full((*size, 3), value, np.uint8)
+
+
+def test_a_photo_is_a_file_a_picture_or_an_array(model, tmp_path):
+    Image.fromarray(grey(51)).save(tmp_path / "cow.png")
+    Image.fromarray(grey(255)[..., 0]).save(tmp_path / "cow.mask.png")
+    mask, photos = np.ones((16, 16)), (tmp_path / "cow.png", str(tmp_path / "cow.png"))
+    answers = [model.reconstruct(photo) for photo in photos]
+    answers += [model.reconstruct(photo, mask) for photo in (grey(51), Image.fromarray(grey(51)).convert("L"))]
+    assert [round(answer._answer.reconstruction.mean, 3) for answer in answers] == [0.2] * 4
+    assert repr(model) == "<farm3d model of cow: a-run>"
+
+
+def test_a_batch_keeps_its_order_and_is_computed_eight_at_a_time(model, tmp_path):
+    for number in range(10):
+        Image.fromarray(grey(25 * number)).save(tmp_path / f"{number}.png")
+        Image.fromarray(grey(255)[..., 0]).save(tmp_path / f"{number}.mask.png")
+    answers = model.reconstruct_batch(tmp_path / f"{number}.png" for number in range(10))
+    means = [answer._answer.reconstruction.mean for answer in answers]
+    assert means == pytest.approx([25 * number / 255 for number in range(10)])
+    assert next(iter(model._loaded.values())).batches == [8, 2]
+
+
+@pytest.mark.parametrize(
+    ("photo", "mask", "said"),
+    [
+        (np.zeros((16, 16), np.uint8), None, r"photo is an array \(16, 16\) of uint8; give RGB bytes"),
+        (np.zeros((16, 16, 3)), None, r"photo is an array \(16, 16, 3\) of float64; give RGB bytes"),
+        (grey(0), np.ones((8, 8)), r"mask is \(8, 8\) and the photo \(16, 16\); give one of the same size"),
+        (grey(0), np.zeros((16, 16)), "mask is false everywhere; make it true on the animal"),
+    ],
+)
+def test_what_is_no_photo_and_no_mask_of_it_is_one_sentence(model, photo, mask, said):
+    with pytest.raises(ValueError, match=said):
+        model.reconstruct(photo, mask)
+
+
+def test_what_a_method_cannot_do_is_one_sentence(model, tmp_path):
+    animal = model.reconstruct(grey(9), np.ones((16, 16)))
+    for ask in (animal.render, lambda: animal.vertices, lambda: animal.export(tmp_path / "a.glb")):
+        with pytest.raises(ValueError, match="load another release|no GLB"):
+            ask()
+    with pytest.raises(ValueError, match=r"ends in '\.stl'; give one that ends in \.glb or \.obj"):
+        animal.export(tmp_path / "a.stl")
+
+
+def test_an_unknown_animal_is_refused_by_the_door(tmp_path):
+    with pytest.raises(ValueError, match="category 'dragon' is unknown; choose cow"):
+        farm3d.load("dragon", str(tmp_path))

@@ -1,7 +1,6 @@
 """The commands that answer photos: `farm3d reconstruct`, `turntable`, `animate`, `relight` and `evaluate`."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,17 +50,15 @@ def reconstruct(
     """
     if photo.is_dir():
         return _reconstruct_folder(photo, output, category, root, refine, segmenter)
-    _check_suffix(output, ".glb", ".obj")
     with announce("loading the model, looking at the photo"):
-        from storage.formats.glb import glb
-        from storage.formats.meshes import obj
-        from tasks.inference.answer_files import check_writable
+        from flows.plan.checks import check_name
+        from tasks.inference.answer_files import check_suffix, check_writable, encode_asset
 
-        check_category(category, root)
+        check_suffix(output)
+        check_name(category, root)
         check_writable(output)
-        asset = _reconstruct_photo(photo, category, root, refine, segmenter).asset(texture)
-        written = {output.name: glb(asset)} if output.suffix == ".glb" else obj(replace(asset, name=output.stem))
-    _write({output.with_name(name): data for name, data in written.items()}, photo, output)
+        contents = encode_asset(_reconstruct_photo(photo, category, root, refine, segmenter).asset(texture), output)
+    _write(contents, photo, output)
     return None
 
 
@@ -73,11 +70,12 @@ def _reconstruct_folder(
     with announce("loading the model"):
         from rich.progress import track
 
+        from flows.plan.checks import check_name
         from tasks.inference.loading import parse_segmenter
         from tasks.inference.photo_folder import reconstruct_folder
         from tasks.inference.photo_listing import describe_others, list_folder
 
-        check_category(category, root)
+        check_name(category, root)
         listing = list_folder(folder)
         answers = reconstruct_folder(
             listing, output, category, root, refine=refine, segmenter=parse_segmenter(segmenter)
@@ -122,9 +120,10 @@ def relight(
 def evaluate(folder: Folder, category: Whose = "cow", root: Root = "data", json: Json = False) -> None:
     """The best model on a folder of your own photos, with masks, meshes and keypoints where you have them."""
     with announce("loading the model, looking at the photos"):
+        from flows.plan.checks import check_name
         from tasks.inference.user_evaluation import evaluate_folder
 
-        check_category(category, root)
+        check_name(category, root)
         evaluation, skipped = evaluate_folder(folder, category, root)
     for reason in skipped:
         error_console.print(f"skipped {reason}")
@@ -150,26 +149,16 @@ def _print_evaluation(evaluation: "Evaluation") -> None:
     console.print(table)
 
 
-def check_category(category: str, root: str) -> None:
-    """Raises ValueError for a category that has neither a file nor a release."""
-    from flows.plan.categories import load_category
-    from storage.runs import releases
-    from storage.store.layout import Store
-
-    name = category.partition("/")[0]
-    if not releases.published_releases(Store(root), name):
-        load_category(name)
-
-
 def _write_film(kind: "Film", photo: Path, output: Path, category: str, root: str, size: int, frames: int) -> None:
-    _check_suffix(output, ".webp", ".gif")
     with announce("loading the model, looking at the photo"):
+        from flows.plan.checks import check_name
         from models.export.film import SECONDS
         from storage.formats.pictures import gif, webp
-        from tasks.inference.answer_files import check_writable
+        from tasks.inference.answer_files import check_suffix, check_writable
 
+        check_suffix(output, (".webp", ".gif"))
         check_writable(output)
-        check_category(category, root)
+        check_name(category, root)
         answer = _reconstruct_photo(photo, category, root)
     with announce("rendering"):
         pictures = answer.film(kind, size, frames)
@@ -194,8 +183,3 @@ def _reconstruct_photo(
 
     pixels, mask = load_image(photo)
     return answer(pixels, category, root, mask=mask, refine=refine, segmenter=parse_segmenter(segmenter))
-
-
-def _check_suffix(output: Path, *suffixes: str) -> None:
-    if output.suffix not in suffixes:
-        raise ValueError(f"{output}: its name ends in {output.suffix!r}; give one that ends in {' or '.join(suffixes)}")

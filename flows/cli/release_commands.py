@@ -8,7 +8,6 @@ import typer
 
 from flows.cli.console import console, print_json
 from flows.cli.options import Json, Root, example
-from flows.cli.photo_commands import check_category
 
 app = typer.Typer()
 
@@ -19,10 +18,11 @@ def promote(
     root: Root = "data",
 ) -> None:
     """Let a release answer for its category, whatever its method and scale, until another is promoted."""
+    from flows.plan.checks import check_name
     from storage.runs import releases
     from storage.store.layout import Store
 
-    check_category(release, root)
+    check_name(release, root)
     promotion = releases.promote_release(Store(root), release, getpass.getuser())
     console.print(f"{release} answers for {release.partition('/')[0]}, promoted by {promotion.by} at {promotion.at}")
 

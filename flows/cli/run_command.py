@@ -4,46 +4,121 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.console import announce, console
-from flows.cli.options import PORT, Category, Port, Root, Scale, example
+from flows.cli.console import announce, error_console, print_json
+from flows.cli.options import PORT, Category, Json, Port, Quiet, Root, Scale, example
 
 if TYPE_CHECKING:
-    from storage.store.layout import Store
+    from uuid import UUID
+
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import FlowRun
+
+    from flows.cli.run_progress import RunProgress
 
 app = typer.Typer()
+INTERRUPTED = 130
+"""Exit status of a program that Ctrl-C ends, as shells count."""
 
 Method = Annotated[
     str | None, typer.Option(help="farm3d, magicpony, ...: what learns the animal", show_default="farm3d")
 ]
 
 
-@app.command(epilog=example("farm3d run cow", "farm3d run horse --scale smoke --port 4201"))
+@app.command(epilog=example("farm3d run cow", "farm3d run horse --scale smoke --quiet --json > horse.json"))
 def run(
-    category: Category, scale: Scale = "laptop", root: Root = "data", port: Port = PORT, method: Method = None
+    category: Category,
+    scale: Scale = "laptop",
+    root: Root = "data",
+    port: Port = PORT,
+    method: Method = None,
+    quiet: Quiet = False,
+    json: Json = False,
 ) -> None:
-    """Bring everything up, run the deployment METHOD/CATEGORY to its end, and say where its results are."""
-    with announce("Prefect server, worker, deployments"):
+    """Bring everything up, make an animal, show how far it is, and say what came out.
+
+    A run of the same animal that goes on already is shown instead of starting another. Ctrl-C leaves it going on.
+    """
+    with announce("starting the Prefect server, the worker and the deployments"):
         from flows.cli.launcher import Launcher
+        from flows.cli.run_progress import RunReader
+        from flows.cli.run_results import collect_results, print_results
+        from flows.cli.run_view import follow_run
         from flows.plan.plan import load_plan
         from storage.runs.releases import MAIN_METHOD
 
-        method = method or MAIN_METHOD
-        plan = load_plan(category, scale, root, method=method)
+        plan = load_plan(category, scale, root, method=method or MAIN_METHOD)
         launcher = Launcher(port=port)
         launcher.up()
-    parameters = ("-p", f"scale={scale}", "-p", f"root={plan.store.root}")
-    status = launcher.prefect("deployment", "run", f"{method}/{category}", *parameters, "--watch")
-    if status == 0:
-        _print_results(plan.store, category)
-    console.print(f"pictures, tables, logs  {launcher.ui}{launcher.hint}")
-    raise typer.Exit(status)
+    with launcher.client() as client:
+        deployment = f"{plan.method.kind}/{category}"
+        flow_run = start_run(client, deployment, {"scale": scale, "root": plan.store.root})
+        if not quiet:
+            error_console.print(f"pictures, tables, logs: {launcher.ui}{launcher.hint}")
+        try:
+            progress = follow_run(RunReader(client, flow_run, plan).read, f"{category}, {scale}", quiet)
+        except KeyboardInterrupt:
+            tell_how_to_go_on(launcher.ui)
+            raise typer.Exit(INTERRUPTED) from None
+    results = collect_results(plan, progress, launcher.ui)
+    if json:
+        print_json(results)
+    elif progress.is_done:
+        print_results(results)
+    if not progress.is_done:
+        tell_failure(category, progress)
+        raise typer.Exit(1)
 
 
-def _print_results(store: "Store", category: str) -> None:
-    from storage.runs import releases
-    from storage.store import layout
+def start_run(client: "SyncPrefectClient", deployment: str, parameters: dict[str, str]) -> "UUID":
+    """A run of a deployment: the one that does the same already and is not over, else a new one."""
+    known = client.read_deployment_by_name(deployment)
+    for flow_run in _unfinished(client, known.id):
+        if all(flow_run.parameters.get(name) == value for name, value in parameters.items()) and not (
+            flow_run.parameters.get("changes")
+        ):
+            error_console.print(f"run {flow_run.name} does this already; this is how far it is")
+            return flow_run.id
+    return client.create_flow_run_from_deployment(known.id, parameters=parameters).id
 
-    for release in releases.published_releases(store, category)[-1:]:
-        folder = layout.release(release.ref)
-        console.print(f"report                  {layout.member(folder, 'report.html')}")
-        console.print(f"rigged animals          {layout.member(folder, f'{category}-1.glb')}, ...")
+
+def _unfinished(client: "SyncPrefectClient", deployment: "UUID") -> "list[FlowRun]":
+    from prefect.client.schemas.filters import (
+        FlowRunFilter,
+        FlowRunFilterDeploymentId,
+        FlowRunFilterState,
+        FlowRunFilterStateType,
+    )
+    from prefect.client.schemas.objects import StateType
+
+    from flows.control.crashed_runs import UNFINISHED
+
+    state = FlowRunFilterState(type=FlowRunFilterStateType(any_=[*UNFINISHED, StateType.SCHEDULED]))
+    condition = FlowRunFilter(state=state, deployment_id=FlowRunFilterDeploymentId(any_=[deployment]))
+    return client.read_flow_runs(flow_run_filter=condition)
+
+
+def tell_how_to_go_on(ui: str) -> None:
+    """After Ctrl-C: the run does not hang on this terminal."""
+    import shlex
+    import sys
+
+    from flows.cli.run_results import shown_command
+
+    command = shown_command()
+    again = f"{command} {shlex.join(sys.argv[1:])}"
+    error_console.print("\nThe run goes on without this terminal.")
+    error_console.print(f"  look at it again  {again}    or {ui}")
+    error_console.print(f"  stop it           {command} down    and {again} continues it later")
+
+
+def tell_failure(category: str, progress: "RunProgress") -> None:
+    """Why a run did not get to its end, and what to do."""
+    from flows.cli.run_results import shown_command
+
+    stage = next((stage.name for stage in progress.stages if stage.state == "failed"), None)
+    where = f" at its {stage}" if stage else ""
+    why = progress.message.removeprefix("Flow run encountered an exception: ") or "no reason is known"
+    error_console.print(f"error: {category} {progress.state.lower()}{where}: {why}")
+    error_console.print(
+        f"What is made stays: `{shown_command()} run {category}` continues. The page above has the log."
+    )

@@ -15,13 +15,13 @@ from prefect.client.schemas.filters import (
     TaskRunFilterState,
     TaskRunFilterStateType,
 )
-from prefect.client.schemas.objects import FlowRun, StateType, TaskRun
+from prefect.client.schemas.objects import Artifact, FlowRun, StateType, TaskRun
 from prefect.states import Crashed
 
 UNFINISHED = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
 PAGE = 200
-"""Runs of one answer; the server gives no more at once."""
-Run = TypeVar("Run", FlowRun, TaskRun)
+"""Items of one answer; the server gives no more at once."""
+Item = TypeVar("Item", FlowRun, TaskRun, Artifact)
 
 
 def unfinished_runs(client: SyncPrefectClient, **conditions: Any) -> list[FlowRun]:  # noqa: ANN401 - Prefect's filters
@@ -59,7 +59,7 @@ def crash_descendants(client: SyncPrefectClient, run: UUID, message: str) -> Non
         crash_run(client, child.id, message)
 
 
-def read_pages(read: Callable[[int], list[Run]]) -> Iterator[Run]:
+def read_pages(read: Callable[[int], list[Item]]) -> Iterator[Item]:
     """All answers, a page at a time."""
     offset = 0
     while page := read(offset):

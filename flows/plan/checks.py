@@ -2,11 +2,20 @@
 
 from pathlib import Path
 
-from flows.plan.categories import category_files, shown
+from flows.plan.categories import category_files, load_category, shown
 from models.core.category import BarnyardTruth, Category, FolderTruth
 from models.segmenters import PointRendConfig, SegmenterConfig
 from models.segmenters.detectron2 import COCO
 from models.truth.barnyard import SPECIES
+from storage.runs.releases import published_releases
+from storage.store.layout import Store
+
+
+def check_name(category: str, root: str) -> None:
+    """Raises ValueError for a category, as cow or cow/RUN, that has neither a file nor a release."""
+    name = category.partition("/")[0]
+    if not published_releases(Store(root), name):
+        load_category(name)
 
 
 def check_truth(category: Category) -> None:

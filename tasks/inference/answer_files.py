@@ -2,10 +2,29 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from storage.formats.meshes import OBJ_HEAD
+from models.export.asset import Asset
+from storage.formats.glb import glb
+from storage.formats.meshes import OBJ_HEAD, obj
 from storage.store import files
+
+ASSETS = (".glb", ".obj")
+"""Endings of files that an animal can be written to."""
+
+
+def check_suffix(output: Path, suffixes: tuple[str, ...] = ASSETS) -> None:
+    """Raises ValueError for a name with none of these endings."""
+    if output.suffix not in suffixes:
+        raise ValueError(f"{output}: its name ends in {output.suffix!r}; give one that ends in {' or '.join(suffixes)}")
+
+
+def encode_asset(asset: Asset, output: Path) -> dict[Path, bytes]:
+    """The file of an animal, and what lies beside it: of NAME.obj the material and the texture."""
+    if output.suffix == ".glb":
+        return {output: glb(asset)}
+    return {output.with_name(name): data for name, data in obj(replace(asset, name=output.stem)).items()}
 
 
 def check_writable(output: Path) -> None:

@@ -15,7 +15,7 @@ from tests.flows.cli.typed import said
 ROOT = Path(__file__).resolve().parents[3]
 HEAVY = {"torch", "prefect", "httpx", "pyarrow", "diffusers", "transformers", "fsspec", "PIL", "numpy"}
 """Packages that take longer to load than a person waits for a help text."""
-TABLES = ("status", "evaluate", "lineage", "verify", "category list", "dataset list", "dataset show")
+TABLES = ("status", "evaluate", "lineage", "verify", "run", "category list", "dataset list", "dataset show")
 TABLES += ("dataset diff", "dataset prune")
 
 

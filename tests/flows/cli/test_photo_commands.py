@@ -33,7 +33,7 @@ def photo(tmp_path, monkeypatch):
 
 
 def test_a_photo_becomes_a_glb(photo, tmp_path, monkeypatch):
-    monkeypatch.setattr("storage.formats.glb.glb", lambda asset: asset.encode())
+    monkeypatch.setattr("tasks.inference.answer_files.glb", lambda asset: asset.encode())
     code, output = said("reconstruct", str(photo), "-o", str(tmp_path / "cow.glb"), "--texture", "64")
     assert code == 0 and "cow.glb" in output
     assert (tmp_path / "cow.glb").read_bytes() == b"refined asset with 64 texels"
@@ -53,7 +53,7 @@ def test_a_folder_of_photos_becomes_a_folder_of_animals(photo, tmp_path, monkeyp
 @pytest.mark.parametrize("target", ["one", "folder"])
 def test_another_segmenter_may_look_for_the_animal(photo, tmp_path, monkeypatch, target):
     asked = []
-    monkeypatch.setattr("storage.formats.glb.glb", lambda asset: asset.encode())
+    monkeypatch.setattr("tasks.inference.answer_files.glb", lambda asset: asset.encode())
     monkeypatch.setattr(
         "tasks.inference.select.answer", lambda *_, segmenter, refine, **__: asked.append(segmenter) or Found(refine)
     )
@@ -127,8 +127,8 @@ def test_an_address_is_no_place_on_this_machine(photo, monkeypatch, capsys, tmp_
 def test_a_texture_does_not_take_the_place_of_the_photo(photo, monkeypatch, capsys):
     before = photo.read_bytes()
     monkeypatch.setattr(photo_commands, "_reconstruct_photo", lambda *_: Found(True))
-    monkeypatch.setattr(photo_commands, "replace", lambda asset, name: name)
-    monkeypatch.setattr("storage.formats.meshes.obj", lambda name: {f"{name}.obj": b"o", photo.name: b"texture"})
+    monkeypatch.setattr("tasks.inference.answer_files.replace", lambda asset, name: name)
+    monkeypatch.setattr("tasks.inference.answer_files.obj", lambda name: {f"{name}.obj": b"o", photo.name: b"texture"})
     code, _, err = ended(monkeypatch, capsys, "reconstruct", str(photo), "-o", str(photo.with_suffix(".obj")))
     assert code == 1 and "is the photo itself; choose another name" in err
     assert photo.read_bytes() == before and not photo.with_suffix(".obj").exists()

@@ -1,66 +1,104 @@
+import json
+from contextlib import nullcontext
+from types import SimpleNamespace
+from uuid import uuid4
+
 import pytest
 
-from storage.runs.releases import ReleaseAbout
-from storage.store import bundles, layout
-from storage.store.layout import Store
-from tests.flows.cli.typed import ended, said
-from tests.storage.material import ABOUT
+from flows.cli.run_progress import RunProgress, StageProgress
+from tests.flows.cli.typed import ended, printed
+
+STAGES = (StageProgress("crops", "done", 24, 24, "kept"), StageProgress("training", "failed"))
 
 
-class Services:
-    """A launcher that starts nothing."""
+class Server:
+    """A launcher and the client of its server, which starts nothing."""
 
-    ui, hint, status = "http://ui", "", 0
+    ui, hint = "http://ui", ""
 
-    def __init__(self, port=0):
-        self.ran = []
-        Services.last = self
+    def __init__(self):
+        self.made, self.unfinished, self.followed = [], [], []
+        self.end = RunProgress("Completed", True, True, "", 60.0, STAGES, None)
 
     def up(self):
         pass
 
-    def down(self):
-        return ["worker", "server"]
+    def client(self):
+        return nullcontext(self)
 
-    def prefect(self, *arguments):
-        self.ran.append(arguments)
-        return self.status
+    def read_deployment_by_name(self, name):
+        self.deployment = name
+        return SimpleNamespace(id=uuid4())
+
+    def read_flow_runs(self, flow_run_filter):
+        return self.unfinished
+
+    def create_flow_run_from_deployment(self, deployment, parameters):
+        self.made.append(parameters)
+        return SimpleNamespace(id="new")
+
+    def follow(self, read, title, quiet):
+        self.followed.append((read.__self__.flow_run, title, quiet))
+        if isinstance(self.end, BaseException):
+            raise self.end
+        return self.end
 
 
 @pytest.fixture
-def services(monkeypatch):
-    monkeypatch.setattr("flows.cli.launcher.Launcher", Services)
-    return Services
+def server(monkeypatch):
+    server = Server()
+    monkeypatch.setattr("flows.cli.launcher.Launcher", lambda port: server)
+    monkeypatch.setattr("flows.cli.run_view.follow_run", server.follow)
+    return server
 
 
-def test_a_run_is_watched_and_its_results_are_told(services, tmp_path):
-    release = Store(str(tmp_path)).release("cow", "smoke-1")
-    bundles.commit(layout.release(release), {"report.html": b"<html>"}, ReleaseAbout.model_validate(ABOUT))
-    code, output = said("run", "cow", "--scale", "smoke", "--root", str(tmp_path))
-    (ran,) = services.last.ran
-    assert code == 0 and ran[:3] == ("deployment", "run", "farm3d/cow") and ran[-1] == "--watch"
-    assert "scale=smoke" in ran
-    assert layout.member(layout.release(release), "report.html") in output.replace("\n", "")
-    assert "cow-1.glb" in output and "http://ui" in output
+def test_a_run_is_started_followed_and_told(server, tmp_path):
+    code, output = printed("run", "cow", "--scale", "smoke", "--root", str(tmp_path), "--method", "magicpony")
+    assert code == 0 and "cow is done in 1m00s: 24 pictures kept." in output
+    assert server.deployment == "magicpony/cow" and server.made == [{"scale": "smoke", "root": str(tmp_path)}]
+    assert server.followed == [("new", "cow, smoke", False)]
 
 
-def test_a_failed_run_fails(services, monkeypatch, tmp_path):
-    monkeypatch.setattr(services, "status", 1)
-    code, output = said("run", "cow", "--root", str(tmp_path))
-    assert code == 1 and "report" not in output
+def test_json_is_all_that_stands_on_the_standard_output(server, tmp_path):
+    code, output = printed("run", "cow", "--scale", "smoke", "--root", str(tmp_path), "--quiet", "--json")
+    document = json.loads(output)
+    assert code == 0 and document["state"] == "Completed" and document["stages"]["crops"]["done"] == 24
+    assert server.followed[0][2] is True
 
 
-def test_an_unknown_category_is_refused_before_anything_starts(services, capsys, monkeypatch):
+def test_a_run_that_does_the_same_already_is_followed_instead(server, tmp_path):
+    same = {"category": "cow", "scale": "smoke", "root": str(tmp_path)}
+    others = [{**same, "changes": {"images": 9}}, {**same, "scale": "laptop"}, same]
+    server.unfinished = [
+        SimpleNamespace(id=number, name=f"run-{number}", parameters=parameters)
+        for number, parameters in enumerate(others)
+    ]
+    assert printed("run", "cow", "--scale", "smoke", "--root", str(tmp_path))[0] == 0
+    assert server.followed[0][0] == 2 and not server.made
+
+
+def test_ctrl_c_says_that_the_run_goes_on_and_how_to_stop_or_see_it(server, tmp_path, monkeypatch, capsys):
+    server.end = KeyboardInterrupt()
+    code, out, err = ended(monkeypatch, capsys, "run", "cow", "--scale", "smoke", "--root", str(tmp_path))
+    assert code == 130 and not out
+    assert "The run goes on without this terminal." in err
+    assert f"run cow --scale smoke --root {tmp_path}    or http://ui" in err
+    assert "farm3d down    and " in err
+
+
+def test_a_run_that_fails_says_where_and_why_and_how_to_go_on(server, tmp_path, monkeypatch, capsys):
+    message = "Flow run encountered an exception: NothingKept: too few"
+    server.end = RunProgress("Failed", True, False, message, 60.0, STAGES, None)
+    code, out, err = ended(monkeypatch, capsys, "run", "cow", "--root", str(tmp_path))
+    assert code == 1 and not out
+    assert "error: cow failed at its training: NothingKept: too few" in err and "run cow` continues" in err
+
+
+def test_an_unknown_category_is_refused_before_anything_starts(server, capsys, monkeypatch):
     code, _, err = ended(monkeypatch, capsys, "run", "dragon")
-    assert code == 1 and "'dragon' is unknown; choose cow" in err
+    assert code == 1 and "'dragon' is unknown; choose cow" in err and not server.made
 
 
-def test_a_run_learns_by_the_method_that_is_named(services, tmp_path):
-    code, _ = said("run", "cow", "--method", "magicpony", "--root", str(tmp_path))
-    (ran,) = services.last.ran
-    assert code == 0 and ran[2] == "magicpony/cow"
-
-
-def test_an_unknown_method_is_refused_before_anything_starts(services, monkeypatch, capsys):
+def test_an_unknown_method_is_refused_before_anything_starts(server, monkeypatch, capsys):
     code, _, err = ended(monkeypatch, capsys, "run", "cow", "--method", "dreams")
-    assert code == 1 and "error: method 'dreams' is unknown; choose farm3d" in err
+    assert code == 1 and "error: method 'dreams' is unknown; choose farm3d" in err and not server.made

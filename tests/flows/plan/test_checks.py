@@ -2,10 +2,14 @@
 
 import pytest
 
-from flows.plan.checks import known_classes
+from flows.plan.checks import check_name, known_classes
 from flows.plan.plan import PlanChanges, load_plan
 from models.core.category import Category
 from models.segmenters import PointRendConfig, TransformersConfig
+from storage.runs.releases import ReleaseAbout, announce
+from storage.store import bundles, layout
+from storage.store.layout import Store
+from tests.storage.material import ABOUT
 
 
 @pytest.fixture
@@ -82,3 +86,13 @@ def test_a_model_that_is_not_loaded_yet_is_trusted():
         known_classes(zebra, PointRendConfig())
     with pytest.raises(ValueError, match="ant: segment_as is ant, which no segmenter knows"):
         known_classes(ant, PointRendConfig())
+
+
+def test_a_name_with_neither_a_file_nor_a_release_is_refused(tmp_path):
+    check_name("cow/any-run", str(tmp_path))
+    with pytest.raises(ValueError, match="category 'dragon' is unknown; choose cow"):
+        check_name("dragon", str(tmp_path))
+    release = Store(str(tmp_path)).release("dragon", "a-run")
+    bundles.commit(layout.release(release), {"dragon-1.glb": b"a dragon"}, ReleaseAbout.model_validate(ABOUT))
+    announce(release)
+    check_name("dragon", str(tmp_path))

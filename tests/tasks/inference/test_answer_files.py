@@ -1,9 +1,11 @@
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
 from storage.formats.meshes import OBJ_HEAD
+from tasks.inference import answer_files
 from tasks.inference.answer_files import check_writable, describe_failure, write_answer
 
 MESH = OBJ_HEAD.encode() + b"v 0 0 0\n"
@@ -59,3 +61,13 @@ def test_a_failure_is_one_sentence_with_a_name(tmp_path):
     error = OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
     assert describe_failure(tmp_path / "a.png", error).startswith(f"{tmp_path / 'a.png'}: File name too long; rename")
     assert describe_failure(tmp_path / "a.png", ValueError("b: is torn; mend it")) == "b: is torn; mend it"
+
+
+def test_an_animal_is_written_as_its_name_ends(monkeypatch):
+    monkeypatch.setattr(answer_files, "glb", lambda asset: b"glb")
+    monkeypatch.setattr(answer_files, "replace", lambda asset, name: name)
+    monkeypatch.setattr(answer_files, "obj", lambda name: {f"{name}.obj": b"obj", f"{name}.png": b"png"})
+    assert answer_files.encode_asset(None, Path("a/cow.glb")) == {Path("a/cow.glb"): b"glb"}
+    assert set(answer_files.encode_asset(None, Path("a/cow.obj"))) == {Path("a/cow.obj"), Path("a/cow.png")}
+    with pytest.raises(ValueError, match=r"cow\.stl: its name ends in '\.stl'; give one that ends in \.glb or \.obj"):
+        answer_files.check_suffix(Path("cow.stl"))
