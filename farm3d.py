@@ -60,7 +60,8 @@ class Model:
 
     def __init__(self, selected: "SelectedModel", device: "Device", refine: bool) -> None:
         """Weights are read at the first photo."""
-        self._selected, self._device, self._refine = selected, device, refine
+        self._selected, self._refine = selected, refine
+        self._device: Device = device
         self._loaded: dict[str, Any] = {}
 
     def __repr__(self) -> str:
@@ -118,7 +119,7 @@ class Animal:
 
     @property
     def vertices(self) -> "np.ndarray":
-        """(vertices, 3) in the pose of the photo: x to one side, y up, head at +z; the animal is about 4 long."""
+        """(vertices, 3) in the pose of the photo: x to one side, y up, head at +z; an animal is 4 to 6 long."""
         return self._mesh().vertices[0].cpu().numpy()
 
     @property

@@ -1,4 +1,4 @@
-"""The page of the Python door, from its docstrings.
+"""The page of the Python door, from its docstrings, and of what scripts in a shell need.
 
 python docs/api.py docs/python.md
 """
@@ -10,16 +10,34 @@ from pathlib import Path
 
 import farm3d
 
-HEAD = """# Python
+HEAD = """# Python and scripts
 
 Written by `python docs/api.py docs/python.md` from the docstrings of `farm3d.py`. [farm3d.ipynb](farm3d.ipynb) shows
 it at work.
 """
 
+TAIL = """
+## From a shell
+
+Every verb that prints a table prints one JSON document with `--json`: `status`, `run`, `evaluate`, `lineage`, `verify`,
+`category list`, and `dataset` `list`, `show`, `diff`, `prune`. Answers go to the standard output, progress and errors
+to the standard error. `--quiet` leaves the progress out.
+
+| exit status | means |
+|---|---|
+| 0 | done |
+| 1 | not done, or `verify` found faults: the standard error says what to do; a traceback is a bug |
+| 2 | typed wrongly |
+| 130 | interrupted by Ctrl-C; of `farm3d run` only the view ends, the run goes on |
+
+`farm3d --install-completion` teaches the shell verbs, options and categories. Data lie in `data` of the folder where a
+command is typed, or where `--root` says.
+"""
+
 
 def page() -> str:
     """The page as Markdown."""
-    return "\n".join((HEAD, _text(farm3d).partition("\n\nThe same module")[0], *_entries(), ""))
+    return "\n".join((HEAD, _text(farm3d).partition("\n\nThe same module")[0], *_entries(), TAIL))
 
 
 def _entries() -> Iterator[str]:

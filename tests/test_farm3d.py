@@ -90,16 +90,32 @@ def test_the_door_loads_nothing_heavy_before_it_is_used():
     assert done.stdout == "[]\n"
 
 
+class Brightest:
+    """An answer that knows one number of its crop, and has no mesh."""
+
+    camera = None
+
+    def __init__(self, value):
+        self.value = value
+
+    def __len__(self):
+        return 1
+
+    def mesh(self, row):
+        return None
+
+    def pick(self, row, count=1):
+        return self
+
+
 @pytest.fixture
 def model():
-    """A model that answers each crop with a number: the mean of its pixels."""
+    """A model that answers each crop with its brightest number."""
     batches = []
 
     def predict(batch):
         batches.append(len(batch))
-        return SimpleNamespace(
-            pick=lambda row: SimpleNamespace(mean=float(batch.image[row].mean()), mesh=lambda _: None)
-        )
+        return SimpleNamespace(pick=lambda row: Brightest(float(batch.image[row].max())))
 
     selected = SimpleNamespace(
         category="cow",
@@ -116,23 +132,28 @@ def grey(value, size=(16, 16)):
     return np.full((*size, 3), value, np.uint8)
 
 
+def inner():
+    """A mask of the middle."""
+    return np.pad(np.full((10, 10), 255, np.uint8), 3)
+
+
 def test_a_photo_is_a_file_a_picture_or_an_array(model, tmp_path):
     Image.fromarray(grey(51)).save(tmp_path / "cow.png")
-    Image.fromarray(grey(255)[..., 0]).save(tmp_path / "cow.mask.png")
-    mask, photos = np.ones((16, 16)), (tmp_path / "cow.png", str(tmp_path / "cow.png"))
+    Image.fromarray(inner()).save(tmp_path / "cow.mask.png")
+    mask, photos = inner(), (tmp_path / "cow.png", str(tmp_path / "cow.png"))
     answers = [model.reconstruct(photo) for photo in photos]
     answers += [model.reconstruct(photo, mask) for photo in (grey(51), Image.fromarray(grey(51)).convert("L"))]
-    assert [round(answer._answer.reconstruction.mean, 3) for answer in answers] == [0.2] * 4
+    assert [round(answer._answer.reconstruction.value, 3) for answer in answers] == [0.2] * 4
     assert repr(model) == "<farm3d model of cow: a-run>"
 
 
 def test_a_batch_keeps_its_order_and_is_computed_eight_at_a_time(model, tmp_path):
     for number in range(10):
         Image.fromarray(grey(25 * number)).save(tmp_path / f"{number}.png")
-        Image.fromarray(grey(255)[..., 0]).save(tmp_path / f"{number}.mask.png")
+        Image.fromarray(inner()).save(tmp_path / f"{number}.mask.png")
     answers = model.reconstruct_batch(tmp_path / f"{number}.png" for number in range(10))
-    means = [answer._answer.reconstruction.mean for answer in answers]
-    assert means == pytest.approx([25 * number / 255 for number in range(10)])
+    values = [answer._answer.reconstruction.value for answer in answers]
+    assert values == pytest.approx([25 * number / 255 for number in range(10)])
     assert next(iter(model._loaded.values())).batches == [8, 2]
 
 

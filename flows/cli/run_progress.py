@@ -197,7 +197,11 @@ class RunReader:
         artifacts = read_pages(
             lambda offset: self.client.read_artifacts(artifact_filter=condition, limit=PAGE, offset=offset)
         )
-        return {each.task_run_id: float(each.data) for each in artifacts if isinstance(each.data, int | float | str)}
+        return {
+            each.task_run_id: float(each.data)
+            for each in artifacts
+            if each.task_run_id and isinstance(each.data, int | float | str)
+        }
 
     def _manifest(self, ref: ShardRef) -> ShardManifest | None:
         """What commits a shard, if it is there; asked for once."""

@@ -12,7 +12,7 @@ from flows.cli.run_progress import RunProgress, StageProgress
 STAGES = (
     StageProgress("pictures", "done", 612, 612, "drawn", 2.5, 200.0),
     StageProgress(
-        "crops", "runs", 10_000, 10_000, "kept", note="112 of 612 dropped: " + "too small 12, " * 9, seconds=9
+        "crops", "runs", 10_000, 10_000, "kept", note="112 of 612 dropped: " + "too small 12, " * 9, seconds=9.0
     ),
     StageProgress("training", "runs", 120, 400, "steps", 1.4, 80.0, "loss 12.150  mask 0.055"),
     StageProgress("numbers", "failed", seconds=3.0),
