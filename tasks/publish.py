@@ -16,6 +16,7 @@ from models.data.batch import Batch
 from models.data.crops import Crops
 from models.export import film
 from models.export.asset import Asset, asset, is_exportable
+from models.export.photo_coat import is_wearer, wear_photo
 from models.geometry.mesh import Mesh
 from models.metrics.silhouette import iou
 from models.rendering.reconstruction import Reconstruction, Reconstructor, Renderable
@@ -36,7 +37,7 @@ from storage.store.layout import Store
 from storage.store.locks import hold_lock
 from storage.store.references import DatasetRef, ModelRef, ReleaseRef, Scale
 from tasks.evaluate import measured_on, read
-from tasks.inference.loading import recipe_of, reconstructor, setting, stage_digests, validation
+from tasks.inference.loading import crop_recipe, recipe_of, reconstructor, setting, stage_digests, validation
 from tasks.reports.cards import SHEETS, dataset_page, model_card, own_scores, parts_of, relighting_in_words
 from tasks.runtime import artifacts
 from tasks.runtime.devices import Device, acquire_device
@@ -51,7 +52,7 @@ class ReleaseConfig(Config):
     assets: int = Field(default=4, ge=1, description="photos that become rigged animals")
     film: int = Field(default=256, ge=16, description="pixels along an edge of a film")
     frames: int = Field(default=36, ge=2, description="frames of a film")
-    texture: int = Field(default=512, ge=16, description="pixels along an edge of a texture")
+    texture: int = Field(default=1024, ge=16, description="pixels along an edge of a texture")
 
 
 @dataclass(frozen=True)
@@ -96,10 +97,14 @@ def _about(model: ModelRef, crops: DatasetRef, scale: Scale) -> ReleaseAbout:
 def _shown(model: ModelRef, crops: DatasetRef, config: ReleaseConfig, where: str) -> Shown:
     recipe, ours = recipe_of(model), reconstructor(model, where, refine=True)
     photos = validation(crops, recipe.method.resolution, CANDIDATES)
-    batch = photos.batch(_chosen(ours, photos, config.assets))
+    rows, renderer = _chosen(ours, photos, config.assets), setting(recipe, where).renderer
+    batch = photos.batch(rows)
     reconstruction = ours.predict(batch)
+    if is_wearer(reconstruction):
+        stored = validation(crops, crop_recipe(crops).size, CANDIDATES).batch(rows)
+        reconstruction = wear_photo(reconstruction, renderer, stored)
     films = film.films(reconstruction)
-    names, renderer = [f"{model.category}-{row + 1}" for row in range(len(batch))], setting(recipe, where).renderer
+    names = [f"{model.category}-{row + 1}" for row in range(len(batch))]
     return Shown(
         strip=jpeg(np.concatenate(list(film.strip(reconstruction, batch, config.film // 2)))),
         films={

@@ -40,8 +40,8 @@ def reconstruct(
     output: Output,
     category: Whose = "cow",
     root: Root = "data",
-    texture: Annotated[int, Texels] = 512,
-    refine: Annotated[bool, typer.Option(help="fit pose and colours to the photo and the animal's mask")] = True,
+    texture: Annotated[int, Texels] = 1024,
+    refine: Annotated[bool, typer.Option(help="fit pose, colours and coat to the photo and the animal's mask")] = True,
     segmenter: Annotated[str | None, typer.Option(help="finder of animals: transformers, transformers:MODEL")] = None,
 ) -> None:
     """A photo to a rigged, textured, animated animal: OUTPUT.glb, or OUTPUT.obj with its texture.
@@ -179,7 +179,7 @@ def _reconstruct_photo(
 ) -> "Answer":
     from tasks.inference.image_io import load_image
     from tasks.inference.loading import parse_segmenter
-    from tasks.inference.select import answer
+    from tasks.inference.photo_answer import answer
 
     pixels, mask = load_image(photo)
     return answer(pixels, category, root, mask=mask, refine=refine, segmenter=parse_segmenter(segmenter))

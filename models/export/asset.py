@@ -10,6 +10,7 @@ from numpy import ndarray
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
+from models.export.photo_coat import PhotoCoated
 from models.geometry.decimation import decimate
 from models.geometry.kinematics import bone_frames, euler_xyz
 from models.geometry.mesh import Mesh, vertex_normals
@@ -39,6 +40,9 @@ class Asset:
     """In [0, 1]; (0, 0) is the top left corner of the texture."""
     texture: UInt8[ndarray, "texels texels 3"]
     """Base colour."""
+    coverage: UInt8[ndarray, "texels texels"] | None
+    """255 where the colour is the photo's own, 128 where it is that of its mirror image, 0 where it is predicted; None
+    where all of it is predicted."""
     bones: tuple[str, ...]
     parents: tuple[int, ...]
     """Index of each bone's parent; -1 for a root."""
@@ -62,16 +66,19 @@ def is_exportable(reconstruction: Reconstruction) -> TypeGuard[Exportable]:
 
 
 @torch.no_grad()
-def asset(reconstruction: Exportable, renderer: Renderer, row: int, name: str, texture: int = 512) -> Asset:
+def asset(reconstruction: Exportable, renderer: Renderer, row: int, name: str, texture: int = 1024) -> Asset:
     """One animal of a batch, cut along the seams of its texture of `texture` x `texture` texels."""
     one = reconstruction.pick(row)
     rig, rest = one.rig(), one.rest()
     mesh = one.mesh(0) or rest
     atlas = _atlas(rest, texture)
 
-    def albedo(points: Float[Tensor, "points 3"]) -> Float[Tensor, "points 3"]:
-        return one.albedo(points, torch.zeros(len(points), dtype=torch.int64, device=points.device))
+    def colors(points: Float[Tensor, "points coordinates"]) -> Float[Tensor, "points channels"]:
+        image = torch.zeros(len(points), dtype=torch.int64, device=points.device)
+        albedo = one.albedo(points, image)
+        return torch.cat((albedo, one.coverage(points, image)[:, None]), 1) if isinstance(one, PhotoCoated) else albedo
 
+    texels = bake(atlas, one.canonical(), colors, renderer, texture)
     seconds = np.linspace(0, WALK_SECONDS, WALK_FRAMES)
     return Asset(
         name=name,
@@ -80,7 +87,8 @@ def asset(reconstruction: Exportable, renderer: Renderer, row: int, name: str, t
         normals=_unit(vertex_normals(rest)[0].cpu().numpy())[atlas.source],
         faces=atlas.faces,
         uv=atlas.uv,
-        texture=bake(atlas, one.canonical(), albedo, renderer, texture),
+        texture=texels[..., :3],
+        coverage=texels[..., 3] if texels.shape[2] > 3 else None,
         bones=one.bone_names(),
         parents=rig.parents,
         T_world_bone=bone_frames(rig.ends)[0].cpu().double().numpy(),

@@ -13,8 +13,8 @@ from models.rendering import Fragments, Renderer
 from models.rendering.shading import facing_normal, shade
 from models.rendering.types import Light, Rendering
 
-SurfaceField = Callable[[Float[Tensor, "points 3"], Int[Tensor, " points"]], Float[Tensor, "points channels"]]
-"""Values at points in the canonical frame, each seen in the image of this index."""
+SurfaceField = Callable[[Float[Tensor, "points coordinates"], Int[Tensor, " points"]], Float[Tensor, "points channels"]]
+"""Values at points of the surface, each seen in the image of this index."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,9 @@ class Surface:
     """What is drawn: posed meshes, and the fields that say what their points look like."""
 
     mesh: Mesh
-    canonical: Float[Tensor, "meshes vertices 3"]
-    """The points at which the fields are read, one to a vertex; of one mesh for all images or one each."""
+    canonical: Float[Tensor, "meshes vertices coordinates"]
+    """Where the fields are read, one row to a vertex: points of the canonical frame, and whatever else the fields ask
+    for; of one mesh for all images or one each."""
     albedo: SurfaceField
     features: SurfaceField | None = None
 
@@ -88,15 +89,16 @@ def points_and_normals(
     fragments: Fragments,
     mesh: Mesh,
     camera: Camera,
-    canonical: Float[Tensor, "meshes vertices 3"],
+    canonical: Float[Tensor, "meshes vertices coordinates"],
     covered: Int[Tensor, " covered"],
-) -> tuple[Float[Tensor, "covered 3"], Float[Tensor, "covered 3"]]:
+) -> tuple[Float[Tensor, "covered coordinates"], Float[Tensor, "covered 3"]]:
     """Canonical points and camera-frame normals, turned to the viewer, at the covered pixels (flat indices)."""
     R_world_camera = camera.T_camera_world[:, :3, :3].mT
     normals, positions = vertex_normals(mesh) @ R_world_camera, camera.to_camera(mesh.vertices)
-    attributes = torch.cat((canonical.expand_as(positions), normals, positions), -1)
+    points = canonical.expand(len(positions), -1, -1)
+    attributes = torch.cat((points, normals, positions), -1)
     pixels = renderer.interpolate(attributes, fragments, mesh.faces).flatten(0, 2)
-    points, smooth, position = pixels.index_select(0, covered).split(3, -1)
+    points, smooth, position = pixels.index_select(0, covered).split((points.shape[-1], 3, 3), -1)
     face = fragments.face.flatten().index_select(0, covered)
     first = torch.div(covered, fragments.face[0].numel(), rounding_mode="floor") * mesh.vertices.shape[1]
     corners = mesh.faces.index_select(0, face) + first[:, None]

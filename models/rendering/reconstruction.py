@@ -65,12 +65,14 @@ class Relightable(Protocol):
 class Textured(Protocol):
     """Has a colour field over its surface."""
 
-    def canonical(self) -> Float[Tensor, "vertices 3"]:
-        """Where the field is read for each vertex of the meshes."""
+    def canonical(self) -> Float[Tensor, "vertices coordinates"]:
+        """Where the field is read for each vertex of the meshes: points in the canonical frame come first."""
         ...
 
-    def albedo(self, points: Float[Tensor, "points 3"], image: Int[Tensor, " points"]) -> Float[Tensor, "points 3"]:
-        """RGB in [0, 1] of canonical points; `image` is the row of each."""
+    def albedo(
+        self, points: Float[Tensor, "points coordinates"], image: Int[Tensor, " points"]
+    ) -> Float[Tensor, "points 3"]:
+        """RGB in [0, 1] of points like those of `canonical`; `image` is the row of each."""
         ...
 
 

@@ -42,12 +42,12 @@ def unwrap(vertices: Float[np.ndarray, "vertices 3"], faces: Int[np.ndarray, "fa
 
 def bake(
     atlas: Atlas,
-    canonical: Float[Tensor, "vertices 3"],
-    albedo: Callable[[Float[Tensor, "points 3"]], Float[Tensor, "points 3"]],
+    canonical: Float[Tensor, "vertices coordinates"],
+    field: Callable[[Float[Tensor, "points coordinates"]], Float[Tensor, "points channels"]],
     renderer: Renderer,
     size: int,
-) -> UInt8[np.ndarray, "{size} {size} 3"]:
-    """The colour field on the charts, read at `canonical` points; gaps take the nearest colour."""
+) -> UInt8[np.ndarray, "{size} {size} channels"]:
+    """A field with values in [0, 1] on the charts, read at `canonical` points; gaps take the nearest value."""
     uv = torch.from_numpy(atlas.uv).to(canonical)
     flat = torch.cat((2 * uv - 1, torch.zeros_like(uv[:, :1]), torch.ones_like(uv[:, :1])), -1)
     faces = torch.from_numpy(atlas.faces).to(canonical.device)
@@ -58,9 +58,10 @@ def bake(
         raise ValueError(
             f"texture: no texel of {size} x {size} is covered by {len(faces)} faces; give a mesh with area"
         )
-    colors = np.zeros((size, size, 3), np.uint8)
-    colors[covered.cpu().numpy()] = (albedo(points[covered]).clamp(0, 1) * 255).round().byte().cpu().numpy()
+    values = (field(points[covered]).clamp(0, 1) * 255).round().byte().cpu().numpy()
+    texels = np.zeros((size, size, values.shape[1]), np.uint8)
+    texels[covered.cpu().numpy()] = values
     rows, columns = np.asarray(
         distance_transform_edt(~covered.cpu().numpy(), return_distances=False, return_indices=True)
     )
-    return colors[rows, columns]
+    return texels[rows, columns]

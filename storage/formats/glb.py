@@ -14,7 +14,7 @@ from storage.formats.pictures import png
 Json = dict[str, Any]
 
 INFLUENCES = 4
-FLOAT, BYTE, INTEGER = 5126, 5121, 5125
+FLOAT, BYTE, SHORT, INTEGER = 5126, 5121, 5123, 5125
 VERTICES, INDICES = 34962, 34963
 LINEAR, MIPMAPPED, CLAMP = 9729, 9987, 33071
 KINDS = {(): "SCALAR", (2,): "VEC2", (3,): "VEC3", (4,): "VEC4", (4, 4): "MAT4"}
@@ -38,7 +38,7 @@ class _Buffer:
     def accessor(
         self, values: Num[np.ndarray, "count ..."], component: int, target: int | None = None, *, bounds: bool = False
     ) -> int:
-        kind = {FLOAT: "<f4", BYTE: "u1", INTEGER: "<u4"}[component]
+        kind = {FLOAT: "<f4", BYTE: "u1", SHORT: "<u2", INTEGER: "<u4"}[component]
         packed = np.ascontiguousarray(values, dtype=kind)
         entry: Json = {
             "bufferView": self.view(packed.tobytes(), target),
@@ -116,9 +116,14 @@ def _primitive(asset: Asset, buffer: _Buffer) -> Json:
             "JOINTS_0": buffer.accessor(bones, BYTE, VERTICES),
             "WEIGHTS_0": buffer.accessor(weights, FLOAT, VERTICES),
         },
-        "indices": buffer.accessor(asset.faces.reshape(-1), INTEGER, INDICES),
+        "indices": buffer.accessor(asset.faces.reshape(-1), _index_kind(len(asset.vertices)), INDICES),
         "material": 0,
     }
+
+
+def _index_kind(vertices: int) -> int:
+    """Two bytes where they can name every vertex; their largest number is no vertex (glTF 2.0, section 3.7.2.1)."""
+    return SHORT if vertices <= 65535 else INTEGER
 
 
 def _skin(asset: Asset, buffer: _Buffer) -> Json:

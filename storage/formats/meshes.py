@@ -52,6 +52,11 @@ class Asset(Protocol):
         ...
 
     @property
+    def coverage(self) -> UInt8[np.ndarray, "height width"] | None:
+        """255 where the colour is the photo's, 128 where its mirror image's, 0 where it is predicted; None: all is."""
+        ...
+
+    @property
     def bones(self) -> tuple[str, ...]:
         """One name for each bone."""
         ...
@@ -83,7 +88,10 @@ class Asset(Protocol):
 
 
 def obj(asset: Asset) -> dict[str, bytes]:
-    """`name.obj`, `name.mtl` and `name.png`: the animal in the pose of its photo, without the rig."""
+    """`name.obj`, `name.mtl` and `name.png`: the animal in the pose of its photo, without the rig.
+
+    `name_coverage.png` says where the colours come from, if they come from a photo.
+    """
     text = StringIO()
     text.write(f"{OBJ_HEAD}mtllib {asset.name}.mtl\no {asset.name}\n")
     np.savetxt(text, asset.posed, "v %.6f %.6f %.6f")
@@ -95,6 +103,7 @@ def obj(asset: Asset) -> dict[str, bytes]:
         f"{asset.name}.obj": text.getvalue().encode(),
         f"{asset.name}.mtl": material.encode(),
         f"{asset.name}.png": png(asset.texture),
+        **({} if asset.coverage is None else {f"{asset.name}_coverage.png": png(asset.coverage)}),
     }
 
 

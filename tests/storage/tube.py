@@ -17,6 +17,7 @@ class Tube:
     faces: np.ndarray
     uv: np.ndarray
     texture: np.ndarray
+    coverage: np.ndarray | None
     bones: tuple[str, ...]
     parents: tuple[int, ...]
     T_world_bone: np.ndarray
@@ -68,6 +69,7 @@ def tube() -> Tube:
         faces=np.asarray(body.faces),
         uv=(vertices[:, [0, 2]] - vertices[:, [0, 2]].min(0)) / np.ptp(vertices[:, [0, 2]], axis=0),
         texture=np.stack(np.broadcast_arrays(column[:, None], column[None], np.uint8(80)), -1),
+        coverage=None,
         bones=("rear", "middle", "front", "leg"),
         parents=(1, -1, 1, -1),
         T_world_bone=frames,

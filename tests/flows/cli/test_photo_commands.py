@@ -26,7 +26,7 @@ class Found:
 @pytest.fixture
 def photo(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "tasks.inference.select.answer", lambda pixels, category, root, mask, refine, segmenter: Found(refine)
+        "tasks.inference.photo_answer.answer", lambda pixels, category, root, mask, refine, segmenter: Found(refine)
     )
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "photo.jpg")
     return tmp_path / "photo.jpg"
@@ -38,7 +38,7 @@ def test_a_photo_becomes_a_glb(photo, tmp_path, monkeypatch):
     assert code == 0 and "cow.glb" in output
     assert (tmp_path / "cow.glb").read_bytes() == b"refined asset with 64 texels"
     said("reconstruct", str(photo), "-o", str(tmp_path / "cow.glb"), "--no-refine")
-    assert (tmp_path / "cow.glb").read_bytes() == b"predicted asset with 512 texels"
+    assert (tmp_path / "cow.glb").read_bytes() == b"predicted asset with 1024 texels"
 
 
 def test_a_folder_of_photos_becomes_a_folder_of_animals(photo, tmp_path, monkeypatch):
@@ -55,7 +55,8 @@ def test_another_segmenter_may_look_for_the_animal(photo, tmp_path, monkeypatch,
     asked = []
     monkeypatch.setattr("tasks.inference.answer_files.glb", lambda asset: asset.encode())
     monkeypatch.setattr(
-        "tasks.inference.select.answer", lambda *_, segmenter, refine, **__: asked.append(segmenter) or Found(refine)
+        "tasks.inference.photo_answer.answer",
+        lambda *_, segmenter, refine, **__: asked.append(segmenter) or Found(refine),
     )
     monkeypatch.setattr(
         "tasks.inference.photo_folder.reconstruct_folder",

@@ -14,7 +14,7 @@ from storage.formats.glb import glb, matrices, quaternions, strongest
 from storage.formats.meshes import read_mesh
 from tests.storage.tube import Tube, skinned, tube
 
-DTYPES = {5126: "<f4", 5121: "u1", 5125: "<u4"}
+DTYPES = {5126: "<f4", 5121: "u1", 5123: "<u2", 5125: "<u4"}
 WIDTHS = {"SCALAR": (), "VEC2": (2,), "VEC3": (3,), "VEC4": (4,), "MAT4": (4, 4)}
 VALIDATE = """
 const bytes = new Uint8Array(require('fs').readFileSync(0));
@@ -109,6 +109,19 @@ def test_neighbouring_keys_never_take_the_long_way(rigged: Tube) -> None:
 
 def test_no_clip_is_no_animation(rigged: Tube) -> None:
     assert "animations" not in parsed(glb(replace(rigged, clips={})))[0]
+
+
+@pytest.mark.parametrize(("vertices", "kind"), [(65_535, 5123), (65_536, 5125)])
+def test_indices_take_two_bytes_where_these_name_every_vertex(rigged: Tube, vertices: int, kind: int) -> None:
+    spare = vertices - len(rigged.vertices)
+    arrays = {
+        name: np.pad(getattr(rigged, name), ((0, spare), (0, 0)), "edge")
+        for name in ("vertices", "normals", "uv", "weights")
+    }
+    document, arrays = parsed(glb(replace(rigged, **arrays)))
+    number = document["meshes"][0]["primitives"][0]["indices"]
+    assert document["accessors"][number]["componentType"] == kind
+    np.testing.assert_array_equal(arrays[number].reshape(-1, 3), rigged.faces)
 
 
 def test_the_khronos_validator_has_no_complaint(rigged: Tube) -> None:

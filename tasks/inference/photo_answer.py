@@ -1,0 +1,49 @@
+"""The animal of one photo in the photo's own coat, as large as the photo is."""
+
+import numpy as np
+import torch
+from PIL import Image
+
+from models.data.batch import Batch
+from models.data.crops import collate
+from models.data.framing import AnimalCrop, Crop, cut
+from models.export.photo_coat import is_wearer, wear_photo
+from models.segmenters import TransformersConfig
+from tasks.inference.select import Answer, crop_photo, select_model
+from tasks.runtime.devices import Device, acquire_device, torch_device
+
+LARGEST = 1024
+"""Pixels along an edge up to which a crop is read for its colours: as many as a texture has texels."""
+
+
+def answer(
+    photo: np.ndarray,
+    category: str,
+    root: str,
+    device: Device = "auto",
+    mask: np.ndarray | None = None,
+    refine: bool = True,
+    segmenter: TransformersConfig | None = None,
+) -> Answer:
+    """What `tasks.inference.select.answer` says; an answer that is fitted to its photo also wears the photo's coat.
+
+    Raises MissingModel if the named one was not published, MissingWeights if the segmenter has none, NothingKept if
+    there is no such animal in the photo.
+    """
+    chosen = select_model(category, root, segmenter)
+    with acquire_device(device) as where:
+        crop = crop_photo(photo, chosen.crops, where, mask)
+        renderer = chosen.renderer(where)
+        reconstruction = chosen.load(where, refine).predict(collate([crop], chosen.size, torch_device(where)))
+        if refine and is_wearer(reconstruction):
+            reconstruction = wear_photo(reconstruction, renderer, _large_crop(photo, crop))
+        return Answer(chosen.category, reconstruction, renderer)
+
+
+def _large_crop(photo: np.ndarray, crop: AnimalCrop) -> Batch:
+    """The crop with as many of the photo's own pixels as there are, up to `LARGEST`."""
+    size = max(crop.image.shape[0], min(LARGEST, crop.box.width))
+    valid = cut(np.ones(photo.shape[:2], bool), crop.box, size)
+    grey = Image.fromarray(crop.mask.astype(np.uint8) * 255).resize((size, size), Image.Resampling.BILINEAR)
+    large = Crop(cut(photo, crop.box, size), np.asarray(grey) > 127, valid)
+    return collate([large], size, torch.device("cpu"))

@@ -1,0 +1,33 @@
+import numpy as np
+import pytest
+
+from models.export.photo_coat import PhotoCoated
+from tasks.inference import select
+from tasks.inference.photo_answer import answer
+from tests.tasks.inference.test_select import large
+from tests.tasks.material import Red
+
+
+@pytest.fixture(autouse=True)
+def _red(monkeypatch):
+    monkeypatch.setattr(select, "cached_model", lambda config, where: Red())
+
+
+def test_a_fitted_animal_wears_its_photo_in_the_photos_own_pixels(release):
+    found = answer(large(1), "cow", release.root, "cpu")
+    assert isinstance(found.reconstruction, PhotoCoated)
+    size = found.reconstruction.photo.color.shape[1]
+    assert size > 100, "the crop that the model reads is smaller"
+    asset = found.asset(64)
+    assert asset.coverage is not None and asset.texture.shape == (64, 64, 3)
+
+
+def test_an_animal_as_it_was_predicted_keeps_its_predicted_coat(release):
+    predicted = answer(large(1), "cow", release.root, "cpu", refine=False)
+    assert not isinstance(predicted.reconstruction, PhotoCoated)
+    assert predicted.asset(32).coverage is None
+
+
+def test_an_animal_is_where_it_was_without_its_coat(release):
+    ours, bare = (where(large(1), "cow", release.root, "cpu").reconstruction for where in (answer, select.answer))
+    np.testing.assert_array_equal(ours.mesh(0).vertices, bare.mesh(0).vertices)
