@@ -152,7 +152,7 @@ class Animal:
         return Image.fromarray(film.on_white(picture)[0])
 
     def export(self, file: str | PathLike[str], texture: int = 512) -> list[Path]:
-        """Write the rigged, textured animal with its walk, and say which files that are.
+        """Write the rigged, textured animal with its clips, and say which files that are.
 
         Args:
             file: NAME.glb, or NAME.obj, which has its material and texture beside it
@@ -160,12 +160,14 @@ class Animal:
 
         Raises ValueError for another ending, or where the method gives no rig.
         """
+        from flows.plan.categories import shoulder_height
         from tasks.inference.answer_files import check_suffix, check_writable, encode_asset
 
         output = Path(file)
         check_suffix(output)
         check_writable(output)
-        contents = encode_asset(self._answer.asset(texture), output)
+        height = shoulder_height(self._answer.name.partition("/")[0])
+        contents = encode_asset(self._answer.asset(texture, height), output)
         for path, data in contents.items():
             path.write_bytes(data)
         return list(contents)

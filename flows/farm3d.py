@@ -42,7 +42,7 @@ def method_flow(method: str) -> Flow[..., ReleaseRef]:
         with pin_dataset(plan) as crops:
             model = training(plan, crops)
         evaluate([model], crops, plan.category.truth, plan.held_out, plan.evaluation, plan.device)
-        return publish(model, crops, plan.release, plan.scale, plan.device)
+        return publish(model, crops, plan.release, plan.scale, plan.device, plan.category.shoulder_height())
 
     return story
 

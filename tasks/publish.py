@@ -68,14 +68,19 @@ class Shown:
 
 @task(task_run_name="publish-{model.category}-{model.run}", cache_policy=NO_CACHE)
 def publish(
-    model: ModelRef, crops: DatasetRef, config: ReleaseConfig, scale: Scale, device: Device = "auto"
+    model: ModelRef,
+    crops: DatasetRef,
+    config: ReleaseConfig,
+    scale: Scale,
+    device: Device = "auto",
+    shoulder_height: float = 1.0,
 ) -> ReleaseRef:
     """GLB and OBJ of well reconstructed photos, films, cards and the report of a measured model."""
     release = Store(model.root).release(model.category, model.run)
     with hold_lock(layout.release(release)):
         if not is_made_from(layout.release(release), crops):
             with acquire_device(device) as where:
-                shown = _shown(model, crops, config, where)
+                shown = _shown(model, crops, config, shoulder_height, where)
             bundles.commit(layout.release(release), _contents(model, crops, shown), _about(model, crops, scale))
     releases.announce(release)
     artifacts.page(f"release-{model.category}", _overview(model, release), f"run {model.run}, {_protocol(model)}")
@@ -94,7 +99,7 @@ def _about(model: ModelRef, crops: DatasetRef, scale: Scale) -> ReleaseAbout:
     )
 
 
-def _shown(model: ModelRef, crops: DatasetRef, config: ReleaseConfig, where: str) -> Shown:
+def _shown(model: ModelRef, crops: DatasetRef, config: ReleaseConfig, shoulder_height: float, where: str) -> Shown:
     recipe, ours = recipe_of(model), reconstructor(model, where, refine=True)
     photos = validation(crops, recipe.method.resolution, CANDIDATES)
     rows, renderer = _chosen(ours, photos, config.assets), setting(recipe, where).renderer
@@ -108,9 +113,13 @@ def _shown(model: ModelRef, crops: DatasetRef, config: ReleaseConfig, where: str
     return Shown(
         strip=jpeg(np.concatenate(list(film.strip(reconstruction, batch, config.film // 2)))),
         films={
-            name: webp(make(config.film, config.frames), config.frames / film.SECONDS) for name, make in films.items()
+            name: webp(make(config.film, config.frames), config.frames / film.SECONDS[name])
+            for name, make in films.items()
         },
-        assets=[asset(reconstruction, renderer, row, name, config.texture) for row, name in enumerate(names)]
+        assets=[
+            asset(reconstruction, renderer, row, name, config.texture, shoulder_height)
+            for row, name in enumerate(names)
+        ]
         if is_exportable(reconstruction)
         else [],
         meshes={}

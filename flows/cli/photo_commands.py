@@ -51,13 +51,16 @@ def reconstruct(
     if photo.is_dir():
         return _reconstruct_folder(photo, output, category, root, refine, segmenter)
     with announce("loading the model, looking at the photo"):
+        from flows.plan.categories import shoulder_height
         from flows.plan.checks import check_name
         from tasks.inference.answer_files import check_suffix, check_writable, encode_asset
 
         check_suffix(output)
         check_name(category, root)
         check_writable(output)
-        contents = encode_asset(_reconstruct_photo(photo, category, root, refine, segmenter).asset(texture), output)
+        height = shoulder_height(category.partition("/")[0])
+        asset = _reconstruct_photo(photo, category, root, refine, segmenter).asset(texture, height)
+        contents = encode_asset(asset, output)
     _write(contents, photo, output)
     return None
 
@@ -162,7 +165,7 @@ def _write_film(kind: "Film", photo: Path, output: Path, category: str, root: st
         answer = _reconstruct_photo(photo, category, root)
     with announce("rendering"):
         pictures = answer.film(kind, size, frames)
-        data = (webp if output.suffix == ".webp" else gif)(pictures, frames / SECONDS)
+        data = (webp if output.suffix == ".webp" else gif)(pictures, frames / SECONDS[kind])
     _write({output: data}, photo, output)
 
 

@@ -53,6 +53,13 @@ def load_category(name: str) -> Category:
     return read_category(files[name])
 
 
+def shoulder_height(name: str) -> float:
+    """Metres from ground to withers of a grown animal; those of any animal where the category has no file."""
+    files = category_files()
+    category = read_category(files[name]) if name in files else Category(name="animal", segment_as=("animal",))
+    return category.shoulder_height()
+
+
 def read_category(file: Path) -> Category:
     """What one YAML file says of an animal; the folder of its truth is taken from the file's own folder on.
 

@@ -14,6 +14,10 @@ FIELDS = {"name", "view", "coat", "age", "action", "place"}
 """What a prompt may be made of."""
 
 
+GROWN = "grown"
+"""The age at which an animal is handed out."""
+
+
 def fields(template: str) -> set[str]:
     """The names between the braces of a prompt template.
 
@@ -147,7 +151,24 @@ class Category(Words):
     segment_as: tuple[str, ...] = Field(min_length=1, description="COCO classes a segmenter may call it")
     skeleton: Skeleton = Skeleton()
     license: str = Field(default="CC0-1.0", description="licence of the published asset")
+    shoulder_height_m: dict[str, tuple[float, float]] = Field(
+        default={GROWN: (0.9, 1.1)}, description="least and most metres from ground to withers, by age"
+    )
     truth: TruthConfig = Field(default=NoTruth(), description="what models of it are measured against")
+
+    @field_validator("shoulder_height_m")
+    @classmethod
+    def _sizes(cls, heights: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+        if GROWN not in heights:
+            raise ValueError(f"has {', '.join(heights) or 'no age'}; say at least {GROWN}: [least, most]")
+        for age, (least, most) in heights.items():
+            if not 0 < least <= most:
+                raise ValueError(f"of {age} is {least} to {most} m; give the least above 0, then the most")
+        return heights
+
+    def shoulder_height(self, age: str = GROWN) -> float:
+        """Metres from the ground to the withers of an animal in the middle of its age."""
+        return sum(self.shoulder_height_m[age]) / 2
 
     @property
     def words(self) -> Words:
@@ -156,5 +177,6 @@ class Category(Words):
 
     @property
     def without_truth(self) -> "Category":
-        """All that a training depends on: what a model is measured against makes no other model."""
-        return self.model_copy(update={"truth": NoTruth()})
+        """All that a training depends on: what a model is measured against, and its size, make no other model."""
+        size = Category.model_fields["shoulder_height_m"].default
+        return self.model_copy(update={"truth": NoTruth(), "shoulder_height_m": size})

@@ -1,4 +1,4 @@
-"""From a prediction to what an artist can use: a rigged, textured mesh with a walk clip, as plain arrays."""
+"""From a prediction to what an artist can use: a rigged, textured mesh with clips, as plain arrays in metres."""
 
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeGuard
@@ -7,30 +7,27 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
-from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from models.export.photo_coat import PhotoCoated
+from models.export.rigging import Clip, rig, stand
 from models.geometry.decimation import decimate
-from models.geometry.kinematics import bone_frames, euler_xyz
 from models.geometry.mesh import Mesh, vertex_normals
 from models.rendering import Renderer
 from models.rendering.reconstruction import Reconstruction, Rigged, Textured
 from models.rendering.texture import Atlas, bake, unwrap
 
-WALK_SECONDS = 1.2
-WALK_FRAMES = 25
 MOST_FACES = 60_000
 """A grid of 256 gives four times as many; unwrapping them takes minutes, and nobody animates them."""
 
 
 @dataclass(frozen=True)
 class Asset:
-    """One animal in its bind pose, with the pose of its photo and named clips, in the object frame."""
+    """One animal in its bind pose with named clips, in metres: y = 0 is the ground, the head is at +z."""
 
     name: str
     vertices: Float[ndarray, "vertices 3"]
-    """In the bind pose; vertices along the seams of the texture come several times."""
+    """In the bind pose, all hooves on the ground; vertices along the seams of the texture come several times."""
     posed: Float[ndarray, "vertices 3"]
     """The same vertices in the pose of the photo, as they were predicted."""
     normals: Float[ndarray, "vertices 3"]
@@ -50,10 +47,8 @@ class Asset:
     """Bind frames."""
     weights: Float[ndarray, "vertices bones"]
     """How much each bone carries each vertex; rows sum to 1."""
-    pose: Float[ndarray, "bones 4"]
-    """The pose of the photo: rotations in the bones' own frames as quaternions (x, y, z, w)."""
-    clips: dict[str, tuple[Float[ndarray, " frames"], Float[ndarray, "frames bones 4"]]]
-    """Seconds, and rotations like `pose`, of each animation by its name."""
+    clips: dict[str, Clip]
+    """Loops by their names, and the pose of the photo."""
 
 
 class Exportable(Reconstruction, Rigged, Textured, Protocol):
@@ -66,11 +61,24 @@ def is_exportable(reconstruction: Reconstruction) -> TypeGuard[Exportable]:
 
 
 @torch.no_grad()
-def asset(reconstruction: Exportable, renderer: Renderer, row: int, name: str, texture: int = 1024) -> Asset:
-    """One animal of a batch, cut along the seams of its texture of `texture` x `texture` texels."""
+def asset(
+    reconstruction: Exportable,
+    renderer: Renderer,
+    row: int,
+    name: str,
+    texture: int = 1024,
+    shoulder_height: float = 1.0,
+) -> Asset:
+    """One animal of a batch, cut along the seams of its texture of `texture` x `texture` texels.
+
+    From the ground to its withers it measures `shoulder_height` metres.
+    """
     one = reconstruction.pick(row)
-    rig, rest = one.rig(), one.rest()
-    mesh = one.mesh(0) or rest
+    rest = one.rest()
+    posed = (one.mesh(0) or rest).vertices[0].cpu().numpy()
+    rigging = rig(rest.vertices[0].cpu().numpy(), rest.faces.cpu().numpy(), one.legs, shoulder_height)
+    bind = Mesh(torch.from_numpy(rigging.landmarks.vertices)[None], rest.faces.cpu())
+    standing = stand(posed, rigging.landmarks)
     atlas = _atlas(rest, texture)
 
     def colors(points: Float[Tensor, "points coordinates"]) -> Float[Tensor, "points channels"]:
@@ -79,22 +87,20 @@ def asset(reconstruction: Exportable, renderer: Renderer, row: int, name: str, t
         return torch.cat((albedo, one.coverage(points, image)[:, None]), 1) if isinstance(one, PhotoCoated) else albedo
 
     texels = bake(atlas, one.canonical(), colors, renderer, texture)
-    seconds = np.linspace(0, WALK_SECONDS, WALK_FRAMES)
     return Asset(
         name=name,
-        vertices=rest.vertices[0].cpu().numpy()[atlas.source],
-        posed=mesh.vertices[0].cpu().numpy()[atlas.source],
-        normals=_unit(vertex_normals(rest)[0].cpu().numpy())[atlas.source],
+        vertices=rigging.landmarks.vertices[atlas.source],
+        posed=standing[atlas.source],
+        normals=_unit(vertex_normals(bind)[0].numpy())[atlas.source],
         faces=atlas.faces,
         uv=atlas.uv,
         texture=texels[..., :3],
         coverage=texels[..., 3] if texels.shape[2] > 3 else None,
-        bones=one.bone_names(),
-        parents=rig.parents,
-        T_world_bone=bone_frames(rig.ends)[0].cpu().double().numpy(),
-        weights=one.skin_weights()[0].cpu().numpy()[atlas.source],
-        pose=_quaternions(one.angles().cpu())[0],
-        clips={"walk": (seconds, _quaternions(one.walk(WALK_FRAMES)))},
+        bones=rigging.armature.names,
+        parents=rigging.armature.parents,
+        T_world_bone=rigging.armature.frames,
+        weights=rigging.weights[atlas.source],
+        clips=rigging.clips(standing),
     )
 
 
@@ -104,12 +110,6 @@ def _atlas(mesh: Mesh, texture: int) -> Atlas:
     kept, faces = decimate(vertices, faces, MOST_FACES)
     atlas = unwrap(vertices[kept], faces, texture)
     return replace(atlas, source=kept[atlas.source])
-
-
-def _quaternions(angles: torch.Tensor) -> ndarray:
-    """(frames, bones, 4) as x, y, z, w."""
-    turns = euler_xyz(angles.double()).numpy()
-    return Rotation.from_matrix(turns.reshape(-1, 3, 3)).as_quat().reshape(*turns.shape[:2], 4)
 
 
 def _unit(normals: ndarray) -> ndarray:

@@ -12,6 +12,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from models.data.batch import Batch
+from models.export.motions import WALK, go
+from models.export.rigging import rig
 from models.geometry.cameras import FOV, PerspectiveCamera, look_at
 from models.rendering.reconstruction import Reconstruction, Relightable, Renderable, Rigged
 from models.rendering.types import Light, Rendering
@@ -22,8 +24,10 @@ SIDE = 2 * pi / 5
 """Azimuth from which an animal walks past."""
 LIFT = 0.2
 """Elevation of every camera that is not the photo's."""
-SECONDS = 2.0
-"""Duration of every film."""
+SECONDS = {"turntable": 2.0, "walk": 7 / 6, "relit": 2.0}
+"""Duration of each film; an animal walks as fast as in its GLB."""
+SHOULDER_HEIGHT = 1.4
+"""A walk in films is that of an animal of so many metres."""
 Film = UInt8[np.ndarray, "frames {size} {size} 3"]
 
 
@@ -61,8 +65,13 @@ def relit(reconstruction: Drawable, size: int, frames: int) -> Film:
 
 
 def walking(reconstruction: Walker, size: int, frames: int) -> Film:
-    """The first animal through one cycle of a walk, seen from its side by a camera that stands still."""
-    many = reconstruction.pick(0, frames).posed(reconstruction.walk(frames + 1)[:-1])
+    """The first animal through one cycle of the walk of its GLB, seen from its side by a camera that stands still."""
+    one = reconstruction.pick(0)
+    rest = one.rest()
+    rigging = rig(rest.vertices[0].cpu().numpy(), rest.faces.cpu().numpy(), one.legs, SHOULDER_HEIGHT)
+    walk = go(rigging.body, WALK, frames).pose
+    vertices = rigging.vertices(walk)[:-1] / rigging.landmarks.scale
+    many = reconstruction.pick(0, frames).with_surface(torch.from_numpy(vertices).to(rest.vertices))
     still = framed(many.pick(0, frames), torch.full((frames,), SIDE))
     return on_white(many.render(size, still, studio(frames)))
 

@@ -116,9 +116,10 @@ class PhotoCoated:
         """The bones at rest."""
         return self.wearer.rig()
 
-    def bone_names(self) -> tuple[str, ...]:
-        """One name per bone."""
-        return self.wearer.bone_names()
+    @property
+    def legs(self) -> int:
+        """How many legs it has."""
+        return self.wearer.legs
 
     def skin_weights(self) -> Float[Tensor, "batch vertices bones"]:
         """How much each bone carries each vertex."""
@@ -132,9 +133,9 @@ class PhotoCoated:
         """The same animals with other bone angles; their coats stick to them."""
         return replace(self, wearer=self.wearer.posed(angles))
 
-    def walk(self, frames: int) -> Float[Tensor, "{frames} bones 3"]:
-        """One cycle of a walk."""
-        return self.wearer.walk(frames)
+    def with_surface(self, vertices: Float[Tensor, "batch vertices 3"]) -> "PhotoCoated":
+        """The same animals with their vertices at other places; their coats stick to them."""
+        return replace(self, wearer=self.wearer.with_surface(vertices))
 
     def pick(self, row: int, count: int = 1) -> "PhotoCoated":
         """One animal of the batch, `count` times."""

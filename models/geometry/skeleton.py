@@ -34,14 +34,6 @@ class Rig:
     """Index of the bone that carries each bone; -1 for none."""
 
 
-def bone_names(skeleton: Skeleton) -> tuple[str, ...]:
-    """A name for each bone, in their order; left is +x."""
-    half = skeleton.body_bones // 2
-    spine_bones = [f"{end}_spine_{bone}" for end in ("front", "rear") for bone in range(half, 0, -1)]
-    leg_bones = [f"{leg}_{piece}" for leg in LEGS[skeleton.legs] for piece in ("foot", "shin", "thigh")]
-    return (*spine_bones, *leg_bones)
-
-
 def joints(
     vertices: Float[Tensor, "batch vertices 3"], skeleton: Skeleton, attachment: Int[Tensor, " legs"]
 ) -> Float[Tensor, "batch bones 2 3"]:

@@ -88,8 +88,9 @@ class Rigged(Protocol):
         """The bones at rest."""
         ...
 
-    def bone_names(self) -> tuple[str, ...]:
-        """One name per bone, in the order of the rig."""
+    @property
+    def legs(self) -> int:
+        """How many legs it has; the last bones of the rig are theirs."""
         ...
 
     def skin_weights(self) -> Float[Tensor, "batch vertices bones"]:
@@ -104,8 +105,8 @@ class Rigged(Protocol):
         """The same animals with other bone angles."""
         ...
 
-    def walk(self, frames: int) -> Float[Tensor, "{frames} bones 3"]:
-        """Bone angles of one cycle of a walk; the last frame is the first again."""
+    def with_surface(self: Same, vertices: Float[Tensor, "batch vertices 3"]) -> Same:
+        """The same animals with their vertices at other places."""
         ...
 
 

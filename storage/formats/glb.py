@@ -22,11 +22,12 @@ KINDS = {(): "SCALAR", (2,): "VEC2", (3,): "VEC3", (4,): "VEC4", (4, 4): "MAT4"}
 
 @dataclass
 class _Buffer:
-    """The one binary chunk, and the tables that point into it."""
+    """The one binary chunk, and the tables that point into it; what comes twice is written once."""
 
     data: bytearray = field(default_factory=bytearray)
     views: list[Json] = field(default_factory=list[Json])
     accessors: list[Json] = field(default_factory=list[Json])
+    known: dict[tuple[bytes, int, tuple[int, ...]], int] = field(default_factory=dict[Any, int])
 
     def view(self, content: bytes, target: int | None = None) -> int:
         self.data += b"\0" * (-len(self.data) % 4)
@@ -40,6 +41,9 @@ class _Buffer:
     ) -> int:
         kind = {FLOAT: "<f4", BYTE: "u1", SHORT: "<u2", INTEGER: "<u4"}[component]
         packed = np.ascontiguousarray(values, dtype=kind)
+        key = (packed.tobytes(), component, packed.shape)
+        if target is None and key in self.known:
+            return self.known[key]
         entry: Json = {
             "bufferView": self.view(packed.tobytes(), target),
             "componentType": component,
@@ -49,14 +53,14 @@ class _Buffer:
         if bounds:
             entry |= {side: np.atleast_1d(getattr(packed, side)(0)).tolist() for side in ("min", "max")}
         self.accessors.append(entry)
+        self.known[key] = len(self.accessors) - 1
         return len(self.accessors) - 1
 
 
 def glb(asset: Asset) -> bytes:
-    """The whole file. The bones stand in the pose of the photo; each clip is an animation.
+    """The whole file. The bones stand in their bind pose; each clip is an animation.
 
-    Nodes: 0 the skin, 1 the armature, 2.. the bones. A vertex keeps its four strongest bones; on a learned walking cow
-    that moves the mean vertex by 0.0004 of the cow's length and the worst by 0.04.
+    Nodes: 0 the skin, 1 the armature, 2.. the bones. A vertex keeps its four strongest bones.
     """
     buffer = _Buffer()
     bones = range(len(asset.bones))
@@ -130,7 +134,7 @@ def _skin(asset: Asset, buffer: _Buffer) -> Json:
     inverse_bind = np.linalg.inv(asset.T_world_bone).swapaxes(1, 2)  # glTF stores columns
     inverse_bind[:, :, 3] = (0, 0, 0, 1)
     return {
-        "skeleton": 1,
+        "skeleton": 2 + asset.parents.index(-1) if asset.parents.count(-1) == 1 else 1,
         "joints": [2 + bone for bone in range(len(asset.bones))],
         "inverseBindMatrices": buffer.accessor(inverse_bind, FLOAT),
     }
@@ -141,7 +145,7 @@ def _bone_node(asset: Asset, bone: int) -> Json:
     return {
         "name": asset.bones[bone],
         "translation": _local_frame(asset, bone)[:3, 3].tolist(),
-        "rotation": _node_rotations(asset, bone, asset.pose[bone]).tolist(),
+        "rotation": quaternions(_local_frame(asset, bone)[:3, :3]).tolist(),
     } | ({"children": children} if children else {})
 
 
@@ -153,15 +157,25 @@ def _node_rotations(
 
 
 def _animation(asset: Asset, buffer: _Buffer, name: str) -> Json:
-    seconds, rotations = asset.clips[name]
-    times = buffer.accessor(seconds, FLOAT, bounds=True)
+    """The clip as rotations of all bones, and translations of those that any clip shifts."""
+    clip, movers = asset.clips[name], np.any([np.any(each.shifts, (0, 2)) for each in asset.clips.values()], 0)
+    times = {True: buffer.accessor(clip.seconds, FLOAT, bounds=True)}
+    times[False] = buffer.accessor(clip.seconds[[0, -1]], FLOAT, bounds=True)
     samplers: list[Json] = []
     channels: list[Json] = []
+
+    def add(bone: int, path: str, values: Float[np.ndarray, "frames width"]) -> None:
+        """A channel; what stays as it is has two keys."""
+        moves = bool(np.ptp(values, 0).max() > 1e-7)
+        output = buffer.accessor(values if moves else values[[0, -1]], FLOAT)
+        channels.append({"sampler": len(samplers), "target": {"node": 2 + bone, "path": path}})
+        samplers.append({"input": times[moves], "output": output, "interpolation": "LINEAR"})
+
     for bone in range(len(asset.bones)):
-        turns = _continuous(_node_rotations(asset, bone, rotations[:, bone]))
-        channels.append({"sampler": bone, "target": {"node": 2 + bone, "path": "rotation"}})
-        samplers.append({"input": times, "output": buffer.accessor(turns, FLOAT), "interpolation": "LINEAR"})
-    return {"name": name, "channels": channels, "samplers": samplers}
+        add(bone, "rotation", _continuous(_node_rotations(asset, bone, clip.rotations[:, bone])))
+        if movers[bone]:
+            add(bone, "translation", _local_frame(asset, bone)[:3, 3] + clip.shifts[:, bone])
+    return {"name": name, "channels": channels, "samplers": samplers, "extras": {"metres_per_second": clip.speed}}
 
 
 def _continuous(turns: Float[np.ndarray, "frames 4"]) -> Float[np.ndarray, "frames 4"]:

@@ -13,8 +13,32 @@ OBJ_HEAD = "# farm3d, y up\n"
 """First line of every OBJ file written here."""
 
 
+class Clip(Protocol):
+    """One animation."""
+
+    @property
+    def seconds(self) -> Float[np.ndarray, " frames"]:
+        """When each frame is."""
+        ...
+
+    @property
+    def rotations(self) -> Float[np.ndarray, "frames bones 4"]:
+        """In the bones' own bind frames as quaternions (x, y, z, w)."""
+        ...
+
+    @property
+    def shifts(self) -> Float[np.ndarray, "frames bones 3"]:
+        """How far each bone's head is from its place on its parent, in the parent's frame."""
+        ...
+
+    @property
+    def speed(self) -> float:
+        """How fast the ground passes below, in m/s; 0 where the animal stands."""
+        ...
+
+
 class Asset(Protocol):
-    """One animal in its bind pose, with the pose of its photo and named clips. y up, head at +z, counter-clockwise."""
+    """One animal in its bind pose with named clips, in metres. y up, ground at 0, head at +z, counter-clockwise."""
 
     @property
     def name(self) -> str:
@@ -77,13 +101,8 @@ class Asset(Protocol):
         ...
 
     @property
-    def pose(self) -> Float[np.ndarray, "bones 4"]:
-        """The pose of the photo: rotations in the bones' own frames as quaternions (x, y, z, w)."""
-        ...
-
-    @property
-    def clips(self) -> Mapping[str, tuple[Float[np.ndarray, " frames"], Float[np.ndarray, "frames bones 4"]]]:
-        """Seconds, and rotations like `pose`, of each animation by its name."""
+    def clips(self) -> Mapping[str, Clip]:
+        """Each animation by its name."""
         ...
 
 

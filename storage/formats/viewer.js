@@ -1,5 +1,5 @@
-// Shows rigged glTF binaries in a canvas: orbit, zoom, photo pose or walk, texture, bones, a lamp. WebGL 2, no library.
-// Reads what storage/formats/glb.py writes: one skinned primitive of up to 48 bones, one texture, rotation-only animations.
+// Shows rigged glTF binaries in a canvas: orbit, zoom, every clip, texture, bones, a lamp. WebGL 2, no library.
+// Reads what storage/formats/glb.py writes: one skinned primitive of up to 48 bones, one texture, animations without scales.
 "use strict";
 
 const VERTEX = `#version 300 es
@@ -67,25 +67,27 @@ async function parse(bytes) {
     attributes: ["POSITION", "NORMAL", "TEXCOORD_0", "JOINTS_0", "WEIGHTS_0"].map(name => array(part.attributes[name])),
     bounds: doc.accessors[part.attributes.POSITION], faces: array(part.indices), coat: await createImageBitmap(blob),
     clips: (doc.animations || []).map(clip => ({ name: clip.name, channels: clip.channels.map(channel => ({
-      node: channel.target.node, times: array(clip.samplers[channel.sampler].input),
-      turns: array(clip.samplers[channel.sampler].output) })) })),
+      node: channel.target.node, path: channel.target.path, times: array(clip.samplers[channel.sampler].input),
+      values: array(clip.samplers[channel.sampler].output) })) })),
   };
 }
 
-// World matrices of all nodes, in the pose of the photo or at a moment of a clip.
+// World matrices of all nodes, in the bind pose or at a moment of a clip.
 function pose(model, clip, seconds) {
-  const turns = model.nodes.map(node => node.rotation), world = [];
-  for (const { node, times: t, turns: q } of clip ? clip.channels : []) {
+  const turns = model.nodes.map(node => node.rotation), shifts = model.nodes.map(node => node.translation), world = [];
+  for (const { node, path, times: t, values } of clip ? clip.channels : []) {
     const now = seconds % t[t.length - 1];
     let key = 0;
     while (key < t.length - 2 && t[key + 1] <= now) key++;
     const share = (now - t[key]) / (t[key + 1] - t[key]);
-    const mixed = [0, 1, 2, 3].map(i => (1 - share) * q[4 * key + i] + share * q[4 * key + 4 + i]);
+    const width = path === "rotation" ? 4 : 3, axes = [...Array(width).keys()];
+    const mixed = axes.map(i => (1 - share) * values[width * key + i] + share * values[width * (key + 1) + i]);
     const length = Math.hypot(...mixed);
-    turns[node] = mixed.map(x => x / length);
+    if (path === "rotation") turns[node] = mixed.map(x => x / length);
+    else shifts[node] = mixed;
   }
   const place = (index, above) => {
-    world[index] = times(above, placed(model.nodes[index].translation, turns[index]));
+    world[index] = times(above, placed(shifts[index], turns[index]));
     for (const child of model.nodes[index].children || []) place(child, world[index]);
   };
   for (const root of model.roots) place(root, identity());
@@ -153,6 +155,10 @@ function viewer(root) {
       upload(gl, models[name]);
     }
     model = models[name];
+    const motion = control("motion"), wanted = motion.value || "walk";
+    const names = model.clips.map(clip => clip.name).filter(clip => !clip.endsWith("_forward"));
+    motion.replaceChildren(...[...names, ""].map(clip => new Option(clip || "bind pose", clip)));
+    motion.value = names.includes(wanted) ? wanted : "";
   }
   function draw(milliseconds) {
     requestAnimationFrame(draw);

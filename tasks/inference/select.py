@@ -54,11 +54,14 @@ class Answer:
     reconstruction: Reconstruction
     renderer: Renderer
 
-    def asset(self, texture: int) -> Asset:
-        """Rigged and textured. Raises ValueError where the method gives no rig or no texture."""
+    def asset(self, texture: int, shoulder_height: float = 1.0) -> Asset:
+        """Rigged and textured, `shoulder_height` metres high at the withers.
+
+        Raises ValueError where the method gives no rig or no texture.
+        """
         if not is_exportable(self.reconstruction):
             raise ValueError(f"{self.name}: the answer has no rig or no texture, so it gives no GLB; {self._remedy}")
-        return asset(self.reconstruction, self.renderer, 0, self.name, texture)
+        return asset(self.reconstruction, self.renderer, 0, self.name, texture, shoulder_height)
 
     def film(self, kind: Film, size: int, frames: int) -> np.ndarray:
         """Frames (frames, size, size, 3). Raises ValueError where the method cannot be filmed like that."""

@@ -8,6 +8,16 @@ from scipy.spatial.transform import Rotation
 
 
 @dataclass(frozen=True)
+class Clip:
+    """A `meshes.Clip`."""
+
+    seconds: np.ndarray
+    rotations: np.ndarray
+    shifts: np.ndarray
+    speed: float = 0.5
+
+
+@dataclass(frozen=True)
 class Tube:
     """An `Asset`."""
 
@@ -22,23 +32,27 @@ class Tube:
     parents: tuple[int, ...]
     T_world_bone: np.ndarray
     weights: np.ndarray
-    pose: np.ndarray
-    clips: dict[str, tuple[np.ndarray, np.ndarray]]
+    clips: dict[str, Clip]
 
     @property
     def posed(self) -> np.ndarray:
-        return skinned(self, self.pose)
+        clip = self.clips["walk"]
+        return skinned(self, clip.rotations[0], clip.shifts[0])
 
 
-def skinned(asset, rotations: np.ndarray) -> np.ndarray:
-    """Vertices posed by rotations in the bones' own frames: linear blend skinning by glTF 2.0, section 3.7.3."""
+def skinned(asset, rotations: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+    """Vertices posed by rotations in the bones' own frames: linear blend skinning by glTF 2.0, section 3.7.3.
+
+    Each bone's head is shifted in its parent's frame.
+    """
     bind, world = asset.T_world_bone, {-1: np.eye(4)}
     while len(world) <= len(asset.parents):
         for bone, parent in enumerate(asset.parents):
             if parent in world and bone not in world:
                 turn = np.eye(4)
                 turn[:3, :3] = Rotation.from_quat(rotations[bone]).as_matrix()
-                local = bind[bone] if parent < 0 else np.linalg.inv(bind[parent]) @ bind[bone]
+                local = bind[bone].copy() if parent < 0 else np.linalg.inv(bind[parent]) @ bind[bone]
+                local[:3, 3] += shifts[bone]
                 world[bone] = world[parent] @ local @ turn
     moved = np.stack([world[bone] for bone in range(len(asset.parents))]) @ np.linalg.inv(bind)
     homogeneous = np.c_[asset.vertices, np.ones(len(asset.vertices))]
@@ -61,6 +75,8 @@ def tube() -> Tube:
     weights = np.exp(nearness - nearness.max(1, keepdims=True))
     swing = Rotation.from_euler("XYZ", np.random.default_rng(0).uniform(-40, 40, (20, 3)), degrees=True)
     turns = swing.as_quat().reshape(5, 4, 4)
+    shifts = np.zeros((5, 4, 3))
+    shifts[:, 1] = np.random.default_rng(1).uniform(-0.2, 0.2, (5, 3))
     column = np.linspace(0, 255, 16).astype(np.uint8)
     return Tube(
         name="tube",
@@ -74,6 +90,5 @@ def tube() -> Tube:
         parents=(1, -1, 1, -1),
         T_world_bone=frames,
         weights=weights / weights.sum(1, keepdims=True),
-        pose=turns[0],
-        clips={"walk": (np.linspace(0, 1, 5), turns)},
+        clips={"walk": Clip(np.linspace(0, 1, 5), turns, shifts)},
     )

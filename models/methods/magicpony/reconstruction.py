@@ -8,10 +8,9 @@ from torch import Tensor
 
 from models.data.batch import Batch
 from models.geometry.cameras import Camera
-from models.geometry.gait import walk
 from models.geometry.kinematics import skin_weights
 from models.geometry.mesh import Mesh
-from models.geometry.skeleton import Rig, bone_names
+from models.geometry.skeleton import Rig
 from models.methods.magicpony.model import Animal
 from models.methods.magicpony.state import Prediction
 from models.rendering import Renderer
@@ -68,9 +67,10 @@ class AnimalReconstruction:
         """The heuristic skeleton of each animal."""
         return self.animal.rig(self.prediction)
 
-    def bone_names(self) -> tuple[str, ...]:
-        """Spine and legs; left is +x."""
-        return bone_names(self.animal.skeleton)
+    @property
+    def legs(self) -> int:
+        """Of the category's skeleton."""
+        return self.animal.skeleton.legs
 
     def skin_weights(self) -> Float[Tensor, "batch vertices bones"]:
         """MagicPony's weights by the distance to the bones."""
@@ -89,9 +89,11 @@ class AnimalReconstruction:
         mesh = Mesh(vertices, self.prediction.mesh.faces)
         return replace(self, prediction=replace(self.prediction, mesh=mesh, angles=angles))
 
-    def walk(self, frames: int) -> Float[Tensor, "{frames} bones 3"]:
-        """A lateral-sequence walk for the heuristic skeleton."""
-        return walk(self.animal.skeleton, frames)
+    def with_surface(self, vertices: Float[Tensor, "batch vertices 3"]) -> "AnimalReconstruction":
+        """The same animals with their vertices at other places."""
+        return replace(
+            self, prediction=replace(self.prediction, mesh=Mesh(self._here(vertices), self.prediction.mesh.faces))
+        )
 
     def pick(self, row: int, count: int = 1) -> "AnimalReconstruction":
         """One animal of the batch, `count` times."""

@@ -1,6 +1,6 @@
 import pytest
 
-from flows.plan.categories import SHIPPED, categories, load_category, own_folder, read_category, shown
+from flows.plan.categories import SHIPPED, categories, load_category, own_folder, read_category, shoulder_height, shown
 from flows.plan.plan import load_plan
 from models.core.category import FolderTruth
 
@@ -8,6 +8,12 @@ from models.core.category import FolderTruth
 @pytest.mark.parametrize("name", categories())
 def test_every_category_loads_and_has_the_name_of_its_file(name):
     assert load_category(name).name == name
+
+
+def test_a_category_knows_its_size_and_one_without_a_file_is_any_animal():
+    assert [shoulder_height(name) for name in ("cow", "horse", "sheep", "dragon")] == pytest.approx(
+        [1.4, 1.6, 0.7, 1.0]
+    )
 
 
 def test_an_unknown_category_is_answered_with_the_known_ones():

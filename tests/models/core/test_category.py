@@ -95,3 +95,17 @@ def test_an_article_is_said_as_people_say_it(name, said):
     assert category.prompt("side", "a {name}, {view} view") == f"{said}, side view"
     assert category.prompt("side", action="standing", place="a ice", coat="").startswith(f"{said}, side view, standing")
     assert category.prompt("side", action="x", place="y", coat="orange").startswith("an orange ")
+
+
+def test_an_animal_is_handed_out_in_the_middle_of_its_grown_size_and_its_size_is_no_part_of_what_it_learns():
+    pig = Category(name="pig", segment_as=("pig",), shoulder_height_m={"young": (0.2, 0.3), "grown": (0.7, 0.9)})
+    assert (pig.shoulder_height(), pig.shoulder_height("young")) == pytest.approx((0.8, 0.25))
+    assert pig.without_truth == Category(name="pig", segment_as=("pig",)).without_truth
+
+
+@pytest.mark.parametrize(
+    ("heights", "said"), [({"young": (0.2, 0.3)}, "say at least grown"), ({"grown": (0.9, 0.7)}, "0.9 to 0.7 m")]
+)
+def test_a_size_that_cannot_be_is_refused(heights, said):
+    with pytest.raises(ValidationError, match=said):
+        Category(name="pig", segment_as=("pig",), shoulder_height_m=heights)

@@ -23,11 +23,21 @@ def made(animals: AnimalReconstruction) -> Asset:
     return asset(animals, animals.renderer, 1, "cow", texture=256)
 
 
-def test_skinning_the_file_gives_the_predicted_pose(made: Asset, animals: AnimalReconstruction) -> None:
-    expected = animals.mesh(1).vertices[0].numpy()
-    faces = animals.mesh(1).faces.numpy()
-    np.testing.assert_array_equal(made.posed[made.faces], expected[faces])
-    np.testing.assert_allclose(skinned(made, made.pose), made.posed, atol=1e-4)
+def test_the_posed_surface_is_the_predicted_one_in_metres_on_the_ground(
+    made: Asset, animals: AnimalReconstruction
+) -> None:
+    expected = animals.mesh(1).vertices[0].numpy()[animals.mesh(1).faces.numpy()]
+    corners = made.posed[made.faces]
+    sides = [np.linalg.norm(np.roll(triangles, 1, 1) - triangles, axis=-1) for triangles in (corners, expected)]
+    scale = sides[0].sum() / sides[1].sum()
+    np.testing.assert_allclose(sides[0], scale * sides[1], atol=1e-5)
+    assert corners[..., 1].min() == pytest.approx(0, abs=1e-9)
+
+
+def test_the_pose_of_the_photo_is_a_clip(made: Asset) -> None:
+    clip = made.clips["photo"]
+    error = np.linalg.norm(skinned(made, clip.rotations[0], clip.shifts[0]) - made.posed, axis=1)
+    assert np.sqrt((error**2).mean()) < 0.5 * np.sqrt(((made.vertices - made.posed) ** 2).sum(1).mean())
 
 
 def test_the_texture_is_the_albedo(made: Asset, animals: AnimalReconstruction) -> None:
@@ -47,15 +57,8 @@ def test_every_array_is_ready_for_a_file(made: Asset) -> None:
     assert glb(made)[:4] == b"glTF"
 
 
-def test_an_animal_that_does_not_bend_yet_stands_in_its_bind_pose(animals: AnimalReconstruction) -> None:
+def test_an_animal_that_does_not_bend_yet_has_all_clips(animals: AnimalReconstruction) -> None:
     unbent = replace(animals, prediction=replace(animals.prediction, angles=None))
     stiff = asset(unbent, animals.renderer, 0, "cow", texture=32)
-    np.testing.assert_array_equal(stiff.pose, np.tile((0, 0, 0, 1), (20, 1)))
-
-
-def test_bones_of_the_file_are_those_of_the_rig(made: Asset, animals: AnimalReconstruction) -> None:
-    assert made.bones == animals.bone_names()
-    assert made.parents == animals.rig().parents
-    seconds, turns = made.clips["walk"]
-    assert turns.shape == (len(seconds), len(made.bones), 4)
-    np.testing.assert_allclose(turns[0], turns[-1], atol=1e-5)
+    assert set(stiff.clips) >= {"idle", "walk", "trot", "graze", "photo"}
+    assert all(np.isfinite(clip.rotations).all() for clip in stiff.clips.values())

@@ -49,14 +49,15 @@ class Pyramids:
     def angles(self):
         return self.angles_rad
 
-    def bone_names(self):
-        return ("spine", "tail")
+    @property
+    def legs(self):
+        return 0
 
     def posed(self, angles):
         return replace(self, angles_rad=angles)
 
-    def walk(self, frames):
-        return torch.zeros(frames, 2, 3)
+    def with_surface(self, vertices):
+        raise NotImplementedError
 
     def mesh(self, row):
         one = self.pick(row)

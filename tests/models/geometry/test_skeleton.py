@@ -1,7 +1,7 @@
 import torch
 
 from models.core.category import Skeleton
-from models.geometry.skeleton import attach, bone_names, feet, joints, parents, spine
+from models.geometry.skeleton import attach, feet, joints, parents, spine
 
 FEET = torch.tensor(((0.5, -1.0, 1.2), (0.5, -1.0, -1.3), (-0.5, -1.0, -1.3), (-0.5, -1.0, 1.2)))
 QUADRUPED = Skeleton()
@@ -76,16 +76,3 @@ def test_a_bird_has_a_spine_only() -> None:
 def test_no_gradient_flows_into_bones() -> None:
     vertices = creature().requires_grad_()
     assert not joints(vertices, QUADRUPED, attach(vertices, QUADRUPED)).requires_grad
-
-
-def test_bones_are_named_in_the_order_of_the_skeleton() -> None:
-    names = bone_names(Skeleton())
-    assert len(set(names)) == 20
-    assert (names[0], names[3], names[4], names[8], names[10]) == (
-        "front_spine_4",
-        "front_spine_1",
-        "rear_spine_4",
-        "left_fore_foot",
-        "left_fore_thigh",
-    )
-    assert len(bone_names(Skeleton(legs=0))) == 8
