@@ -45,9 +45,9 @@ def test_on_one_device_there_is_no_other_process() -> None:
 
 
 def test_the_words_of_the_process_that_failed_are_what_is_raised() -> None:
-    words = "process 3 of 3, on cpu:2, failed: ValueError: no luck on cpu:2"
-    with pytest.raises(RuntimeError, match=words), train_together(partial(work, "cpu:2"), ["cpu:0", "cpu:1", "cpu:2"]):
-        assert process_count() == 3
+    words = "process 2 of 2, on cpu:1, failed: ValueError: no luck on cpu:1"
+    with pytest.raises(RuntimeError, match=words), train_together(partial(work, "cpu:1"), ["cpu:0", "cpu:1"]):
+        assert process_count() == 2
         average_values({"waited": 1.0})
     assert process_count() == 1 and not active_children()
 
@@ -64,6 +64,17 @@ def test_a_process_that_was_killed_leaves_its_exit_code() -> None:
     with pytest.raises(RuntimeError, match="process 2 of 2 failed: it ended with exit code -9"):
         one.wait_until_ready()
     assert one.read() == (0, "process 2 of 2 failed: it ended with exit code -9"), "before those who miss it"
+
+
+def test_who_failed_first_is_told_and_not_who_missed_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    (missing, theirs), (failing, others) = peer(), peer()
+    for connection, failure in ((theirs, (2.0, "connection closed")), (others, (1.0, "out of memory"))):
+        connection.send(peers.READY)
+        connection.send(failure)
+    monkeypatch.setattr(peers, "_start", lambda work, places, rank, meeting: nullcontext((missing, failing)[rank - 1]))
+    monkeypatch.setattr(peers, "process_group", lambda *_: nullcontext())
+    with pytest.raises(RuntimeError, match="out of memory"), train_together(pytest.fail, ["cpu:0", "cpu:1", "cpu:2"]):
+        raise RuntimeError("connection closed")
 
 
 def test_what_breaks_in_the_first_process_itself_is_raised_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
