@@ -1,6 +1,9 @@
 """First-come-first-served queue between processes on one machine.
 
 Entries of dead processes are removed; suspended ones, as by Ctrl-Z, are skipped until they resume.
+
+Not filelock or fasteners, which let every second waiter be overtaken, nor Prefect's slots, whose clients come again at
+random and which a killed process keeps for five minutes.
 """
 
 import fcntl
