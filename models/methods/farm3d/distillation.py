@@ -159,7 +159,7 @@ class Distillation:
 
         latents = self.diffusion_prior.encode(pictures, self.config.latents == "sample", generator)
         t, noise = self._noise(latents, generator)
-        gradient, weight = self._gradient(latents.detach(), t, noise, prompts, self.config.guidance.at(progress))
+        gradient, weight = self._gradient(latents, t, noise, prompts, self.config.guidance.at(progress))
         loss = 0.5 * (latents - (latents - gradient).detach()).square().mean()
         shown = zip(prompts, components, t.tolist(), strict=True)
         captions = tuple(f"{prompt} | {kind} | t {level}" for prompt, kind, level in shown)

@@ -153,6 +153,20 @@ def test_the_gradient_is_w_times_the_excess_of_the_noise() -> None:
     assert torch.allclose(weight, 1 - alpha) and torch.allclose(gradient, (1 - alpha) * excess, atol=1e-4)
 
 
+def test_the_loss_hands_that_gradient_to_the_latents_in_the_mean_and_no_factor_more() -> None:
+    class KeepsLatents(WantsColour):
+        def encode(self, *arguments: object) -> torch.Tensor:
+            self.latents = super().encode(*arguments)
+            self.latents.retain_grad()
+            return self.latents
+
+    teacher = KeepsLatents((0.8, 0.2, 0.4))
+    done = distil(torch.full((3,), 0.5, requires_grad=True), teacher, 0)
+    done.loss.backward()
+    length = teacher.latents.grad.square().mean().sqrt() * teacher.latents.numel()
+    assert length.item() == pytest.approx(done.notes["sds_gradient"], rel=1e-4)
+
+
 def test_one_seed_gives_one_step() -> None:
     teacher = WantsColour((0.8, 0.2, 0.4))
     mix = (0.2, 0.4, 0.4)
