@@ -41,7 +41,7 @@ from tasks.shard import shard
 from tasks.train import assemble, train
 
 LOOSE: dict[str, dict[str, Any]] = {
-    "image_rules": {"dark": 0, "bright": 2, "blank": 0, "contrast": 0, "blur": 0},
+    "image_rules": {"dark": 0, "bright": 2, "blank": 0, "contrast": 0, "blur": 2},
     "mask_rules": {
         "score": 0, "other_score": 1, "other_area": 1, "area": [0, 1], "margin": 0, "border": 1, "pieces": 1,
         "solidity": 0, "lost": 1,
@@ -103,6 +103,7 @@ def reduce_plan(models: Mapping[str, Path], arguments: argparse.Namespace) -> Pl
             **({"crop": arguments.size} if arguments.size else {}),
             "method": {
                 "vit": {"model": str(models["vit"])},
+                "feature_vit": {"model": str(models["vit"])},
                 "diffusion_prior": {**diffusion, **({"size": arguments.size} if arguments.size else {})},
                 "sds": 1.6,
                 "training": training,
