@@ -4,6 +4,7 @@ A command imports what it needs when it is called, so that `--help`, completion 
 not wait for torch and Prefect.
 """
 
+import os
 from typing import Annotated
 
 import typer
@@ -67,6 +68,7 @@ def set_up(
 def main() -> None:
     """Run a command; what somebody can mend is one sentence, and only a bug has a traceback."""
     set_up_terminal()
+    os.environ.setdefault("DO_NOT_TRACK", "1")  # else Prefect sends usage data, and says so on every terminal
     try:
         app()
     except Exception as error:

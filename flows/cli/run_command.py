@@ -1,11 +1,15 @@
 """The command `farm3d run`: an animal from one word, from its first picture to its release."""
 
+import shlex
+import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.cli.console import announce, error_console, print_json
 from flows.cli.options import PORT, Category, Json, Port, Quiet, Root, Scale, example
+from flows.cli.paths import shown_command
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -13,7 +17,10 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import FlowRun
 
+    from flows.cli.launcher import Launcher
     from flows.cli.run_progress import RunProgress
+    from flows.plan.plan import Plan
+    from storage.store.references import Scale as ScaleName
 
 app = typer.Typer()
 INTERRUPTED = 130
@@ -38,17 +45,11 @@ def run(
 
     A run of the same animal that goes on already is shown instead of starting another. Ctrl-C leaves it going on.
     """
-    with announce("starting the Prefect server, the worker and the deployments"):
-        from flows.cli.launcher import Launcher
-        from flows.cli.run_progress import RunReader
-        from flows.cli.run_results import collect_results, print_results
-        from flows.cli.run_view import follow_run
-        from flows.plan.plan import load_plan
-        from storage.runs.releases import MAIN_METHOD
+    plan, launcher = _prepare(category, scale, root, port, method, quiet)
+    from flows.cli.run_progress import RunReader
+    from flows.cli.run_results import collect_results, print_results
+    from flows.cli.run_view import follow_run
 
-        plan = load_plan(category, scale, root, method=method or MAIN_METHOD)
-        launcher = Launcher(port=port)
-        launcher.up()
     with launcher.client() as client:
         deployment = f"{plan.method.kind}/{category}"
         flow_run = start_run(client, deployment, {"scale": scale, "root": plan.store.root})
@@ -67,6 +68,26 @@ def run(
     if not progress.is_done:
         tell_failure(category, progress)
         raise typer.Exit(1)
+
+
+def _prepare(
+    category: str, scale: "ScaleName", root: str, port: int, method: str | None, quiet: bool
+) -> "tuple[Plan, Launcher]":
+    """The plan, refused before anything starts, and the server and the worker for it."""
+    try:
+        with nullcontext() if quiet else announce("starting the Prefect server, the worker and the deployments"):
+            from flows.cli.launcher import Launcher
+            from flows.plan.plan import load_plan
+            from storage.runs.releases import MAIN_METHOD
+
+            plan = load_plan(category, scale, root, method=method or MAIN_METHOD)
+            launcher = Launcher(port=port)
+            launcher.up()
+    except KeyboardInterrupt:
+        command = shown_command()
+        error_console.print(f"\nInterrupted before the run began. `{command} down` stops what is up already.")
+        raise typer.Exit(INTERRUPTED) from None
+    return plan, launcher
 
 
 def start_run(client: "SyncPrefectClient", deployment: str, parameters: dict[str, str]) -> "UUID":
@@ -99,11 +120,6 @@ def _unfinished(client: "SyncPrefectClient", deployment: "UUID") -> "list[FlowRu
 
 def tell_how_to_go_on(ui: str) -> None:
     """After Ctrl-C: the run does not hang on this terminal."""
-    import shlex
-    import sys
-
-    from flows.cli.run_results import shown_command
-
     command = shown_command()
     again = f"{command} {shlex.join(sys.argv[1:])}"
     error_console.print("\nThe run goes on without this terminal.")
@@ -113,8 +129,6 @@ def tell_how_to_go_on(ui: str) -> None:
 
 def tell_failure(category: str, progress: "RunProgress") -> None:
     """Why a run did not get to its end, and what to do."""
-    from flows.cli.run_results import shown_command
-
     stage = next((stage.name for stage in progress.stages if stage.state == "failed"), None)
     where = f" at its {stage}" if stage else ""
     why = progress.message.removeprefix("Flow run encountered an exception: ") or "no reason is known"

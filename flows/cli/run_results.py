@@ -1,14 +1,11 @@
 """What a run ends with: what was made, how good it is, where it lies, what to type next."""
 
-import os
-import shutil
-import sys
-from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
 from flows.cli.console import console, printable
+from flows.cli.paths import shown_command, shown_path
 from flows.cli.run_progress import RunProgress
 from flows.plan.plan import Plan
 from models.engine.progress import duration
@@ -100,19 +97,3 @@ def _numbers(rows: list[dict[str, Any]]) -> Table:
         values = (f"{row[name]:.3g}" if name in row else "" for name in columns)
         table.add_row(f"{row['metric']}, {row['unit']}", *values)
     return table
-
-
-def shown_command() -> str:
-    """How this very command line is called from where the user stands."""
-    if shutil.which("farm3d"):
-        return "farm3d"
-    program = Path(sys.argv[0])
-    return shown_path(str(program)) if program.name == "farm3d" else "python -m farm3d"
-
-
-def shown_path(path: str) -> str:
-    """A file as short as it can be typed from where the user stands; addresses stay."""
-    if "://" in path:
-        return path
-    relative = os.path.relpath(path)
-    return path if relative.startswith("..") else relative

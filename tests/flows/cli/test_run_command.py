@@ -102,3 +102,13 @@ def test_an_unknown_category_is_refused_before_anything_starts(server, capsys, m
 def test_an_unknown_method_is_refused_before_anything_starts(server, monkeypatch, capsys):
     code, _, err = ended(monkeypatch, capsys, "run", "cow", "--method", "dreams")
     assert code == 1 and "error: method 'dreams' is unknown; choose farm3d" in err and not server.made
+
+
+def test_ctrl_c_before_the_run_begins_says_how_to_stop_what_is_up(server, monkeypatch, capsys):
+    def up():
+        raise KeyboardInterrupt
+
+    server.up = up
+    code, out, err = ended(monkeypatch, capsys, "run", "cow")
+    assert code == 130 and not out and not server.made
+    assert "Interrupted before the run began." in err and "down` stops what is up already" in err

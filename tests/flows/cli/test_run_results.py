@@ -1,5 +1,4 @@
 import re
-import sys
 
 import pytest
 
@@ -71,18 +70,3 @@ def test_a_run_without_its_tables_says_that_it_was_not_measured(finished):
 
     document = run_results.collect_results(plan, replace(progress, training_run="another"), "http://ui")
     assert document["measured"] == "not measured" and document["numbers"] == []
-
-
-@pytest.mark.parametrize(
-    ("program", "shown"), [("/venv/bin/farm3d", "/venv/bin/farm3d"), ("/code/farm3d.py", "python -m farm3d")]
-)
-def test_the_next_command_can_be_typed_as_it_stands(monkeypatch, program, shown):
-    monkeypatch.setattr(sys, "argv", [program])
-    monkeypatch.setattr(run_results.shutil, "which", lambda _: None)
-    assert run_results.shown_command() == shown
-    monkeypatch.setattr(run_results.shutil, "which", lambda name: program)
-    assert run_results.shown_command() == "farm3d"
-
-
-def test_an_address_stays_an_address():
-    assert run_results.shown_path("s3://farm/cow/report.html") == "s3://farm/cow/report.html"
