@@ -43,7 +43,7 @@ def load(category: str = "cow", root: str = "data", *, device: "Device" = "auto"
         category: an animal, as cow; or one release of it, as cow/farm3d-laptop-0123456789abcdef
         root: folder or address of all data, as data or s3://bucket/farm3d
         device: auto, cpu or cuda; auto takes a GPU where there is one
-        refine: fit pose and colours to each photo and its mask; slower, and closer to the photo
+        refine: fit pose, colours and coat to each photo and its mask; slower, and closer to the photo
 
     Raises ValueError for an unknown category, MissingModel for a release that is not there.
     """
@@ -96,6 +96,7 @@ class Model:
 
     def _reconstruct(self, photos: "Sequence[tuple[Photo, np.ndarray | None]]") -> "list[Animal]":
         from models.data.crops import collate
+        from tasks.inference.photo_answer import dress_answer
         from tasks.inference.select import Answer, crop_photo
         from tasks.runtime.devices import acquire_device, torch_device
 
@@ -106,8 +107,11 @@ class Model:
                 self._loaded[where] = chosen.load(where, self._refine)
             crops = [crop_photo(pixels, chosen.crops, where, mask) for pixels, mask in images]
             answers = self._loaded[where].predict(collate(crops, chosen.size, torch_device(where)))
-            renderer = chosen.renderer(where)
-        return [Animal(Answer(chosen.category, answers.pick(row), renderer)) for row in range(len(crops))]
+            renderer, animals = chosen.renderer(where), [answers.pick(row) for row in range(len(crops))]
+            if self._refine:
+                photos = zip(animals, images, crops, strict=True)
+                animals = [dress_answer(animal, renderer, pixels, crop) for animal, (pixels, _), crop in photos]
+        return [Animal(Answer(chosen.category, animal, renderer)) for animal in animals]
 
 
 class Animal:
@@ -151,7 +155,7 @@ class Animal:
                 picture = answer.render(size, camera, film.studio(1))
         return Image.fromarray(film.on_white(picture)[0])
 
-    def export(self, file: str | PathLike[str], texture: int = 512) -> list[Path]:
+    def export(self, file: str | PathLike[str], texture: int = 1024) -> list[Path]:
         """Write the rigged, textured animal with its clips, and say which files that are.
 
         Args:

@@ -123,8 +123,9 @@ def tell_how_to_go_on(ui: str) -> None:
     command = shown_command()
     again = f"{command} {shlex.join(sys.argv[1:])}"
     error_console.print("\nThe run goes on without this terminal.")
-    error_console.print(f"  look at it again  {again}    or {ui}")
-    error_console.print(f"  stop it           {command} down    and {again} continues it later")
+    error_console.print(f"  look at it    {again}")
+    error_console.print(f"  in a browser  {ui}")
+    error_console.print(f"  stop it       {command} down    (the first line continues it later)")
 
 
 def tell_failure(category: str, progress: "RunProgress") -> None:

@@ -8,6 +8,8 @@ from models.data.batch import Batch
 from models.data.crops import collate
 from models.data.framing import AnimalCrop, Crop, cut
 from models.export.photo_coat import is_wearer, wear_photo
+from models.rendering import Renderer
+from models.rendering.reconstruction import Reconstruction
 from models.segmenters import TransformersConfig
 from tasks.inference.select import Answer, crop_photo, select_model
 from tasks.runtime.devices import Device, acquire_device, torch_device
@@ -35,9 +37,18 @@ def answer(
         crop = crop_photo(photo, chosen.crops, where, mask)
         renderer = chosen.renderer(where)
         reconstruction = chosen.load(where, refine).predict(collate([crop], chosen.size, torch_device(where)))
-        if refine and is_wearer(reconstruction):
-            reconstruction = wear_photo(reconstruction, renderer, _large_crop(photo, crop))
+        if refine:
+            reconstruction = dress_answer(reconstruction, renderer, photo, crop)
         return Answer(chosen.category, reconstruction, renderer)
+
+
+def dress_answer(
+    reconstruction: Reconstruction, renderer: Renderer, photo: np.ndarray, crop: AnimalCrop
+) -> Reconstruction:
+    """The answer to a crop of this photo in the photo's own coat; as it is where its method has no coat to change."""
+    if not is_wearer(reconstruction):
+        return reconstruction
+    return wear_photo(reconstruction, renderer, _large_crop(photo, crop))
 
 
 def _large_crop(photo: np.ndarray, crop: AnimalCrop) -> Batch:

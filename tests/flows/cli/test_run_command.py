@@ -82,8 +82,8 @@ def test_ctrl_c_says_that_the_run_goes_on_and_how_to_stop_or_see_it(server, tmp_
     code, out, err = ended(monkeypatch, capsys, "run", "cow", "--scale", "smoke", "--root", str(tmp_path))
     assert code == 130 and not out
     assert "The run goes on without this terminal." in err
-    assert f"run cow --scale smoke --root {tmp_path}    or http://ui" in err
-    assert "farm3d down    and " in err
+    assert f"run cow --scale smoke --root {tmp_path}\n  in a browser  http://ui\n" in err
+    assert "farm3d down    (the first line continues it later)" in err
 
 
 def test_a_run_that_fails_says_where_and_why_and_how_to_go_on(server, tmp_path, monkeypatch, capsys):
