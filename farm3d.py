@@ -109,8 +109,8 @@ class Model:
             answers = self._loaded[where].predict(collate(crops, chosen.size, torch_device(where)))
             renderer, animals = chosen.renderer(where), [answers.pick(row) for row in range(len(crops))]
             if self._refine:
-                photos = zip(animals, images, crops, strict=True)
-                animals = [dress_answer(animal, renderer, pixels, crop) for animal, (pixels, _), crop in photos]
+                triples = zip(animals, images, crops, strict=True)
+                animals = [dress_answer(animal, renderer, pixels, crop) for animal, (pixels, _), crop in triples]
         return [Animal(Answer(chosen.category, animal, renderer)) for animal in animals]
 
 
