@@ -65,6 +65,7 @@ class Rigging:
     def clips(self, posed: Float[ndarray, "vertices 3"]) -> dict[str, Clip]:
         """Every loop on the spot, those that travel again with a root that does so, and the pose of the photo."""
         still = fit_pose(self.armature, self.weights, self.landmarks.vertices, posed)
+        still.heads[:, 1:, 1] -= self.vertices(still)[..., 1].min()
         photo = Motion(np.array((0.0, 1.0)), Pose(np.repeat(still.turns, 2, 0), np.repeat(still.heads, 2, 0)))
         clips = {name: self._clip(motion) for name, motion in (self.loops() | {PHOTO: photo}).items()}
         return clips | {f"{name}{TRAVELS}": _travel(clip) for name, clip in clips.items() if clip.speed}

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from models.export.rigging import rig, stand
 from models.truth.barnyard.anatomy import body
@@ -102,6 +104,7 @@ def test_the_file_is_one_skeleton_on_the_ground_in_its_bind_pose(animal: str) ->
     np.testing.assert_allclose(player.joints(None, np.zeros(1))[0], player.bind, atol=1e-5)
     rest = player.attribute("POSITION")
     assert [rest[hoof, 1].min() for hoof in hooves(player)] == pytest.approx([0] * 4, abs=1e-4)
+    assert player.surface("photo", np.zeros(1))[..., 1].min() == pytest.approx(0, abs=1e-4)
 
 
 @pytest.mark.parametrize("animal", ANIMALS)
@@ -129,6 +132,38 @@ def test_the_spine_carries_the_belly_and_at_most_four_bones_a_vertex(animal: str
     between = (rest[:, 2] > hind + 0.35 * reach) & (rest[:, 2] < fore - 0.35 * reach) & (rest[:, 1] < 1.3 * belly)
     spine = [slot for slot, name in enumerate(player.names) if name.startswith(("spine", "pelvis"))]
     assert between.sum() > 50 and weights[between][:, spine].sum(1).mean() > 0.93
+
+
+def enclosed(vertices: np.ndarray, faces: np.ndarray) -> float:
+    """Volume within a patch of surface whose borders are closed by fans about their middles."""
+    corners = vertices[faces]
+    volume = np.einsum("ni,ni->", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])) / 6
+    edges = np.concatenate((faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]))
+    count = len(vertices)
+    border = edges[~np.isin(edges @ (count, 1), edges @ (1, count))]
+    joined = coo_array((np.ones(len(border)), border.T), shape=(count, count))
+    ring = connected_components(joined, directed=False)[1][border[:, 0]]
+    for number in np.unique(ring):
+        start, end = border[ring == number].T
+        middle = vertices[np.unique(start)].mean(0)
+        volume += np.einsum("ni,ni->", vertices[end], np.cross(vertices[start], middle[None])) / 6
+    return float(volume)
+
+
+@pytest.mark.parametrize("animal", ["cow", "horse"])
+def test_legs_keep_their_volume_at_knee_and_hock(animal: str) -> None:
+    """No candy wrapper: of what lies within a fourteenth of the height of a joint, cut across the bone."""
+    player = played(animal)
+    rest, height = player.attribute("POSITION").astype(float), HEIGHTS[animal]
+    surface = player.surface("walk", np.linspace(0, player.duration("walk"), 17))
+    for bone in ("hand_l", "foot_l"):
+        frame = player.bind[player.names.index(bone)]
+        near = (np.abs((rest - frame[:3, 3]) @ frame[:3, 1]) < height / 14) & (
+            np.linalg.norm(rest - frame[:3, 3], axis=1) < 0.25 * height
+        )
+        patch = player.faces[near[player.faces].all(1) & (rest[player.faces][..., 0] > 0).all(1)]
+        change = [enclosed(moment, patch) / enclosed(rest, patch) - 1 for moment in surface]
+        assert np.abs(change).max() < 0.3, bone
 
 
 def test_an_animal_is_as_high_as_it_was_asked_for() -> None:
