@@ -27,20 +27,26 @@ Output = Annotated[
 ]
 Size = Annotated[int, typer.Option(min=16, help="pixels along an edge")]
 Frames = Annotated[int, typer.Option(min=2, help="pictures in the film")]
+Triangles = typer.Option(help="triangles at most; as many as there are without it")
+Levels = typer.Option(help="also OUTPUT_LOD1 and OUTPUT_LOD2 with 50 and 20 % of the triangles")
 Texels = typer.Option(min=16, help="texels along an edge of the texture")
 
 
 @app.command(
     epilog=example(
-        "farm3d reconstruct samples/cow.jpg -o cow.glb", "farm3d reconstruct samples -o animals --category horse"
+        "farm3d reconstruct samples/cow.jpg -o cow.glb",
+        "farm3d reconstruct samples/cow.jpg -o cow.glb --triangles 5000 --levels",
+        "farm3d reconstruct samples -o animals --category horse",
     )
 )
-def reconstruct(
+def reconstruct(  # noqa: PLR0913 - an option each
     photo: Photos,
     output: Output,
     category: Whose = "cow",
     root: Root = "data",
     texture: Annotated[int, Texels] = 1024,
+    triangles: Annotated[int | None, Triangles] = None,
+    levels: Annotated[bool, Levels] = False,
     refine: Annotated[bool, typer.Option(help="fit pose, colours and coat to the photo and the animal's mask")] = True,
     segmenter: Annotated[str | None, typer.Option(help="finder of animals: transformers, transformers:MODEL")] = None,
 ) -> None:
@@ -53,14 +59,16 @@ def reconstruct(
     with announce("loading the model, looking at the photo"):
         from flows.plan.categories import shoulder_height
         from flows.plan.checks import check_name
-        from tasks.inference.answer_files import check_suffix, check_writable, encode_asset
+        from models.export.levels import check_triangles
+        from tasks.inference.answer_files import check_suffix, check_writable, encode_levels
 
         check_suffix(output)
+        check_triangles(triangles)
         check_name(category, root)
         check_writable(output)
         height = shoulder_height(category.partition("/")[0])
         asset = _reconstruct_photo(photo, category, root, refine, segmenter).asset(texture, height)
-        contents = encode_asset(asset, output)
+        contents = encode_levels(asset, output, triangles, levels)
     _write(contents, photo, output)
     return None
 

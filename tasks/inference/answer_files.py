@@ -6,12 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from models.export.asset import Asset
+from models.export.levels import levels, simplify
 from storage.formats.glb import glb
 from storage.formats.meshes import OBJ_HEAD, obj
 from storage.store import files
 
 ASSETS = (".glb", ".obj")
 """Endings of files that an animal can be written to."""
+HEAD_BYTES = 200
+"""At the start of a file, in which it says what wrote it."""
 
 
 def check_suffix(output: Path, suffixes: tuple[str, ...] = ASSETS) -> None:
@@ -25,6 +28,17 @@ def encode_asset(asset: Asset, output: Path) -> dict[Path, bytes]:
     if output.suffix == ".glb":
         return {output: glb(asset)}
     return {output.with_name(name): data for name, data in obj(replace(asset, name=output.stem)).items()}
+
+
+def encode_levels(whole: Asset, output: Path, triangles: int | None, lighter: bool) -> dict[Path, bytes]:
+    """The files of an animal of at most so many triangles; of its lighter copies, too, each with the level in its name.
+
+    Raises ValueError for a number of triangles that leaves no animal.
+    """
+    animal = whole if triangles is None else simplify(whole, triangles)
+    copies = {"": animal} | {f"_{level}": copy for level, copy in (levels(animal) if lighter else {}).items()}
+    files = [encode_asset(copy, output.with_stem(output.stem + ending)) for ending, copy in copies.items()]
+    return {file: data for one in files for file, data in one.items()}
 
 
 def check_writable(output: Path) -> None:
@@ -63,7 +77,8 @@ def describe_failure(photo: Path, error: Exception) -> str:
 
 
 def _is_ours(file: Path) -> bool:
-    if file.suffix != ".obj" or not file.is_file():
+    if file.suffix not in ASSETS or not file.is_file():
         return False
     with file.open("rb") as mesh:
-        return mesh.read(len(OBJ_HEAD)) == OBJ_HEAD.encode()
+        head = mesh.read(HEAD_BYTES)
+    return head.startswith(OBJ_HEAD.encode()) if file.suffix == ".obj" else b'"generator":"farm3d' in head

@@ -16,7 +16,7 @@ class Found:
     def __init__(self, refined):
         self.refined = refined
 
-    def asset(self, texture):
+    def asset(self, texture, shoulder_height):
         return f"{'refined' if self.refined else 'predicted'} asset with {texture} texels"
 
     def film(self, kind, size, frames):
@@ -39,6 +39,23 @@ def test_a_photo_becomes_a_glb(photo, tmp_path, monkeypatch):
     assert (tmp_path / "cow.glb").read_bytes() == b"refined asset with 64 texels"
     said("reconstruct", str(photo), "-o", str(tmp_path / "cow.glb"), "--no-refine")
     assert (tmp_path / "cow.glb").read_bytes() == b"predicted asset with 1024 texels"
+
+
+def test_triangles_that_leave_no_animal_are_refused_before_a_model_answers(photo, tmp_path, monkeypatch, capsys):
+    words = ["reconstruct", str(photo), "-o", str(tmp_path / "cow.glb"), "--triangles", "10"]
+    monkeypatch.setattr("tasks.inference.photo_answer.answer", lambda *_, **__: pytest.fail("a model answered"))
+    code, _, err = ended(monkeypatch, capsys, *words)
+    assert code == 1 and "triangles is 10; an animal needs 200 or more: give 1000 to 20000" in " ".join(err.split())
+
+
+def test_lighter_copies_lie_beside_the_animal(photo, tmp_path, monkeypatch):
+    monkeypatch.setattr("tasks.inference.answer_files.glb", lambda asset: asset.encode())
+    monkeypatch.setattr("tasks.inference.answer_files.simplify", lambda asset, triangles: f"{asset}, {triangles}")
+    monkeypatch.setattr("tasks.inference.answer_files.levels", lambda asset: {"LOD1": f"half of {asset}"})
+    code, _ = said("reconstruct", str(photo), "-o", str(tmp_path / "cow.glb"), "--triangles", "900", "--levels")
+    whole = "refined asset with 1024 texels, 900"
+    assert code == 0 and (tmp_path / "cow.glb").read_text() == whole
+    assert (tmp_path / "cow_LOD1.glb").read_text() == f"half of {whole}"
 
 
 def test_a_folder_of_photos_becomes_a_folder_of_animals(photo, tmp_path, monkeypatch):

@@ -34,3 +34,17 @@ def test_no_face_comes_twice_and_none_is_a_line():
 def test_a_mesh_without_area_is_refused():
     with pytest.raises(ValueError, match="its 4 faces have no area"):
         decimate(np.zeros((3, 3)), np.tile([0, 1, 2], (4, 1)), 2)
+
+
+def test_a_fold_of_the_texture_is_not_smoothed_away():
+    """A flat grid whose texture is folded along its middle keeps all of its faces on their side of the fold."""
+    grid = np.stack(np.meshgrid(np.arange(21.0), np.arange(21.0), indexing="ij"), -1).reshape(-1, 2)
+    quads = np.array(
+        [(i * 21 + j, i * 21 + 21 + j, i * 21 + 22 + j, i * 21 + j + 1) for i in range(20) for j in range(20)]
+    )
+    faces = np.concatenate((quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]))
+    folded = np.c_[np.abs(grid[:, 0] - 10), grid[:, 1]]
+    kept, fewer = decimate(np.c_[grid, np.zeros(len(grid))], faces, 300, folded)
+    assert len(fewer) <= 300
+    across = grid[kept][fewer][..., 0] - 10
+    assert not ((across.min(1) < 0) & (across.max(1) > 0)).any()

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from storage.formats.glb import glb
 from storage.formats.meshes import OBJ_HEAD
 from tasks.inference import answer_files
 from tasks.inference.answer_files import check_writable, describe_failure, write_answer
+from tests.storage.tube import tube
 
 MESH = OBJ_HEAD.encode() + b"v 0 0 0\n"
 
@@ -71,3 +73,15 @@ def test_an_animal_is_written_as_its_name_ends(monkeypatch):
     assert set(answer_files.encode_asset(None, Path("a/cow.obj"))) == {Path("a/cow.obj"), Path("a/cow.png")}
     with pytest.raises(ValueError, match=r"cow\.stl: its name ends in '\.stl'; give one that ends in \.glb or \.obj"):
         answer_files.check_suffix(Path("cow.stl"))
+
+
+def test_lighter_copies_are_made_anew_and_other_files_of_their_name_stay(photo, tmp_path):
+    ours, theirs = glb(tube()), b"glTF of somebody else"
+    (tmp_path / "cow_LOD1.glb").write_bytes(ours)
+    files = {tmp_path / "cow.glb": b"new", tmp_path / "cow_LOD1.glb": b"new"}
+    write_answer(files, photo, tmp_path / "cow.glb")
+    assert (tmp_path / "cow_LOD1.glb").read_bytes() == b"new"
+    (tmp_path / "cow.glb").unlink()
+    (tmp_path / "cow_LOD1.glb").write_bytes(theirs)
+    with pytest.raises(ValueError, match="is no earlier answer"):
+        write_answer(files, photo, tmp_path / "cow.glb")
