@@ -1,16 +1,15 @@
-"""Supervised pre-training of pose and shape on synthetic animals; prior shape and appearance networks stay frozen.
+"""Supervised pre-training of shape and pose on synthetic animals; appearance and feature field stay as they are.
 
-Half of the time of a training step goes into pictures that say little of a pose, and the prior shape has to be made
-anew for each. Here the losses are keypoints, surfaces and silhouettes of procedural animals alone, and the prior shape
-is the one of the grid that answers are given on, so more crops are seen in a second. (On a coarser grid legs are
-thinner; the deformation makes up for it, and on the fine one the animals would be too fat.)
+Half of the time of a training step goes into pictures that say little of a pose. Here the losses are keypoints,
+surfaces and silhouettes of procedural animals alone, so more crops are seen in a second. The prior shape learns too, on
+the grid that answers are given on: frozen, it leaves everything to the deformation (docs/lab, round 14).
 """
 
 from collections.abc import Mapping
 from copy import deepcopy
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -28,6 +27,7 @@ from models.geometry.mesh import Mesh
 from models.geometry.skeleton import Rig, joints, parents
 from models.methods.magicpony.losses import viewpoints
 from models.methods.magicpony.losses.keypoint_distance import keypoint_distance
+from models.methods.magicpony.losses.regularisers import eikonal
 from models.methods.magicpony.losses.silhouettes import SilhouetteTarget
 from models.methods.magicpony.losses.surface_distance import surface_distance
 from models.methods.magicpony.networks.pose import plausible
@@ -39,6 +39,8 @@ SIZE = 64
 """Pixels along an edge of a silhouette."""
 SHORTEST = 0.05
 """Least length of an edge in scene units; marching tetrahedra give some edges next to no length."""
+EIKONAL_POINTS = 1500
+"""In the cube, and as many near the surface."""
 REPORT_EVERY = 200
 """Steps between two progress lines, and between checkpoints."""
 SHOWN = ("keypoints", "surface", "mask", "camera", "quadrant")
@@ -52,6 +54,7 @@ class PosePretrainingConfig(Config):
     steps: int = Field(default=3000, ge=0, description="optimiser steps; 0 for none")
     batch: int = Field(default=48, ge=1, description="crops per step")
     rate: float = Field(default=1e-3, gt=0, description="learning rate")
+    rate_prior: float = Field(default=5e-4, gt=0, description="learning rate of the prior shape")
     lr_schedule: Schedule = Field(
         default=Schedule({0.0: 0.05, 0.05: 1.0, 0.5: 1.0, 1.0: 0.03}), description="factor on the learning rate"
     )
@@ -66,6 +69,7 @@ class PosePretrainingConfig(Config):
     quadrant: float = Field(default=0.1, ge=0, description="cross entropy of the hypotheses' scores")
     bones: float = Field(default=0.03, ge=0, description="squared bone angles")
     shape: float = Field(default=1.0, ge=0, description="squared vertex shifts")
+    eikonal: float = Field(default=0.03, ge=0, description="slope of the distance field off 1")
     strain: float = Field(default=1.0, ge=0, description="squared difference of shifts along edges over their length")
 
 
@@ -91,7 +95,7 @@ class _Networks(nn.Module):
 
     def __init__(self, animal: KeypointAnimal) -> None:
         super().__init__()
-        self.markers = animal.markers
+        self.markers, self.prior = animal.markers, animal.prior.distance
         self.pose, self.key_code = animal.pose, animal.key_code
         self.articulation, self.deformation = animal.articulation, animal.deformation
 
@@ -106,7 +110,10 @@ class _Learner:
         self.objective = _Objective(animal, renderer, config)
         self.networks = _Networks(animal)
         self.mean = deepcopy(self.networks).requires_grad_(False)
-        adam = torch.optim.AdamW(self.networks.parameters(), lr=config.rate, weight_decay=config.weight_decay)
+        prior = list(self.networks.prior.parameters())
+        rest = [p for name, p in self.networks.named_parameters() if not name.startswith("prior.")]
+        groups = [{"params": rest}, {"params": prior, "lr": config.rate_prior, "weight_decay": 0.0}]
+        adam = torch.optim.AdamW(groups, lr=config.rate, weight_decay=config.weight_decay)
         self.optimiser = Optimiser(adam, config.lr_schedule)
 
     @property
@@ -138,19 +145,14 @@ class _Objective:
 
     def __init__(self, animal: KeypointAnimal, renderer: Renderer, config: PosePretrainingConfig) -> None:
         self.animal, self.renderer, self.config = animal, renderer, config
-        animal.eval()
-        with torch.no_grad():
-            prior = animal.prior.mesh(1.0, None)
-        animal.train()
-        self.vertices, self.faces = prior.vertices[0], prior.faces
-        sides = torch.cat([self.faces[:, pair] for pair in ((0, 1), (1, 2), (2, 0))])
-        self.edges = sides.sort(1).values.unique(dim=0)
         self.tree = parents(animal.skeleton, animal.attachment, True)
 
     def loss(self, batch: Batch, generator: torch.Generator) -> tuple[Float[Tensor, ""], dict[str, Float[Tensor, ""]]]:
         """The weighted sum, and the value of each loss by its name."""
         assert batch.truth is not None
         animal, config = self.animal, self.config
+        prior = animal.prior.mesh(1.0, generator)
+        vertices, faces = prior.vertices[0], prior.faces
         _, keys = animal.tokens(batch, True)
         kept = torch.rand(keys.shape, generator=generator).to(keys) >= config.feature_dropout
         keys = keys * kept / (1 - config.feature_dropout)
@@ -158,12 +160,12 @@ class _Objective:
         pose = animal.pose(keys, allowed, 1.0, generator)
         assert pose.alternatives is not None
         code = animal.key_code(keys)
-        shift = animal.read(animal.deformation, self.vertices, code)
-        posed, angles = self._posed(self.vertices + shift, pose.camera, keys, code)
-        mesh = Mesh(posed, self.faces)
+        shift = animal.read(animal.deformation, vertices, code)
+        posed, angles = self._posed(vertices + shift, pose.camera, keys, code)
+        mesh = Mesh(posed, faces)
         rendered = silhouette(self.renderer, mesh, pose.camera, SIZE)
         target = SilhouetteTarget.of(batch, SIZE)
-        surface = (animal.markers, self.vertices, mesh, pose.camera, batch)
+        surface = (animal.markers, vertices, mesh, pose.camera, batch)
         losses = {
             "keypoints": (config.keypoints, keypoint_distance(*surface)),
             "surface": (config.surface, surface_distance(*surface, generator)),
@@ -173,16 +175,11 @@ class _Objective:
             "quadrant": (config.quadrant, cross_entropy(-pose.alternatives.score, allowed.int().argmax(-1))),
             "bones": (config.bones, angles.square().mean()),
             "shape": (config.shape, shift.square().mean()),
-            "strain": (config.strain, self._strain(shift)),
+            "strain": (config.strain, strain(shift, vertices.detach(), faces)),
+            "eikonal": (config.eikonal, eikonal(animal.sdf, vertices, animal.half_extent, EIKONAL_POINTS, generator)),
         }
         total = sum((weight * value for weight, value in losses.values()), posed.new_zeros(()))
         return total, {name: value.detach() for name, (_, value) in losses.items()}
-
-    def _strain(self, shift: Float[Tensor, "batch vertices 3"]) -> Float[Tensor, ""]:
-        """Keeps the surface smooth: known points are few and pull it into ripples."""
-        one, other = self.edges.unbind(1)
-        length = (self.vertices[one] - self.vertices[other]).norm(dim=-1).clamp(min=SHORTEST)
-        return ((shift[:, one] - shift[:, other]).square().sum(-1) / length.square()).mean()
 
     def _posed(
         self,
@@ -196,3 +193,13 @@ class _Objective:
         rig = Rig(joints(rest, animal.skeleton, animal.attachment), self.tree)
         angles = animal.articulation(rig.ends, camera, keys, code)
         return blend(rest, skin_weights(rest, rig.ends), bone_motions(rig, angles)), angles
+
+
+def strain(
+    shift: Float[Tensor, "batch vertices 3"], vertices: Float[Tensor, "vertices 3"], faces: Int[Tensor, "faces 3"]
+) -> Float[Tensor, ""]:
+    """Keeps the surface smooth: known points are few and pull it into ripples."""
+    sides = torch.cat([faces[:, pair] for pair in ((0, 1), (1, 2), (2, 0))])
+    one, other = sides.sort(1).values.unique(dim=0).unbind(1)
+    length = (vertices[one] - vertices[other]).norm(dim=-1).clamp(min=SHORTEST)
+    return ((shift[:, one] - shift[:, other]).square().sum(-1) / length.square()).mean()

@@ -70,11 +70,24 @@ def test_what_pulls_a_surface_into_ripples_is_held_by_its_strain(animal, crops):
     assert ripples[1] < 0.7 * ripples[0]
 
 
-def test_prior_colours_and_light_stay_bit_for_bit(animal, crops):
+def test_feature_field_colours_and_light_stay_bit_for_bit(animal, crops):
     after, before = pretrained(animal, crops).state_dict(), animal.state_dict()
     for name in before:
-        if name.startswith(("prior.", "albedo.", "light.", "out_code.")):
+        if name.startswith(("prior.feature.", "albedo.", "light.", "out_code.")):
             assert torch.equal(before[name], after[name]), name
+
+
+def test_the_prior_shape_learns_and_stays_a_distance(animal, crops):
+    slopes = []
+    for weight in (0.03, 3.0):
+        learner = pretrained(
+            animal, crops, CONFIG.model_copy(update={"rate_prior": 1e-3, "steps": 30, "eikonal": weight})
+        )
+        points = torch.rand(500, 3, generator=torch.Generator().manual_seed(3)) * 4 - 2
+        assert (learner.prior(points) - animal.prior(points)).abs().max() > 0.01
+        (slope,) = torch.autograd.grad(learner.prior(points.requires_grad_()).sum(), points)
+        slopes.append((slope.norm(dim=-1) - 1).abs().mean())
+    assert slopes[1] < 0.95 * slopes[0]
 
 
 def test_the_same_seed_gives_the_same_weights(animal, crops):
