@@ -27,7 +27,10 @@ def answer(
     refine: bool = True,
     segmenter: TransformersConfig | None = None,
 ) -> Answer:
-    """What `tasks.inference.select.answer` says; an answer that is fitted to its photo also wears the photo's coat.
+    """The animal in a photo (height, width, 3), under the mask if there is one, by the category's best model.
+
+    The category may name a release of it, as `cow/farm3d-laptop-0123`. The animal is left as predicted, or fitted to
+    its mask and dressed in the photo's coat. `segmenter` looks for it in place of the one that the model came with.
 
     Raises MissingModel if the named one was not published, MissingWeights if the segmenter has none, NothingKept if
     there is no such animal in the photo.

@@ -12,7 +12,6 @@ from PIL import Image
 
 from models.core.errors import MissingModel, NothingKept
 from models.data import framing as crop
-from models.data.crops import collate
 from models.data.framing import AnimalCrop
 from models.export import film
 from models.export.asset import Asset, asset, is_exportable
@@ -34,7 +33,7 @@ from tasks.inference.loading import (
     usable_crop_recipe,
     with_segmenter,
 )
-from tasks.runtime.devices import Device, acquire_device, cached_model, torch_device
+from tasks.runtime.devices import cached_model
 from tasks.runtime.recipes import CropRecipe, ModelRecipe
 
 logger = logging.getLogger(__name__)
@@ -109,29 +108,6 @@ class SelectedModel:
     def renderer(self, where: str) -> Renderer:
         """What its answers are drawn with."""
         return setting(self.recipe, where).renderer
-
-
-def answer(
-    photo: np.ndarray,
-    category: str,
-    root: str,
-    device: Device = "auto",
-    mask: np.ndarray | None = None,
-    refine: bool = True,
-    segmenter: TransformersConfig | None = None,
-) -> Answer:
-    """The animal in a photo (height, width, 3), under the mask if there is one, by the category's best model.
-
-    The category may name a release of it, as `cow/farm3d-laptop-0123`. The animal is fitted to its mask, or left as
-    predicted. `segmenter` looks for it in place of the one that the model came with.
-
-    Raises MissingModel if the named one was not published, MissingWeights if the segmenter has none, NothingKept if
-    there is no such animal in the photo.
-    """
-    chosen = select_model(category, root, segmenter)
-    with acquire_device(device) as where:
-        batch = collate([crop_photo(photo, chosen.crops, where, mask)], chosen.size, torch_device(where))
-        return Answer(chosen.category, chosen.load(where, refine).predict(batch), chosen.renderer(where))
 
 
 def select_model(category: str, root: str, segmenter: TransformersConfig | None = None) -> SelectedModel:

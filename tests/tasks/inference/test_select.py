@@ -9,7 +9,8 @@ from storage.formats.glb import glb
 from storage.store import bundles, layout
 from tasks.inference import select as module
 from tasks.inference.loading import embedded_recipe
-from tasks.inference.select import QUADRUPED, Answer, answer, crop_photo, select_model
+from tasks.inference.photo_answer import answer
+from tasks.inference.select import QUADRUPED, Answer, crop_photo, select_model
 from tests.models.cloud import Cloud
 from tests.tasks.material import CROPS, Drawn, Red
 
