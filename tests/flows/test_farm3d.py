@@ -78,6 +78,7 @@ def test_every_stage_is_trained_in_its_order_and_the_model_assembled_last(monkey
         model_recipe="recipe",
         method=SimpleNamespace(stages=lambda: [SimpleNamespace(name=name) for name in stages]),
         device="cpu",
+        processes=1,
     )
     monkeypatch.setattr(module, "derive", lambda plan, crops: "columns")
     monkeypatch.setattr(module, "train", lambda model, stage, *_: order.append((stage, model)))
