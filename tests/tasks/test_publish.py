@@ -125,7 +125,7 @@ def test_a_method_without_rig_and_texture_is_released_as_plain_meshes(release, m
 
     ours = SimpleNamespace(predict=lambda batch: Plain())
     monkeypatch.setattr(publish, "reconstructor", lambda *_, refine: ours)
-    shown = publish._shown(model, crops, ReleaseConfig(assets=1, film=32, frames=2, texture=32), "cpu:0")
+    shown = publish._shown(model, crops, ReleaseConfig(assets=1, film=32, frames=2, texture=32), 1.4, "cpu:0")
     assert (shown.films, shown.assets, list(shown.meshes)) == ({}, [], ["cow-1"])
     contents = publish._contents(model, crops, shown)
     vertices, faces = read_mesh(contents["obj/cow-1.obj"], "obj")
