@@ -6,7 +6,8 @@ from numpy import ndarray
 from scipy.sparse import coo_array
 
 from models.export.armature import HOOF_TOP, SPINE, TAIL, Armature, Limb
-from models.export.landmarks import Landmarks, Leg, smoothstep
+from models.export.landmarks import Landmarks, Leg
+from models.geometry.smoothstep import smoothstep
 
 INFLUENCES = 4
 SPINE_SOFTNESS = 0.5

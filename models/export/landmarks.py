@@ -13,6 +13,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from models.geometry.skeleton import LEGS, feet
+from models.geometry.smoothstep import smoothstep
 
 MIDLINE = 0.25
 """Share of half the width within which a vertex counts for the outline of back and belly."""
@@ -181,9 +182,3 @@ def _leg(
     shank = vertices[near & (vertices[:, 1] > 0.3 * belly) & (vertices[:, 1] < 0.75 * belly)]
     radius = float(np.ptp(shank[:, 2])) / 2 if len(shank) > 3 else 0.2 * belly
     return Leg(side, "fore" in name, np.array((lowest[0], 0.0, lowest[2])), min(max(radius, 0.05 * belly), 0.6 * belly))
-
-
-def smoothstep(values: Float[ndarray, "*shape"], low: float, high: float) -> Float[ndarray, "*shape"]:
-    """0 below `low`, 1 above `high`, without a kink."""
-    share = np.clip((values - low) / (high - low), 0, 1)
-    return share * share * (3 - 2 * share)

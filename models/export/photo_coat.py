@@ -12,7 +12,7 @@ from typing import Protocol, TypeGuard
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from scipy.sparse import coo_array, csc_array, diags_array
+from scipy.sparse import csc_array, diags_array
 from scipy.sparse.linalg import splu
 from scipy.spatial import KDTree
 from torch import Tensor
@@ -21,10 +21,10 @@ from models.data.batch import Batch
 from models.export.photo_layer import PhotoLayer, see_surface
 from models.export.photo_light import fit_light
 from models.geometry.cameras import Camera
-from models.geometry.mesh import Mesh
+from models.geometry.mesh import Mesh, adjacency
 from models.geometry.skeleton import Rig
 from models.rendering import Renderer, deferred
-from models.rendering.reconstruction import Reconstruction, Reconstructor, Relightable, Rigged, Textured
+from models.rendering.reconstruction import Reconstruction, Relightable, Rigged, Textured
 from models.rendering.types import Light, Rendering
 
 STIFFNESS = 1.0
@@ -148,21 +148,6 @@ class PhotoCoated:
         )
 
 
-@dataclass(frozen=True)
-class InPhotoCoat:
-    """A model whose answers wear the coats of their crops."""
-
-    model: Reconstructor
-    renderer: Renderer
-
-    def predict(self, batch: Batch) -> Reconstruction:
-        """The model's answers, in the crops' coats where they can wear them."""
-        reconstruction = self.model.predict(batch)
-        if not is_wearer(reconstruction):
-            return reconstruction
-        return wear_photo(reconstruction, self.renderer, batch)
-
-
 @torch.no_grad()
 def wear_photo(wearer: Wearer, renderer: Renderer, photos: Batch) -> PhotoCoated:
     """The answers in the coats of their crops, which may be larger than those that were answered."""
@@ -217,10 +202,7 @@ def _twins(vertices: Float[np.ndarray, "vertices 3"]) -> tuple[Int[np.ndarray, "
 
 def _laplacian(faces: Int[np.ndarray, "faces 3"], count: int) -> csc_array:
     """Graph Laplacian of a mesh: degree on the diagonal, -1 per edge."""
-    start, end = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).T
-    ones = np.ones(2 * len(start))
-    edges = coo_array((ones, (np.r_[start, end], np.r_[end, start])), shape=(count, count)).tocsc()
-    edges.data[:] = 1
+    edges = adjacency(faces, count).astype(np.float64)
     return csc_array(diags_array(np.asarray(edges.sum(0)).ravel()) - edges)
 
 

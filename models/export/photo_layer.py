@@ -10,9 +10,10 @@ from torch import Tensor
 from torch.nn.functional import grid_sample, normalize
 
 from models.data.batch import Batch
-from models.export.photo_trust import ramp, trust_pixels
+from models.export.photo_trust import trust_pixels
 from models.geometry.cameras import Camera
 from models.geometry.mesh import Mesh
+from models.geometry.smoothstep import smoothstep
 from models.rendering import Renderer, deferred
 from models.rendering.shading import shade
 from models.rendering.types import Light
@@ -124,7 +125,7 @@ def see_surface(
     attributes = torch.cat((mesh.vertices, canonical.expand(len(mesh), -1, -1)), -1)
     points, normal = deferred.points_and_normals(renderer, fragments, mesh, camera, attributes, pixel)
     facing = image.new_zeros(fragments.face.numel())
-    facing[pixel] = ramp(-(normal * _line_of_sight(camera, points[:, :3], row)).sum(-1), FACING)
+    facing[pixel] = smoothstep(-(normal * _line_of_sight(camera, points[:, :3], row)).sum(-1), *FACING)
     near = NEAR * (mesh.vertices.amax(1) - mesh.vertices.amin(1)).amax(-1)
     trust = [
         trust_pixels(depth, picture, mask > 0.5, valid > 0.5, step)

@@ -1,15 +1,12 @@
 """Which pixels of a photo show the surface that is drawn there, and not something beside, behind or in front of it."""
 
-from typing import TypeVar
-
 import numpy as np
-import torch
 from jaxtyping import Bool, Float
 from numpy import ndarray
 from scipy.ndimage import binary_dilation, distance_transform_edt
 from scipy.spatial import KDTree
 
-Numbers = TypeVar("Numbers", ndarray, torch.Tensor)
+from models.geometry.smoothstep import smoothstep
 
 EDGE = (0.003, 0.015)
 """Distances to the nearest outline, over the picture's side, between which the trust rises from 0 to 1."""
@@ -38,22 +35,15 @@ def trust_pixels(
     size = len(depth)
     surface = (depth > 0) & animal
     inside = np.asarray(distance_transform_edt(np.pad(surface & ~_steps(depth, step), 1)))[1:-1, 1:-1] / size
-    trust = ramp(inside, EDGE)
+    trust = smoothstep(inside, *EDGE)
     depth_of_mask = np.asarray(distance_transform_edt(np.pad(animal, 1)))[1:-1, 1:-1] / size
     off_mask = np.asarray(distance_transform_edt(~animal)) / size if animal.any() else np.ones_like(inside)
     ours, others = image[depth_of_mask >= DEEP], image[valid & (off_mask >= AWAY)]
     doubtful = (trust > 0) & (depth_of_mask < DEEP)
     if len(ours) and len(others) and doubtful.any():
         like_ours, like_others = (_color_distance(part, image[doubtful]) + ALIKE for part in (ours, others))
-        trust[doubtful] *= ramp(like_others / (like_ours + like_others), STRANGE)
+        trust[doubtful] *= smoothstep(like_others / (like_ours + like_others), *STRANGE)
     return trust.astype(np.float32)
-
-
-def ramp(values: Numbers, between: tuple[float, float]) -> Numbers:
-    """0 up to the first, 1 from the second on, without a corner."""
-    low, high = between
-    share = ((values - low) / (high - low)).clip(0, 1)
-    return share * share * (3 - 2 * share)
 
 
 def _steps(depth: Float[ndarray, "size size"], step: float) -> Bool[ndarray, "size size"]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
-from scipy.sparse import coo_array, csr_array
+
+from models.geometry.mesh import adjacency
 
 Faces = Int[ndarray, "faces 3"]
 CHEAPEST = 0.3
@@ -84,9 +85,9 @@ class _Surface:
         self, quadrics: Float[ndarray, "vertices 4 4"], banned: Int[ndarray, " keys"], most: int
     ) -> _Collapses:
         """At most so many cheap ones that are far from each other and open no hole."""
-        edges, adjacency = self._edges(), self._adjacency()
+        edges, neighbours = self._edges(), adjacency(self.joined[self.faces], len(self.positions))
         edges = edges.take(~np.isin(edges.key, banned))
-        shared = np.asarray((adjacency @ adjacency)[edges.start, edges.end]).ravel()
+        shared = np.asarray((neighbours @ neighbours)[edges.start, edges.end]).ravel()
         edges = edges.take(shared == 2)
         place = np.c_[self.positions[edges.end], np.ones(len(edges.end))]
         cost = np.einsum("ei,eij,ej->e", place, quadrics[edges.start] + quadrics[edges.end], place)
@@ -97,7 +98,7 @@ class _Surface:
         first = np.full(count, len(rank))
         np.minimum.at(first, edges.start, rank)
         np.minimum.at(first, edges.end, rank)
-        near, rows = first.copy(), adjacency.tocoo()
+        near, rows = first.copy(), neighbours.tocoo()
         np.minimum.at(near, rows.coords[0], first[rows.coords[1]])
         apart = np.flatnonzero((near[edges.start] == rank) & (near[edges.end] == rank))
         return edges.take(apart[:most])
@@ -154,15 +155,6 @@ class _Surface:
         border[key[lonely] // len(self.positions)] = True
         edges = _Collapses(start, self.joined[corners[:, 0, 1]], corners, key[pair])
         return edges.take((alike | seam) & ~border[start])
-
-    def _adjacency(self) -> csr_array:
-        """1 for each pair of neighbours."""
-        start, end = self.joined[self.faces].reshape(-1), self.joined[np.roll(self.faces, -1, 1)].reshape(-1)
-        count = len(self.positions)
-        pairs = coo_array((np.ones(2 * len(start), np.int32), (np.r_[start, end], np.r_[end, start])), (count, count))
-        adjacency = pairs.tocsr()
-        adjacency.data[:] = 1
-        return adjacency
 
 
 def _quadrics(positions: Float[ndarray, "vertices 3"], faces: Faces) -> Float[ndarray, "vertices 4 4"]:

@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
+from numpy import ndarray
+from scipy.sparse import coo_array, csr_array
 from torch import Tensor
 
 
@@ -32,3 +35,12 @@ def vertex_normals(mesh: Mesh) -> Float[Tensor, "batch vertices 3"]:
     for corner in range(3):
         total = total.index_add(1, mesh.faces[:, corner], per_face)
     return total / (total.square().sum(-1, keepdim=True) + 1e-12).sqrt()
+
+
+def adjacency(faces: Int[ndarray, "faces 3"], count: int) -> csr_array:
+    """(count, count), 1 for each pair of vertices that share an edge."""
+    start, end = faces.reshape(-1), np.roll(faces, -1, 1).reshape(-1)
+    pairs = coo_array((np.ones(2 * len(start), np.int32), (np.r_[start, end], np.r_[end, start])), (count, count))
+    neighbours = pairs.tocsr()
+    neighbours.data[:] = 1
+    return neighbours

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.export.landmarks import measure, smoothstep
+from models.export.landmarks import measure
 from models.truth.barnyard.anatomy import body
 from tests.models.export.farm_animals import HEIGHTS, rigged
 
@@ -42,7 +42,3 @@ def test_a_ball_has_landmarks_too(legs: int) -> None:
     landmarks = measure(points / np.linalg.norm(points, axis=1, keepdims=True), legs, 1.0)
     assert len(landmarks.legs) == legs
     assert np.isfinite(landmarks.vertices).all()
-
-
-def test_smoothstep_goes_from_0_to_1() -> None:
-    np.testing.assert_allclose(smoothstep(np.array((-1.0, 2.0, 3.0, 4.0, 9.0)), 2.0, 4.0), (0, 0, 0.5, 1, 1))

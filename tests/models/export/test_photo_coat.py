@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from models.data.batch import Batch
-from models.export.photo_coat import InPhotoCoat, PhotoCoated, _laplacian, _membrane, _twins, is_wearer, wear_photo
+from models.export.photo_coat import PhotoCoated, _laplacian, _membrane, _twins, is_wearer, wear_photo
 from models.geometry.cameras import look_at
 from models.methods.magicpony.reconstruction import AnimalReconstruction, AnimalReconstructor
 from models.rendering.types import Light
@@ -95,13 +95,9 @@ def test_a_photo_without_an_animal_changes_nothing(animals, photos):
 
 
 def test_who_has_no_surface_wears_nothing(reconstructor, crops):
-    class Clouds:
-        def predict(self, batch):
-            return Cloud()
-
-    assert not is_wearer(Clouds().predict(crops))
-    assert isinstance(InPhotoCoat(Clouds(), reconstructor.renderer).predict(crops), Cloud)
-    assert isinstance(InPhotoCoat(reconstructor, reconstructor.renderer).predict(crops), PhotoCoated)
+    predicted = reconstructor.predict(crops)
+    assert not is_wearer(Cloud()) and is_wearer(predicted)
+    assert isinstance(wear_photo(predicted, reconstructor.renderer, crops), PhotoCoated)
 
 
 def test_twins_are_mirror_images_or_none():

@@ -1,9 +1,8 @@
 """Only what is surely the animal's own surface is trusted."""
 
 import numpy as np
-import torch
 
-from models.export.photo_trust import EDGE, ramp, trust_pixels
+from models.export.photo_trust import trust_pixels
 
 SIZE = 100
 BLACK, GRASS = np.full(3, 0.1), np.array((0.2, 0.6, 0.2))
@@ -50,9 +49,3 @@ def test_the_black_beside_a_photo_says_nothing_of_black_animals():
 def test_a_photo_without_an_animal_is_not_trusted():
     depth, image, animal, valid = photo()
     assert not trust_pixels(depth, image, np.zeros_like(animal), valid, 0.1).any()
-
-
-def test_a_ramp_goes_from_0_to_1_of_arrays_and_tensors():
-    values = np.array((-1, EDGE[0], sum(EDGE) / 2, EDGE[1], 2))
-    np.testing.assert_allclose(ramp(values, EDGE), (0, 0, 0.5, 1, 1), atol=1e-9)
-    assert torch.equal(ramp(torch.tensor(values), EDGE), torch.tensor(ramp(values, EDGE)))

@@ -5,7 +5,7 @@ import pytest
 import torch
 import trimesh
 
-from models.geometry.mesh import Mesh, face_normals, vertex_normals
+from models.geometry.mesh import Mesh, adjacency, face_normals, vertex_normals
 
 
 @pytest.fixture
@@ -55,3 +55,12 @@ def test_empty_faces_have_finite_normals_and_gradients(corners):
 
 def test_the_length_is_the_batch(ball):
     assert len(ball) == 2
+
+
+def test_neighbours_are_those_that_trimesh_finds(ball):
+    sphere = trimesh.Trimesh(ball.vertices[0].numpy(), ball.faces.numpy(), process=False)
+    neighbours = adjacency(ball.faces.numpy(), len(sphere.vertices)).toarray()
+    first, second = sphere.edges_unique.T
+    wanted = np.zeros_like(neighbours)
+    wanted[first, second] = wanted[second, first] = 1
+    np.testing.assert_array_equal(neighbours, wanted)

@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
 
+from models.data.framing import crop_animal
 from models.export.photo_coat import PhotoCoated
+from models.rendering import ReferenceConfig
 from tasks.inference import select
-from tasks.inference.photo_answer import answer
+from tasks.inference.photo_answer import answer, dress_answer
+from tests.models.cloud import Cloud
 from tests.tasks.inference.test_select import large
 from tests.tasks.material import Red
 
@@ -34,3 +37,9 @@ def test_an_animal_is_where_it_was_without_its_coat(release, monkeypatch):
     bare = answer(large(1), "cow", release.root, "cpu").reconstruction
     assert isinstance(ours, PhotoCoated) and not isinstance(bare, PhotoCoated)
     np.testing.assert_array_equal(ours.mesh(0).vertices, bare.mesh(0).vertices)
+
+
+def test_an_answer_without_a_coat_to_change_stays_as_it_is():
+    photo = large(1)
+    cloud, crop = Cloud(), crop_animal(photo, np.ones(photo.shape[:2], bool), 32)
+    assert dress_answer(cloud, ReferenceConfig().build("cpu"), photo, crop) is cloud
