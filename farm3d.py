@@ -96,8 +96,8 @@ class Model:
 
     def _reconstruct(self, photos: "Sequence[tuple[Photo, np.ndarray | None]]") -> "list[Animal]":
         from models.data.crops import collate
-        from tasks.inference.photo_answer import dress_answer
-        from tasks.inference.select import Answer, crop_photo
+        from tasks.inference.photo_answer import PhotoAnswer, dress_answer
+        from tasks.inference.select import crop_photo
         from tasks.runtime.devices import acquire_device, torch_device
 
         chosen = self._selected
@@ -111,7 +111,7 @@ class Model:
             if self._refine:
                 triples = zip(animals, images, crops, strict=True)
                 animals = [dress_answer(animal, renderer, pixels, crop) for animal, (pixels, _), crop in triples]
-        return [Animal(Answer(chosen.category, animal, renderer)) for animal in animals]
+        return [Animal(PhotoAnswer(chosen.category, animal, renderer, chosen)) for animal in animals]
 
 
 class Animal:
@@ -156,19 +156,21 @@ class Animal:
         return Image.fromarray(film.on_white(picture)[0])
 
     def export(self, file: str | PathLike[str], texture: int = 1024) -> list[Path]:
-        """Write the rigged, textured animal with its clips, and say which files that are.
+        """Write the animal, and say which files that are.
 
         Args:
-            file: NAME.glb, or NAME.obj, which has its material and texture beside it
+            file: NAME.glb, NAME.usdz or NAME.fbx, rigged with clips; NAME.obj, in the pose of the photo with material
+                and texture beside it; NAME.ply, in that pose with colours at its vertices
             texture: texels along an edge of the texture
 
-        Raises ValueError for another ending, or where the method gives no rig.
+        Raises ValueError for another ending, where the method gives no rig, for USDZ without usd-core and for FBX
+        without Blender.
         """
         from flows.plan.categories import shoulder_height
-        from tasks.inference.answer_files import check_suffix, check_writable, encode_asset
+        from tasks.inference.answer_files import check_format, check_writable, encode_asset
 
         output = Path(file)
-        check_suffix(output)
+        check_format(output)
         check_writable(output)
         height = shoulder_height(self._answer.name.partition("/")[0])
         contents = encode_asset(self._answer.asset(texture, height), output)

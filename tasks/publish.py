@@ -1,7 +1,7 @@
 """A release: what people take away of a trained animal."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from models.export.photo_coat import is_wearer, wear_photo
 from models.geometry.mesh import Mesh
 from models.metrics.silhouette import iou
 from models.rendering.reconstruction import Reconstruction, Reconstructor, Renderable
-from storage.dataset import snapshots
+from storage.dataset import samples, snapshots
 from storage.formats.glb import glb
 from storage.formats.markdown import code_span, escape_markdown, markdown_table
 from storage.formats.meshes import obj, plain_glb, plain_obj
@@ -38,9 +38,11 @@ from storage.store.locks import hold_lock
 from storage.store.references import DatasetRef, ModelRef, ReleaseRef, Scale
 from tasks.evaluate import measured_on, read
 from tasks.inference.loading import crop_recipe, recipe_of, reconstructor, setting, stage_digests, validation
+from tasks.inference.photo_answer import describe_weights
 from tasks.reports.cards import SHEETS, dataset_page, model_card, own_scores, parts_of, relighting_in_words
 from tasks.runtime import artifacts
 from tasks.runtime.devices import Device, acquire_device
+from tasks.runtime.recipes import Photographs
 
 CANDIDATES = 40
 """Photos from which the shown ones are chosen."""
@@ -117,8 +119,8 @@ def _shown(model: ModelRef, crops: DatasetRef, config: ReleaseConfig, shoulder_h
             for name, make in films.items()
         },
         assets=[
-            asset(reconstruction, renderer, row, name, config.texture, shoulder_height)
-            for row, name in enumerate(names)
+            replace(asset(reconstruction, renderer, row, name, config.texture, shoulder_height), origin=origin)
+            for row, (name, origin) in enumerate(zip(names, _origins(model, crops, rows), strict=True))
         ]
         if is_exportable(reconstruction)
         else [],
@@ -126,6 +128,21 @@ def _shown(model: ModelRef, crops: DatasetRef, config: ReleaseConfig, shoulder_h
         if is_exportable(reconstruction)
         else {name: mesh for row, name in enumerate(names) if (mesh := reconstruction.mesh(row))},
     )
+
+
+def _origins(model: ModelRef, crops: DatasetRef, rows: Tensor) -> list[dict[str, str]]:
+    """What the files of these photos' animals say of where they come from."""
+    held_out = samples.of_dataset(crops, "validation")
+    stored = held_out if len(held_out) else samples.of_dataset(crops, "train")
+    source = crop_recipe(crops).photos.generator
+    known = {
+        "licence": recipe_of(model).category.license,
+        **({"licence of the photos": source.license} if isinstance(source, Photographs) else {}),
+        "lineage": f"{model.category}/{model.run}",
+        "model": describe_weights(stage_digests(model)),
+    }
+    photos = [stored.rows[row] for row in rows.tolist()]
+    return [{**known, "picture": photo.key, **({"prompt": photo.prompt} if photo.prompt else {})} for photo in photos]
 
 
 def _chosen(ours: Reconstructor, photos: Crops, count: int) -> Tensor:

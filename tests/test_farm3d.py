@@ -176,7 +176,7 @@ def test_what_a_method_cannot_do_is_one_sentence(model, tmp_path):
     for ask in (animal.render, lambda: animal.vertices, lambda: animal.export(tmp_path / "a.glb")):
         with pytest.raises(ValueError, match="load another release|no GLB"):
             ask()
-    with pytest.raises(ValueError, match=r"ends in '\.stl'; give one that ends in \.glb or \.obj"):
+    with pytest.raises(ValueError, match=r"ends in '\.stl'; give one that ends in \.glb, .* or \.fbx"):
         animal.export(tmp_path / "a.stl")
 
 

@@ -36,6 +36,7 @@ Texels = typer.Option(min=16, help="texels along an edge of the texture")
     epilog=example(
         "farm3d reconstruct samples/cow.jpg -o cow.glb",
         "farm3d reconstruct samples/cow.jpg -o cow.glb --triangles 5000 --levels",
+        "farm3d reconstruct samples/cow.jpg -o cow.usdz",
         "farm3d reconstruct samples -o animals --category horse",
     )
 )
@@ -50,7 +51,9 @@ def reconstruct(  # noqa: PLR0913 - an option each
     refine: Annotated[bool, typer.Option(help="fit pose, colours and coat to the photo and the animal's mask")] = True,
     segmenter: Annotated[str | None, typer.Option(help="finder of animals: transformers, transformers:MODEL")] = None,
 ) -> None:
-    """A photo to a rigged, textured, animated animal: OUTPUT.glb, or OUTPUT.obj with its texture.
+    """A photo to a rigged, textured, animated animal: OUTPUT.glb, .usdz (with usd-core) or .fbx (with Blender).
+
+    OUTPUT.obj and OUTPUT.ply hold it in the pose of the photo, without a rig.
 
     A folder of photos to the folder OUTPUT: for each a mesh, a mask, a camera and more (docs/data.md).
     """
@@ -60,9 +63,9 @@ def reconstruct(  # noqa: PLR0913 - an option each
         from flows.plan.categories import shoulder_height
         from flows.plan.checks import check_name
         from models.export.levels import check_triangles
-        from tasks.inference.answer_files import check_suffix, check_writable, encode_levels
+        from tasks.inference.answer_files import check_format, check_writable, encode_levels
 
-        check_suffix(output)
+        check_format(output)
         check_triangles(triangles)
         check_name(category, root)
         check_writable(output)
@@ -76,16 +79,17 @@ def reconstruct(  # noqa: PLR0913 - an option each
 def _reconstruct_folder(
     folder: Path, output: Path, category: str, root: str, refine: bool, segmenter: str | None
 ) -> None:
-    if output.suffix in (".glb", ".obj") or output.is_file():
-        raise ValueError(f"{output}: {folder} is a folder; give the name of a folder to write to")
     with announce("loading the model"):
         from rich.progress import track
 
         from flows.plan.checks import check_name
+        from tasks.inference.answer_files import MARKS
         from tasks.inference.loading import parse_segmenter
         from tasks.inference.photo_folder import reconstruct_folder
         from tasks.inference.photo_listing import describe_others, list_folder
 
+        if output.suffix in MARKS or output.is_file():
+            raise ValueError(f"{output}: {folder} is a folder; give the name of a folder to write to")
         check_name(category, root)
         listing = list_folder(folder)
         answers = reconstruct_folder(

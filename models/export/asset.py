@@ -1,6 +1,7 @@
 """From a prediction to what an artist can use: a rigged, textured mesh with clips, as plain arrays in metres."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeGuard
 
 import numpy as np
@@ -49,6 +50,8 @@ class Asset:
     """How much each bone carries each vertex; rows sum to 1."""
     clips: dict[str, Clip]
     """Loops by their names, and the pose of the photo."""
+    origin: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What a file says of where it comes from: licence, prompt, lineage, digests of the model."""
 
 
 class Exportable(Reconstruction, Rigged, Textured, Protocol):

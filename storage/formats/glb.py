@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int, Num
+from jaxtyping import Float, Num
 
+from storage.formats.joints import local_frame, quaternions, rotation_keys, strongest, translation_keys
 from storage.formats.meshes import Asset
 from storage.formats.pictures import png
 
 Json = dict[str, Any]
 
-INFLUENCES = 4
 FLOAT, BYTE, SHORT, INTEGER = 5126, 5121, 5123, 5125
 VERTICES, INDICES = 34962, 34963
 LINEAR, MIPMAPPED, CLAMP = 9729, 9987, 33071
@@ -58,14 +58,14 @@ class _Buffer:
 
 
 def glb(asset: Asset) -> bytes:
-    """The whole file. The bones stand in their bind pose; each clip is an animation.
+    """The whole file. The bones stand in their bind pose; each clip is an animation; `asset.extras` has the origin.
 
     Nodes: 0 the skin, 1 the armature, 2.. the bones. A vertex keeps its four strongest bones.
     """
     buffer = _Buffer()
     bones = range(len(asset.bones))
     document: Json = {
-        "asset": {"version": "2.0", "generator": "farm3d"},
+        "asset": {"version": "2.0", "generator": "farm3d"} | ({"extras": dict(asset.origin)} if asset.origin else {}),
         "scene": 0,
         "scenes": [{"nodes": [0, 1]}],
         "nodes": [
@@ -94,20 +94,6 @@ def glb(asset: Asset) -> bytes:
     document |= {"accessors": buffer.accessors, "bufferViews": buffer.views}
     document["buffers"] = [{"byteLength": len(buffer.data)}]
     return _packed(document, bytes(buffer.data))
-
-
-def strongest(
-    weights: Float[np.ndarray, "vertices bones"],
-) -> tuple[Int[np.ndarray, "vertices 4"], Float[np.ndarray, "vertices 4"]]:
-    """Bones and weights, strongest first, summing to 1; an unused slot is bone 0 with weight 0."""
-    count = min(INFLUENCES, weights.shape[1])
-    bones = np.argsort(-weights, axis=1, kind="stable")[:, :count]
-    kept = np.take_along_axis(weights, bones, 1).astype(np.float32)
-    kept[kept < 1e-5] = 0
-    kept /= kept.sum(1, keepdims=True)
-    bones = np.where(kept > 0, bones, 0)
-    spare = np.array(((0, 0), (0, INFLUENCES - count)))
-    return np.pad(bones, spare), np.pad(kept, spare)
 
 
 def _primitive(asset: Asset, buffer: _Buffer) -> Json:
@@ -144,16 +130,9 @@ def _bone_node(asset: Asset, bone: int) -> Json:
     children = [2 + child for child, parent in enumerate(asset.parents) if parent == bone]
     return {
         "name": asset.bones[bone],
-        "translation": _local_frame(asset, bone)[:3, 3].tolist(),
-        "rotation": quaternions(_local_frame(asset, bone)[:3, :3]).tolist(),
+        "translation": local_frame(asset, bone)[:3, 3].tolist(),
+        "rotation": quaternions(local_frame(asset, bone)[:3, :3]).tolist(),
     } | ({"children": children} if children else {})
-
-
-def _node_rotations(
-    asset: Asset, bone: int, rotations: Float[np.ndarray, "*frames 4"]
-) -> Float[np.ndarray, "*frames 4"]:
-    """Rotations in the bone's own frame as rotations in its parent's: the bind rotation comes first."""
-    return quaternions(_local_frame(asset, bone)[:3, :3] @ matrices(rotations))
 
 
 def _animation(asset: Asset, buffer: _Buffer, name: str) -> Json:
@@ -172,48 +151,10 @@ def _animation(asset: Asset, buffer: _Buffer, name: str) -> Json:
         samplers.append({"input": times[moves], "output": output, "interpolation": "LINEAR"})
 
     for bone in range(len(asset.bones)):
-        add(bone, "rotation", _continuous(_node_rotations(asset, bone, clip.rotations[:, bone])))
+        add(bone, "rotation", rotation_keys(asset, clip, bone))
         if movers[bone]:
-            add(bone, "translation", _local_frame(asset, bone)[:3, 3] + clip.shifts[:, bone])
+            add(bone, "translation", translation_keys(asset, clip, bone))
     return {"name": name, "channels": channels, "samplers": samplers, "extras": {"metres_per_second": clip.speed}}
-
-
-def _continuous(turns: Float[np.ndarray, "frames 4"]) -> Float[np.ndarray, "frames 4"]:
-    """The same rotations with signs such that each is near the one before."""
-    flips = np.where((turns[1:] * turns[:-1]).sum(1) < 0, -1.0, 1.0)
-    signs = np.cumprod(np.concatenate(([1.0], flips)))
-    return turns * signs[:, None]
-
-
-def _local_frame(asset: Asset, bone: int) -> Float[np.ndarray, "4 4"]:
-    """The bind frame of a bone in its parent's."""
-    parent = asset.parents[bone]
-    if parent < 0:
-        return asset.T_world_bone[bone]
-    return np.linalg.inv(asset.T_world_bone[parent]) @ asset.T_world_bone[bone]
-
-
-def matrices(quaternions: Float[np.ndarray, "*shape 4"]) -> Float[np.ndarray, "*shape 3 3"]:
-    """Rotations of unit quaternions (x, y, z, w), the way glTF stores them."""
-    x, y, z, w = np.moveaxis(quaternions, -1, 0)
-    rows = (
-        (1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)),
-        (2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)),
-        (2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)),
-    )
-    return np.stack([np.stack(row, -1) for row in rows], -2)
-
-
-def quaternions(rotations: Float[np.ndarray, "*shape 3 3"]) -> Float[np.ndarray, "*shape 4"]:
-    """The top eigenvector of Bar-Itzhack's matrix, good at every angle."""
-    (a, b, c), (d, e, f), (g, h, i) = np.moveaxis(rotations, (-2, -1), (0, 1))
-    rows = (
-        (a - e - i, b + d, c + g, h - f),
-        (b + d, e - a - i, f + h, c - g),
-        (c + g, f + h, i - a - e, d - b),
-        (h - f, c - g, d - b, a + e + i),
-    )
-    return np.linalg.eigh(np.stack([np.stack(row, -1) for row in rows], -2)).eigenvectors[..., -1]
 
 
 def _packed(document: Json, binary: bytes) -> bytes:

@@ -1,4 +1,7 @@
-"""Rigged, textured meshes as files: what an artist opens. GLB lives in `storage/formats/glb.py`."""
+"""Animals as files without a rig, OBJ and PLY, and what every writer of files is given.
+
+Rigged ones lie beside: `glb.py`, `usdz.py`, `fbx.py`.
+"""
 
 from collections.abc import Mapping
 from io import BytesIO, StringIO
@@ -11,6 +14,8 @@ from storage.formats.pictures import png
 
 OBJ_HEAD = "# farm3d, y up\n"
 """First line of every OBJ file written here."""
+PLY_HEAD = ("ply", "format binary_little_endian 1.0", "comment farm3d, metres, y up")
+"""First lines of every PLY file written here."""
 
 
 class Clip(Protocol):
@@ -81,6 +86,11 @@ class Asset(Protocol):
         ...
 
     @property
+    def origin(self) -> Mapping[str, str]:
+        """What a file says of where it comes from: licence, prompt, lineage, digests of the model."""
+        ...
+
+    @property
     def bones(self) -> tuple[str, ...]:
         """One name for each bone."""
         ...
@@ -111,19 +121,70 @@ def obj(asset: Asset) -> dict[str, bytes]:
 
     `name_coverage.png` says where the colours come from, if they come from a photo.
     """
+    words = "".join(f"# {line}\n" for line in _origin_lines(asset))
     text = StringIO()
-    text.write(f"{OBJ_HEAD}mtllib {asset.name}.mtl\no {asset.name}\n")
+    text.write(f"{OBJ_HEAD}{words}mtllib {asset.name}.mtl\no {asset.name}\n")
     np.savetxt(text, asset.posed, "v %.6f %.6f %.6f")
     np.savetxt(text, np.c_[asset.uv[:, 0], 1 - asset.uv[:, 1]], "vt %.6f %.6f")
-    text.write("usemtl coat\n")
-    np.savetxt(text, np.repeat(asset.faces + 1, 2, axis=1), "f %d/%d %d/%d %d/%d")
-    material = f"newmtl coat\nKd 1 1 1\nKs 0 0 0\nillum 1\nmap_Kd {asset.name}.png\n"
+    np.savetxt(text, _smooth_normals(asset.posed, asset.faces), "vn %.4f %.4f %.4f")
+    text.write("usemtl coat\ns 1\n")
+    np.savetxt(text, np.repeat(asset.faces + 1, 3, axis=1), "f %d/%d/%d %d/%d/%d %d/%d/%d")
+    material = f"{words}newmtl coat\nKd 1 1 1\nKs 0 0 0\nillum 1\nmap_Kd {asset.name}.png\n"
     return {
         f"{asset.name}.obj": text.getvalue().encode(),
         f"{asset.name}.mtl": material.encode(),
         f"{asset.name}.png": png(asset.texture),
         **({} if asset.coverage is None else {f"{asset.name}_coverage.png": png(asset.coverage)}),
     }
+
+
+def ply(asset: Asset) -> bytes:
+    """The animal in the pose of its photo as one closed surface with a colour at each vertex, little-endian."""
+    vertices, faces, numbers = _welded(asset.posed, asset.faces)
+    height, width = asset.texture.shape[:2]
+    column, row = (np.clip(asset.uv, 0, 1) * (width - 1, height - 1)).round().astype(int).T
+    counts = np.bincount(numbers)
+    channels = [np.bincount(numbers, asset.texture[row, column, channel]) / counts for channel in range(3)]
+    points = np.zeros(len(vertices), [("place", "<f4", 3), ("colour", "u1", 3)])
+    points["place"], points["colour"] = vertices, np.stack(channels, 1).round()
+    triangles = np.zeros(len(faces), [("corners", "u1"), ("numbers", "<i4", 3)])
+    triangles["corners"], triangles["numbers"] = 3, faces
+    header = [
+        *PLY_HEAD,
+        *(f"comment {line}" for line in _origin_lines(asset)),
+        f"element vertex {len(points)}",
+        *(f"property float {axis}" for axis in "xyz"),
+        *(f"property uchar {channel}" for channel in ("red", "green", "blue")),
+        f"element face {len(triangles)}",
+        "property list uchar int vertex_indices",
+        "end_header\n",
+    ]
+    return "\n".join(header).encode("ascii", "backslashreplace") + points.tobytes() + triangles.tobytes()
+
+
+def _origin_lines(asset: Asset) -> list[str]:
+    """What the asset says of its origin, a line each."""
+    return [" ".join(f"{name}: {text}".split()) for name, text in asset.origin.items()]
+
+
+def _welded(
+    vertices: Float[np.ndarray, "vertices 3"], faces: Int[np.ndarray, "faces 3"]
+) -> tuple[Float[np.ndarray, "places 3"], Int[np.ndarray, "faces 3"], Int[np.ndarray, " vertices"]]:
+    """The surface without the seams of its texture: every place once, faces of these, and the place of each vertex."""
+    places, numbers = np.unique(vertices, axis=0, return_inverse=True)
+    numbers = numbers.reshape(-1)
+    return places, numbers[faces], numbers
+
+
+def _smooth_normals(
+    vertices: Float[np.ndarray, "vertices 3"], faces: Int[np.ndarray, "faces 3"]
+) -> Float[np.ndarray, "vertices 3"]:
+    """Unit normals, weighted by the areas of the faces around each place."""
+    places, corners, numbers = _welded(vertices, faces)
+    a, b, c = places[corners].swapaxes(0, 1)
+    areas = np.repeat(np.cross(b - a, c - a), 3, axis=0)
+    sums = np.stack([np.bincount(corners.reshape(-1), axis, len(places)) for axis in areas.T], 1)
+    return (sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12))[numbers]
 
 
 def plain_obj(vertices: Float[np.ndarray, "vertices 3"], faces: Int[np.ndarray, "faces 3"]) -> bytes:

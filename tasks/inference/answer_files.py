@@ -1,33 +1,53 @@
 """Writing what was made of a photo, without writing over anything that is somebody's own."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from models.export.asset import Asset
 from models.export.levels import levels, simplify
+from storage.formats.fbx import check_blender, fbx
 from storage.formats.glb import glb
-from storage.formats.meshes import OBJ_HEAD, obj
+from storage.formats.meshes import OBJ_HEAD, PLY_HEAD, obj, ply
+from storage.formats.usdz import LAYER, check_usd, usdz
 from storage.store import files
 
-ASSETS = (".glb", ".obj")
-"""Endings of files that an animal can be written to."""
+MARKS = {
+    ".glb": '"generator":"farm3d',
+    ".obj": OBJ_HEAD,
+    ".ply": "\n".join(PLY_HEAD),
+    ".usdz": LAYER,
+    ".fbx": "farm3d",
+}
+"""Endings of files that an animal can be written to, and what says in a file that it was written here."""
 HEAD_BYTES = 200
-"""At the start of a file, in which it says what wrote it."""
+"""At the start of a file, in which its mark stands; that of an FBX is among its properties."""
 
 
-def check_suffix(output: Path, suffixes: tuple[str, ...] = ASSETS) -> None:
+def check_suffix(output: Path, suffixes: Iterable[str]) -> None:
     """Raises ValueError for a name with none of these endings."""
-    if output.suffix not in suffixes:
-        raise ValueError(f"{output}: its name ends in {output.suffix!r}; give one that ends in {' or '.join(suffixes)}")
+    *others, last = suffixes
+    if output.suffix not in (*others, last):
+        choices = f"{', '.join(others)} or {last}"
+        raise ValueError(f"{output}: its name ends in {output.suffix!r}; give one that ends in {choices}")
+
+
+def check_format(output: Path) -> None:
+    """Raises ValueError for a name whose ending is no format of an animal, or one that this machine cannot write."""
+    check_suffix(output, MARKS)
+    try:
+        {".usdz": check_usd, ".fbx": check_blender}.get(output.suffix, lambda: None)()
+    except ValueError as error:
+        raise ValueError(f"{output}: {error}") from error
 
 
 def encode_asset(asset: Asset, output: Path) -> dict[Path, bytes]:
     """The file of an animal, and what lies beside it: of NAME.obj the material and the texture."""
-    if output.suffix == ".glb":
-        return {output: glb(asset)}
-    return {output.with_name(name): data for name, data in obj(replace(asset, name=output.stem)).items()}
+    if output.suffix == ".obj":
+        return {output.with_name(name): data for name, data in obj(replace(asset, name=output.stem)).items()}
+    writers = {".glb": glb, ".ply": ply, ".usdz": usdz, ".fbx": fbx}
+    return {output: writers[output.suffix](asset)}
 
 
 def encode_levels(whole: Asset, output: Path, triangles: int | None, lighter: bool) -> dict[Path, bytes]:
@@ -77,8 +97,8 @@ def describe_failure(photo: Path, error: Exception) -> str:
 
 
 def _is_ours(file: Path) -> bool:
-    if file.suffix not in ASSETS or not file.is_file():
+    if file.suffix not in MARKS or not file.is_file():
         return False
     with file.open("rb") as mesh:
-        head = mesh.read(HEAD_BYTES)
-    return head.startswith(OBJ_HEAD.encode()) if file.suffix == ".obj" else b'"generator":"farm3d' in head
+        head = mesh.read(-1 if file.suffix == ".fbx" else HEAD_BYTES)
+    return MARKS[file.suffix].encode() in head

@@ -1,5 +1,8 @@
 """The animal of one photo in the photo's own coat, as large as the photo is."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
 import numpy as np
 import torch
 from PIL import Image
@@ -7,15 +10,46 @@ from PIL import Image
 from models.data.batch import Batch
 from models.data.crops import collate
 from models.data.framing import AnimalCrop, Crop, cut
+from models.export.asset import Asset
 from models.export.photo_coat import is_wearer, wear_photo
 from models.rendering import Renderer
 from models.rendering.reconstruction import Reconstruction
 from models.segmenters import TransformersConfig
-from tasks.inference.select import Answer, crop_photo, select_model
+from tasks.inference.select import QUADRUPED, Answer, SelectedModel, crop_photo, select_model
 from tasks.runtime.devices import Device, acquire_device, torch_device
 
 LARGEST = 1024
 """Pixels along an edge up to which a crop is read for its colours: as many as a texture has texels."""
+
+
+@dataclass(frozen=True)
+class PhotoAnswer(Answer):
+    """The animal of one photo, and whose work it is."""
+
+    selected: SelectedModel
+    """What answered."""
+
+    def asset(self, texture: int, shoulder_height: float = 1.0) -> Asset:
+        """As of any answer; its files say where it comes from."""
+        asset = super().asset(texture, shoulder_height)
+        return replace(asset, origin=describe_origin(self.selected, is_dressed=asset.coverage is not None))
+
+
+def describe_origin(selected: SelectedModel, is_dressed: bool) -> Mapping[str, str]:
+    """Licence, lineage and digests of the model for the files of an animal, whose coat may be the photo's own."""
+    licence = selected.recipe.category.license
+    coat = "; the coat is the photo's own, on its owner's terms" if is_dressed else ""
+    lineage = f"{selected.category}/{selected.name}" if selected.model else QUADRUPED
+    return {
+        "licence": f"{licence}{coat}",
+        "lineage": lineage,
+        "model": describe_weights(selected.weights_digests),
+    }
+
+
+def describe_weights(digests: Mapping[str, str]) -> str:
+    """Names of the parts of a model that have weights, each with its digest."""
+    return ", ".join(f"{name} {digest}" for name, digest in sorted(digests.items()) if digest)
 
 
 def answer(
@@ -26,7 +60,7 @@ def answer(
     mask: np.ndarray | None = None,
     refine: bool = True,
     segmenter: TransformersConfig | None = None,
-) -> Answer:
+) -> PhotoAnswer:
     """The animal in a photo (height, width, 3), under the mask if there is one, by the category's best model.
 
     The category may name a release of it, as `cow/farm3d-laptop-0123`. The animal is left as predicted, or fitted to
@@ -42,7 +76,7 @@ def answer(
         reconstruction = chosen.load(where, refine).predict(collate([crop], chosen.size, torch_device(where)))
         if refine:
             reconstruction = dress_answer(reconstruction, renderer, photo, crop)
-        return Answer(chosen.category, reconstruction, renderer)
+        return PhotoAnswer(chosen.category, reconstruction, renderer, chosen)
 
 
 def dress_answer(

@@ -1,6 +1,6 @@
 """A small rigged animal for the tests of files, and skinning by the letter of glTF 2.0."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import trimesh
@@ -33,6 +33,7 @@ class Tube:
     T_world_bone: np.ndarray
     weights: np.ndarray
     clips: dict[str, Clip]
+    origin: dict[str, str] = field(default_factory=dict)
 
     @property
     def posed(self) -> np.ndarray:

@@ -11,6 +11,7 @@ import torch
 from models.data.crops import Crops
 from models.data.framing import Crop
 from models.geometry.mesh import Mesh
+from storage.dataset import catalogue
 from storage.formats.meshes import read_mesh
 from storage.runs.releases import published_releases, select_release
 from storage.runs.scores import START, Score
@@ -35,9 +36,15 @@ def test_a_release_has_something_for_everyone(release):
     }  # fmt: skip
 
 
-def test_the_animal_is_rigged(release):
+def test_the_animal_is_rigged_and_says_where_it_comes_from(release, crops):
     data = file(release, "cow-1.glb")
     header = json.loads(data[20 : 20 + int.from_bytes(data[12:16], "little")])
+    extras, weights = header["asset"]["extras"], published_releases(Store(release.root), "cow")[0].about.weights
+    photos = {row.key: row.prompt for row in catalogue.rows(crops) if row.kept}
+    assert photos[extras["picture"]] == extras["prompt"] != ""
+    assert (extras["licence"], extras["lineage"]) == ("CC0-1.0", f"cow/{release.run}")
+    assert extras["model"] == f"animal {weights['animal']}"
+    assert f"# prompt: {extras['prompt']}\n" in file(release, "obj/cow-1.obj").decode()
     assert header["skins"] and header["animations"] and len(header["skins"][0]["joints"]) >= 20
 
 

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from flows.cli import photo_commands
+from models.core.errors import NothingKept
 from storage.runs.scores import START
 from tests.flows.cli.typed import ended, said
 
@@ -105,7 +106,35 @@ def test_a_photo_becomes_a_film(photo, tmp_path, verb):
 
 def test_a_kind_of_file_that_is_not_written_is_refused_first(photo, tmp_path, monkeypatch, capsys):
     _, _, err = ended(monkeypatch, capsys, "reconstruct", str(photo), "-o", str(tmp_path / "cow.stl"))
-    assert "its name ends in '.stl'; give one that ends in .glb or .obj" in err.replace("\n", "")
+    assert "ends in '.stl'; give one that ends in .glb, .obj, .ply, .usdz or .fbx" in " ".join(err.split())
+
+
+@pytest.mark.parametrize(("name", "said"), [("cow.usdz", "pip install -e '.[usdz]'"), ("cow.fbx", "'blender' is on")])
+def test_a_format_without_its_writer_is_refused_before_a_model_answers(photo, monkeypatch, capsys, name, said):
+    monkeypatch.setattr("tasks.inference.photo_answer.answer", lambda *_, **__: pytest.fail("a model answered"))
+    monkeypatch.setattr("storage.formats.usdz.find_spec", lambda _: None)
+    monkeypatch.setenv("PATH", "/nowhere")
+    code, _, err = ended(monkeypatch, capsys, "reconstruct", str(photo), "-o", str(photo.with_name(name)))
+    assert code == 1 and said in " ".join(err.split()) and "Traceback" not in err
+
+
+def test_a_photo_without_an_animal_is_one_sentence_and_no_file(photo, tmp_path, monkeypatch, capsys):
+    def find_nothing(*_, **__):
+        raise NothingKept("no cow was found in the photo; give one that shows the whole animal")
+
+    monkeypatch.setattr("tasks.inference.photo_answer.answer", find_nothing)
+    code, _, err = ended(monkeypatch, capsys, "reconstruct", str(photo), "-o", str(tmp_path / "cow.glb"))
+    assert code == 1 and "no cow was found in the photo; give one" in " ".join(err.split())
+    assert "Traceback" not in err and not (tmp_path / "cow.glb").exists()
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_before_a_model_answers(photo, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("tasks.inference.photo_answer.answer", lambda *_, **__: pytest.fail("a model answered"))
+    monkeypatch.setattr("tasks.inference.answer_files.os.access", lambda path, _: path != tmp_path)
+    code, _, err = ended(monkeypatch, capsys, "reconstruct", str(photo), "-o", str(tmp_path / "cow.glb"))
+    assert code == 1 and "cannot be written to; choose another place, or change its permissions" in " ".join(
+        err.split()
+    )
 
 
 def test_a_photo_that_is_not_there_is_a_usage_error(tmp_path):

@@ -1,6 +1,6 @@
 """Animals of the barnyard with the skeleton that is handed out, and as files."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
@@ -37,6 +37,7 @@ class Painted:
     T_world_bone: np.ndarray
     weights: np.ndarray
     clips: dict[str, Clip]
+    origin: dict[str, str] = field(default_factory=dict)
 
 
 @cache

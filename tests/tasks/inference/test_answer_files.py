@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from models.export.asset import Asset
 from storage.formats.glb import glb
 from storage.formats.meshes import OBJ_HEAD
 from tasks.inference import answer_files
@@ -66,13 +67,52 @@ def test_a_failure_is_one_sentence_with_a_name(tmp_path):
 
 
 def test_an_animal_is_written_as_its_name_ends(monkeypatch):
-    monkeypatch.setattr(answer_files, "glb", lambda asset: b"glb")
+    for kind in ("glb", "ply", "usdz", "fbx"):
+        monkeypatch.setattr(answer_files, kind, lambda asset, kind=kind: kind.encode())
+        file = Path(f"a/cow.{kind}")
+        assert answer_files.encode_asset(None, file) == {file: kind.encode()}
     monkeypatch.setattr(answer_files, "replace", lambda asset, name: name)
     monkeypatch.setattr(answer_files, "obj", lambda name: {f"{name}.obj": b"obj", f"{name}.png": b"png"})
-    assert answer_files.encode_asset(None, Path("a/cow.glb")) == {Path("a/cow.glb"): b"glb"}
     assert set(answer_files.encode_asset(None, Path("a/cow.obj"))) == {Path("a/cow.obj"), Path("a/cow.png")}
-    with pytest.raises(ValueError, match=r"cow\.stl: its name ends in '\.stl'; give one that ends in \.glb or \.obj"):
-        answer_files.check_suffix(Path("cow.stl"))
+    choices = r"give one that ends in \.glb, \.obj, \.ply, \.usdz or \.fbx"
+    with pytest.raises(ValueError, match=rf"cow\.stl: its name ends in '\.stl'; {choices}"):
+        answer_files.check_format(Path("cow.stl"))
+
+
+@pytest.mark.parametrize(("kind", "said"), [("usdz", "needs usd-core"), ("fbx", "no program 'blender'")])
+def test_a_format_whose_writer_is_not_installed_is_refused_with_its_file(monkeypatch, kind, said):
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr("storage.formats.usdz.find_spec", lambda _: None)
+    with pytest.raises(ValueError, match=rf"^cow\.{kind}: .*{said}.* or take \.glb"):
+        answer_files.check_format(Path(f"cow.{kind}"))
+    answer_files.check_format(Path("cow.glb"))
+
+
+@pytest.mark.parametrize("kind", ["obj", "ply", "glb"])
+def test_each_format_knows_its_own_files_again(photo, tmp_path, kind):
+    lighter = tmp_path / f"cow_LOD1.{kind}"
+    files = {tmp_path / f"cow.{kind}": b"new", lighter: b"new"}
+    lighter.write_bytes(next(iter(answer_files.encode_asset(plain(), lighter).values())))
+    write_answer(files, photo, tmp_path / f"cow.{kind}")
+    (tmp_path / f"cow.{kind}").unlink()
+    lighter.write_bytes(b"ply\nformat ascii 1.0\ncomment of somebody else\n")
+    with pytest.raises(ValueError, match="is no earlier answer"):
+        write_answer(files, photo, tmp_path / f"cow.{kind}")
+
+
+def plain():
+    known = vars(tube()) | {"posed": tube().posed, "clips": {}}
+    return Asset(**known)
+
+
+def test_a_usdz_and_an_fbx_are_known_again(tmp_path):
+    pytest.importorskip("pxr")
+    (tmp_path / "a.usdz").write_bytes(answer_files.usdz(tube()))
+    (tmp_path / "a.fbx").write_bytes(b"Kaydara FBX Binary" + bytes(999) + b"S\x06\0\0\0farm3d")
+    assert answer_files._is_ours(tmp_path / "a.usdz") and answer_files._is_ours(tmp_path / "a.fbx")
+    for name in ("b.usdz", "b.fbx"):
+        (tmp_path / name).write_bytes(b"PK of somebody else")
+        assert not answer_files._is_ours(tmp_path / name)
 
 
 def test_lighter_copies_are_made_anew_and_other_files_of_their_name_stay(photo, tmp_path):

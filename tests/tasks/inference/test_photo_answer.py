@@ -4,8 +4,10 @@ import pytest
 from models.data.framing import crop_animal
 from models.export.photo_coat import PhotoCoated
 from models.rendering import ReferenceConfig
+from storage.runs.releases import published_releases
+from storage.store.layout import Store
 from tasks.inference import select
-from tasks.inference.photo_answer import answer, dress_answer
+from tasks.inference.photo_answer import answer, describe_origin, dress_answer
 from tests.models.cloud import Cloud
 from tests.tasks.inference.test_select import large
 from tests.tasks.material import Red
@@ -23,12 +25,24 @@ def test_a_fitted_animal_wears_its_photo_in_the_photos_own_pixels(release):
     assert size > 100, "the crop that the model reads is smaller"
     asset = found.asset(64)
     assert asset.coverage is not None and asset.texture.shape == (64, 64, 3)
+    assert asset.origin["licence"] == "CC0-1.0; the coat is the photo's own, on its owner's terms"
 
 
 def test_an_animal_as_it_was_predicted_keeps_its_predicted_coat(release):
     predicted = answer(large(1), "cow", release.root, "cpu", refine=False)
     assert not isinstance(predicted.reconstruction, PhotoCoated)
-    assert predicted.asset(32).coverage is None
+    asset = predicted.asset(32)
+    assert asset.coverage is None
+    (published,) = published_releases(Store(release.root), "cow")
+    weights = f"animal {published.about.weights['animal']}"
+    assert asset.origin == {"licence": "CC0-1.0", "lineage": f"cow/{release.run}", "model": weights}
+
+
+def test_an_animal_of_the_embedded_quadruped_names_it_and_its_weights(tmp_path):
+    selected = select.select_model("cow", str(tmp_path))
+    origin = describe_origin(selected, is_dressed=False)
+    assert origin["lineage"] == "embedded-quadruped"
+    assert f"warm_start {selected.recipe.weights_digests['warm_start']}" in origin["model"]
 
 
 def test_an_animal_is_where_it_was_without_its_coat(release, monkeypatch):
