@@ -7,6 +7,9 @@ validates GLB; `blender` on the PATH writes FBX and reads all but PLY; `chromium
 but USDZ, whose binary layers it does not know. A reader that is not there is left out.
 """
 
+# usd-core has no types to check against.
+# pyright: reportAttributeAccessIssue=false
+
 import json
 import os
 import shutil
@@ -101,7 +104,7 @@ def validate_glb(file: Path) -> list[int] | None:
 
 def validate_usdz(file: Path) -> list[str]:
     """What the validators of usd-core complain about."""
-    from pxr import Usd, UsdValidation  # pyright: ignore[reportAttributeAccessIssue] - usd-core has no types
+    from pxr import Usd, UsdValidation
 
     validators = UsdValidation.ValidationRegistry().GetOrLoadAllValidators()
     errors = UsdValidation.ValidationContext(validators).Validate(Usd.Stage.Open(str(file)))
