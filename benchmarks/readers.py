@@ -20,11 +20,16 @@ import time
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from queue import Queue
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import trimesh
 
-import farm3d
+from flows.plan.categories import shoulder_height
+from tasks.inference.answer_files import encode_asset
+from tasks.inference.image_io import load_image
+from tasks.inference.photo_answer import answer
 
 Findings = dict[str, Any]
 KINDS = ("glb", "obj", "ply", "usdz", "fbx")
@@ -61,7 +66,7 @@ with open(sys.argv[sys.argv.index("--") + 1], "w") as file:
     json.dump(seen, file)
 """
 PAGE = """<!doctype html><script type="importmap">{"imports": {"three": "./three/build/three.module.js"}}</script>
-<pre id="seen"></pre><script type="module">
+<script type="module">
 import * as THREE from "three";
 import { GLTFLoader } from "./three/examples/jsm/loaders/GLTFLoader.js";
 import { FBXLoader } from "./three/examples/jsm/loaders/FBXLoader.js";
@@ -81,7 +86,7 @@ for (const [kind, loader] of Object.entries(
       extras: file.asset?.extras};
   } catch (error) { seen[kind] = {error: String(error)}; }
 }
-document.getElementById("seen").textContent = JSON.stringify(seen);
+await fetch("seen", {method: "POST", body: JSON.stringify(seen)});
 </script>"""
 
 
@@ -125,24 +130,42 @@ def read_with_three(folder: Path) -> Findings:
     (folder / "page.html").write_text(PAGE)
     (folder / "three").unlink(missing_ok=True)
     (folder / "three").symlink_to(three)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(folder)))
+    told: Queue[bytes] = Queue()
+
+    class Handler(SimpleHTTPRequestHandler):
+        """Serves the folder, and takes what the page says."""
+
+        def do_POST(self) -> None:
+            """What was seen."""
+            told.put(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(204)
+            self.end_headers()
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=120000", "--dump-dom"]
-    page = f"http://127.0.0.1:{server.server_port}/page.html"
-    done = subprocess.run([*command, page], capture_output=True, text=True, check=True)
-    server.shutdown()
-    return json.loads(done.stdout.partition('<pre id="seen">')[2].partition("</pre>")[0])
+    with TemporaryDirectory() as profile:
+        command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}"]
+        page = f"http://127.0.0.1:{server.server_port}/page.html"
+        browser = subprocess.Popen([*command, page], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            return json.loads(told.get(timeout=600))
+        finally:
+            browser.kill()
+            browser.wait()
+            server.shutdown()
 
 
 def main(folder: Path) -> None:
     """Write every format, let every reader look, and print what they saw."""
     folder.mkdir(parents=True, exist_ok=True)
-    animal = farm3d.load("cow", str(folder / "no-releases")).reconstruct("samples/cow.jpg")
+    pixels, mask = load_image(Path("samples/cow.jpg"))
+    asset = answer(pixels, "cow", str(folder / "no-releases"), mask=mask).asset(1024, shoulder_height("cow"))
     kinds = [kind for kind in KINDS if kind != "fbx" or shutil.which("blender")]
     found: Findings = {}
     for kind in kinds:
         start = time.process_time(), time.monotonic()
-        animal.export(folder / f"animal.{kind}")
+        for file, data in encode_asset(asset, folder / f"animal.{kind}").items():
+            file.write_bytes(data)
         found[kind] = {
             "bytes": (folder / f"animal.{kind}").stat().st_size,
             "processor_s": round(time.process_time() - start[0], 1),

@@ -42,6 +42,11 @@ for name, action in clips:
     strip = track.strips.new(name, 0, action)
     track.name = strip.name = name
     strip.frame_start, strip.frame_end = action.frame_range
+    strip.extrapolation = "NOTHING"
+# Before all strips the animal stands in its bind pose, in which it is written.
+for bone in armature.pose.bones:
+    bone.matrix_basis.identity()
+bpy.context.scene.frame_set(-10)
 bpy.ops.export_scene.fbx(
     filepath=target, object_types={"ARMATURE", "MESH"}, use_custom_props=True, add_leaf_bones=False,
     bake_anim_use_all_actions=False, bake_anim_use_nla_strips=True, path_mode="COPY", embed_textures=True,
