@@ -1,6 +1,5 @@
 """A release: what people take away of a trained animal."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,9 +24,8 @@ from storage.formats.glb import glb
 from storage.formats.markdown import code_span, escape_markdown, markdown_table
 from storage.formats.meshes import obj, plain_glb, plain_obj
 from storage.formats.pictures import jpeg, webp
-from storage.formats.report import Picture, Report, page
+from storage.formats.report import page
 from storage.runs import releases
-from storage.runs.metrics_log import read_metrics
 from storage.runs.releases import ReleaseAbout
 from storage.runs.revision import code
 from storage.runs.scores import by_metric
@@ -39,7 +37,8 @@ from storage.store.references import DatasetRef, ModelRef, ReleaseRef, Scale
 from tasks.evaluate import measured_on, read
 from tasks.inference.loading import crop_recipe, recipe_of, reconstructor, setting, stage_digests, validation
 from tasks.inference.photo_answer import describe_weights
-from tasks.reports.cards import SHEETS, dataset_page, model_card, own_scores, parts_of, relighting_in_words
+from tasks.reports.cards import dataset_page, model_card, own_scores
+from tasks.reports.pages import STRIP, report_of
 from tasks.runtime import artifacts
 from tasks.runtime.devices import Device, acquire_device
 from tasks.runtime.recipes import Photographs
@@ -167,67 +166,25 @@ def _overlap(reconstruction: Reconstruction, batch: Batch) -> list[float]:
 
 def _contents(model: ModelRef, crops: DatasetRef, shown: Shown) -> dict[str, bytes]:
     """Every file of the release by name."""
-    recipe, snapshot, tables = recipe_of(model), snapshots.read(crops), read(model)
-    scores, protocol = next(iter(tables.values())), _protocol(model)
-    steps, catalogue = sum(stage.steps for stage in recipe.method.stages()), dataset_page(crops)
+    recipe, snapshot, scores = recipe_of(model), snapshots.read(crops), next(iter(read(model).values()))
     models = {each.name: glb(each) for each in shown.assets} | {
         name: plain_glb(*_arrays(mesh)) for name, mesh in shown.meshes.items()
     }
-    report = Report(
-        title=f"{model.category}, run {model.run}",
-        summary=f"{snapshot.kept} crops, {steps} steps, method {recipe.method.kind}, started from "
-        f"{parts_of(recipe).get('started from', 'nothing')}; {protocol}. {relighting_in_words(scores, model.run)}",
-        films=[Picture(name, data, "webp") for name, data in shown.films.items()],
-        table=scores,
-        curves=_curves(model),
-        sheets=[
-            Picture("photo, reconstruction, shape, other views", shown.strip, "jpeg", wide=True),
-            *_sheets(catalogue),
-        ],
-        models=models,
-        lineage=_lineage(model, crops),
-    )
-    return {
-        "report.html": page(report).encode(),
-        "MODEL_CARD.md": model_card(model, recipe, snapshot, scores, protocol).encode(),
-        **catalogue,
-        "strip.jpg": shown.strip,
+    contents = {
+        "MODEL_CARD.md": model_card(model, recipe, snapshot, scores, _protocol(model)).encode(),
+        **dataset_page(crops),
+        STRIP: shown.strip,
         **{f"{name}.glb": data for name, data in models.items()},
         **{f"{name}.webp": data for name, data in shown.films.items()},
         **{f"obj/{name}": data for each in shown.assets for name, data in obj(each).items()},
         **{f"obj/{name}.obj": plain_obj(*_arrays(mesh)) for name, mesh in shown.meshes.items()},
     }
+    return {"report.html": page(report_of(model, crops, contents)).encode(), **contents}
 
 
 def _arrays(mesh: Mesh) -> tuple[np.ndarray, np.ndarray]:
     """Vertices and faces."""
     return mesh.vertices[0].cpu().numpy(), mesh.faces.cpu().numpy()
-
-
-def _curves(model: ModelRef) -> dict[str, list[tuple[float, float]]]:
-    """The losses of every stage over its steps; of several stages their names stand before the losses'."""
-    stages = recipe_of(model).method.stages()
-    curves: dict[str, list[tuple[float, float]]] = {}
-    for stage in stages:
-        lines = read_metrics(model, stage.name)
-        for name in ("loss", *stage.shown):
-            label = name if len(stages) == 1 else f"{stage.name} {name}"
-            curves[label] = [(line["step"], line[name]) for line in lines if name in line]
-    return curves
-
-
-def _sheets(catalogue: Mapping[str, bytes]) -> list[Picture]:
-    return [Picture(name, catalogue[file], "jpeg", wide=True) for name, file in SHEETS.items() if file in catalogue]
-
-
-def _lineage(model: ModelRef, crops: DatasetRef) -> dict[str, str]:
-    recipe = recipe_of(model)
-    return {
-        "run": model.run,
-        "snapshot": f"{crops.category} {crops.snapshot}",
-        **parts_of(recipe),
-        "licence of the asset": recipe.category.license,
-    }
 
 
 def _protocol(model: ModelRef) -> str:

@@ -110,7 +110,7 @@ def test_what_is_installed_is_pinned():
 
 
 def _ours(path):
-    return not any(part.startswith((".", "data")) for part in path.relative_to(ROOT).parts)
+    return not any(part.startswith((".", "data", "node_modules")) for part in path.relative_to(ROOT).parts)
 
 
 def _plain(value):

@@ -1,13 +1,17 @@
-"""The commands of releases: `farm3d promote` and `farm3d lineage`."""
+"""The commands of releases: `farm3d promote`, `farm3d lineage` and `farm3d report`."""
 
 import getpass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.console import console, print_json
+from flows.cli.console import announce, console, print_json
 from flows.cli.options import Json, Root, example
+from flows.cli.paths import local_path
+
+if TYPE_CHECKING:
+    from storage.runs.releases import Release
 
 app = typer.Typer()
 
@@ -50,3 +54,45 @@ def lineage(
     for line in lines(release, pictures):
         console.print(line)
     return None
+
+
+@app.command(
+    epilog=example(
+        "farm3d report cow -o cow.html", "farm3d report cow/farm3d-laptop-0123 cow/farm3d-gpu-4567 -o two.html"
+    )
+)
+def report(
+    released: Annotated[str, typer.Argument(metavar="A", help="a category: its best release; cow/RUN: that one")],
+    output: Annotated[Path, typer.Option("--output", "-o", parser=local_path, help="the .html file to write")],
+    other: Annotated[str | None, typer.Argument(metavar="[B]", help="another release, set beside it")] = None,
+    root: Root = "data",
+) -> None:
+    """The page of a release as report.html has it, or of two releases side by side, as one file."""
+    with announce("reading the releases"):
+        from storage.formats.report import comparison_page, page
+        from tasks.inference.answer_files import check_suffix, check_writable
+        from tasks.reports.pages import report_of_release
+
+        check_suffix(output, (".html",))
+        check_writable(output)
+        names = [released] if other is None else [released, other]
+        reports = [report_of_release(_find_release(name, root)) for name in names]
+        text = page(*reports) if other is None else comparison_page(*reports)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text, encoding="utf-8")
+    console.print(f"{output}  {len(text.encode()) / 1e6:.1f} MB; open it in a browser")
+
+
+def _find_release(name: str, root: str) -> "Release":
+    """The release of this name. Raises ValueError if there is none, with those that there are."""
+    from flows.plan.checks import check_name
+    from storage.runs.releases import published_releases, select_release
+    from storage.store.layout import Store
+
+    check_name(name, root)
+    release, category = select_release(Store(root), name), name.partition("/")[0]
+    if release is None:
+        names = ", ".join(release.name for release in published_releases(Store(root), category))
+        choices = f"choose one of {names}" if names else f"make one with `farm3d run {category}`"
+        raise ValueError(f"{name}: {root} has no such release; {choices}")
+    return release

@@ -1,4 +1,4 @@
-"""The page that shows a release to a person: one HTML file that needs no network."""
+"""The page that shows a release to a person, and the one that shows two side by side: HTML that needs no network."""
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any, Literal
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from storage.formats.charts import curve
+from storage.formats.number_table import Numbers, compare_numbers, numbers_of_run, summarise
 from storage.runs.scores import Score
 
 
@@ -20,89 +21,110 @@ class Picture:
     caption: str
     data: bytes
     kind: Literal["png", "jpeg", "gif", "webp"]
-    wide: bool = False
-    """Has a row of its own."""
+    shows: str = ""
+    """What a reader who sees no pictures is told; the caption where it is empty."""
 
     @property
     def url(self) -> str:
         """The picture itself as an address."""
         return f"data:image/{self.kind};base64,{_base64(self.data)}"
 
+    @property
+    def alt(self) -> str:
+        """The picture in words."""
+        return self.shows or self.caption
+
 
 @dataclass(frozen=True)
 class Report:
-    """All that the page shows; an empty part leaves no trace."""
+    """All that the page shows of one run; an empty part leaves no trace."""
 
     title: str
     summary: str
     films: Sequence[Picture] = ()
+    strip: Picture | None = None
+    """Photos beside their reconstructions."""
+    measured: str = ""
+    """What the numbers were measured on."""
     table: Sequence[Score] = ()
     """The first method is ours."""
     curves: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict[str, Any])
     """Name: (step, value) in order."""
     sheets: Sequence[Picture] = ()
+    kept: int = 0
+    """Pictures it learned from."""
+    dropped: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Pictures that were refused, by the reason."""
     models: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
     """Name: GLB."""
     lineage: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One number of the table as it is shown."""
-
-    mean: str
-    spread: str
-    best: bool
-
-
-@dataclass(frozen=True)
-class Row:
-    """One metric of the table."""
-
-    first: Score
-    """Says what is measured, and how."""
-    cells: list[Cell | None]
-    """One for each method; None where it was not measured."""
-
-
 def page(report: Report) -> str:
     """The whole page. Everything foreign is escaped, and the page forbids itself any connection."""
-    environment: Any = Environment(autoescape=True, undefined=StrictUndefined)
-    environment.filters["base64"] = _base64
-    folder = files("storage.formats")
-    methods = list(dict.fromkeys(score.method for score in report.table))
-    return environment.from_string(folder.joinpath("report.html").read_text("utf-8")).render(
+    numbers = numbers_of_run(report.table)
+    changes = (
+        "Training made {better} of {all} numbers better than at its start, {same} stayed the same, {worse} are worse."
+    )
+    return _render(
+        "report.html",
         report=report,
-        methods=methods,
-        rows=rows(report.table, methods),
-        curves=[(name, Markup(curve(points))) for name, points in report.curves.items() if len(points) > 1],  # noqa: S704
-        viewer=Markup(folder.joinpath("viewer.js").read_text("utf-8")),  # noqa: S704
+        title=report.title,
+        numbers=numbers,
+        verdict=summarise(numbers, changes),
+        has_models=bool(report.models),
+        curves=_charts({name: {"": points} for name, points in report.curves.items()}),
     )
 
 
-def rows(table: Sequence[Score], methods: Sequence[str]) -> list[Row]:
-    """One row per metric with a cell per method; the best cells are marked."""
-    metrics = list(dict.fromkeys(score.metric for score in table))
-    return [_row([score for score in table if score.metric == metric], methods) for metric in metrics]
+def comparison_page(first: Report, second: Report) -> str:
+    """Two runs side by side: numbers, pictures, 3D views, curves in one frame, and in what they differ."""
+    numbers, notes = compare_numbers(first.table, second.table, (first.measured, second.measured))
+    runs = {"A": first, "B": second}
+    names = dict.fromkeys([*first.curves, *second.curves])
+    return _render(
+        "comparison.html",
+        first=first,
+        second=second,
+        title=f"{first.title}, beside {second.title}",
+        numbers=numbers,
+        notes=notes,
+        verdict=summarise(
+            numbers, "B is better than A in {better} of {all} numbers, the same in {same}, worse in {worse}."
+        ),
+        has_models=bool(first.models or second.models),
+        curves=_charts(
+            {
+                name: {run: report.curves[name] for run, report in runs.items() if name in report.curves}
+                for name in names
+            }
+        ),
+        origins=[
+            (key, first.lineage.get(key, "–"), second.lineage.get(key, "–"))
+            for key in dict.fromkeys([*first.lineage, *second.lineage])
+        ],
+    )
 
 
-def _row(scores: Sequence[Score], methods: Sequence[str]) -> Row:
-    by_method = {score.method: score for score in scores}
-    means = [score.mean for score in scores]
-    best = max(means) if scores[0].better == "higher" else min(means)
-    digits = _digits(max(abs(mean) for mean in means))
-    marked = best if min(means) < max(means) else None
-    cells = [_cell(by_method[m], digits, marked) if m in by_method else None for m in methods]
-    return Row(scores[0], cells)
+def _charts(curves: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]]) -> list[tuple[str, Markup]]:
+    """The curves that have more than one point."""
+    long = {name: {run: some for run, some in series.items() if len(some) > 1} for name, series in curves.items()}
+    return [(name, curve(name, series)) for name, series in long.items() if series]
 
 
-def _cell(score: Score, digits: int, best: float | None) -> Cell:
-    return Cell(f"{score.mean:.{digits}f}", f"{score.spread:.{digits}f}", score.mean == best)
+def _render(template: str, *, numbers: Numbers, curves: list[tuple[str, Markup]], **values: object) -> str:
+    environment: Any = Environment(
+        autoescape=True, undefined=StrictUndefined, loader=PackageLoader("storage.formats", "page")
+    )
+    environment.filters["base64"] = _base64
+    scripts = {name: _script(file) for name, file in (("viewer", "viewer.min.js"), ("charts", "charts.js"))}
+    return environment.get_template(template).render(
+        numbers=numbers, curves=curves, has_curves=bool(curves), **scripts, **values
+    )
 
 
-def _digits(largest: float) -> int:
-    """Decimals that give the largest number of a row three significant digits or four."""
-    return 1 if largest >= 10 or largest == 0 else 2 if largest >= 1 else 4
+def _script(file: str) -> Markup:
+    return Markup(files("storage.formats").joinpath("page", file).read_text("utf-8"))  # noqa: S704 - our own
 
 
 def _base64(data: bytes) -> str:

@@ -19,9 +19,8 @@ from storage.store import bundles, files, layout
 from storage.store.layout import Store
 from tasks import evaluate, publish
 from tasks.publish import ReleaseConfig
+from tasks.reports import pages
 from tests.storage.material import flip
-from tests.tasks.material import trained
-from tests.tasks.two_stages import FINE, ROUGH, two_stages
 
 
 def file(release, name):
@@ -58,7 +57,7 @@ def test_report_card_and_page_of_a_category_without_truth_say_so(release, model,
     assert "Measured on barnyard animals:" in file(release, "MODEL_CARD.md").decode()
     names = {"metric": "mask IoU", "unit": "%", "better": "higher", "method": "tiny", "protocol": "input view"}
     tables = {"generated photos": [Score.model_validate(names | {"mean": 50.0, "spread": 1.0, "count": 2})]}
-    for module in (publish, evaluate):
+    for module in (publish, evaluate, pages):
         monkeypatch.setattr(module, "read", lambda _: tables)
     contents = publish._contents(model, crops, publish.Shown(b"", {}, [], {}))
     for name in ("report.html", "MODEL_CARD.md"):
@@ -150,17 +149,8 @@ def test_the_model_card_and_the_report_have_the_start_beside_the_result(release,
         for who in (measured.run, START)
     )
     assert f"| Chamfer distance | {ours.mean:.4g} {ours.unit} | {before.mean:.4g} |" in card
-    assert f"<th>{START}</th>" in page and "started from random weights" in page
+    assert f">{START}</th>" in page and "started from random weights" in page
     assert "Relightable, with an error of " in card and "Relightable, with an error of " in page
-
-
-def test_the_curves_of_several_stages_have_their_names(crops, vit, monkeypatch):
-    recipe = two_stages(vit)
-    ref = trained(Store(crops.root).model("cow", "curves"), crops, recipe)
-    monkeypatch.setattr(publish, "recipe_of", lambda _: recipe)
-    curves = publish._curves(ref)
-    assert list(curves) == [f"{ROUGH} loss", f"{FINE} loss"]
-    assert all([step for step, _ in curve] == [2, 4] for curve in curves.values())
 
 
 def test_a_release_is_made_once(release, model, crops, monkeypatch):

@@ -1,5 +1,6 @@
 import pytest
 
+from storage.formats.report import Report
 from storage.runs.releases import read_promotion, select_release
 from storage.store.layout import Store
 from tests.flows.cli.typed import ended, said
@@ -23,3 +24,44 @@ def test_a_run_that_is_no_release_is_not_promoted(named, tmp_path, monkeypatch, 
     assert output.startswith("error: ") and "Traceback" not in output
     assert ("cow/laptop-1" if named.startswith("cow") else "'dragon' is unknown; choose cow") in output
     assert read_promotion(Store(str(tmp_path)), "cow") is None
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Reports of releases that are named and not read."""
+    monkeypatch.setattr("tasks.reports.pages.report_of_release", lambda release: Report(release.name, "a summary"))
+
+
+def test_a_report_of_one_release_or_of_two_beside_each_other_is_one_file(tmp_path, drawn):
+    store, root = Store(str(tmp_path / "data")), ("--root", str(tmp_path / "data"))
+    publish(store, "laptop-1", scale="laptop")
+    publish(store, "smoke-1", method="magicpony")
+    one, two = tmp_path / "new" / "one.html", tmp_path / "two.html"
+    code, output = said("report", "cow", "-o", str(one), *root)
+    assert code == 0 and "one.html" in output
+    assert "<h1>cow/laptop-1</h1>" in one.read_text()
+    assert said("report", "cow/smoke-1", "cow/laptop-1", "-o", str(two), *root)[0] == 0
+    assert "<h1>cow/smoke-1, beside cow/laptop-1</h1>" in two.read_text()
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        (
+            ("cow/laptop-2", "-o", "a.html"),
+            "error: cow/laptop-2: {root} has no such release; choose one of cow/laptop-1",
+        ),
+        (("cow", "cow/b", "-o", "a.html"), "error: cow/b: {root} has no such release; choose one of cow/laptop-1"),
+        (("sheep", "-o", "a.html"), "error: sheep: {root} has no such release; make one with `farm3d run sheep`"),
+        (("dragon", "-o", "a.html"), "'dragon' is unknown; choose cow"),
+        (("cow", "-o", "a.pdf"), "error: a.pdf: its name ends in '.pdf'; give one that ends in .html"),
+        (("cow", "-o", "data/x/a.html"), "error: data/x/a.html: data/x is no folder"),
+    ],
+)
+def test_a_report_that_cannot_be_made_is_one_sentence(typed, sentence, tmp_path, monkeypatch, capsys, drawn):
+    monkeypatch.chdir(tmp_path)
+    publish(Store("data"), "laptop-1", scale="laptop")
+    (tmp_path / "data" / "x").write_text("a file")
+    code, out, err = ended(monkeypatch, capsys, "report", *typed, "--root", "data")
+    assert code == 1 and not out and sentence.format(root="data") in err and "Traceback" not in err
+    assert not list(tmp_path.glob("a.*"))
