@@ -10,13 +10,14 @@ import shutil
 import subprocess
 import time
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 
 SOFTWARE_GL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 NO_WEBGL = ("--disable-gpu", "--disable-3d-apis")
@@ -36,7 +37,7 @@ def find_axe() -> Path | None:
 class Page:
     """One tab."""
 
-    def __init__(self, socket: ClientConnection) -> None:
+    def __init__(self, socket: Connection) -> None:
         """Listens to the console and to exceptions from now on."""
         self.socket = socket
         self.last = 0
@@ -126,7 +127,7 @@ class Page:
 
 
 @contextmanager
-def browser(*flags: str) -> Iterator[Page]:
+def browser(*flags: str) -> Generator[Page]:
     """A browser with a profile of its own, its debugging port on 127.0.0.1 alone."""
     with TemporaryDirectory() as profile:
         process = subprocess.Popen(

@@ -38,7 +38,7 @@ from tasks.evaluate import measured_on, read
 from tasks.inference.loading import crop_recipe, recipe_of, reconstructor, setting, stage_digests, validation
 from tasks.inference.photo_answer import describe_weights
 from tasks.reports.cards import dataset_page, model_card, own_scores
-from tasks.reports.pages import STRIP, report_of
+from tasks.reports.release_page import STRIP, report_of
 from tasks.runtime import artifacts
 from tasks.runtime.devices import Device, acquire_device
 from tasks.runtime.recipes import Photographs

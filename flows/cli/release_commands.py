@@ -71,7 +71,7 @@ def report(
     with announce("reading the releases"):
         from storage.formats.report import comparison_page, page
         from tasks.inference.answer_files import check_suffix, check_writable
-        from tasks.reports.pages import report_of_release
+        from tasks.reports.release_page import report_of_release
 
         check_suffix(output, (".html",))
         check_writable(output)

@@ -19,7 +19,7 @@ from storage.store import bundles, files, layout
 from storage.store.layout import Store
 from tasks import evaluate, publish
 from tasks.publish import ReleaseConfig
-from tasks.reports import pages
+from tasks.reports import release_page
 from tests.storage.material import flip
 
 
@@ -57,7 +57,7 @@ def test_report_card_and_page_of_a_category_without_truth_say_so(release, model,
     assert "Measured on barnyard animals:" in file(release, "MODEL_CARD.md").decode()
     names = {"metric": "mask IoU", "unit": "%", "better": "higher", "method": "tiny", "protocol": "input view"}
     tables = {"generated photos": [Score.model_validate(names | {"mean": 50.0, "spread": 1.0, "count": 2})]}
-    for module in (publish, evaluate, pages):
+    for module in (publish, evaluate, release_page):
         monkeypatch.setattr(module, "read", lambda _: tables)
     contents = publish._contents(model, crops, publish.Shown(b"", {}, [], {}))
     for name in ("report.html", "MODEL_CARD.md"):

@@ -29,7 +29,9 @@ def test_a_run_that_is_no_release_is_not_promoted(named, tmp_path, monkeypatch, 
 @pytest.fixture
 def drawn(monkeypatch):
     """Reports of releases that are named and not read."""
-    monkeypatch.setattr("tasks.reports.pages.report_of_release", lambda release: Report(release.name, "a summary"))
+    monkeypatch.setattr(
+        "tasks.reports.release_page.report_of_release", lambda release: Report(release.name, "a summary")
+    )
 
 
 def test_a_report_of_one_release_or_of_two_beside_each_other_is_one_file(tmp_path, drawn):

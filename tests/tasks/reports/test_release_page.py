@@ -7,8 +7,8 @@ from storage.runs.releases import select_release
 from storage.store import bundles, layout
 from storage.store.errors import MissingArtifact
 from storage.store.layout import Store
-from tasks.reports import pages
-from tasks.reports.pages import curves_of, report_of, report_of_release
+from tasks.reports import release_page
+from tasks.reports.release_page import curves_of, report_of, report_of_release
 from tests.tasks.material import trained
 from tests.tasks.two_stages import FINE, ROUGH, two_stages
 
@@ -25,7 +25,9 @@ def test_the_page_can_be_made_again_from_the_files_of_its_release(published):
 
 def test_the_page_has_what_the_release_has(published):
     report = report_of_release(published)
-    assert list(report.models) == ["cow-1"] and [film.caption for film in report.films] == list(pages.FILMS.values())
+    assert list(report.models) == ["cow-1"] and [film.caption for film in report.films] == list(
+        release_page.FILMS.values()
+    )
     assert report.strip and [sheet.caption.split(":")[0] for sheet in report.sheets] == ["kept", "dropped"]
     assert (report.kept, report.dropped) == (12, {"blank": 4})
     assert report.table[0].method == published.ref.run and report.measured.startswith("Measured on barnyard animals")
@@ -62,7 +64,7 @@ def test_a_release_whose_model_is_gone_says_what_is_missing(release, tmp_path):
 def test_the_curves_of_several_stages_have_their_names(crops, vit, monkeypatch):
     recipe = two_stages(vit)
     ref = trained(Store(crops.root).model("cow", "curves"), crops, recipe)
-    monkeypatch.setattr(pages, "recipe_of", lambda _: recipe)
+    monkeypatch.setattr(release_page, "recipe_of", lambda _: recipe)
     curves = curves_of(ref)
     assert list(curves) == [f"{ROUGH} loss", f"{FINE} loss"]
     assert all([step for step, _ in curve] == [2, 4] for curve in curves.values())
