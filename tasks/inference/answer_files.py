@@ -29,7 +29,7 @@ def check_suffix(output: Path, suffixes: Iterable[str]) -> None:
     """Raises ValueError for a name with none of these endings."""
     *others, last = suffixes
     if output.suffix not in (*others, last):
-        choices = f"{', '.join(others)} or {last}"
+        choices = f"{', '.join(others)} or {last}" if others else last
         raise ValueError(f"{output}: its name ends in {output.suffix!r}; give one that ends in {choices}")
 
 
