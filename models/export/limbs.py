@@ -13,6 +13,8 @@ from models.export.armature import Armature, Limb
 
 LONGEST = 0.985
 """A leg is never straighter than this share of its two bones' length: nearer to 1 a knee snaps."""
+SLIDING = 0.8
+"""Share of the chest's pitch that a shoulder blade does not follow."""
 Turns = Float[ndarray, "*batch 3 3"]
 Points = Float[ndarray, "*batch 3"]
 
@@ -91,7 +93,7 @@ def reach(armature: Armature, limb: Limb, pose: Pose, step: Step) -> Float[ndarr
 
 
 def _swing_shoulder(armature: Armature, limb: Limb, pose: Pose, step: Step) -> None:
-    """The shoulder blade takes a part of a fore leg's swing."""
+    """The shoulder blade takes a part of a fore leg's swing, and slides on a chest that bows: the leg stays below."""
     if limb.shoulder is None:
         return
     bone = limb.shoulder
@@ -99,7 +101,8 @@ def _swing_shoulder(armature: Armature, limb: Limb, pose: Pose, step: Step) -> N
     pose.attach(armature, bone, trunk)
     rest = armature.heads[limb.hoof] - armature.heads[bone]
     lean = _lean(step.joint - pose.heads[:, bone]) - _lean(rest)
-    pose.turns[:, bone] = trunk @ rotation_x(0.3 * lean)
+    bow = np.arctan2(trunk[:, 2, 1], trunk[:, 1, 1])
+    pose.turns[:, bone] = trunk @ rotation_x(0.3 * lean - SLIDING * bow)
 
 
 def _lean(downward: Points) -> Float[ndarray, "*batch"]:

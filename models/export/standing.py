@@ -13,6 +13,11 @@ CALM_KEYS = 12
 """Keys a second."""
 NOSE = 0.03
 """Height of the nose of an animal that grazes, of the shoulder's, where its neck is long enough."""
+BOW = {"pelvis": 0.04, "spine_02": 0.11, "spine_03": 0.41, "neck_01": 0.12, "neck_02": 0.17}
+"""How far each bone bends down at most, radians: the withers most, where trunk and neck are long, and the throat, which
+would fold, least."""
+AHEAD = {(True, 1): 0.2, (True, -1): -0.06, (False, 1): -0.05}
+"""How far before its rest each hoof (fore, side) of an animal that grazes stands, of the shoulder's height."""
 
 
 def idle(animal: Body, seconds: float = 4.0) -> Motion:
@@ -44,23 +49,14 @@ def graze(animal: Body, seconds: float = 4.0) -> Motion:
     shift = shift + np.stack((0.004 * height * search, 0.002 * height * (pluck - 1), 0 * turn), -1)
     turns["neck_01"] = rotation_y(0.06 * search) @ turns["neck_01"]
     turns["neck_02"] = rotation_y(0.08 * search) @ turns["neck_02"]
-    turns["head"] = turns["head"] @ rotation_y(0.06 * search) @ rotation_x(-0.06 * (1 + pluck))
-    ahead = {(True, 1): 0.09 * height, (True, -1): -0.02 * height, (False, 1): -0.05 * height}
+    turns["head"] = rotation_y(0.06 * search) @ rotation_x(-0.03 * (1 + pluck))
+    ahead = {leg: share * height for leg, share in AHEAD.items()}
     return _stand(animal, cycle * seconds, shift, turns | _swish(turn), ahead)
 
 
 def _bow(animal: Body, share: float, frames: int) -> tuple[ndarray, dict[str, ndarray]]:
-    """The trunk with its head lowered: the neck does what it can, the shoulders the rest."""
-    neck, trunk = min(share / 0.75, 1.0), max(share - 0.75, 0.0) / 0.25
-    angles = {
-        "pelvis": 0.02 * trunk,
-        "spine_02": 0.02 * neck,
-        "spine_03": 0.04 * neck,
-        "neck_01": 0.75 * neck + 0.1 * trunk,
-        "neck_02": 0.45 * neck + 0.1 * trunk,
-        "head": -0.25 * neck,
-    }
-    return np.zeros((frames, 3)), {name: rotation_x(np.full(frames, angle)) for name, angle in angles.items()}
+    """The trunk with its head lowered by a share of all that it can."""
+    return np.zeros((frames, 3)), {name: rotation_x(np.full(frames, share * angle)) for name, angle in BOW.items()}
 
 
 def _muzzle(animal: Body, share: float) -> float:

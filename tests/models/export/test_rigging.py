@@ -166,6 +166,25 @@ def test_legs_keep_their_volume_at_knee_and_hock(animal: str) -> None:
         assert np.abs(change).max() < 0.3, bone
 
 
+@pytest.mark.parametrize("animal", ANIMALS)
+def test_the_neck_of_who_grazes_keeps_its_volume(animal: str) -> None:
+    """Of what is nearer to the neck's or the head's bones than to the trunk's, within a fourteenth of the height."""
+    player = played(animal)
+    rest, height = player.attribute("POSITION").astype(float), HEIGHTS[animal]
+    spine = ("spine_01", "spine_02", "spine_03", "neck_01", "neck_02", "head")
+    heads, along = (player.bind[[player.names.index(bone) for bone in spine], :3, slot] for slot in (3, 1))
+    lengths = np.append(np.linalg.norm(np.diff(heads, axis=0), axis=1), 0.3 * height)
+    offset = rest[:, None] - heads
+    share = np.clip((offset * along).sum(-1), 0, lengths)
+    nearest = np.linalg.norm(offset - share[..., None] * along, axis=-1).argmin(1)
+    surface = player.surface("graze", np.linspace(0, player.duration("graze"), 9))
+    for bone in (4, 5):
+        near = (np.abs(offset[:, bone] @ along[bone]) < height / 14) & (nearest >= 3)
+        patch = player.faces[near[player.faces].all(1)]
+        change = [enclosed(moment, patch) / enclosed(rest, patch) - 1 for moment in surface]
+        assert np.abs(change).max() < 0.15, spine[bone]
+
+
 def test_an_animal_is_as_high_as_it_was_asked_for() -> None:
     animal = body("horse", 3)
     low, high = (rig(animal.vertices, animal.faces, 4, height) for height in (0.7, 1.4))
