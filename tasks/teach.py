@@ -13,6 +13,7 @@ from pydantic import Field
 from models.core.config import Config
 from models.embedded.autoencoder_training import round_trip
 from models.embedded.feature_training import FeatureTraining, train_features
+from models.embedded.keypoint_training import KeypointTraining, train_keypoints
 from models.embedded.photo_set import Pictures, load_pictures, render_pictures
 from models.embedded.segmenter_training import SegmenterTraining, train_segmenter
 from models.embedded.teacher_training import TeacherTraining, train_teacher
@@ -24,7 +25,7 @@ from storage.store import layout
 from storage.store.locks import hold_lock
 from tasks.runtime.devices import acquire_device
 
-Part = Literal["vit", "teacher", "pointrend", "quadruped"]
+Part = Literal["vit", "teacher", "pointrend", "quadruped", "keypoints"]
 """In the order in which they are taught."""
 
 
@@ -43,6 +44,7 @@ class BarnyardConfig(Config):
     segmenter: SegmenterTraining = SegmenterTraining()
     features: FeatureTraining = FeatureTraining()
     quadruped: Pretraining = Pretraining()
+    keypoints: KeypointTraining = KeypointTraining()
 
 
 @task(task_run_name="draw-{worker}", cache_policy=NO_CACHE)
@@ -59,7 +61,7 @@ def teach(part: Part, work: str, weights: str, config: BarnyardConfig) -> str:
     """One folder of weights, learnt from the photos in `work`; continues from its newest checkpoint there.
 
     Teacher and segmenter know the farm's species, as Stable Diffusion and COCO's models do. ViT and quadruped, from
-    which an animal is learnt, are told of the others alone.
+    which an animal is learnt, and the reading of keypoints are told of the others alone.
     """
     folder, scratch, checkpoints = Path(layout.member(weights, part)), Path(work), partial(_checkpoints, work)
     with hold_lock(str(folder)), acquire_device("cpu"):
@@ -74,11 +76,13 @@ def teach(part: Part, work: str, weights: str, config: BarnyardConfig) -> str:
                 train_segmenter(config.segmenter, pictures, folder, checkpoints(part), blurred)
             case "quadruped":
                 config.quadruped.train(pictures, _vit(weights), folder, checkpoints)
+            case "keypoints":
+                train_keypoints(config.keypoints, pictures, _vit(weights), folder)
     return str(folder)
 
 
 def _pictures(part: Part, work: Path, config: BarnyardConfig) -> Pictures:
-    if part in ("vit", "quadruped"):
+    if part in ("vit", "quadruped", "keypoints"):
         return load_pictures(work, config.other_photos, species=OTHERS)
     return load_pictures(work, config.photos, species=FARM)
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from flows.cli import (
+    body_commands,
     category_commands,
     dataset_commands,
     notify_command,
@@ -38,6 +39,7 @@ app = typer.Typer(
 for commands in (
     run_command,
     photo_commands,
+    body_commands,
     service_commands,
     release_commands,
     verify_command,

@@ -45,6 +45,19 @@ def euler_xyz(angles: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
     return torch.stack([torch.stack(row, -1) for row in rows], -2)
 
 
+def rodrigues(turns: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
+    """Rotations about these axes by their lengths in radians; the slope is finite at no turn at all."""
+    angle = (turns.square().sum(-1, keepdim=True) + 1e-16).sqrt()
+    (x, y, z), sine, cosine = (turns / angle).unbind(-1), angle[..., 0].sin(), angle[..., 0].cos()
+    rest = 1 - cosine
+    rows = (
+        (cosine + rest * x * x, rest * x * y - sine * z, rest * x * z + sine * y),
+        (rest * x * y + sine * z, cosine + rest * y * y, rest * y * z - sine * x),
+        (rest * x * z - sine * y, rest * y * z + sine * x, cosine + rest * z * z),
+    )
+    return torch.stack([torch.stack(row, -1) for row in rows], -2)
+
+
 def bone_motions(rig: Rig, angles: Float[Tensor, "batch bones 3"]) -> Float[Tensor, "batch bones 4 4"]:
     """T_posed_rest in the object frame: each bone turns in its rest frame, then all bones that carry it turn."""
     T_world_bone = bone_frames(rig.ends)

@@ -34,6 +34,13 @@ class Rig:
     """Index of the bone that carries each bone; -1 for none."""
 
 
+def bone_names(skeleton: Skeleton) -> tuple[str, ...]:
+    """Names of the bones by index; those of the spine are counted from the middle outwards."""
+    half = skeleton.body_bones // 2
+    spine = [f"{end}_spine_{half - bone}" for end in ("fore", "hind") for bone in range(half)]
+    return (*spine, *(f"{leg}_{part}" for leg in LEGS[skeleton.legs] for part in ("lower", "middle", "upper")))
+
+
 def joints(
     vertices: Float[Tensor, "batch vertices 3"], skeleton: Skeleton, attachment: Int[Tensor, " legs"]
 ) -> Float[Tensor, "batch bones 2 3"]:

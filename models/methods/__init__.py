@@ -7,8 +7,10 @@ from pydantic import Field
 from models.methods.farm3d.config import Farm3DConfig
 from models.methods.magicpony.config import MagicPonyConfig
 from models.methods.magicpony.pretraining.quadruped import QuadrupedTraining
+from models.methods.smplify.config import SmplifyConfig
+from models.methods.smplify.model import BodyFitter
 
-MethodConfig = Annotated[Farm3DConfig | MagicPonyConfig, Field(discriminator="kind")]
+MethodConfig = Annotated[Farm3DConfig | MagicPonyConfig | SmplifyConfig, Field(discriminator="kind")]
 """To add a method, add its configuration here."""
 Pretraining = QuadrupedTraining
 """What makes the weights that a category starts from."""
@@ -20,4 +22,12 @@ def methods() -> dict[str, type[MethodConfig]]:
     return {member.model_fields["kind"].default: member for member in get_args(union)}
 
 
-__all__ = ["Farm3DConfig", "MagicPonyConfig", "MethodConfig", "Pretraining", "methods"]
+__all__ = [
+    "BodyFitter",
+    "Farm3DConfig",
+    "MagicPonyConfig",
+    "MethodConfig",
+    "Pretraining",
+    "SmplifyConfig",
+    "methods",
+]

@@ -7,10 +7,12 @@ import torch
 from models.embedded.autoencoder_training import AutoencoderTraining
 from models.embedded.feature_training import FeatureTraining
 from models.embedded.fitting import FitConfig
+from models.embedded.keypoint_training import KeypointTraining
 from models.embedded.photo_set import Pictures
 from models.embedded.segmenter_training import SegmenterTraining
 from models.embedded.teacher_training import TeacherTraining
 from models.features import VitConfig
+from models.features.keypoint_reading import KeypointConfig
 from models.generators import StableDiffusionConfig
 from models.methods.magicpony.pretraining.quadruped import QUADRUPED
 from models.methods.magicpony.warm_start import WarmStart
@@ -37,6 +39,7 @@ TINY = BarnyardConfig(
     segmenter=SegmenterTraining(width=4, recipe=SHORT),
     features=FeatureTraining(width=64, layers=1, sizes={0.0: (32,)}, recipe=SHORT),
     quadruped=TINY_QUADRUPED,
+    keypoints=KeypointTraining(photos=16, steps=2, batch=2),
 )
 
 
@@ -58,6 +61,7 @@ def test_every_part_loads_as_the_shipped_one_does(folders):
     PointRendConfig(weights=f"{weights}/pointrend").build(CPU).segment(photos, ("cow",))
     vit = VitConfig(model=f"{weights}/vit").build(CPU)
     assert vit.channels == 64
+    KeypointConfig(model=f"{weights}/keypoints").build(CPU).check_vit(vit)
     WarmStart(model=f"{weights}/quadruped").load(TINY_QUADRUPED.animal.build(QUADRUPED, vit))
 
 
@@ -84,9 +88,11 @@ def test_what_a_category_starts_from_was_told_nothing_of_the_farm(folders, monke
 
     monkeypatch.setattr("tasks.teach.train_features", remember("vit"))
     monkeypatch.setattr("tasks.teach.train_segmenter", remember("pointrend"))
+    monkeypatch.setattr("tasks.teach.train_keypoints", remember("keypoints"))
     monkeypatch.setattr(type(TINY.quadruped), "train", remember("quadruped"))
     weights, work = folders
-    for part in ("vit", "pointrend", "quadruped"):
+    for part in ("vit", "pointrend", "quadruped", "keypoints"):
         teach.fn(part, work, weights, TINY)
-    assert told == {"vit": set(OTHERS), "quadruped": set(OTHERS), "pointrend": set(FARM)}
+    others = dict.fromkeys(("vit", "quadruped", "keypoints"), set(OTHERS))
+    assert told == {**others, "pointrend": set(FARM)}
     assert not set(OTHERS) & set(FARM)

@@ -1,0 +1,92 @@
+"""Training of the keypoint reading: one linear layer on the frozen ViT's tokens of barnyard photos."""
+
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from pydantic import Field
+from torch import Tensor
+
+from models.core.config import Config
+from models.core.weights import replace_folder
+from models.data.framing import crop_animal
+from models.embedded.photo_set import Pictures
+from models.features.keypoint_reading import FILE, centres
+from models.features.vit import Vit
+from models.truth.barnyard.rig import KEYPOINTS
+
+BATCH_SIZE = 32
+
+
+class KeypointTraining(Config):
+    """Size and length of the training."""
+
+    photos: int = Field(default=720, ge=16, description="photos that are read, evenly from those there are")
+    steps: int = Field(default=1500, ge=1, description="steps of Adam")
+    batch: int = Field(default=64, ge=1, description="crops in each")
+    rate: float = Field(default=0.03, gt=0, description="first step of each weight; it shrinks to nothing")
+
+
+def train_keypoints(config: KeypointTraining, pictures: Pictures, vit: Vit, folder: Path) -> float:
+    """Write the folder; returns the mean error on every eighth photo, which it does not learn from."""
+    tokens, known = read_tokens(config.photos, pictures, vit)
+    held = torch.arange(len(known)) % 8 == 7
+    weight = fit_reading(config, tokens[~held], known[~held])
+    from safetensors.torch import save_file
+
+    with replace_folder(folder) as place:
+        about = {"keypoints": " ".join(KEYPOINTS), "vit": vit.digest}
+        save_file({"weight": weight}, place / FILE, about)
+    return reading_error(weight, tokens[held], known[held])
+
+
+def read_tokens(
+    count: int, pictures: Pictures, vit: Vit
+) -> tuple[Float[Tensor, "photos channels rows columns"], Float[Tensor, "photos keypoints 2"]]:
+    """Tokens of crops, in half precision, and where the keypoints are in them."""
+    size = pictures.image.shape[1]
+    rows = torch.linspace(0, len(pictures) - 1, min(count, len(pictures))).long().tolist()
+    images, known = [], []
+    for row in rows:
+        crop = crop_animal(pictures.image[row], pictures.part[row] > 0, size)
+        images.append(torch.from_numpy(crop.image))
+        pixels = (pictures.keypoints[row, :, :2] + 1) / 2 * size - (crop.box.left, crop.box.top)
+        known.append(torch.from_numpy(pixels / crop.box.width * 2 - 1).float())
+    stacked = torch.stack(images)
+    tokens = [vit.tokens(batch.float() / 255)[0].half() for batch in stacked.split(BATCH_SIZE)]
+    return torch.cat(tokens), torch.stack(known)
+
+
+def fit_reading(
+    config: KeypointTraining,
+    tokens: Float[Tensor, "photos channels rows columns"],
+    known: Float[Tensor, "photos keypoints 2"],
+) -> Float[Tensor, "keypoints channels"]:
+    """The linear layer, by Adam from nothing."""
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.zeros(known.shape[1], tokens.shape[1], requires_grad=True)
+    adam = torch.optim.Adam([weight], lr=config.rate)
+    shrink = torch.optim.lr_scheduler.LinearLR(adam, 1.0, 0.01, config.steps)
+    for _ in range(config.steps):
+        rows = torch.randint(len(tokens), (config.batch,), generator=generator)
+        adam.zero_grad()
+        places, _ = centres(torch.einsum("kc,bchw->bkhw", weight, tokens[rows].float()))
+        _misses(places, known[rows]).backward()
+        adam.step()
+        shrink.step()
+    return weight.detach()
+
+
+def reading_error(
+    weight: Float[Tensor, "keypoints channels"],
+    tokens: Float[Tensor, "photos channels rows columns"],
+    known: Float[Tensor, "photos keypoints 2"],
+) -> float:
+    """Mean distance from the keypoints, in halves of the crop."""
+    return float(_misses(centres(torch.einsum("kc,bchw->bkhw", weight, tokens.float()))[0], known))
+
+
+def _misses(places: Float[Tensor, "batch keypoints 2"], known: Float[Tensor, "batch keypoints 2"]) -> Float[Tensor, ""]:
+    """Points outside of the crop count for nothing."""
+    inside = known.abs().amax(-1) < 1
+    return ((places - known).norm(dim=-1) * inside).sum() / inside.sum().clamp(min=1)

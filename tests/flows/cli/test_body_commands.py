@@ -1,0 +1,27 @@
+import pytest
+from typer.testing import CliRunner
+
+from flows.cli.main import app, main
+from tests.tasks.inference.test_body_fit import picture
+
+
+def test_joints_become_a_rigged_file(tmp_path):
+    answer = CliRunner().invoke(app, ["pose", str(picture(tmp_path)), "-o", str(tmp_path / "person.glb")])
+    assert answer.exit_code == 0, answer.output
+    assert (tmp_path / "person.glb").read_bytes()[:4] == b"glTF" and "of their box" in answer.output
+
+
+@pytest.mark.parametrize(
+    ("joints", "says"),
+    [
+        ({"left_hip": [1, 1], "nose": [5000, 1]}, "joint nose is at (5000, 1), outside of the picture"),
+        ({"left_hip": [1, 1], "nose": [2, 1]}, "2 joints are known; a body is fitted to at least 4"),
+    ],
+)
+def test_what_cannot_be_fitted_is_one_sentence(tmp_path, monkeypatch, capsys, joints, says):
+    file = picture(tmp_path, joints=joints)
+    monkeypatch.setattr("sys.argv", ["farm3d", "pose", str(file), "-o", str(tmp_path / "person.glb")])
+    with pytest.raises(SystemExit):
+        main()
+    error = capsys.readouterr().err.replace("\n", " ")
+    assert says in error and "Traceback" not in error and not (tmp_path / "person.glb").exists()

@@ -1,0 +1,46 @@
+import json
+
+import pytest
+import torch
+
+from models.core.errors import MissingWeights
+from models.geometry.body import load_body
+from tasks.inference.body_fit import fit_body_to_joints, read_joints
+
+HUMAN = load_body("weights/bodies/human")
+
+
+def picture(tmp_path, **changes):
+    """A person who stands upright, from the front, 200 pixels to a metre."""
+    rest = HUMAN.rest_joints(torch.zeros(1, HUMAN.shapes))[0] * 200
+    joints = {
+        name: [300 + float(x), 300 - float(y)] for name, (x, y, _) in zip(HUMAN.joints, rest.tolist(), strict=True)
+    }
+    file = tmp_path / "person.json"
+    file.write_text(json.dumps({"width": 600, "height": 600, "joints": joints} | changes))
+    return file
+
+
+def test_a_person_stands_up_as_high_as_people_are(tmp_path):
+    asset, miss = fit_body_to_joints(picture(tmp_path), "human", 1.0)
+    assert asset.name == "person" and 1.4 < asset.posed[:, 1].max() < 2.1 and miss < 0.03
+    assert list(asset.clips) == ["photo"] and asset.bones[1] == "pelvis"
+
+
+@pytest.mark.parametrize("text", ["", "[1]", '{"width": 1, "height": 1}', '{"width": 0, "height": 1, "joints": {}}'])
+def test_a_file_of_another_kind_is_answered_with_an_example(tmp_path, text):
+    file = tmp_path / "joints.json"
+    file.write_text(text)
+    with pytest.raises(ValueError, match=r"joints.json: is no file of joints .*write one as \{\"width\": 640"):
+        read_joints(file)
+
+
+def test_joints_of_another_body_name_the_file(tmp_path):
+    file = picture(tmp_path, joints={"left_fore_hoof": [1, 1]})
+    with pytest.raises(ValueError, match="person.json: joints left_fore_hoof are those of another skeleton"):
+        fit_body_to_joints(file, "human", 1.0)
+
+
+def test_a_body_that_nobody_made_is_missing(tmp_path):
+    with pytest.raises(MissingWeights, match="weights folder weights/bodies/unicorn does not exist"):
+        fit_body_to_joints(picture(tmp_path), "unicorn", 1.0)
