@@ -4,4 +4,4 @@ from models.methods.smplify.model import FitConfig
 
 SMOKE = FitConfig(iterations=5, sides=4, starts=1)
 LAPTOP = FitConfig()
-PRESETS = {"smoke": SMOKE, "laptop": LAPTOP, "gpu": LAPTOP, "paper": FitConfig(components=8)}
+PRESETS = {"smoke": SMOKE, "laptop": LAPTOP, "gpu": LAPTOP, "paper": LAPTOP}

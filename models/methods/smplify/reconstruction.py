@@ -96,7 +96,7 @@ class BodyReconstruction:
         """Pictures from the fitted or another camera, under the constant or another light."""
         device, light = self.surface.device, light or self.light
         light = Light(light.direction.to(device), light.ambient.to(device), light.diffuse.to(device))
-        surface = Surface(self.body.mesh(self.surface), self.canonical(), self.albedo)
+        surface = Surface(self.body.mesh(self.surface), self.canonical()[None], self.albedo)
         return render(self.renderer, surface, (camera or self.camera).to(device), light, size)
 
     def canonical(self) -> Float[Tensor, "vertices 3"]:
