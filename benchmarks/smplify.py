@@ -36,17 +36,17 @@ from models.truth.held_out import training_shapes
 
 CPU, PX = torch.device("cpu"), 128
 SEEDS, PEOPLE, ANIMALS = (1, 2, 3), 20, 10
-SEEN = [
-    f"{side}_{part}" for side in ("left", "right") for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
-]
+LIMBS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+SEEN = ["nose", *(f"{side}_{part}" for side in ("left", "right") for part in ("eye", "ear", *LIMBS))]
+"""COCO's seventeen: what detectors of people give."""
 FOV_DEG = FitConfig().fov_deg
-MIXTURES = {"Gaussian": FitConfig(), "eight Gaussians": FitConfig(components=8), "L2": FitConfig(components=0)}
+PRIORS = {"Gaussian": FitConfig(), "L2": FitConfig(components=0)}
 OFF_PRIOR = 0.35
 """Deviation of the random turns of `off prior`, in radians."""
 
 
 def photograph_people(body: ParametricBody, seed: int, poses: torch.Tensor) -> tuple[Observed, torch.Tensor]:
-    """Twelve joints of each person in its picture, and all 24 in space."""
+    """Seventeen landmarks of each person in its picture, and all 24 joints in space."""
     generator = torch.Generator().manual_seed(seed)
     shape = torch.randn(len(poses), body.shapes, generator=generator).clamp(-2, 2)
     turn = torch.zeros(len(poses), 2, 3)
@@ -67,7 +67,7 @@ def photograph_people(body: ParametricBody, seed: int, poses: torch.Tensor) -> t
 def measure_people() -> None:
     """Mean errors in millimetres, all people of a seed together."""
     body = load_body("weights/bodies/human")
-    fitters = {name: BodyFitter.of(body, config) for name, config in MIXTURES.items()}
+    fitters = {name: BodyFitter.of(body, config) for name, config in PRIORS.items()}
     for noise_px, off_prior in ((0.0, False), (4.0, False), (0.0, True)):
         for name, fitter in fitters.items():
             errors, misses, began = [], [], process_time()

@@ -1,8 +1,8 @@
-"""Draws docs/smplify.jpg: people fitted to twelve joints, and cows fitted to landmarks that are read from their photos.
+"""Draws docs/smplify.jpg: people fitted to seventeen landmarks, cows to those read from their photos.
 
 python docs/fitted_bodies.py docs/smplify.jpg
 
-A person has the joints that are shown, the fitted body over them, then the true and the fitted body from two other
+A person has the landmarks that are shown, the fitted body over them, then the true and the fitted body from two other
 sides. A cow has what docs/animals.jpg shows.
 """
 
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from pictures import draw_row
 from jaxtyping import UInt8
+from pictures import draw_row
 
 from benchmarks.smplify import SEEN, photograph_people
 from models.core.category import Category

@@ -72,8 +72,7 @@ def teach(part: Part, work: str, weights: str, config: BarnyardConfig) -> str:
             case "teacher":
                 train_teacher(config.teacher, pictures, _vit(weights), folder, scratch, checkpoints)
             case "pointrend":
-                blurred = _blurred(pictures, config, weights)
-                train_segmenter(config.segmenter, pictures, folder, checkpoints(part), blurred)
+                train_segmenter(config.segmenter, pictures, folder, checkpoints(part), _blur(pictures, config, weights))
             case "quadruped":
                 config.quadruped.train(pictures, _vit(weights), folder, checkpoints)
             case "keypoints":
@@ -96,7 +95,7 @@ def _vit(weights: str) -> Vit:
     return VitConfig(model=layout.member(weights, "vit")).build(torch.device("cpu"))
 
 
-def _blurred(pictures: Pictures, config: BarnyardConfig, weights: str) -> np.ndarray:
+def _blur(pictures: Pictures, config: BarnyardConfig, weights: str) -> np.ndarray:
     """The first photos as they look when the teacher draws them."""
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 

@@ -12,7 +12,10 @@ from flows.cli.paths import local_path
 app = typer.Typer()
 
 Joints = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON with the joints of one picture")]
-Output = Annotated[Path, typer.Option("--output", "-o", parser=local_path, help="the GLB or OBJ to write")]
+Output = Annotated[
+    Path,
+    typer.Option("--output", "-o", parser=local_path, help="the file to write, as person.glb"),
+]
 Body = Annotated[str, typer.Option(help="what stands in the picture: a folder of weights/bodies, or your own")]
 
 
@@ -20,13 +23,13 @@ Body = Annotated[str, typer.Option(help="what stands in the picture: a folder of
     epilog=example("farm3d pose samples/person.json -o person.glb", "farm3d pose cow.json -o cow.glb --body cow")
 )
 def pose(joints: Joints, output: Output, body: Body = "human") -> None:
-    """The joints of a picture to a posed, rigged body: OUTPUT.glb, or OUTPUT.obj (docs/methods.md, SMPLify)."""
+    """The joints of a picture to a posed, rigged body: OUTPUT.glb (docs/methods.md, SMPLify)."""
     with announce("fitting the body"):
         from flows.plan.categories import shoulder_height
-        from tasks.inference.answer_files import check_suffix, check_writable, encode_asset, write_answer
+        from tasks.inference.answer_files import check_format, check_writable, encode_asset, write_answer
         from tasks.inference.body_fit import fit_body_to_joints
 
-        check_suffix(output)
+        check_format(output)
         check_writable(output)
         height = shoulder_height(body)
         asset, miss = fit_body_to_joints(joints, body, height)

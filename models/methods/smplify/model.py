@@ -89,11 +89,12 @@ class BodyFitter:
         camera = minimise(problem.miss, numbers, config.iterations, problem.is_camera(numbers))
         chosen = _lowest(camera.energy, pictures, min(config.starts, config.sides))
         problem, numbers = problem.rows(chosen), camera.values[chosen]
+        energy = camera.energy[chosen]
         for stage in config.stages:
             minimum = minimise(lambda values, at=stage: problem.energy(values, at), numbers, config.iterations)
-            numbers = minimum.values
-        chosen = _lowest(minimum.energy, pictures, 1)
-        return problem.rows(chosen).result(numbers[chosen], minimum.energy[chosen])
+            numbers, energy = minimum.values, minimum.energy
+        chosen = _lowest(energy, pictures, 1)
+        return problem.rows(chosen).result(numbers[chosen], energy[chosen])
 
 
 def _lowest(energy: Float[Tensor, " rows"], pictures: int, count: int) -> Int[Tensor, " chosen"]:

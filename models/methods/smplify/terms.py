@@ -100,10 +100,11 @@ def fit_prior(poses: Float[Tensor, "poses numbers"], components: int, seed: int 
         raise ValueError(f"{len(poses)} poses are too few for {components} Gaussians; take fewer, or give more poses")
     data = poses.double()
     shares = _first_shares(data, components, seed)
-    for _ in range(ROUNDS if components > 1 else 1):
+    for _ in range(ROUNDS if components > 1 else 0):
         weight, means, covariance = _maximise(data, shares)
-        factor = torch.linalg.cholesky(covariance)
-        shares = (-_heights(data, weight, means, factor)).softmax(1)
+        shares = (-_heights(data, weight, means, torch.linalg.cholesky(covariance))).softmax(1)
+    weight, means, covariance = _maximise(data, shares)
+    factor = torch.linalg.cholesky(covariance)
     numbers = data.shape[1]
     whitening = torch.linalg.solve_triangular(factor, torch.eye(numbers).to(data), upper=False)
     offset = -weight.log() + factor.diagonal(dim1=1, dim2=2).log().sum(1)
