@@ -21,11 +21,12 @@ def evaluation(
     """Train the same animal by several methods with the same seed, as with and without SDS, and measure them all.
 
     Args:
-        category: a name in `flows/categories`
+        category: the animal: a name in `flows/categories`, as cow, horse or sheep
         scale: whose plan is measured; what is there already is reused
-        root: folder or address of all data
-        methods: the first one's table has the others beside it
-        changes: what this run does otherwise than its scale
+        root: folder or address of all data, as data or s3://bucket/farm3d
+        methods: two or more, as farm3d and magicpony; the first one's table has the others beside it
+        changes: what these runs do otherwise than their scale; what is left alone stays. Its menu takes JSON too:
+            {"scenes": 20, "method": {"training": {"steps": 1000}}}
     """
     plans = [load_plan(category, scale, root, changes, method) for method in methods]
     for plan in plans:

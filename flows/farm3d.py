@@ -32,10 +32,11 @@ def method_flow(method: str) -> Flow[..., ReleaseRef]:
         """Learn one animal from generated pictures, measure it, and publish it.
 
         Args:
-            category: a name in `flows/categories`, as cow, horse or sheep
+            category: the animal: a name in `flows/categories`, as cow, horse or sheep
             scale: smoke (minutes, for tests), laptop (twenty minutes, no GPU), gpu or paper (photoreal parts)
             root: folder or address of all data, as data or s3://bucket/farm3d
-            changes: what this run does otherwise than its scale, as {"method": {"training": {"steps": 5000}}}
+            changes: what this run does otherwise than its scale; what is left alone stays. Its menu takes JSON too:
+                {"images": 200, "method": {"training": {"steps": 5000}}}
         """
         plan = load_plan(category, scale, root, changes, method)
         check_parts(plan)

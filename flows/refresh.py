@@ -37,13 +37,14 @@ def refresh(
     learnt from it, the event `farm3d.dataset.due` starts farm3d/<category>.
 
     Args:
-        category: a name in `flows/categories`
+        category: the animal: a name in `flows/categories`, as cow, horse or sheep
         scale: whose recipe of photos and crops is continued
-        root: folder or address of all data
-        more: kept pictures to add
-        minutes: no shard is begun when they are over
-        due: growth since the newest model that makes a new one due, as a share of what that one learnt from
-        changes: what this run does otherwise than its scale; `least_kept` limits the photos, 0.25 to four each
+        root: folder or address of all data, as data or s3://bucket/farm3d
+        more: pictures to add; those that are dropped do not count
+        minutes: time limit in minutes; no shard is begun after it, and what is there is committed
+        due: growth that makes a new model due, as a share of what the newest one learnt from; 0.2 is 20 %
+        changes: what this run does otherwise than its scale; what is left alone stays. Its menu takes JSON too:
+            {"photos": 32, "least_kept": 0.25}, where 0.25 limits the photos to four for each picture wanted
     """
     plan = load_plan(category, scale, root, changes).model_copy(update={"images": more})
     check_data_parts(plan)

@@ -2,14 +2,15 @@
 
 Prefect serves whatever Host header a request has, so a page of another site whose name was made to point at 127.0.0.1
 counts as its own, and any page may send it requests. Here a request has to be meant for this host, and if a page sent
-it, for the page's own origin. Who may ask is decided by the password (flows/cli/credentials.py).
+it, for the page's own origin. Who may ask is decided by the password (flows/cli/credentials.py). And Prefect's pages
+ask a service that counts visitors how to count them, whatever the settings say: a page from here speaks to here alone.
 """
 
 import sys
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 HOST = "127.0.0.1"
@@ -37,8 +38,19 @@ class OwnOriginOnly:
             query = scope["query_string"].decode("latin-1")
             answer = RedirectResponse(f"http://{self.own}{scope['path']}" + (f"?{query}" if query else ""))
         else:
-            answer = self.app
+            answer = self._serve
         return await answer(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The application's answer, from which a browser lets no request go elsewhere."""
+
+        async def send_closed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                policy = f"connect-src 'self' ws://{self.own} data: blob:"
+                MutableHeaders(scope=message)["content-security-policy"] = policy
+            await send(message)
+
+        await self.app(scope, receive, send_closed)
 
 
 def main(port: int) -> None:

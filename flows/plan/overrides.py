@@ -4,27 +4,21 @@
 members of a union are told apart by `kind`; without it the part keeps its kind, and another kind replaces the part.
 """
 
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from types import UnionType
 from typing import Annotated, Any, Union, cast, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, create_model
+from pydantic import BaseModel, Discriminator, Field, Tag, create_model
+
+from models.core.config import Config
 
 SUFFIX = "Changes"
 KIND = "tells this choice from the others of its part; leave it as it is"
 
 
-def _title(schema: dict[str, Any], model: type[BaseModel]) -> None:
-    """Names a part in the form in words, as "Stable Diffusion"."""
-    schema["title"] = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", " ", model.__name__.removesuffix(SUFFIX))
-
-
-class Changes(BaseModel):
+class Changes(Config):
     """Base of all partial configs."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_title)
 
     def over(self, plain: Mapping[str, Any]) -> dict[str, Any]:
         """`plain` with what was set here; null means: not changed."""

@@ -42,7 +42,7 @@ def evaluate(methods: Mapping[str, Reconstructor], examples: Sequence[Example], 
         for name, method in methods.items()
     }
     for name in [name for name, pairs in columns.items() if _head_at_minus_z(pairs)]:
-        logger.warning("%s: its head is at -z; its azimuths are read after half a turn", name)
+        logger.info("%s: its head is at -z; its azimuths are read after half a turn", name)
         columns[name] = _turned_round(columns[name])
     columns[COPY] = list(zip(examples, copies(examples), strict=True))
     rows = [filled(metric, columns, config) for metric in METRICS]

@@ -9,6 +9,7 @@ from flows.control.growth_events import DUE
 from flows.deployments import list_deployments, name_of_deployment, write_prefect_file
 from flows.plan.categories import REPOSITORY, categories
 from flows.plan.new_category import write_category
+from flows.plan.plan import load_plan
 from models.methods import methods
 from storage.runs.releases import published_releases
 from storage.store import bundles, layout
@@ -32,6 +33,31 @@ def test_every_deployment_has_a_flow_that_takes_its_parameters(deployment):
     assert isinstance(flow, Flow) and deployment["entrypoint"] == entrypoint_of(flow.name)
     if flow.name != "aftermath":
         flow.validate_parameters(deployment.get("parameters", {}))
+
+
+@pytest.mark.parametrize("deployment", list_deployments(["cow"]), ids=name_of)
+def test_the_form_of_a_deployment_names_and_explains_everything_in_it(deployment):
+    """A part may be explained by its own class; what a run is asked for first, and what it changes, by its field."""
+    schema = load_flow_from_entrypoint(deployment["entrypoint"]).parameters.model_dump()
+    parts = {f"#/definitions/{name}": part for name, part in schema["definitions"].items()}
+    for place, part in {"": schema, **parts}.items():
+        assert not place or (part["title"] and part["description"]), place
+        for name, knob in part.get("properties", {}).items():
+            own = part is schema or place.endswith("Changes")
+            explained = knob if own else parts.get(knob.get("$ref"), {}) | knob
+            assert knob["title"] and len(explained.get("description", "")) > 3, f"{place}.{name}"
+            assert knob["title"].replace(" ", "_") == name, "as it is typed"
+
+
+@pytest.mark.parametrize("deployment", list_deployments(["cow"]), ids=name_of)
+def test_what_the_form_gives_as_an_example_of_changes_may_be_pasted(deployment):
+    flow = load_flow_from_entrypoint(deployment["entrypoint"])
+    if changes := flow.parameters.properties.get("changes"):
+        text = changes["description"]
+        example = json.loads(text[text.index("{") : text.rindex("}") + 1])
+        parameters = flow.validate_parameters({**deployment["parameters"], "changes": example})
+        plan = load_plan("cow", "smoke", "data", parameters["changes"])
+        assert plan != load_plan("cow", "smoke", "data")
 
 
 @pytest.mark.parametrize("flow", [*methods(), "refresh", "evaluation"])

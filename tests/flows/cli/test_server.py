@@ -45,6 +45,11 @@ def test_programs_and_its_own_pages_are_served(guarded, headers):
     assert guarded.get("/api/x", headers=headers).text == "served"
 
 
+def test_its_pages_speak_to_this_server_alone(guarded):
+    policy = guarded.get("/v2/dashboard").headers["content-security-policy"]
+    assert policy == "connect-src 'self' ws://127.0.0.1:4321 data: blob:"
+
+
 @pytest.mark.parametrize(
     "headers",
     [

@@ -24,3 +24,11 @@ def test_it_cannot_be_changed():
 
 def test_equal_configs_have_equal_hashes():
     assert len({Outer(), Outer(inner=Inner(steps=3)), Outer(inner=Inner(steps=4))}) == 2
+
+
+def test_a_form_names_knobs_and_parts_by_their_words():
+    class PolarBearConfig(Config):
+        main_part: Inner = Inner()
+
+    schema = PolarBearConfig.model_json_schema()
+    assert schema["title"] == "Polar Bear" and schema["properties"]["main_part"]["title"] == "main part"

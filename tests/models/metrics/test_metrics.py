@@ -70,7 +70,8 @@ def test_a_stretched_shape_costs_shape_and_not_azimuth(table: Evaluation) -> Non
 def test_a_head_at_the_other_end_is_forgiven_and_told(
     toys: list[Example], oracle: Maker, caplog: pytest.LogCaptureFixture
 ) -> None:
-    table = evaluate({"truth": oracle(), "backward": oracle(yaw=pi)}, toys, CONFIG)
+    with caplog.at_level("INFO"):
+        table = evaluate({"truth": oracle(), "backward": oracle(yaw=pi)}, toys, CONFIG)
     assert scores(table, "azimuth error")["backward"].mean == pytest.approx(0, abs=1e-3)
     assert caplog.messages == ["backward: its head is at -z; its azimuths are read after half a turn"]
 
