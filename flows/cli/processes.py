@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,11 +75,9 @@ class Detached:
         process = _find_process(record) if record else None
         if process:
             process.terminate()
-            try:
-                process.wait(STOP_SECONDS)
-            except psutil.TimeoutExpired:
+            if not _ends(process, STOP_SECONDS):
                 process.kill()
-                process.wait(STOP_SECONDS)
+                _ends(process, STOP_SECONDS)
         self._record.unlink(missing_ok=True)
         return process is not None
 
@@ -86,6 +85,19 @@ class Detached:
         """The last 20 lines of the log."""
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
         return "\n".join(text.splitlines()[-20:])
+
+
+def _ends(process: psutil.Process, seconds: float) -> bool:
+    """Whether it is over by then; one that whoever started it has not taken note of yet counts as over."""
+    last = time.monotonic() + seconds
+    while time.monotonic() < last:
+        try:
+            process.wait(0.1)
+        except psutil.TimeoutExpired:
+            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                continue
+        return True
+    return False
 
 
 def _find_process(record: ProcessRecord) -> psutil.Process | None:

@@ -1,5 +1,6 @@
 import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -78,6 +79,21 @@ def test_one_that_does_not_listen_is_killed(program, tmp_path, monkeypatch):
     assert program.running() is None and started.pid not in [
         each.pid for each in psutil.process_iter() if each.status() != psutil.STATUS_ZOMBIE
     ]
+
+
+def test_one_whose_starter_still_runs_is_over_when_it_ended(program, tmp_path, monkeypatch):
+    """As `farm3d down` beside a `farm3d run` that started the worker and has not asked how it ended."""
+    monkeypatch.setattr("flows.cli.processes.STOP_SECONDS", 5)
+    code = (
+        "import sys, time; from pathlib import Path; from flows.cli.processes import Detached; f = Path(sys.argv[1]); "
+    )
+    code += f"Detached('sleeper', f).start({SLEEP!r}, {{}}, 'http://x/api', f); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)]) as starter:
+        wait_for("up", program)
+        record = program.running()
+        assert program.stop() and program.running() is None
+        assert psutil.Process(record.pid).status() == psutil.STATUS_ZOMBIE
+        starter.kill()
 
 
 def test_its_environment_and_output(program, tmp_path):
