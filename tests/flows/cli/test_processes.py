@@ -87,7 +87,7 @@ def test_one_whose_starter_still_runs_is_over_when_it_ended(program, tmp_path, m
     code = (
         "import sys, time; from pathlib import Path; from flows.cli.processes import Detached; f = Path(sys.argv[1]); "
     )
-    code += f"Detached('sleeper', f).start({SLEEP!r}, {{}}, 'http://x/api', f); time.sleep(60)"
+    code += f"f = Path(sys.argv[1]); Detached('sleeper', f).start({SLEEP!r}, {{}}, 'http://x/api', f); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)]) as starter:
         wait_for("up", program)
         record = program.running()
