@@ -97,6 +97,18 @@ def test_the_package_holds_the_texture_and_its_origin(stage: Any, data: bytes, r
     assert stage.GetRootLayer().customLayerData == {"creator": "farm3d", **ORIGIN}
 
 
+def test_the_coat_is_the_texture_on_a_dull_surface_and_a_clip_has_its_speed(stage: Any) -> None:
+    from pxr import UsdShade
+
+    material, _ = UsdShade.MaterialBindingAPI(stage.GetPrimAtPath("/tube/mesh")).ComputeBoundMaterial()
+    surface, *_ = material.ComputeSurfaceSource()
+    assert surface.GetInput("metallic").Get() == 0 and surface.GetInput("roughness").Get() > 0.5
+    picture = UsdShade.Shader(surface.GetInput("diffuseColor").GetConnectedSources()[0][0].source)
+    assert picture.GetInput("file").Get().path == "./coat.png" and picture.GetInput("sourceColorSpace").Get() == "sRGB"
+    clips = [stage.GetPrimAtPath(f"/tube/armature/{name}") for name in ("idle", "walk")]
+    assert [clip.GetCustomDataByKey("metres_per_second") for clip in clips] == [0.0, 0.5]
+
+
 def test_an_animal_without_clips_stands(rigged: Tube, tmp_path: Path) -> None:
     from pxr import Usd
 
