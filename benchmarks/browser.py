@@ -140,7 +140,9 @@ def browser(*flags: str) -> Generator[Page]:
             stderr=subprocess.DEVNULL,
         )  # fmt: skip
         try:
-            with connect(_address(Path(profile), process), max_size=None, open_timeout=PATIENCE) as socket:
+            with connect(
+                _address(Path(profile), process), max_size=None, open_timeout=PATIENCE, ping_interval=None
+            ) as socket:
                 yield Page(socket)
         finally:
             process.terminate()
