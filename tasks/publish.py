@@ -19,7 +19,7 @@ from models.export.photo_coat import is_wearer, wear_photo
 from models.geometry.mesh import Mesh
 from models.metrics.silhouette import iou
 from models.rendering.reconstruction import Reconstruction, Reconstructor, Renderable
-from storage.dataset import samples, snapshots
+from storage.dataset import snapshots
 from storage.formats.glb import glb
 from storage.formats.markdown import code_span, escape_markdown, markdown_table
 from storage.formats.meshes import obj, plain_glb, plain_obj
@@ -35,7 +35,15 @@ from storage.store.layout import Store
 from storage.store.locks import hold_lock
 from storage.store.references import DatasetRef, ModelRef, ReleaseRef, Scale
 from tasks.evaluate import measured_on, read
-from tasks.inference.loading import crop_recipe, recipe_of, reconstructor, setting, stage_digests, validation
+from tasks.inference.loading import (
+    crop_recipe,
+    recipe_of,
+    reconstructor,
+    setting,
+    stage_digests,
+    validation,
+    validation_samples,
+)
 from tasks.inference.photo_answer import describe_weights
 from tasks.reports.cards import dataset_page, model_card, own_scores
 from tasks.reports.release_page import STRIP, report_of
@@ -131,8 +139,6 @@ def _shown(model: ModelRef, crops: DatasetRef, config: ReleaseConfig, shoulder_h
 
 def _origins(model: ModelRef, crops: DatasetRef, rows: Tensor) -> list[dict[str, str]]:
     """What the files of these photos' animals say of where they come from."""
-    held_out = samples.of_dataset(crops, "validation")
-    stored = held_out if len(held_out) else samples.of_dataset(crops, "train")
     source = crop_recipe(crops).photos.generator
     known = {
         "licence": recipe_of(model).category.license,
@@ -140,6 +146,7 @@ def _origins(model: ModelRef, crops: DatasetRef, rows: Tensor) -> list[dict[str,
         "lineage": f"{model.category}/{model.run}",
         "model": describe_weights(stage_digests(model)),
     }
+    stored = validation_samples(crops)
     photos = [stored.rows[row] for row in rows.tolist()]
     return [{**known, "picture": photo.key, **({"prompt": photo.prompt} if photo.prompt else {})} for photo in photos]
 

@@ -221,10 +221,15 @@ def stage_digests(model: ModelRef) -> dict[str, str]:
 
 
 def validation(crops: DatasetRef, size: int, most: int) -> Crops:
-    """At most so many crops that training does not see; training crops where there are none."""
-    held_out = samples.of_dataset(crops, "validation")
-    stored = held_out if len(held_out) else samples.of_dataset(crops, "train")
+    """At most so many of `validation_samples`, as a training set takes them."""
+    stored = validation_samples(crops)
     return Crops([framed(sample) for sample in stored.first(most)], size, torch.device("cpu"))
+
+
+def validation_samples(crops: DatasetRef) -> samples.Samples:
+    """The crops that training does not see; training crops where there are none."""
+    held_out = samples.of_dataset(crops, "validation")
+    return held_out if len(held_out) else samples.of_dataset(crops, "train")
 
 
 def framed(sample: Sample) -> Crop:

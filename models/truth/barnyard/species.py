@@ -95,6 +95,23 @@ _ABSENT = {"horns": 0.15, "udder": 0.3}
 _ABSENT_OF = {"goat": {"horns": 0.15, "udder": 0.5}, "deer": {"horns": 0.4, "udder": 1.0}}
 _YOUNG = 0.2
 """How often one of `OTHERS` is not yet grown up."""
+_UNHEARD_OF = 0.5
+"""How often one of `OTHERS` has proportions that no animal of its species has."""
+_SPREAD = {
+    "length": (0.72, 1.42),
+    "depth": (0.78, 1.35),
+    "width": (0.75, 1.5),
+    "legs": (0.65, 1.4),
+    "bone": (0.75, 1.5),
+    "neck": (0.65, 1.5),
+    "neck_raise_deg": (-28.0, 22.0),
+    "head": (0.75, 1.35),
+    "muzzle": (0.75, 1.35),
+    "ears": (0.7, 1.6),
+    "tail": (0.6, 1.4),
+    "hair": (0.7, 1.4),
+}
+"""Factors on the proportions of such an animal, and what is added to an angle."""
 
 
 def sample_build(category: str, random: np.random.Generator) -> Build:
@@ -109,12 +126,26 @@ def sample_build(category: str, random: np.random.Generator) -> Build:
         build = fatten_build(build, float(random.uniform(-1, 1)))
         if random.random() < _YOUNG:
             build = rejuvenate_build(build, float(random.uniform(0.4, 1)))
+        if random.random() < _UNHEARD_OF:
+            build = spread_build(build, float(random.uniform(0.3, 1)), random)
     return build
 
 
 def fatten_build(build: Build, fat: float) -> Build:
     """The same animal from starved (-1) to stout (1)."""
     return replace(build, width=build.width * (1 + 0.16 * fat), depth=build.depth * (1 + 0.1 * fat))
+
+
+def spread_build(build: Build, share: float, random: np.random.Generator) -> Build:
+    """The same animal with proportions of its own, from its species' (0) to far from any (1).
+
+    Who learns what quadrupeds are from six species alone learns these six, and an unknown one least.
+    """
+    changed: dict[str, float] = {}
+    for name, (low, high) in _SPREAD.items():
+        value, drawn = getattr(build, name), float(random.uniform(low, high))
+        changed[name] = value + share * drawn if name.endswith("_deg") else value * drawn**share
+    return replace(build, **changed)
 
 
 def rejuvenate_build(build: Build, youth: float) -> Build:
