@@ -191,6 +191,7 @@ def shrink(training: AnimalTraining) -> AnimalTraining:
 def main(start: str, folder: str, category: str, steps: int, seeds: list[int], results: Path) -> None:  # noqa: PLR0913 - command line
     """Train and measure what is missing, then log the table."""
     plan = load_plan(category)
+    assert isinstance(plan.method, AnimalTraining)
     crops = load_photos(Path(folder), category) if start == "nothing" else newest_crops(folder, category)
     base = with_training(
         shrink(plan.method) if start == "nothing" else plan.method,

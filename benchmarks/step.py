@@ -25,6 +25,7 @@ from models.data.crops import Crops
 from models.engine.optimiser import Optimiser
 from models.generators import StableDiffusion
 from models.geometry import skeleton
+from models.methods.magicpony.config import AnimalTraining
 from models.methods.magicpony.losses import regularisers, viewpoints
 from models.methods.magicpony.model import Animal
 from models.methods.magicpony.networks.articulation import Articulation
@@ -60,6 +61,7 @@ PARTS: dict[str, tuple[Callable[..., object], ...]] = {
 def main(root: str, category: str, size: int | None = None) -> None:
     """Log the table."""
     plan = load_plan(category, "laptop", root)
+    assert isinstance(plan.method, AnimalTraining)
     short = {"steps": LAST + 1, "report_every": FIRST, "panel_every": 2 * LAST, "size": size or plan.method.resolution}
     training = plan.method.training.model_copy(update=short)
     method = plan.method.model_copy(update={"training": training})

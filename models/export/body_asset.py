@@ -49,7 +49,7 @@ def body_asset(
         bones=(ROOT, *body.joints),
         parents=(-1, *(parent + 1 for parent in body.parents)),
         T_world_bone=frames,
-        weights=np.pad(body.weights.numpy(), ((0, 0), (1, 0))),
+        weights=np.insert(body.weights.numpy(), 0, 0, axis=1),
         clips={PHOTO: _still(angles[0].numpy(), scale * (ground[0] - ground[1]))},
     )
 
