@@ -4,7 +4,8 @@ import torch
 
 from models.export.body_asset import body_asset, withers_scale
 from models.geometry.kinematics import blend, joint_motions
-from storage.formats.glb import glb, matrices
+from storage.formats.glb import glb
+from storage.formats.joints import matrices
 from tests.models.geometry.test_body import drawn, ladder
 
 BODY = ladder()
