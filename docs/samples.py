@@ -1,13 +1,20 @@
-"""The sample photos: held-out animals of the barnyard, which nothing was trained on.
+"""The samples: photos of held-out animals of the barnyard, which nothing was trained on, and joints of two pictures.
 
 python docs/samples.py samples
 """
 
+import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 
+from models.embedded.human_poses import sample_poses
+from models.geometry.body import load_body
+from models.geometry.kinematics import rodrigues
+from models.truth.barnyard.rig import KEYPOINTS
 from models.truth.barnyard.scene import HELD_OUT, SEEDS_PER_INDIVIDUAL, sample_scene
 from storage.formats.pictures import jpeg
 
@@ -16,12 +23,40 @@ INDIVIDUALS = {"cow": 211, "horse": 221, "sheep": 214}
 """Numbers of the individuals among the held-out ones."""
 
 
+PERSON_SEED = 3
+SEEN = (
+    "nose",
+    *(
+        f"{side}_{part}"
+        for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+        for side in ("left", "right")
+    ),
+)
+"""What the picture of the person shows of it."""
+
+
 def main(folder: str) -> None:
-    """Write one photo of each species."""
+    """Write one photo of each species, the joints of the cow, and those of a person whom no picture shows."""
     for species, number in INDIVIDUALS.items():
         scene = sample_scene(species, HELD_OUT + number * SEEDS_PER_INDIVIDUAL, PX)
         photo = (scene.image * 255).round().astype(np.uint8)
         (Path(folder) / f"{species}.jpg").write_bytes(jpeg(photo))
+        if species == "cow":
+            write_joints(Path(folder) / "cow.json", KEYPOINTS, scene.keypoints_ndc)
+    body = load_body("weights/bodies/human").skeletal()
+    generator = torch.Generator().manual_seed(PERSON_SEED)
+    posed = body.posed(torch.zeros(1, body.shapes), rodrigues(sample_poses(1, body.hinges, generator)))
+    places = body.landmarks_of(posed)[0, [body.landmarks.index(name) for name in SEEN]]
+    places = places - places.mean(0)
+    # 40 degrees across, three and a half metres away, y up as in normalised device coordinates.
+    write_joints(Path(folder) / "person.json", SEEN, (places[:, :2] / (0.364 * (3.5 - places[:, 2:]))).numpy())
+
+
+def write_joints(file: Path, names: Sequence[str], ndc: np.ndarray) -> None:
+    """Pixels of named points of a square picture, as `farm3d pose` reads them."""
+    pixels = ((ndc[:, :2] * (1, -1) + 1) / 2 * PX).round(1)
+    joints = dict(zip(names, pixels.tolist(), strict=True))
+    file.write_text(json.dumps({"width": PX, "height": PX, "joints": joints}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

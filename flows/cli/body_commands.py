@@ -20,7 +20,9 @@ Body = Annotated[str, typer.Option(help="what stands in the picture: a folder of
 
 
 @app.command(
-    epilog=example("farm3d pose samples/person.json -o person.glb", "farm3d pose cow.json -o cow.glb --body cow")
+    epilog=example(
+        "farm3d pose samples/person.json -o person.glb", "farm3d pose samples/cow.json -o cow.glb --body cow"
+    )
 )
 def pose(joints: Joints, output: Output, body: Body = "human") -> None:
     """The joints of a picture to a posed, rigged body: OUTPUT.glb (docs/methods.md, SMPLify)."""
