@@ -42,14 +42,14 @@ def main(folder: str) -> None:
         photo = (scene.image * 255).round().astype(np.uint8)
         (Path(folder) / f"{species}.jpg").write_bytes(jpeg(photo))
         if species == "cow":
-            write_joints(Path(folder) / "cow.json", KEYPOINTS, scene.keypoints_ndc)
+            write_joints(Path(folder) / "cow-joints.json", KEYPOINTS, scene.keypoints_ndc)
     body = load_body("weights/bodies/human").skeletal()
     generator = torch.Generator().manual_seed(PERSON_SEED)
     posed = body.posed(torch.zeros(1, body.shapes), rodrigues(sample_poses(1, body.hinges, generator)))
     places = body.landmarks_of(posed)[0, [body.landmarks.index(name) for name in SEEN]]
     places = places - places.mean(0)
     # 40 degrees across, three and a half metres away, y up as in normalised device coordinates.
-    write_joints(Path(folder) / "person.json", SEEN, (places[:, :2] / (0.364 * (3.5 - places[:, 2:]))).numpy())
+    write_joints(Path(folder) / "person-joints.json", SEEN, (places[:, :2] / (0.364 * (3.5 - places[:, 2:]))).numpy())
 
 
 def write_joints(file: Path, names: Sequence[str], ndc: np.ndarray) -> None:
