@@ -21,7 +21,8 @@ Body = Annotated[str, typer.Option(help="what stands in the picture: a folder of
 
 @app.command(
     epilog=example(
-        "farm3d pose samples/person-joints.json -o person.glb", "farm3d pose samples/cow-joints.json -o cow.glb --body cow"
+        "farm3d pose samples/person-joints.json -o person.glb",
+        "farm3d pose samples/cow-joints.json -o cow.glb --body cow",
     )
 )
 def pose(joints: Joints, output: Output, body: Body = "human") -> None:

@@ -12,5 +12,6 @@ def test_all_photos_are_there_before_anybody_learns_and_the_teacher_learns_first
 
     monkeypatch.setattr(module, "draw", SimpleNamespace(submit=submit))
     monkeypatch.setattr(module, "teach", lambda part, work, weights, config: order.append(part) or part)
-    assert barnyard.fn("weights", "work") == ["vit", "teacher", "pointrend", "quadruped"]
-    assert order == ["draw 0 of 2", "draw 1 of 2", "vit", "teacher", "pointrend", "quadruped"]
+    parts = ["vit", "teacher", "pointrend", "quadruped", "keypoints"]
+    assert barnyard.fn("weights", "work") == parts
+    assert order == ["draw 0 of 2", "draw 1 of 2", *parts]

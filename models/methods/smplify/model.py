@@ -39,11 +39,14 @@ class FitConfig(Config):
     """How a body is fitted."""
 
     components: int = Field(default=1, ge=0, description="Gaussians in the prior of the pose; 0: squared angles alone")
-    stages: tuple[FitStage, ...] = (
-        FitStage(pose=404, shape=100),
-        FitStage(pose=404, shape=50),
-        FitStage(pose=57.4, shape=10),
-        FitStage(pose=4.78, shape=5),
+    stages: tuple[FitStage, ...] = Field(
+        default=(
+            FitStage(pose=404, shape=100),
+            FitStage(pose=404, shape=50),
+            FitStage(pose=57.4, shape=10),
+            FitStage(pose=4.78, shape=5),
+        ),
+        description="weights of the priors, stage by stage; each stage begins where the one before ended",
     )
     iterations: int = Field(default=30, ge=1, description="steps of L-BFGS in each stage, and for the camera")
     sides: int = Field(default=8, ge=1, description="sides from which the camera starts, evenly around the body")
