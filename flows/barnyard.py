@@ -27,5 +27,5 @@ def barnyard(
     drawn = [draw.submit(work, config, worker, WORKERS) for worker in range(WORKERS)]
     for each in drawn:
         each.result()
-    # Autoencoder, quadruped and keypoints see through the ViT; the segmenter sees photos as the autoencoder gives them back.
+    # All but the segmenter see through the ViT; it sees photos as the autoencoder gives them back.
     return [teach(part, work, weights, config) for part in get_args(Part)]
