@@ -20,6 +20,7 @@ from models.engine.loop import Learner, Summary, fit
 from models.methods.magicpony import train as training
 from models.methods.magicpony.config import LossWeights
 from models.methods.magicpony.model import Animal
+from models.methods.magicpony.panels import LINE_PX
 from models.methods.magicpony.terms import Objective, Step, Term
 from models.methods.magicpony.train import AnimalLearner, TrainingConfig
 from models.rendering.reference import Reference
@@ -215,10 +216,10 @@ def test_a_panel_shows_the_first_crops_and_the_newest_virtual_views() -> None:
         for number in (1, 2):
             steps.step(number, 0.0)
         after = steps.panel(0.0)
-    assert after.shape[0] > before.shape[0] == training.ROWS * 16
+    assert after.shape[0] > before.shape[0] == LINE_PX + training.ROWS * 16
     assert (after[before.shape[0], 0] == (255, 0, 0)).all(), "of step 1, for step 2 had none"
     photos = CROPS.batch(torch.arange(training.ROWS)).image.flatten(0, 1)
-    np.testing.assert_allclose(after[: before.shape[0], :16] / 255, photos, atol=0.01)
+    np.testing.assert_allclose(after[LINE_PX : before.shape[0], :16] / 255, photos, atol=0.01)
 
 
 def test_notes_of_a_term_are_reported() -> None:
