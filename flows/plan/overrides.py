@@ -55,7 +55,7 @@ def partial(model: type[BaseModel], *without: str) -> type[Changes]:
             fields[name] = (_partial(field.annotation, field.discriminator) | None, knob)
     name = f"{model.__name__.removesuffix('Config')}{SUFFIX}"
     made = create_model(name, __base__=Changes, __doc__=model.__doc__, **fields)
-    made.__module__ = __name__
+    made.__module__ = model.__module__
     return made
 
 
