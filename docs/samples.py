@@ -1,6 +1,6 @@
 """The samples: photos of held-out animals of the barnyard, which nothing was trained on, and joints of two pictures.
 
-python docs/samples.py samples
+PYTHONPATH=. python docs/samples.py samples
 """
 
 import json
@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.smplify import SEEN, photograph_people
 from models.embedded.human_poses import sample_poses
 from models.geometry.body import load_body
-from models.geometry.kinematics import rodrigues
 from models.truth.barnyard.rig import KEYPOINTS
 from models.truth.barnyard.scene import HELD_OUT, SEEDS_PER_INDIVIDUAL, sample_scene
 from storage.formats.pictures import jpeg
@@ -24,15 +24,6 @@ INDIVIDUALS = {"cow": 211, "horse": 221, "sheep": 214}
 
 
 PERSON_SEED = 3
-SEEN = (
-    "nose",
-    *(
-        f"{side}_{part}"
-        for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
-        for side in ("left", "right")
-    ),
-)
-"""What the picture of the person shows of it."""
 
 
 def main(folder: str) -> None:
@@ -43,18 +34,15 @@ def main(folder: str) -> None:
         (Path(folder) / f"{species}.jpg").write_bytes(jpeg(photo))
         if species == "cow":
             write_joints(Path(folder) / "cow-joints.json", KEYPOINTS, scene.keypoints_ndc)
-    body = load_body("weights/bodies/human").skeletal()
-    generator = torch.Generator().manual_seed(PERSON_SEED)
-    posed = body.posed(torch.zeros(1, body.shapes), rodrigues(sample_poses(1, body.hinges, generator)))
-    places = body.landmarks_of(posed)[0, [body.landmarks.index(name) for name in SEEN]]
-    places = places - places.mean(0)
-    # 40 degrees across, three and a half metres away, y up as in normalised device coordinates.
-    write_joints(Path(folder) / "person-joints.json", SEEN, (places[:, :2] / (0.364 * (3.5 - places[:, 2:]))).numpy())
+    body, generator = load_body("weights/bodies/human"), torch.Generator().manual_seed(PERSON_SEED)
+    observed, _ = photograph_people(body, PERSON_SEED, sample_poses(1, body.hinges, generator))
+    points = observed.points[0, [body.landmarks.index(name) for name in SEEN]]
+    write_joints(Path(folder) / "person-joints.json", SEEN, points.numpy())
 
 
 def write_joints(file: Path, names: Sequence[str], ndc: np.ndarray) -> None:
-    """Pixels of named points of a square picture, as `farm3d pose` reads them."""
-    pixels = ((ndc[:, :2] * (1, -1) + 1) / 2 * PX).round(1)
+    """Pixels of named points of a square picture, as `farm3d pose` reads them; y points down in both."""
+    pixels = ((ndc.astype(float) + 1) / 2 * PX).round(1)
     joints = dict(zip(names, pixels.tolist(), strict=True))
     file.write_text(json.dumps({"width": PX, "height": PX, "joints": joints}, indent=1) + "\n")
 

@@ -143,9 +143,8 @@ class Launcher:
         password = make_password(self.home)
         write_profile(self.home, self.url, password)
         secure = {"PREFECT_SERVER_API_AUTH_STRING": password, "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": self.ui}
-        quiet = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false"}
         command = [sys.executable, "-m", "flows.cli.server", str(port)]
-        self.server.start(command, {**self.environment, **secure, **quiet}, self.url, ROOT)
+        self.server.start(command, {**self.environment, **secure}, self.url, ROOT)
 
     def prefect(self, *arguments: str, quiet: bool = False) -> int:
         """Run a Prefect command against the server; its exit status.

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,11 +74,11 @@ class Detached:
         """Ask it to end, and end it after 30 s; False if it did not run."""
         record = self.running()
         process = _find_process(record) if record else None
-        if process:
+        if record and process:
             process.terminate()
-            if not _ends(process, STOP_SECONDS):
+            if not _ends(record, STOP_SECONDS):
                 process.kill()
-                _ends(process, STOP_SECONDS)
+                _ends(record, STOP_SECONDS)
         self._record.unlink(missing_ok=True)
         return process is not None
 
@@ -87,17 +88,15 @@ class Detached:
         return "\n".join(text.splitlines()[-20:])
 
 
-def _ends(process: psutil.Process, seconds: float) -> bool:
+def _ends(record: ProcessRecord, seconds: float) -> bool:
     """Whether it is over by then; one that whoever started it has not taken note of yet counts as over."""
     last = time.monotonic() + seconds
-    while time.monotonic() < last:
-        try:
+    while process := _find_process(record):
+        if time.monotonic() > last:
+            return False
+        with suppress(psutil.TimeoutExpired):
             process.wait(0.1)
-        except psutil.TimeoutExpired:
-            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-                continue
-        return True
-    return False
+    return True
 
 
 def _find_process(record: ProcessRecord) -> psutil.Process | None:

@@ -11,7 +11,7 @@ from models.core.config import Config
 from models.core.weights import replace_folder
 from models.data.framing import crop_animal
 from models.embedded.photo_set import Pictures
-from models.features.keypoint_reading import FILE, centres
+from models.features.keypoint_reading import FILE, centres, heat_maps
 from models.features.vit import Vit
 from models.truth.barnyard.rig import KEYPOINTS
 
@@ -70,7 +70,7 @@ def fit_reading(
     for _ in range(config.steps):
         rows = torch.randint(len(tokens), (config.batch,), generator=generator)
         adam.zero_grad()
-        places, _ = centres(torch.einsum("kc,bchw->bkhw", weight, tokens[rows].float()))
+        places, _ = centres(heat_maps(weight, tokens[rows].float()))
         _misses(places, known[rows]).backward()
         adam.step()
         shrink.step()
@@ -83,7 +83,7 @@ def reading_error(
     known: Float[Tensor, "photos keypoints 2"],
 ) -> float:
     """Mean distance from the keypoints, in halves of the crop."""
-    return float(_misses(centres(torch.einsum("kc,bchw->bkhw", weight, tokens.float()))[0], known))
+    return float(_misses(centres(heat_maps(weight, tokens.float()))[0], known))
 
 
 def _misses(places: Float[Tensor, "batch keypoints 2"], known: Float[Tensor, "batch keypoints 2"]) -> Float[Tensor, ""]:

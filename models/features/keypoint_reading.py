@@ -59,7 +59,14 @@ class KeypointReading:
 
     def read(self, tokens: TokenMap) -> tuple[Float[Tensor, "batch keypoints 2"], Float[Tensor, "batch keypoints"]]:
         """Centres of the heat maps in normalised device coordinates, and how far each is trusted, 0 to 1."""
-        return centres(torch.einsum("kc,bchw->bkhw", self.weight, tokens))
+        return centres(heat_maps(self.weight, tokens))
+
+
+def heat_maps(
+    weight: Float[Tensor, "keypoints channels"], tokens: TokenMap
+) -> Float[Tensor, "batch keypoints rows columns"]:
+    """Logits of each keypoint's place."""
+    return torch.einsum("kc,bchw->bkhw", weight, tokens)
 
 
 def centres(

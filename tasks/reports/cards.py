@@ -147,6 +147,11 @@ def relighting_in_words(scores: Sequence[Score], run: str) -> str:
     return f"Relightable, with an error of {errors[run]:.3f}; {verdict} than the photo as it is, {errors[COPY]:.3f}.\n"
 
 
+def stages_in_words(recipe: ModelRecipe) -> str:
+    """The trainings in their order, each with its steps."""
+    return "; ".join(f"{stage.name}, {stage.steps} steps" for stage in recipe.method.stages()) or "none"
+
+
 def model_card(model: ModelRef, recipe: ModelRecipe, snapshot: Snapshot, scores: Sequence[Score], protocol: str) -> str:
     """What the model is, what it learned from, and how well it does on what `protocol` says, beside its start."""
     beside = {(score.metric, score.method): f"{score.mean:.4g}" for score in scores}
@@ -157,14 +162,13 @@ def model_card(model: ModelRef, recipe: ModelRecipe, snapshot: Snapshot, scores:
     table = _table(
         ("metric", "value", START, COPY, "protocol"), [[escape_markdown(cell) for cell in row] for row in rows]
     )
-    stages = "; ".join(f"{stage.name}, {stage.steps} steps" for stage in recipe.method.stages()) or "none"
     parts = "\n".join(f"- {name.capitalize()}: {escape_markdown(part)}" for name, part in parts_of(recipe).items())
     return f"""# {model.category}, run {model.run}
 
 A model of one kind of animal: one photo to a 3D animal.
 
 - Method: {recipe.method.kind}
-- Training stages: {stages}
+- Training stages: {stages_in_words(recipe)}
 - Data: snapshot {snapshot.id} ({snapshot.kept} crops, recipe {snapshot.digest})
 {parts}
 - Licence of the asset: {escape_markdown(recipe.category.license)}; those of the parts hold for their weights

@@ -15,7 +15,7 @@ from storage.store.layout import Store
 from storage.store.references import DatasetRef, ModelRef
 from tasks.evaluate import measured_on, read
 from tasks.inference.loading import parse_recipe, recipe_of
-from tasks.reports.cards import SHEETS, parts_of, relighting_in_words
+from tasks.reports.cards import SHEETS, parts_of, relighting_in_words, stages_in_words
 from tasks.runtime.recipes import CropRecipe, ModelRecipe, Photographs
 
 FILMS = {"turntable": "once round the animal", "walk": "the animal walks", "relit": "a lamp goes round the animal"}
@@ -91,11 +91,10 @@ def _is_shown(name: str) -> bool:
 
 def _origin(recipe: ModelRecipe, snapshot: Snapshot, revision: str) -> dict[str, str]:
     """Everything that went into the run, from the prompts on."""
-    stages = "; ".join(f"{stage.name}, {stage.steps} steps" for stage in recipe.method.stages()) or "none"
     return {
         "code": revision,
         "method": recipe.method.kind,
-        "training stages": stages,
+        "training stages": stages_in_words(recipe),
         "snapshot": f"{snapshot.category} {snapshot.id}, recipe {snapshot.digest}",
         **_pictures(parse_recipe(CropRecipe, snapshot.config, f"snapshot {snapshot.id} of {snapshot.category}")),
         **parts_of(recipe),

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from models.core.errors import MissingWeights
+from models.core.weights import REPOSITORY
 from models.geometry.body import load_body
 from tasks.inference.body_fit import fit_body_to_joints, read_joints
 
@@ -44,3 +45,10 @@ def test_joints_of_another_body_name_the_file(tmp_path):
 def test_a_body_that_nobody_made_is_missing(tmp_path):
     with pytest.raises(MissingWeights, match="weights folder weights/bodies/unicorn does not exist"):
         fit_body_to_joints(picture(tmp_path), "unicorn", 1.0)
+
+
+@pytest.mark.parametrize(("name", "above", "below"), [("cow", "withers", "hoof"), ("person", "nose", "ankle")])
+def test_the_samples_of_joints_stand_upright(name, above, below):
+    joints = read_joints(REPOSITORY / "samples" / f"{name}-joints.json").joints
+    lower = [point[1] for joint, point in joints.items() if below in joint]
+    assert lower and all(joints[above][1] < y for y in lower), "rows of a picture are counted from its top"
