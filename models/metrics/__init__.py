@@ -6,6 +6,7 @@ To add a metric: its function in a module of this folder, its test, and one row 
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from math import degrees, nan, pi, radians
 
 import numpy as np
@@ -14,10 +15,11 @@ import trimesh
 from models.core.category import VIEWS
 from models.geometry.cameras import view_word
 from models.geometry.mesh import Mesh
-from models.metrics.chamfer import chamfer
+from models.metrics.chamfer import Chamfer, ChamferConfig, fit_to_target
 from models.metrics.keypoints import pck, transfer_errors
 from models.metrics.outcomes import Outcome, Picture, copies, outcomes
 from models.metrics.silhouette import boundary_f, iou
+from models.metrics.surface_agreement import THRESHOLDS, Agreement, surface_agreement
 from models.metrics.table import PAPER, Evaluation, EvaluationConfig, Metric, Pairs, Row, Score, filled
 from models.metrics.views import azimuth_error, masked_psnr, relighting_error, same_quadrant
 from models.rendering.reconstruction import Reconstructor
@@ -46,6 +48,7 @@ def evaluate(methods: Mapping[str, Reconstructor], examples: Sequence[Example], 
         columns[name] = _turned_round(columns[name])
     columns[COPY] = list(zip(examples, copies(examples), strict=True))
     rows = [filled(metric, columns, config) for metric in METRICS]
+    _compared.cache_clear()
     return Evaluation(tuple(row for row in rows if row.scores))
 
 
@@ -69,13 +72,22 @@ def _half_turned(outcome: Outcome) -> Outcome:
 Values = Callable[[Pairs, EvaluationConfig], list[float]]
 
 
-def _chamfer(pairs: Pairs, config: EvaluationConfig) -> list[float]:
-    return [
-        chamfer(outcome.mesh, _as_trimesh(example.mesh), config.chamfer).scaled
+def _surfaces(measure: Callable[[Chamfer, Agreement], float]) -> Values:
+    """A measure of our surface once it is laid over the true one."""
+    return lambda pairs, config: [
+        measure(*_compared(outcome.mesh, example.mesh, config.chamfer.model_dump_json()))
         if example.mesh and outcome.mesh
         else nan
         for example, outcome in pairs
     ]
+
+
+@lru_cache(maxsize=1024)
+def _compared(ours: trimesh.Trimesh, theirs: Mesh, settings: str) -> tuple[Chamfer, Agreement]:
+    """One fit for all metrics of two surfaces, with the settings as JSON; `evaluate` forgets it at its end."""
+    target, config = _as_trimesh(theirs), ChamferConfig.model_validate_json(settings)
+    fit = fit_to_target(ours, target, config)
+    return fit.chamfer, surface_agreement(ours.copy().apply_transform(fit.motion), target, config.points, config.seed)
 
 
 def _as_trimesh(mesh: Mesh) -> trimesh.Trimesh:
@@ -96,7 +108,8 @@ def _pck(pairs: Pairs, config: EvaluationConfig) -> list[float]:
         if example.keypoints is not None and example.seen is not None
         if outcome.projection is not None and outcome.visible is not None
     ]
-    if len(known) < 2:
+    if len(known) < 2 or len({len(projection) for _, _, projection, _, _ in known}) > 1:
+        # Surfaces without common vertices carry no keypoint from one to another.
         return []
     keypoints, seen, projections, visible, boxes = (np.stack(part) for part in zip(*known, strict=True))
     return (100 * pck(transfer_errors(keypoints, seen, projections, visible), boxes, config.pck)).tolist()
@@ -167,7 +180,24 @@ METRICS: tuple[Metric, ...] = (
         "lower",
         "Animodel: equal volume, {c.chamfer.voxels} voxels along the shortest side, rigid ICP ({c.chamfer.icp_points} "
         "points, {c.chamfer.icp_iterations} iterations), better of 0 and 180 degrees, {c.chamfer.points} points",
-        _chamfer,
+        _surfaces(lambda chamfer, _: chamfer.scaled),
+    ),
+    *(
+        Metric(
+            f"surface F1 at {threshold}",
+            "%",
+            "higher",
+            "Mesh R-CNN: longest side of the target 10, {c.chamfer.points} points; after the fit of the Chamfer row",
+            _surfaces(lambda _, agreement, at=number: agreement.f1[at]),
+        )
+        for number, threshold in enumerate(THRESHOLDS)
+    ),
+    Metric(
+        "normal consistency",
+        "cosine",
+        "higher",
+        "as surface F1: |cosine| between the normals of nearest points, mean of both ways",
+        _surfaces(lambda _, agreement: agreement.normal_consistency),
     ),
     Metric(
         "keypoint transfer PCK",

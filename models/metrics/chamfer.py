@@ -63,17 +63,35 @@ class Chamfer:
         return self.bidirectional / self.extent
 
 
+@dataclass(frozen=True)
+class Fit:
+    """How a reconstruction was laid over its target, and how far apart the two are then."""
+
+    chamfer: Chamfer
+    motion: Motion
+    """Scale, rotation and shift that take the reconstruction's own vertices there."""
+
+
 def chamfer(reconstruction: trimesh.Trimesh, target: trimesh.Trimesh, config: ChamferConfig) -> Chamfer:
     """The better of two rigid fits: from where it stands, and after a half turn about +y (steps 2-9)."""
+    return fit_to_target(reconstruction, target, config).chamfer
+
+
+def fit_to_target(reconstruction: trimesh.Trimesh, target: trimesh.Trimesh, config: ChamferConfig) -> Fit:
+    """`chamfer`, and the fit that it is read after."""
     ours, theirs = (_filled(mesh, config.voxels) for mesh in (reconstruction, target))
-    surfaces = remeshed(reconstruction, ours).apply_scale((theirs.volume / ours.volume) ** (1 / 3)), target
+    scale = (theirs.volume / ours.volume) ** (1 / 3)
+    surfaces = remeshed(reconstruction, ours).apply_scale(scale), target
     coarse = [surface_points(mesh, config.icp_points, config.seed + i) for i, mesh in enumerate(surfaces)]
     fine = [surface_points(mesh, config.points, config.seed + i) for i, mesh in enumerate(surfaces)]
     extent, half_turn = float(target.extents.max()), trimesh.transformations.rotation_matrix(np.pi, (0, 1, 0))
     straight = _fit(coarse[0], coarse[1], np.eye(4), config)
     turned = _fit(coarse[0], coarse[1], half_turn @ straight, config)
-    fits = [distance(trimesh.transform_points(fine[0], fit), fine[1], extent) for fit in (straight, turned)]
-    return min(fits, key=lambda score: score.bidirectional)
+    fits = [
+        Fit(distance(trimesh.transform_points(fine[0], motion), fine[1], extent), motion @ np.diag((*(scale,) * 3, 1)))
+        for motion in (straight, turned)
+    ]
+    return min(fits, key=lambda fit: fit.chamfer.bidirectional)
 
 
 def distance(ours: Ours, theirs: Theirs, extent: float) -> Chamfer:

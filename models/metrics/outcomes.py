@@ -104,7 +104,8 @@ def _geometry(reconstruction: Reconstruction, row: int) -> Outcome:
 def _visible(mesh: Mesh | None, faces: Bool[Tensor, " faces"]) -> Bool[np.ndarray, " vertices"] | None:
     if mesh is None:
         return None
-    return visible_vertices(mesh.faces.cpu().numpy(), faces.cpu().numpy(), mesh.vertices.shape[1])
+    # Surfaces with faces of their own are drawn together: the row is as long as the longest of them.
+    return visible_vertices(mesh.faces.cpu().numpy(), faces[: len(mesh.faces)].cpu().numpy(), mesh.vertices.shape[1])
 
 
 def _all_turned(reconstruction: Reconstruction, examples: list[Example], size: int) -> list[list[Picture]]:

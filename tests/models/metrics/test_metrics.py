@@ -1,15 +1,19 @@
 """The whole table: truth scores best, each mistake costs its own metric, an unknown truth leaves its rows out."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import pi
 
 import pytest
 
+from models.data.batch import Batch
+from models.geometry.cameras import Camera
+from models.geometry.mesh import Mesh
 from models.metrics import COPY, METRICS, PAPER, Evaluation, EvaluationConfig, Score, evaluate
 from models.metrics.chamfer import ChamferConfig
 from models.metrics.table import Metric
-from models.rendering.reconstruction import Reconstructor
+from models.rendering.reconstruction import Reconstruction, Reconstructor, Renderable
+from models.rendering.types import Light, Rendering
 from models.truth.examples import Example, join_examples, split_batch
 from tests.models.metrics.conftest import body
 from tests.models.metrics.test_outcomes import Answers
@@ -19,6 +23,8 @@ CONFIG = EvaluationConfig(chamfer=ChamferConfig(voxels=12, icp_points=300, point
 OF_THE_PICTURE = {"mask IoU", "boundary F", "input view PSNR"}
 OF_THE_TRUTH = {
     "Chamfer distance",
+    "surface F1 at 0.3",
+    "normal consistency",
     "keypoint transfer PCK",
     "azimuth error",
     "novel view PSNR",
@@ -26,6 +32,35 @@ OF_THE_TRUTH = {
     "relighting error",
 }
 Maker = Callable[..., Reconstructor]
+
+
+@dataclass(frozen=True)
+class Unlike:
+    """Answers with surfaces of their own connectivity."""
+
+    whole: Reconstruction
+    first: int = 0
+
+    def __len__(self) -> int:
+        return len(self.whole)
+
+    @property
+    def camera(self) -> Camera | None:
+        return self.whole.camera
+
+    def mesh(self, row: int) -> Mesh | None:
+        mesh, cut = self.whole.mesh(row), (self.first + row) % 2
+        if mesh is None or not cut:
+            return mesh
+        last = mesh.vertices.shape[1] - 1
+        return Mesh(mesh.vertices[:, :-1], mesh.faces[(mesh.faces != last).all(1)])
+
+    def pick(self, row: int, count: int = 1) -> "Unlike":
+        return Unlike(self.whole.pick(row, count), self.first + row)
+
+    def render(self, size: int, camera: Camera | None = None, light: Light | None = None) -> Rendering:
+        assert isinstance(self.whole, Renderable)
+        return self.whole.render(size, camera, light)
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +98,8 @@ def test_nobody_beats_the_truth(table: Evaluation, row: Metric) -> None:
 
 def test_a_stretched_shape_costs_shape_and_not_azimuth(table: Evaluation) -> None:
     assert scores(table, "Chamfer distance")["stretched"].mean > 1.2 * scores(table, "Chamfer distance")["truth"].mean
+    for metric in ("surface F1 at 0.1", "surface F1 at 0.3", "surface F1 at 0.5"):
+        assert scores(table, metric)["stretched"].mean < 0.9 * scores(table, metric)["truth"].mean
     assert scores(table, "mask IoU")["stretched"].mean < 85
     assert scores(table, "azimuth error")["stretched"].mean == pytest.approx(0, abs=1e-3)
 
@@ -105,6 +142,20 @@ def test_each_answer_stands_in_the_rows_that_it_can_fill(toys: list[Example], or
     assert "Chamfer distance" in answered["mesh"] and answered["mesh"].isdisjoint(OF_THE_PICTURE)
     assert answered["pictures"] >= OF_THE_PICTURE and answered["pictures"].isdisjoint({*OF_THE_TRUTH, "view word"})
     assert answered["truth"] == {metric.name for metric in METRICS}
+
+
+def test_meshes_without_common_vertices_carry_no_keypoint(toys: list[Example], oracle: Maker) -> None:
+    truth = oracle()
+
+    class Cut:
+        """The truth, of which every second answer lacks its last vertex and that one's faces."""
+
+        def predict(self, batch: Batch) -> Unlike:
+            return Unlike(truth.predict(batch))
+
+    table = evaluate({"truth": truth, "cut": Cut()}, toys, CONFIG)
+    assert "cut" not in scores(table, "keypoint transfer PCK")
+    assert scores(table, "azimuth error")["cut"].mean == pytest.approx(0, abs=1e-3)
 
 
 def test_no_example_is_refused(oracle: Maker) -> None:
