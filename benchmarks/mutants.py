@@ -1,33 +1,47 @@
 """Do the tests see a mistake? One small change of the code at a time, and the tests of that module.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.mutants 250    of models, storage and tasks, drawn from seed 0
-    OMP_NUM_THREADS=1 python -m benchmarks.mutants 40 models/methods/farm3d/distillation.py
+    OMP_NUM_THREADS=1 python -m benchmarks.mutants 250 results.txt    of models, storage and tasks, drawn from seed 0
+    OMP_NUM_THREADS=1 python -m benchmarks.mutants 60 results.txt models/methods/farm3d/distillation.py
 
 A mutant is one expression that says something else: a comparison, an operator, a number, a condition, a word left out.
-No file is changed: the mutated text is what Python is given when a test imports the module. Each mutant runs in a
-process that is forked from one with the libraries in it, on the module's own test file. Prints a line for each and the
-share that was killed, which is a test that fails, dies or takes too long. What needs a GPU, and descriptions, logs and
-words of errors are left alone.
+No file is changed: the mutated text is what Python is given when a test imports the module. Each mutant has a process
+that is forked from one with everything imported; there its module and all that import it are forgotten, and its own
+test file runs to the first failure, the tests that name the changed function first, without the slow ones. The test
+that fails is then asked without the mutant: only where it passes, the mutant is killed. One that takes too long is
+counted apart. Results are added to the file as they come, and what stands there is not run again. What needs a GPU,
+and descriptions, logs and words of errors are left alone.
 """
 
 import argparse
 import ast
 import copy
+import gc
+import importlib
+import inspect
 import os
 import random
+import resource
+import runpy
+import shutil
 import signal
 import sys
+import tempfile
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib.machinery import SourceFileLoader
+from itertools import islice, zip_longest
 from pathlib import Path
+from types import ModuleType
 
+import pytest
 from rich.console import Console
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("models", "storage", "tasks")
+OURS = (*PACKAGES, "flows")
 SKIPPED = (
     "models/embedded",
     "models/truth/bodies",
@@ -35,11 +49,9 @@ SKIPPED = (
     "models/segmenters/detectron2.py",
 )
 """Trainers of the shipped weights, and what needs a GPU or a package that pip does not have."""
-SECONDS = 120
-LIBRARIES = (
-    "numpy", "scipy.ndimage", "torch", "PIL.Image", "pyarrow.parquet", "trimesh", "pydantic", "prefect", "s3fs",
-    "diffusers", "transformers", "beartype", "jaxtyping", "pytest",
-)  # fmt: skip
+LIBRARIES = ("scipy.ndimage", "torch", "pyarrow.parquet", "trimesh", "prefect", "diffusers", "transformers", "beartype")
+PROCESSOR_SECONDS, SECONDS = 200, 1800
+"""A run that takes more of them is too slow; the second ones pass also while it waits or other work holds it up."""
 QUIET = {"Field", "warning", "info", "debug", "error", "table", "page", "getLogger", "TypeVar", "Literal", "NewType"}
 """Calls whose arguments are words for people, or types."""
 SWAPPED: dict[type[ast.AST], type[ast.AST]] = {
@@ -58,15 +70,30 @@ class Mutant:
 
     path: Path
     line: int
+    column: int
     before: str
     after: str
     text: str
     """Of the whole module."""
+    within: frozenset[str]
+    """The functions and classes around it, by name."""
 
     @property
     def name(self) -> str:
         """Where it is and what it changes."""
-        return f"{self.path.relative_to(ROOT)}:{self.line}  {self.before}  ->  {self.after}"
+        return f"{self.path.relative_to(ROOT)}:{self.line}:{self.column}  {self.before}  ->  {self.after}"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Of one run of tests."""
+
+    status: int
+    """That of pytest, or a signal, negative."""
+    failed: str
+    """The test that failed first; empty where none did or no test came to run."""
+    seconds: float
+    """Of the processor."""
 
 
 def changes(node: ast.AST) -> Iterator[ast.expr]:
@@ -125,27 +152,43 @@ def expressions(node: ast.AST) -> Iterator[ast.expr]:
                 yield from expressions(child)
 
 
-def mutants(path: Path) -> Iterator[Mutant]:
-    """Every mutant of a module."""
+def mutants(path: Path, seed: int) -> Iterator[Mutant]:
+    """Every mutant of a module, shuffled."""
     text = path.read_text()
-    lines = text.splitlines(keepends=True)
-    starts = [0]
-    for line in lines:
+    tree, data, starts = ast.parse(text), text.encode(), [0]
+    for line in text.splitlines(keepends=True):
         starts.append(starts[-1] + len(line.encode()))
-    data = text.encode()
-    for node in expressions(ast.parse(text)):
-        if node.end_lineno is None or node.end_col_offset is None or isinstance(node, ast.JoinedStr):
+    pairs = [(node, other) for node in expressions(tree) for other in changes(node)]
+    random.Random(f"{seed} {path.relative_to(ROOT)}").shuffle(pairs)
+    for node, other in pairs:
+        if node.end_lineno is None or node.end_col_offset is None:
             continue
         first, last = starts[node.lineno - 1] + node.col_offset, starts[node.end_lineno - 1] + node.end_col_offset
-        for other in changes(node):
-            after = ast.unparse(ast.fix_missing_locations(other))
-            mutated = (data[:first] + f"({after})".encode() + data[last:]).decode()
-            if compiles(mutated):
-                yield Mutant(path, node.lineno, ast.unparse(node), after, mutated)
+        before, after = ast.unparse(node), ast.unparse(ast.fix_missing_locations(other))
+        mutated = (data[:first] + f"({after})".encode() + data[last:]).decode()
+        # Within an f-string, Python 3.11 does not know where an expression stands, and brackets may not do.
+        if is_expression(data[first:last].decode(), before) and compiles(mutated):
+            within = frozenset(around(tree, node.lineno))
+            yield Mutant(path, node.lineno, node.col_offset, before, after, mutated, within)
+
+
+def around(tree: ast.Module, line: int) -> Iterator[str]:
+    """The functions and classes that a line stands in, by name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.lineno <= line <= (node.end_lineno or 0):
+            yield node.name
+
+
+def is_expression(text: str, unparsed: str) -> bool:
+    """Whether a text is that expression."""
+    try:
+        return ast.unparse(ast.parse(f"({text})", mode="eval").body) == unparsed
+    except SyntaxError:
+        return False
 
 
 def compiles(text: str) -> bool:
-    """Whether Python takes it; within an f-string, brackets may not do."""
+    """Whether Python takes it."""
     try:
         compile(text, "mutant", "exec")
     except SyntaxError:
@@ -167,32 +210,110 @@ def candidates(paths: list[Path]) -> list[Path]:
     return [file for file in kept if test_file(file).is_file() and not str(file).startswith(skipped)]
 
 
-def run(mutant: Mutant | None, tests: Path) -> int:
-    """Run tests with a mutant in the place of its module, in a process of their own: its exit status, or a signal."""
+def draw(paths: list[Path], seed: int) -> Iterator[Mutant]:
+    """Mutants of these modules, the first of each in random order, then the second of each, and so on."""
+    modules = candidates(paths)
+    random.Random(seed).shuffle(modules)
+    for mutants_of_modules in zip_longest(*(mutants(path, seed) for path in modules)):
+        yield from filter(None, mutants_of_modules)
+
+
+def module_name(path: Path) -> str:
+    """Of a file of ours."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+@cache
+def importers() -> dict[str, set[str]]:
+    """Of each module of ours, those that name it in an import, wherever that stands."""
+    files = {module_name(file): file for package in OURS for file in (ROOT / package).rglob("*.py")}
+    answer = defaultdict[str, set[str]](set)
+    for name, file in files.items():
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [str(node.module), *(f"{node.module}.{name}" for name in names)]
+            for imported in files.keys() & set(names) - {name}:
+                answer[imported].add(name)
+    return answer
+
+
+def forget(path: Path) -> None:
+    """Let this process import the module anew, and all that have imported it."""
+    names, ahead = set[str](), [module_name(path)]
+    while ahead:
+        if (name := ahead.pop()) not in names:
+            names.add(name)
+            ahead.extend(importers()[name])
+    modules = {name: sys.modules.pop(name) for name in names & sys.modules.keys()}
+    # What stays has to be an attribute of its package also after the package is imported anew.
+    kept = {
+        package: {key: value for key, value in vars(module).items() if _is_part(package, key, value)}
+        for package, module in modules.items()
+    }
+    exec_module = SourceFileLoader.exec_module
+
+    def execute(self: SourceFileLoader, module: ModuleType) -> None:
+        vars(module).update(kept.get(module.__name__, {}))
+        exec_module(self, module)
+
+    SourceFileLoader.exec_module = execute  # pyright: ignore[reportAttributeAccessIssue]  # the finder asks the class
+
+
+def _is_part(package: str, key: str, value: object) -> bool:
+    return isinstance(value, ModuleType) and value is sys.modules.get(f"{package}.{key}")
+
+
+def run(path: Path, mutant: Mutant | None, arguments: list[str]) -> Ending:
+    """Run tests of a module, with a mutant in its place if there is one, in a process of their own."""
+    folder = Path(tempfile.mkdtemp(prefix="mutants-"))
     child = os.fork()
     if child == 0:
-        _become(mutant, tests)
+        _become(path, mutant, arguments, folder)
     deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.05)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return -signal.SIGALRM
+    while not (ended := os.wait4(child, os.WNOHANG))[0] and time.monotonic() < deadline:
+        time.sleep(0.02)
+    if not ended[0]:
+        os.killpg(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    status = os.waitstatus_to_exitcode(ended[1]) if ended[0] else -signal.SIGALRM
+    failed = (folder / "failed").read_text() if (folder / "failed").exists() else ""
+    shutil.rmtree(folder, ignore_errors=True)
+    return Ending(status, failed, ended[2].ru_utime + ended[2].ru_stime)
 
 
-def _become(mutant: Mutant | None, tests: Path) -> None:
+class Plugin:
+    """Puts the tests in order, and remembers the one that failed."""
+
+    def __init__(self, names: frozenset[str], failed: Path) -> None:
+        """Tests with these names in their text come first."""
+        self.names, self.failed = names, failed
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Function]) -> None:
+        """The likeliest to fail first."""
+        texts = {item: inspect.getsource(item.function) for item in items}
+        items.sort(key=lambda item: -sum(name in texts[item] for name in self.names))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Writes down which test failed."""
+        if report.failed and not self.failed.exists():
+            self.failed.write_text(report.nodeid)
+
+
+def _become(path: Path, mutant: Mutant | None, arguments: list[str], folder: Path) -> None:
     """Never comes back."""
-    import pytest
-
+    os.setpgid(0, 0)
+    resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_SECONDS, PROCESSOR_SECONDS + 5))
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.dup2(null, 2)
+    forget(path)
     if mutant:
         install(mutant)
-    code = pytest.main(["-x", "-q", "-m", "not slow", "-p", "no:cacheprovider", str(tests)])
+    # The rest of the project's own options: its shape checks are on already.
+    options = ["-o", "addopts=", "-x", "-q", "--import-mode=importlib", "-m", "not slow", "-p", "no:cacheprovider"]
+    plugin = Plugin(mutant.within if mutant else frozenset(), folder / "failed")
+    code = pytest.main([*options, "--basetemp", str(folder / "tests"), *arguments], plugins=[plugin])
     os._exit(int(code))
 
 
@@ -212,43 +333,62 @@ def install(mutant: Mutant) -> None:
         setattr(SourceFileLoader, name, function)
 
 
-def load_libraries() -> None:
-    """Everything that takes long to import and is none of ours."""
+def import_everything(paths: Iterable[Path]) -> None:
+    """All that takes long, once: the libraries, and the packages of these modules with their shape checks."""
+    from jaxtyping import install_import_hook
+
+    # What it says about the environment counts before torch and Prefect are there.
+    runpy.run_path(str(ROOT / "tests" / "conftest.py"))
     for name in LIBRARIES:
-        try:
-            __import__(name)
-        except ImportError:
-            console.print(f"without {name}")
+        importlib.import_module(name)
+    # Compiled files of ours from here on, in no folder of the project; a mutant never has one.
+    sys.pycache_prefix, sys.dont_write_bytecode = str(Path(tempfile.gettempdir(), "mutants-compiled")), False
+    install_import_hook(["models"], "beartype.beartype")
+    for package in sorted({path.relative_to(ROOT).parts[0] for path in paths}):
+        for file in sorted((ROOT / package).rglob("*.py")):
+            try:
+                importlib.import_module(module_name(file))
+            except ImportError as error:
+                console.print(f"without {module_name(file)}: {error}", markup=False)
+    importers()
+    gc.freeze()
+
+
+def judge(mutant: Mutant, sound: dict[str, bool]) -> tuple[str, Ending]:
+    """What became of a mutant; `sound` holds which tests are known to pass or to fail without one."""
+    ending = run(mutant.path, mutant, [str(test_file(mutant.path))])
+    if ending.status == 0:
+        return "SURVIVED", ending
+    if ending.status in (-signal.SIGALRM, -signal.SIGXCPU, -signal.SIGKILL):
+        return "too slow", ending
+    # No test came to run: the mutant cannot even be imported.
+    arguments = [ending.failed] if ending.failed else ["--collect-only", str(test_file(mutant.path))]
+    question = " ".join(arguments)
+    if question not in sound:
+        sound[question] = run(mutant.path, None, arguments).status == 0
+    return "killed" if sound[question] else "fails without a mutant", ending
 
 
 def main() -> int:
-    """Print what became of each mutant; the number that survived."""
+    """Add to the results what became of each mutant; the number that survived."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("count", type=int, help="mutants, spread evenly over the modules")
+    parser.add_argument("results", type=Path, help="file of results; what stands in it is not run again")
     parser.add_argument("paths", type=Path, nargs="*", default=[ROOT / name for name in PACKAGES])
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--minutes", type=float, default=1e9, help="no mutant is begun after them")
     arguments = parser.parse_args()
     os.chdir(ROOT)
-    sys.dont_write_bytecode = True
-    load_libraries()
-    chance, drawn = random.Random(arguments.seed), list[Mutant]()
-    pools = {
-        path: chance.sample(every, len(every)) for path in candidates(arguments.paths) if (every := list(mutants(path)))
-    }
-    while len(drawn) < arguments.count and any(pools.values()):
-        drawn += [pool.pop() for pool in pools.values() if pool][: arguments.count - len(drawn)]
-    outcomes, until, whole = Counter[str](), time.monotonic() + 60 * arguments.minutes, dict[Path, int]()
-    for mutant in sorted(drawn, key=lambda mutant: (mutant.path, mutant.line)):
-        if time.monotonic() > until:
-            break
-        tests = test_file(mutant.path)
-        if whole.setdefault(tests, run(None, tests)):
-            outcomes["tests fail without a mutant"] += 1
-            continue
-        outcome = {0: "SURVIVED", -signal.SIGALRM: "too slow"}.get(run(mutant, tests), "killed")
-        outcomes[outcome] += 1
-        console.print(f"{outcome:8}  {mutant.name}", markup=False)
+    drawn = list(islice(draw(arguments.paths, arguments.seed), arguments.count))
+    arguments.results.touch()
+    done = {line.split("\t")[1]: line.split("\t")[0] for line in arguments.results.read_text().splitlines()}
+    ahead = [mutant for mutant in drawn if mutant.name not in done]
+    import_everything(mutant.path for mutant in ahead)
+    sound = dict[str, bool]()
+    for mutant in ahead:
+        done[mutant.name], ending = judge(mutant, sound)
+        with arguments.results.open("a") as file:
+            print(done[mutant.name], mutant.name, ending.failed, f"{ending.seconds:.1f} s", sep="\t", file=file)
+    outcomes = Counter(done[mutant.name] for mutant in drawn)
     console.print(", ".join(f"{name} {number}" for name, number in outcomes.most_common()))
     return outcomes["SURVIVED"]
 
