@@ -53,6 +53,24 @@ def test_guidance_goes_from_the_empty_prompt_through_the_prompt(teacher):
     assert not two.requires_grad
 
 
+def test_guidance_is_that_of_the_pipeline(teacher, monkeypatch):
+    """What the published pipeline hands to its sampler is our estimate, as the velocity of the same latents."""
+    pipeline, handed = teacher.pipeline, []
+    step = pipeline.scheduler.step
+
+    def listen(velocity, t, latents, **options):
+        handed.append((velocity, t, latents))
+        return step(velocity, t, latents, **options)
+
+    monkeypatch.setattr(pipeline.scheduler, "step", listen)
+    pipeline("a cow", height=64, width=64, num_inference_steps=3, guidance_scale=4.0, output_type="latent")
+    velocity, t, latents = handed[1]
+    noise = teacher.predict_noise(latents, t[None], ["a cow"], 4.0)
+    alpha = pipeline.scheduler.alphas_cumprod[t]
+    clean = (latents - (1 - alpha).sqrt() * noise) / alpha.sqrt()
+    assert torch.allclose(pipeline.scheduler.get_velocity(clean, noise, t), velocity, atol=1e-4)
+
+
 def test_the_velocity_is_turned_into_noise(teacher):
     """Taking the estimated noise out of the latents gives the same picture as taking the velocity out."""
     latents, t = torch.randn(1, 4, 8, 8), torch.tensor([300])
@@ -107,6 +125,8 @@ def test_a_sample_of_the_posterior_comes_from_its_generator_and_is_not_the_mean(
         teacher.encode(picture, sample=True, generator=torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)
     )
     assert torch.equal(one, again) and not torch.equal(one, other) and not torch.equal(one, mean)
+    posterior = teacher.pipeline.vae.encode(picture.permute(0, 3, 1, 2) * 2 - 1).latent_dist
+    assert torch.allclose(one, 0.5 * posterior.sample(torch.Generator().manual_seed(0)), atol=1e-5), "as diffusers'"
 
 
 def test_an_autoencoder_of_another_training_is_refused(folder, tmp_path):

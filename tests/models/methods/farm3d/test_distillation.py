@@ -3,13 +3,24 @@ from math import radians, tan
 
 import pytest
 import torch
+from diffusers import DDPMScheduler
 
 from models.core.category import VIEWS, Words
+from models.core.schedule import Schedule
 from models.data.crops import random
 from models.data.parts import WHOLE, Part
 from models.geometry.cameras import view_word
 from models.geometry.mesh import Mesh
-from models.methods.farm3d.distillation import DistillationConfig, backdrop, compose, virtual_cameras, virtual_lights
+from models.methods.farm3d.distillation import (
+    COMPONENTS,
+    DistillationConfig,
+    Distilled,
+    _components,
+    backdrop,
+    compose,
+    virtual_cameras,
+    virtual_lights,
+)
 from models.rendering.types import Rendering
 from tests.models.methods.magicpony.losses.test_reconstruction import photo, square
 
@@ -47,6 +58,7 @@ class WantsColour:
         self.alphas_cumprod = torch.linspace(0.99, 0.01, 1000)
         self.prompts: list[str] = []
         self.sampled: object = None
+        self.noisy, self.guidance = torch.zeros(0), 0.0
 
     def encode(
         self, images: torch.Tensor, sample: bool = False, generator: torch.Generator | None = None
@@ -58,6 +70,7 @@ class WantsColour:
         self, latents: torch.Tensor, t: torch.Tensor, prompts: list[str], guidance: float
     ) -> torch.Tensor:
         self.prompts += prompts
+        self.noisy, self.guidance = latents, guidance
         alpha = self.alphas_cumprod[t].view(-1, 1, 1, 1)
         return (latents - alpha.sqrt() * self.clean) / (1 - alpha).sqrt()
 
@@ -68,7 +81,7 @@ def distil(
     seed: int,
     mix: tuple[float, float, float] = (0, 0, 1),
     **knobs: object,
-):
+) -> Distilled:
     config = DistillationConfig(size=SIZE, mix=mix, **knobs)
     return config.build(teacher, COW)(
         boxes(4), lambda *_: drawn(colour, 4), photo(square(4, 8).expand(4, -1, -1)), 0.5, seeded(seed)
@@ -117,6 +130,7 @@ def test_the_authors_words_part_at_30_degrees_and_look_down_from_60() -> None:
             "front", "front", "side", "side", "back",
         ]  # fmt: skip
     assert all(words[azimuth, 61] == "overhead" for azimuth in (0, 29, 31, 149, 151))
+    assert DistillationConfig(overhead_deg=0).word(0.0, 0.0) == "overhead", "from the border on"
     assert DistillationConfig().word(radians(44), radians(89)) == "front", "ours: 45 degrees and no word from above"
 
 
@@ -153,6 +167,51 @@ def test_the_gradient_is_w_times_the_excess_of_the_noise() -> None:
     assert torch.allclose(weight, 1 - alpha) and torch.allclose(gradient, (1 - alpha) * excess, atol=1e-4)
 
 
+def test_the_teacher_is_asked_what_its_own_scheduler_would_ask_it_and_w_is_the_share_of_noise_there() -> None:
+    scheduler = DDPMScheduler(1000, beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
+    teacher = WantsColour((0.5, 0.2, 0.1))
+    teacher.alphas_cumprod = scheduler.alphas_cumprod
+    latents, noise, t = torch.rand(2, 3, 4, 4), torch.randn(2, 3, 4, 4, generator=seeded()), torch.tensor([20, 600])
+    _, weight = DistillationConfig().build(teacher, COW)._gradient(latents, t, noise, ["", ""], 3.0)
+    assert torch.allclose(teacher.noisy, scheduler.add_noise(latents, noise, t), atol=1e-6)
+    assert teacher.guidance == 3
+    share = scheduler.add_noise(torch.zeros(2, 1, 1, 1), torch.ones(2, 1, 1, 1), t).square()
+    assert torch.allclose(weight, share, atol=1e-6)
+
+
+def test_noise_levels_are_drawn_from_the_whole_range_with_both_ends() -> None:
+    teacher = WantsColour((0.5, 0.5, 0.5))
+    assert DistillationConfig().build(teacher, COW).times == (20, 600)
+    teacher.alphas_cumprod = torch.linspace(0.9, 0.1, 10)
+    t, noise = DistillationConfig(times=(0.2, 0.6)).build(teacher, COW)._noise(torch.zeros(400, 1, 2, 2), seeded())
+    assert t.unique().tolist() == [2, 3, 4, 5, 6] and t.bincount()[2:].min() > 60
+    assert noise.mean().abs() < 0.1 and abs(noise.std() - 1) < 0.1
+
+
+def test_guidance_changes_over_the_run() -> None:
+    teacher = WantsColour((0.5, 0.5, 0.5))
+    distil(torch.ones(3), teacher, 0, guidance=Schedule({0.0: 20.0, 1.0: 40.0}))
+    assert teacher.guidance == 30, "half-way"
+
+
+def test_numbers_are_means_of_what_the_captions_say() -> None:
+    teacher = WantsColour((0.5, 0.5, 0.5))
+    done = distil(torch.ones(3), teacher, 3, (0.2, 0.4, 0.4))
+    prompts, components, levels = zip(*(caption.split(" | ") for caption in done.captions), strict=True)
+    t = torch.tensor([int(level.removeprefix("t ")) for level in levels])
+    expected = {"sds_t": t.float().mean().item(), "sds_w": (1 - teacher.alphas_cumprod[t]).mean().item()}
+    expected |= {f"sds_{view}": prompts.count(PROMPTS[view]) / 4 for view in VIEWS}
+    expected |= {f"sds_{kind}": components.count(kind) / 4 for kind in COMPONENTS}
+    assert {name: done.notes[name] for name in expected} == pytest.approx(expected)
+    assert all(type(note) is float for note in done.notes.values()), "no tensors, which would stay on a GPU"
+
+
+def test_components_are_shown_by_their_shares() -> None:
+    components = _components(4000, (0.1, 0.3, 0.6), seeded())
+    shares = [components.count(kind) / 4000 for kind in ("albedo", "shading", "full")]
+    assert shares == pytest.approx([0.1, 0.3, 0.6], abs=0.03)
+
+
 def test_the_loss_hands_that_gradient_to_the_latents_in_the_mean_and_no_factor_more() -> None:
     class KeepsLatents(WantsColour):
         def encode(self, *arguments: object) -> torch.Tensor:
@@ -177,12 +236,12 @@ def test_one_seed_gives_one_step() -> None:
     assert first.notes["sds_albedo"] + first.notes["sds_shading"] + first.notes["sds_full"] == pytest.approx(1)
 
 
-def test_a_latent_the_teacher_overflows_on_says_nothing() -> None:
+@pytest.mark.parametrize("overflow", ["nan", "inf", "-inf"])
+def test_a_latent_the_teacher_overflows_on_says_nothing(overflow: str) -> None:
     colour = torch.full((3,), 0.5, requires_grad=True)
-    teacher = WantsColour((float("nan"), 0.2, float("inf")))
-    distil(colour, teacher, 0).loss.backward()
-    assert colour.grad.isfinite().all()
+    distil(colour, WantsColour((float(overflow), 0.2, 0.4)), 0).loss.backward()
     assert colour.grad[0] == 0
+    assert colour.grad[1:].isfinite().all() and (colour.grad[1:] != 0).all()
 
 
 def test_cameras_are_uniform_in_area_around_the_animal() -> None:
@@ -192,9 +251,7 @@ def test_cameras_are_uniform_in_area_around_the_animal() -> None:
     assert height.max() <= 1
     assert torch.histc(height, 4, -0.1736, 1).std() < 0.05 * 1000
     assert torch.histc(camera.azimuth, 4, -torch.pi, torch.pi).std() < 0.05 * 1000
-    distance = camera.position.norm(dim=-1)
-    assert distance.min() >= 9 - 1e-4
-    assert distance.max() <= 11 + 1e-4
+    assert torch.histc(camera.position.norm(dim=-1), 4, 9 - 1e-4, 11 + 1e-4).std() < 0.05 * 1000
 
 
 def test_overhead_cameras_are_upright_and_finite() -> None:
@@ -203,22 +260,37 @@ def test_overhead_cameras_are_upright_and_finite() -> None:
     assert torch.allclose(rotation @ rotation.mT, torch.eye(3).expand(8, 3, 3), atol=1e-5)
 
 
-def test_framed_animals_are_centred_whole_and_of_the_photos_size() -> None:
+def framed(fill: tuple[float, float]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Lower and upper corners of 200 animals in their pictures."""
     mesh = boxes(200)
-    camera = virtual_cameras(DistillationConfig(elevation_deg=(-5, 25), fill=(0.2, 0.45)), mesh, seeded())
-    ndc = camera.project(mesh.vertices)
-    low, high = ndc.amin(1), ndc.amax(1)
-    assert (low + high).abs().max() < 0.15
-    assert low.min() > -1
-    assert high.max() < 1
-    covered = (0.55 * (high - low).prod(-1) / 4).median()
-    assert 0.2 < covered < 0.45
+    ndc = virtual_cameras(DistillationConfig(elevation_deg=(-5, 25), fill=fill), mesh, seeded()).project(mesh.vertices)
+    return ndc.amin(1), ndc.amax(1)
+
+
+def covered(low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
+    """Share of the picture, of side 2, where an animal covers 55 % of its box."""
+    return 0.55 * (high - low).prod(-1) / 4
+
+
+def test_framed_animals_are_centred_and_as_large_as_asked() -> None:
+    low, high = framed((0.25, 0.25))
+    assert (low + high).abs().max() < 0.03
+    assert covered(low, high).median().item() == pytest.approx(0.25, abs=0.001)
+    sizes = torch.histc(covered(*framed((0.1, 0.2))), 4, 0.095, 0.205)
+    assert sizes.sum() == 200 and sizes.std() < 15, "all sizes alike"
+
+
+def test_framed_animals_are_whole_where_they_cannot_be_so_large() -> None:
+    low, high = framed((0.9, 0.9))
+    longer = (high - low).amax(-1)
+    assert longer.median().item() == pytest.approx(1.8, abs=0.005) and longer.max() < 1.9
 
 
 def test_lights_shine_mostly_from_the_camera() -> None:
     light = virtual_lights(4000, torch.device("cpu"), seeded())
     assert torch.allclose(light.direction.norm(dim=-1), torch.ones(4000), atol=1e-5)
-    assert 0.75 < (light.direction[:, 2] > 0).float().mean() < 0.9
+    assert (light.direction[:, 2] > 0).float().mean().item() == pytest.approx(0.841, abs=0.02), "a deviation of 1"
+    assert light.direction[:, :2].mean(0).abs().max() < 0.03, "to neither side"
     assert light.ambient[0] == 0.5
     assert light.diffuse[0] == pytest.approx(0.8)
 
@@ -241,6 +313,31 @@ def test_the_photos_own_background_is_its_row_means_without_the_animal() -> None
     assert (found[..., 0] == 0).all(), "nothing of the red animal"
     assert found[0, 2, 0, 2] > 0.9
     assert found[0, 13, 0, 2] < 0.1
+
+
+def test_a_row_counts_by_its_distance() -> None:
+    batch = photo(torch.zeros(1, SIZE, SIZE))
+    image = torch.zeros_like(batch.image)
+    image[:, 5] = 1
+    rows = torch.arange(SIZE)
+    near = 1 / (1 + ((rows[:, None] - rows) / 2) ** 2) ** 2
+    shown = backdrop(replace(batch, image=image), SIZE)[0, :, 0]
+    assert torch.allclose(shown, (near[:, 5] / near.sum(1))[:, None].expand(-1, 3), atol=1e-5)
+
+
+def test_the_animals_border_is_no_background_either() -> None:
+    batch, reds = photo(square(6, 4)), []
+    for margin in (2, 3):
+        ring = square(6 - margin, 4 + 2 * margin) - square(7 - margin, 2 + 2 * margin)
+        reds.append(backdrop(replace(batch, image=ring[..., None] * torch.tensor([1.0, 0.0, 0.0])), SIZE).max())
+    assert reds[0] == 0 < reds[1], "two pixels around it are left out, no third"
+
+
+def test_the_photos_background_is_shown_where_that_is_asked() -> None:
+    teacher = WantsColour((0.5, 0.5, 0.5))
+    plain, photos = (distil(torch.ones(3), teacher, 0, background=kind).pictures for kind in ("colour", "photo"))
+    assert torch.allclose(photos[:, :, -1], torch.tensor(0.5), atol=1e-3)
+    assert plain[:, 0, -1].std(0).min() > 0.05
 
 
 def test_rows_outside_the_picture_take_the_colour_next_to_them() -> None:

@@ -6,6 +6,7 @@ import torch
 
 from models.core.schedule import Schedule
 from models.geometry.cameras import look_at
+from models.geometry.mesh import Mesh
 from models.methods.magicpony.state import Alternatives
 from models.methods.magicpony.terms import Objective, Step, Term
 from tests.models.methods.magicpony.losses.test_reconstruction import prediction
@@ -80,6 +81,15 @@ def test_a_row_is_due_every_so_often_and_while_it_has_weight(number: int, progre
     row = Term("sds", lambda _: constant(1.0), Schedule({0.5: 0.0, 0.55: 1.0}), every=2)
     assert row.due(step(number, progress)) == due
     assert ("sds" in objective(row).loss(step(number, progress))[1]) == due
+
+
+def test_a_silhouette_is_of_the_animal_that_its_camera_looks_at() -> None:
+    near = torch.tensor([[-9.0, -9.0, 0.0], [9.0, -9.0, 0.0], [0.0, 9.0, 0.0]])
+    away = near + torch.tensor([100.0, 0.0, 0.0])
+    mesh = Mesh(torch.stack([near, away]), torch.tensor([[0, 1, 2]]))
+    cameras = look_at(torch.zeros(4), torch.zeros(4))
+    seen = step().silhouettes(mesh, cameras, 8)
+    assert seen.shape == (4, 8, 8) and seen[:2, 3:5, 3:5].all() and not seen[2:].any()
 
 
 def test_where_only_the_taken_viewpoint_is_taught_it_learns_its_own_error_and_the_others_nothing() -> None:
