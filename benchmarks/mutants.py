@@ -251,6 +251,8 @@ def forget(path: Path) -> None:
         package: {key: value for key, value in vars(module).items() if _is_part(package, key, value)}
         for package, module in modules.items()
     }
+    # The shape checks keep types by their names; those of forgotten modules would refuse the new ones.
+    importlib.import_module("beartype._cache.cacheclear").clear_caches()
     exec_module = SourceFileLoader.exec_module
 
     def execute(self: SourceFileLoader, module: ModuleType) -> None:
