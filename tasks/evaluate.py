@@ -3,7 +3,7 @@
 A category without ground truth is measured on generated photos alone, and everything that shows its numbers says so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from prefect.cache_policies import NO_CACHE
 
 from models.core.category import BarnyardTruth, FolderTruth, NoTruth, TruthConfig
 from models.core.weights import contents
-from models.metrics import Evaluation, EvaluationConfig
+from models.metrics import EvaluationConfig
 from models.metrics import evaluate as measured
 from models.metrics.baselines import baselines
 from models.rendering.reconstruction import Reconstructor, Refinable
@@ -62,7 +62,7 @@ def evaluate(
     with hold_lock(folder):
         # No root: a data set that was moved or copied is not measured again.
         measured = [[each.run for each in models], read_snapshot(crops).contents]
-        protocol = digest([*measured, truth, _contents(truth), held_out, config])
+        protocol = digest([*measured, truth, truth_digest(truth), held_out, config])
         if not _is_measured(folder, protocol):
             with acquire_device(device) as where:
                 source = truth_source(truth, crops, held_out, where)
@@ -115,7 +115,8 @@ def truth_source(truth: TruthConfig, crops: DatasetRef, held_out: HeldOutConfig,
             return None
 
 
-def _contents(truth: TruthConfig) -> str:
+def truth_digest(truth: TruthConfig) -> str:
+    """Digest of what lies in the folder that has the truth; empty where it is in none."""
     return contents(Path(truth.folder)) if isinstance(truth, FolderTruth) else ""
 
 
@@ -135,10 +136,8 @@ def _tables(
         methods[START] = start(recipe, where)
     here = setting(recipe, where)
     methods |= baselines(shapes, here.renderer, here.device)
-    photos = validation(crops, held_out.size, held_out.scenes)
-    numbers = torch.arange(len(photos))
-    generated = split_batch(photos.batch(numbers), [f"photo-{number}" for number in numbers.tolist()])
-    tables = {PHOTOS: _scores(measured(methods, generated, config))}
+    generated = photo_examples(crops, held_out.size, held_out.scenes)
+    tables = {PHOTOS: score_methods(methods, generated, config)}
     if source is None:
         return tables
     examples = source.examples()
@@ -146,15 +145,25 @@ def _tables(
         # Elsewhere nothing may be known but the mask itself, which an answer would be fitted to.
         methods |= {f"{first} {REFINED}": model.refined()} if isinstance(model, Refinable) else {}
         segmentation = crop_recipe(crops)
-        examples = [_segmented(example, segmentation, where) for example in examples]
-    return {source.name: _scores(measured(methods, examples, config)), **tables}
+        examples = [show_found_mask(example, segmentation, where) for example in examples]
+    return {source.name: score_methods(methods, examples, config), **tables}
 
 
-def _scores(evaluation: Evaluation) -> list[Score]:
-    return [Score.model_validate(row) for row in evaluation.table()]
+def photo_examples(crops: DatasetRef, size: int, most: int) -> list[Example]:
+    """Generated photos that training does not see, with no truth but their masks and their prompts' view words."""
+    photos = validation(crops, size, most)
+    numbers = torch.arange(len(photos))
+    return split_batch(photos.batch(numbers), [f"photo-{number}" for number in numbers.tolist()])
 
 
-def _segmented(example: Example, recipe: CropRecipe, where: str) -> Example:
+def score_methods(
+    methods: Mapping[str, Reconstructor], examples: Sequence[Example], config: EvaluationConfig
+) -> list[Score]:
+    """All metrics of all methods on the same examples, as they are stored."""
+    return [Score.model_validate(row) for row in measured(methods, examples, config).table()]
+
+
+def show_found_mask(example: Example, recipe: CropRecipe, where: str) -> Example:
     """With the mask that the data set's segmenter finds; an empty one where it finds none."""
     image = (example.crop.image * 255).round().byte().numpy()
     (instances,) = cached_model(recipe.segmenter, where).segment(image, recipe.segment_as)

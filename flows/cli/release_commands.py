@@ -1,4 +1,4 @@
-"""The commands of releases: `farm3d promote`, `farm3d lineage` and `farm3d report`."""
+"""The commands of releases: `farm3d promote`, `farm3d lineage`, `farm3d report` and `farm3d compare`."""
 
 import getpass
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.cli.console import announce, console, print_json
-from flows.cli.options import Json, Root, example
+from flows.cli.options import Category, Json, Root, example
 from flows.cli.paths import local_path
 
 if TYPE_CHECKING:
@@ -81,6 +81,31 @@ def report(
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(text, encoding="utf-8")
     console.print(f"{output}  {len(text.encode()) / 1e6:.1f} MB; open it in a browser")
+
+
+@app.command(epilog=example("farm3d compare cow -o methods.html", "farm3d compare cow -o methods.html --scenes 60"))
+def compare(
+    category: Category,
+    output: Annotated[Path, typer.Option("--output", "-o", parser=local_path, help="the .html file to write")],
+    root: Root = "data",
+    scenes: Annotated[int, typer.Option(min=1, help="held-out animals that every method answers")] = 30,
+) -> None:
+    """Every method with a release on the same animals: what each gives, numbers, seconds, memory, pictures."""
+    with announce("asking every method about the same animals"):
+        from flows.comparison import pin_methods
+        from storage.store import bundles, layout
+        from tasks.compare import ComparisonConfig, compare_methods
+        from tasks.inference.answer_files import check_suffix, check_writable
+        from tasks.reports.methods_page import PAGE
+
+        check_suffix(output, (".html",))
+        check_writable(output)
+        with pin_methods(category, root) as (models, crops, truth):
+            compare_methods.fn(models, crops, truth, ComparisonConfig(scenes=scenes))
+            data = bundles.read(layout.comparison(crops.root, category), PAGE)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_bytes(data)
+    console.print(f"{output}  {', '.join(models)}; {len(data) / 1e6:.1f} MB; open it in a browser")
 
 
 def _find_release(name: str, root: str) -> "Release":

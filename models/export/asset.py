@@ -50,6 +50,8 @@ class Asset:
     """How much each bone carries each vertex; rows sum to 1."""
     clips: dict[str, Clip]
     """Loops by their names, and the pose of the photo."""
+    sliders: Mapping[str, Float[ndarray, "vertices 3"]] = field(default_factory=dict[str, ndarray])
+    """By its name, how far each vertex of the bind pose goes when a number of the shape grows by 1."""
     origin: Mapping[str, str] = field(default_factory=dict[str, str])
     """What a file says of where it comes from: licence, prompt, lineage, digests of the model."""
 

@@ -29,7 +29,7 @@ def body_asset(
 ) -> Asset:
     """The body of this shape at rest, with a clip that holds its pose; `scale` metres to its unit.
 
-    y = 0 is the ground, in the rest pose and in the other, and a root lies on it.
+    y = 0 is the ground, in the rest pose and in the other, and a root lies on it. Each number of the shape is a slider.
     """
     bind, posed = (body.posed(shape, rodrigues(turn)) for turn in (torch.zeros_like(angles), angles))
     ground = [float(each.vertices[0, :, 1].min()) for each in (bind, posed)]
@@ -51,7 +51,13 @@ def body_asset(
         T_world_bone=frames,
         weights=np.insert(body.weights.numpy(), 0, 0, axis=1),
         clips={PHOTO: _still(angles[0].numpy(), scale * (ground[0] - ground[1]))},
+        sliders={f"shape {number}": scale * shift for number, shift in enumerate(_shifts(body), 1)},
     )
+
+
+def _shifts(body: ParametricBody) -> Float[ndarray, "shapes vertices 3"]:
+    """What each number of the shape adds to the rest pose. Bones cannot follow, so they stay those of this shape."""
+    return body.shape_directions.movedim(-1, 0).numpy().astype(np.float64)
 
 
 def withers_scale(body: ParametricBody, shape: Float[Tensor, "1 shapes"], shoulder_height: float) -> float:

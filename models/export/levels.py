@@ -31,6 +31,7 @@ def simplify(asset: Asset, triangles: int) -> Asset:
         normals=asset.normals[kept],
         uv=asset.uv[kept],
         weights=asset.weights[kept],
+        sliders={name: shift[kept] for name, shift in asset.sliders.items()},
         faces=faces,
     )
 

@@ -73,7 +73,7 @@ def glb(asset: Asset) -> bytes:
             {"name": "armature", "children": [2 + bone for bone in bones if asset.parents[bone] < 0]},
             *(_bone_node(asset, bone) for bone in bones),
         ],
-        "meshes": [{"name": asset.name, "primitives": [_primitive(asset, buffer)]}],
+        "meshes": [_mesh(asset, buffer)],
         "skins": [_skin(asset, buffer)],
         "materials": [
             {
@@ -94,6 +94,18 @@ def glb(asset: Asset) -> bytes:
     document |= {"accessors": buffer.accessors, "bufferViews": buffer.views}
     document["buffers"] = [{"byteLength": len(buffer.data)}]
     return _packed(document, bytes(buffer.data))
+
+
+def _mesh(asset: Asset, buffer: _Buffer) -> Json:
+    """The surface; sliders are morph targets at rest, whose names Blender, three.js and engines read in the extras."""
+    mesh: Json = {"name": asset.name, "primitives": [_primitive(asset, buffer)]}
+    if not asset.sliders:
+        return mesh
+    shifts = asset.sliders.values()
+    mesh["primitives"][0]["targets"] = [
+        {"POSITION": buffer.accessor(shift, FLOAT, VERTICES, bounds=True)} for shift in shifts
+    ]
+    return mesh | {"weights": [0.0] * len(asset.sliders), "extras": {"targetNames": [*asset.sliders]}}
 
 
 def _primitive(asset: Asset, buffer: _Buffer) -> Json:

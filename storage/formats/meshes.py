@@ -86,6 +86,11 @@ class Asset(Protocol):
         ...
 
     @property
+    def sliders(self) -> Mapping[str, Float[np.ndarray, "vertices 3"]]:
+        """By its name, how far each vertex goes in the bind pose when a slider goes from 0 to 1."""
+        ...
+
+    @property
     def origin(self) -> Mapping[str, str]:
         """What a file says of where it comes from: licence, prompt, lineage, digests of the model."""
         ...

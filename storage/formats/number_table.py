@@ -59,6 +59,12 @@ def numbers_of_run(table: Sequence[Score]) -> Numbers:
     return _numbers(table, {run: "this run", **({START: START} if change else {})}, change, baselines)
 
 
+def numbers_of_methods(table: Sequence[Score], methods: Sequence[str]) -> Numbers:
+    """These methods, then their starts and the baselines."""
+    others = [method for method in dict.fromkeys(score.method for score in table) if method not in methods]
+    return _numbers(table, {name: name for name in methods}, None, {name: name for name in others})
+
+
 def compare_numbers(
     first: Sequence[Score], second: Sequence[Score], measured: tuple[str, str]
 ) -> tuple[Numbers, list[str]]:

@@ -1,6 +1,6 @@
 """Pictures and films as file bytes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 
 import numpy as np
@@ -46,6 +46,24 @@ def contact_sheet(
         left, top = index % columns * (width + 4) + 2, index // columns * (height + 4 + CAPTION_PX) + 2
         sheet.paste(Image.fromarray(picture), (left, top))
         draw.text((left, top + height + 1), _fit_text(caption, width, font), "black", font)
+    return np.asarray(sheet)
+
+
+def labelled_rows(
+    rows: Mapping[str, UInt8[np.ndarray, "height width 3"]], columns: Sequence[str]
+) -> UInt8[np.ndarray, "rows columns 3"]:
+    """Pictures of one height below each other, each after its name, and names over the columns that they consist of."""
+    font = ImageFont.load_default(11)
+    left = 8 + round(max(font.getlength(name) for name in rows))
+    height, width = next(iter(rows.values())).shape[0], max(row.shape[1] for row in rows.values())
+    sheet = Image.new("RGB", (left + width, CAPTION_PX + len(rows) * (height + 2)), "white")
+    draw, column_width = ImageDraw.Draw(sheet), width // len(columns)
+    for index, column in enumerate(columns):
+        draw.text((left + index * column_width, 1), _fit_text(column, column_width, font), "black", font)
+    for index, (name, row) in enumerate(rows.items()):
+        top = CAPTION_PX + index * (height + 2)
+        draw.text((2, top + height // 2 - 6), name, "black", font)
+        sheet.paste(Image.fromarray(row), (left, top))
     return np.asarray(sheet)
 
 

@@ -66,7 +66,7 @@ def page(report: Report) -> str:
     changes = (
         "Training made {better} of {all} numbers better than at its start, {same} stayed the same, {worse} are worse."
     )
-    return _render(
+    return render_page(
         "report.html",
         report=report,
         title=report.title,
@@ -82,7 +82,7 @@ def comparison_page(first: Report, second: Report) -> str:
     numbers, notes = compare_numbers(first.table, second.table, (first.measured, second.measured))
     runs = {"A": first, "B": second}
     names = dict.fromkeys([*first.curves, *second.curves])
-    return _render(
+    return render_page(
         "comparison.html",
         first=first,
         second=second,
@@ -112,7 +112,8 @@ def _charts(curves: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]]) -
     return [(name, curve(name, series)) for name, series in long.items() if series]
 
 
-def _render(template: str, *, numbers: Numbers, curves: list[tuple[str, Markup]], **values: object) -> str:
+def render_page(template: str, *, numbers: Numbers, curves: list[tuple[str, Markup]], **values: object) -> str:
+    """A page of a template in `page/` with these values, and the scripts that it has a use for."""
     environment: Any = Environment(
         autoescape=True, undefined=StrictUndefined, loader=PackageLoader("storage.formats", "page")
     )

@@ -101,10 +101,29 @@ def select_release(store: Store, name: str, main_method: str = MAIN_METHOD) -> R
     if promotion := read_promotion(store, category):
         return _promoted(store, category, releases, promotion)
     candidates = [release for release in releases if release.about.method == main_method]
-    best = max(reversed(candidates), key=lambda release: SCALES.index(release.about.scale), default=None)
+    best = _newest_of_largest_scale(candidates)
     if releases and best != releases[-1]:
         _warn(category, best, releases[-1], main_method)
     return best
+
+
+def select_release_of_each_method(store: Store, category: str, main_method: str = MAIN_METHOD) -> dict[str, Release]:
+    """By its method's name, the release of each method that has one: the promoted one, else as `select_release`.
+
+    The main method is the first, the others follow by their names.
+    """
+    releases, promotion = published_releases(store, category), read_promotion(store, category)
+    chosen: dict[str, Release] = {}
+    for method in sorted({release.about.method for release in releases}, key=lambda name: (name != main_method, name)):
+        candidates = [release for release in releases if release.about.method == method]
+        promoted = [release for release in candidates if promotion and release.ref.run == promotion.run]
+        if best := _newest_of_largest_scale(promoted or candidates):
+            chosen[method] = best
+    return chosen
+
+
+def _newest_of_largest_scale(releases: list[Release]) -> Release | None:
+    return max(reversed(releases), key=lambda release: SCALES.index(release.about.scale), default=None)
 
 
 def promote_release(store: Store, name: str, by: str) -> Promotion:

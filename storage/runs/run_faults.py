@@ -31,7 +31,7 @@ def find_faults(store: Store, category: str) -> Iterator[Fault]:
 
 
 def find_run_faults(store: Store, category: str) -> Iterator[Fault]:
-    """Everything of the runs and releases of a category that is not what was committed; reads every file.
+    """Everything of the runs, releases and comparison of a category that is not what was committed; reads every file.
 
     A run that is learning is left out, for its files change.
     """
@@ -43,6 +43,7 @@ def find_run_faults(store: Store, category: str) -> Iterator[Fault]:
         folder = layout.release(release)
         yield from find_bundle_faults(folder)
         yield from _origin_faults(folder, ReleaseAbout, known)
+    yield from find_bundle_faults(layout.comparison(store.root, category))
     promotion = releases.stored_promotion(store, category)
     if any(files.size(where) is not None for where in promotion.urls):
         yield from mirror_faults(promotion, f"promote a release again, or delete both {' and '.join(promotion.urls)}")

@@ -11,6 +11,7 @@
                   runs/<run>/stages/<stage>/metrics.jsonl checkpoints/ panels/
                   releases/<run>/                             what people take away
                   releases/PROMOTED                           the run that somebody chose to answer, and who
+                  comparison/                                 the methods of its releases beside each other
 """
 
 from storage.store.files import absolute_root, names
@@ -216,6 +217,11 @@ def promotion(root: str, category: str) -> str:
 def release(ref: ReleaseRef) -> str:
     """The folder of what people take away."""
     return f"{releases(ref.root, ref.category)}/{ref.run}"
+
+
+def comparison(root: str, category: str) -> str:
+    """The folder of what was last measured of all methods of a category beside each other."""
+    return f"{root}/{category}/comparison"
 
 
 BUNDLE = "manifest.json"

@@ -96,7 +96,7 @@ def _train(work: Work, places: Sequence[str], rank: int, meeting: Path, told: Co
     """What the other process does."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    Thread(target=_end_with_parent, daemon=True).start()
+    Thread(target=end_with_parent, daemon=True).start()
     told.send(READY)
     with process_group(rank, len(places), meeting, torch_device(places[rank])):
         try:
@@ -107,8 +107,8 @@ def _train(work: Work, places: Sequence[str], rank: int, meeting: Path, told: Co
             raise
 
 
-def _end_with_parent() -> None:
-    """Also where the parent was killed and could not say so."""
+def end_with_parent() -> None:
+    """End this process when its parent does, also where that was killed and could not say so."""
     parent = parent_process()
     if parent is not None:
         parent.join()

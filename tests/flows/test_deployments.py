@@ -60,7 +60,7 @@ def test_what_the_form_gives_as_an_example_of_changes_may_be_pasted(deployment):
         assert plan != load_plan("cow", "smoke", "data")
 
 
-@pytest.mark.parametrize("flow", [*methods(), "refresh", "evaluation"])
+@pytest.mark.parametrize("flow", [*methods(), "refresh", "evaluation", "compare"])
 def test_every_category_has_every_flow_that_takes_one(flow):
     entrypoint = entrypoint_of(flow)
     parameters = {d["name"]: d["parameters"]["category"] for d in DEPLOYMENTS if d["entrypoint"] == entrypoint}

@@ -34,6 +34,7 @@ class Tube:
     weights: np.ndarray
     clips: dict[str, Clip]
     origin: dict[str, str] = field(default_factory=dict)
+    sliders: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def posed(self) -> np.ndarray:

@@ -39,7 +39,7 @@ def test_the_start_stands_in_every_table_with_the_numbers_of_the_model_before_it
     recipe = tiny_model(vit)
     photos = validation(crops, HELD_OUT.size, HELD_OUT.scenes)
     examples = split_batch(photos.batch(torch.arange(len(photos))), [str(row) for row in range(len(photos))])
-    table = module._scores(module.measured({START: start(recipe, "cpu:0")}, examples, CONFIG))
+    table = module.score_methods({START: start(recipe, "cpu:0")}, examples, CONFIG)
     assert table == [row for row in read(measured)[PHOTOS] if row.method == START]
 
 
@@ -68,7 +68,7 @@ def test_refinement_is_measured_only_where_masks_are_true(measured):
 
 def test_refinement_sees_the_segmenters_mask_and_is_judged_by_the_true_one(crops):
     (example,) = held_out("cow", HELD_OUT.model_copy(update={"scenes": 1, "photo": 128, "size": 96}))
-    shown = module._segmented(example, module.crop_recipe(crops), "cpu")
+    shown = module.show_found_mask(example, module.crop_recipe(crops), "cpu")
     assert 0.8 < iou(shown.input_mask[0].numpy() > 0.5, example.crop.mask[0].numpy() > 0.5) < 1
     assert torch.equal(join_examples([shown]).mask, shown.input_mask) and torch.equal(
         shown.crop.mask, example.crop.mask

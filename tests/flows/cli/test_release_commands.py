@@ -2,7 +2,9 @@ import pytest
 
 from storage.formats.report import Report
 from storage.runs.releases import read_promotion, select_release
+from storage.store import bundles, layout
 from storage.store.layout import Store
+from storage.store.references import Record
 from tests.flows.cli.typed import ended, said
 from tests.storage.material import publish
 
@@ -67,3 +69,34 @@ def test_a_report_that_cannot_be_made_is_one_sentence(typed, sentence, tmp_path,
     code, out, err = ended(monkeypatch, capsys, "report", *typed, "--root", "data")
     assert code == 1 and not out and sentence.format(root="data") in err and "Traceback" not in err
     assert not list(tmp_path.glob("a.*"))
+
+
+def test_a_comparison_is_one_file_that_is_written_where_it_was_asked_for(tmp_path, monkeypatch):
+    store, asked = Store(str(tmp_path / "data")), []
+    publish(store, "laptop-1", scale="laptop")
+
+    def compare(models, crops, truth, settings):
+        asked.append((list(models), settings.scenes))
+        bundles.commit(layout.comparison(crops.root, "cow"), {"comparison.html": b"<p>a page"}, Record())
+
+    monkeypatch.setattr("tasks.compare.compare_methods.fn", compare)
+    file = tmp_path / "new" / "cow.html"
+    code, output = said("compare", "cow", "-o", str(file), "--root", store.root, "--scenes", "7")
+    assert code == 0 and "cow.html  farm3d; " in output and file.read_bytes() == b"<p>a page"
+    assert asked == [(["farm3d"], 7)]
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        (
+            ("sheep", "-o", "a.html"),
+            "has no release of sheep, so there is nothing to compare; make one with `farm3d run",
+        ),
+        (("cow", "-o", "a.pdf"), "error: a.pdf: its name ends in '.pdf'; give one that ends in .html"),
+    ],
+)
+def test_a_comparison_that_cannot_be_made_is_one_sentence(typed, sentence, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = ended(monkeypatch, capsys, "compare", *typed, "--root", "data")
+    assert code == 1 and not out and sentence in err and "Traceback" not in err

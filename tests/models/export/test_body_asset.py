@@ -29,6 +29,17 @@ def test_both_poses_stand_on_the_ground_and_a_root_lies_on_it():
     assert ASSET.parents.count(-1) == 1 and not ASSET.T_world_bone[0, :3, 3].any()
 
 
+def test_a_slider_at_one_is_the_body_whose_number_is_larger_by_one():
+    (name, shift), *others = ASSET.sliders.items()
+    larger = SHAPE.clone()
+    larger[0, 0] += 1
+    grown = body_asset(BODY, ANGLES, larger, "person", 2.0)
+    change = grown.vertices - ASSET.vertices - shift
+    assert name == "shape 1" and len(others) == BODY.shapes - 1 and np.abs(shift).max() > 1e-3
+    # All of it goes up or down alike, onto the ground.
+    assert np.abs(change[:, [0, 2]]).max() < 1e-5 and np.ptp(change[:, 1]) < 1e-5
+
+
 def test_it_becomes_a_file():
     assert glb(ASSET).startswith(b"glTF")
 

@@ -28,6 +28,7 @@ def animal() -> Asset:
         "weights": weights,
         "faces": numbers.reshape(-1, 3),
         "clips": {},
+        "sliders": {"fat": 0.1 * placed},
     }
     return Asset(**known)
 
@@ -51,6 +52,7 @@ def test_whatever_a_vertex_carries_is_carried_over(animal):
     kept = [rows[*place, *uv] for place, uv in zip(light.vertices, light.uv, strict=True)]
     for name in ("weights", "posed", "normals"):
         np.testing.assert_array_equal(getattr(light, name), getattr(animal, name)[kept])
+    np.testing.assert_array_equal(light.sliders["fat"], animal.sliders["fat"][kept])
     assert light.clips is animal.clips and light.texture is animal.texture
 
 

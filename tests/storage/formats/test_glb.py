@@ -37,6 +37,23 @@ def test_the_file_stands_in_its_bind_pose(rigged: Tube) -> None:
     np.testing.assert_allclose(player.surface(None, np.zeros(1))[0], rigged.vertices, atol=1e-5)
 
 
+def with_sliders(asset: Tube) -> Tube:
+    return replace(asset, sliders={"fat": asset.normals * 0.1, "long": asset.vertices * (0, 0, 0.5)})
+
+
+def test_a_slider_at_one_moves_the_surface_by_its_shift_and_the_file_stands_with_all_of_them_at_zero(
+    rigged: Tube,
+) -> None:
+    asset = with_sliders(rigged)
+    player = Player(glb(asset))
+    (mesh,) = player.document["meshes"]
+    assert mesh["extras"]["targetNames"] == ["fat", "long"] and mesh["weights"] == [0, 0]
+    targets = [player.array(target["POSITION"]) for target in mesh["primitives"][0]["targets"]]
+    for shift, expected in zip(targets, asset.sliders.values(), strict=True):
+        np.testing.assert_allclose(shift, expected, atol=1e-6)
+    assert "weights" not in Player(glb(rigged)).document["meshes"][0]
+
+
 def test_trimesh_reads_mesh_and_texture(rigged: Tube) -> None:
     scene = trimesh.load(trimesh.util.wrap_as_stream(glb(rigged)), file_type="glb")
     mesh = next(iter(scene.geometry.values()))
@@ -99,7 +116,7 @@ def test_indices_take_two_bytes_where_these_name_every_vertex(rigged: Tube, vert
 
 
 def test_the_khronos_validator_has_no_complaint(rigged: Tube) -> None:
-    data = glb(replace(rigged, origin={"licence": "CC0-1.0", "prompt": "a cow"}))
+    data = glb(replace(with_sliders(rigged), origin={"licence": "CC0-1.0", "prompt": "a cow"}))
     try:
         answer = subprocess.run(["node", "-e", VALIDATE], input=data, capture_output=True, check=True)
     except (FileNotFoundError, subprocess.CalledProcessError):

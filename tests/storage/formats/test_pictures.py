@@ -5,7 +5,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from storage.formats.pictures import contact_sheet, gif, jpeg, png, webp
+from storage.formats.pictures import contact_sheet, gif, jpeg, labelled_rows, png, webp
 
 FRAMES = np.random.default_rng(0).integers(0, 255, (5, 24, 32, 3), np.uint8)
 FRAMES[:, :12] = 40
@@ -34,3 +34,11 @@ def test_a_sheet_has_room_for_all() -> None:
 def test_captions_stay_under_their_pictures() -> None:
     sheet = contact_sheet([FRAMES[0], FRAMES[1]], ["a caption far longer than its picture", ""])
     assert (sheet[26:, 36:] == 255).all()
+
+
+def test_rows_stand_below_each_other_after_their_names_under_those_of_their_columns() -> None:
+    red, blue = (np.full((8, 40, 3), colour, np.uint8) for colour in ((255, 0, 0), (0, 0, 255)))
+    sheet = labelled_rows({"a long name": red, "b": blue}, ("one", "two"))
+    left = sheet.shape[1] - 40
+    assert left > 40 and (sheet[16:24, left:] == red).all() and (sheet[26:34, left:] == blue).all()
+    assert sheet[16:24, :left].min() < 128 and sheet[:16, left : left + 20].min() < 128

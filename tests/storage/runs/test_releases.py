@@ -9,6 +9,7 @@ from storage.runs.releases import (
     published_releases,
     read_promotion,
     select_release,
+    select_release_of_each_method,
     stored_promotion,
 )
 from storage.store import bundles, files, layout
@@ -96,6 +97,18 @@ def test_a_run_that_is_no_release_is_not_promoted(store, name, choices) -> None:
     with pytest.raises(MissingArtifact, match=f"releases: '{run}' is no release; promote one of these: {choices}"):
         promote_release(store, name, by="anna")
     assert read_promotion(store, "cow") is None
+
+
+def test_of_each_method_the_promoted_release_is_chosen_else_its_newest_of_the_largest_scale(store, caplog) -> None:
+    publish(store, "other", method="magicpony", scale="laptop")
+    publish(store, "first", method="farm3d", scale="laptop")
+    publish(store, "small", method="farm3d", scale="smoke")
+    chosen = select_release_of_each_method(store, "cow")
+    assert [(name, each.ref.run) for name, each in chosen.items()] == [("farm3d", "first"), ("magicpony", "other")]
+    assert not caplog.records
+    promote_release(store, "cow/small", by="anna")
+    assert select_release_of_each_method(store, "cow")["farm3d"].ref.run == "small"
+    assert select_release_of_each_method(store, "sheep") == {}
 
 
 def test_a_category_alone_is_not_promoted(store) -> None:

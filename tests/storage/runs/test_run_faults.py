@@ -33,6 +33,7 @@ def store(folder):
     bundles.commit(layout.model(model), {"recipe.json": b"{}"}, ModelAbout(snapshot=1, stages=("animal",)))
     bundles.commit(layout.evaluation(model), {"generated-photos.json": b"[]"}, Record())
     publish(store, "run")
+    bundles.commit(layout.comparison(store.root, "cow"), {"comparison.html": b"a page"}, Record())
     promote_release(store, "cow/run", by="anna")
     return store
 
@@ -50,6 +51,7 @@ FILES = (
     "runs/run/evaluation/generated-photos.json",
     "releases/run/cow-1.glb",
     "releases/run/manifest.json",
+    "comparison/comparison.html",
     "releases/PROMOTED",
     "copies/releases/PROMOTED",
 )

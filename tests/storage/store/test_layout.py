@@ -33,6 +33,7 @@ def test_everything_lies_below_the_root_and_nothing_lies_twice_in_one_place(root
         paths += [layout.bundle(layout.stage(model, stage)), layout.metrics(model, stage)]
         paths += [layout.panel(model, stage, step) for step in (1, 2)]
         paths += [layout.checkpoint(folder, 1), layout.checkpoint_manifest(folder, 1), layout.checkpoint(folder, 2)]
+    paths += [layout.bundle(layout.comparison(store.root, "cow"))]
     paths += [layout.bundle(layout.release(store.release("cow", "small-01")))]
     assert len(set(paths)) == len(paths)
     assert all(path.startswith(f"{root}/") and "//" not in path.removeprefix(root) for path in paths)
