@@ -92,9 +92,9 @@ def compare(
 ) -> None:
     """Every method with a release on the same animals: what each gives, numbers, seconds, memory, pictures."""
     with announce("asking every method about the same animals"):
-        from flows.comparison import pin_methods
+        from flows.compare import pin_methods
         from storage.store import bundles, layout
-        from tasks.compare import ComparisonConfig, compare_methods
+        from tasks.contrast import ComparisonConfig, compare_methods
         from tasks.inference.answer_files import check_suffix, check_writable
         from tasks.reports.methods_page import PAGE
 

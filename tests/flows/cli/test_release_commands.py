@@ -79,7 +79,7 @@ def test_a_comparison_is_one_file_that_is_written_where_it_was_asked_for(tmp_pat
         asked.append((list(models), settings.scenes))
         bundles.commit(layout.comparison(crops.root, "cow"), {"comparison.html": b"<p>a page"}, Record())
 
-    monkeypatch.setattr("tasks.compare.compare_methods.fn", compare)
+    monkeypatch.setattr("tasks.contrast.compare_methods.fn", compare)
     file = tmp_path / "new" / "cow.html"
     code, output = said("compare", "cow", "-o", str(file), "--root", store.root, "--scenes", "7")
     assert code == 0 and "cow.html  farm3d; " in output and file.read_bytes() == b"<p>a page"

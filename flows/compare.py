@@ -11,7 +11,7 @@ from storage.dataset.pins import pin_category
 from storage.runs.releases import MAIN_METHOD, select_release_of_each_method
 from storage.store.layout import Store
 from storage.store.references import DatasetRef, ModelRef
-from tasks.compare import ComparisonConfig, compare_methods
+from tasks.contrast import ComparisonConfig, compare_methods
 from tasks.runtime.devices import Device
 
 

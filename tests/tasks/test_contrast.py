@@ -10,8 +10,8 @@ from models.rendering import ReferenceConfig
 from storage.runs.scores import START, decode_scores
 from storage.store import bundles, layout
 from storage.store.layout import Store
-from tasks import compare as module
-from tasks.compare import ComparisonConfig, compare_methods
+from tasks import contrast as module
+from tasks.contrast import ComparisonConfig, compare_methods
 from tasks.runtime.cost import Cost
 from tasks.runtime.recipes import ModelRecipe
 from tests.tasks.material import CONFIG, COW, trained

@@ -1,7 +1,7 @@
 import pytest
 
-from flows import comparison as module
-from flows.comparison import compare, pin_methods
+from flows import compare as module
+from flows.compare import compare, pin_methods
 from models.core.category import BarnyardTruth
 from storage.dataset.pins import living_pins
 from storage.store.layout import Store
