@@ -29,6 +29,7 @@ Size = Annotated[int, typer.Option(min=16, help="pixels along an edge")]
 Frames = Annotated[int, typer.Option(min=2, help="pictures in the film")]
 Triangles = typer.Option(help="triangles at most; as many as there are without it")
 Levels = typer.Option(help="also OUTPUT_LOD1 and OUTPUT_LOD2 with 50 and 20 % of the triangles")
+Quantise = typer.Option(help="8 and 16 bits to an attribute in the .glb (KHR_mesh_quantization)")
 Texels = typer.Option(min=16, help="texels along an edge of the texture")
 
 
@@ -48,6 +49,7 @@ def reconstruct(  # noqa: PLR0913 - an option each
     texture: Annotated[int, Texels] = 1024,
     triangles: Annotated[int | None, Triangles] = None,
     levels: Annotated[bool, Levels] = False,
+    quantise: Annotated[bool, Quantise] = False,
     refine: Annotated[bool, typer.Option(help="fit pose, colours and coat to the photo and the animal's mask")] = True,
     segmenter: Annotated[str | None, typer.Option(help="finder of animals: transformers, transformers:MODEL")] = None,
 ) -> None:
@@ -63,15 +65,16 @@ def reconstruct(  # noqa: PLR0913 - an option each
         from flows.plan.categories import shoulder_height
         from flows.plan.checks import check_name
         from models.export.levels import check_triangles
-        from tasks.inference.answer_files import check_format, check_writable, encode_levels
+        from tasks.inference.answer_files import check_format, check_quantised, check_writable, encode_levels
 
         check_format(output)
+        check_quantised(output, quantise)
         check_triangles(triangles)
         check_name(category, root)
         check_writable(output)
         height = shoulder_height(category.partition("/")[0])
         asset = _reconstruct_photo(photo, category, root, refine, segmenter).asset(texture, height)
-        contents = encode_levels(asset, output, triangles, levels)
+        contents = encode_levels(asset, output, triangles, levels, quantise)
     _write(contents, photo, output)
     return None
 

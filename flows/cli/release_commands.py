@@ -1,6 +1,7 @@
 """The commands of releases: `farm3d promote`, `farm3d lineage`, `farm3d report` and `farm3d compare`."""
 
 import getpass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,22 +39,43 @@ def lineage(
     pictures: Annotated[bool, typer.Option(help="every picture with its prompt, seed and digest")] = False,
     json: Json = False,
 ) -> None:
-    """Where a release comes from: run, code, snapshot, shards, models, pictures."""
+    """Where a release comes from: run, code, snapshot, shards, models, pictures.
+
+    Of a GLB that no release holds: what it says of itself.
+    """
+    chain = _lineage_lines(released, root, pictures)
+    if json:
+        return print_json(
+            [{"part": part, "comes_from": text} for part, text in (line.split(maxsplit=1) for line in chain)]
+        )
+    for line in chain:
+        console.print(line)
+    return None
+
+
+def _lineage_lines(released: str, root: str, pictures: bool) -> Iterator[str]:
+    from storage.formats.glb import read_origin
     from storage.runs.lineage import lines, release_of
     from storage.runs.releases import select_release
+    from storage.store.errors import MissingArtifact
     from storage.store.layout import Store
 
     file = Path(released)
-    selected = None if file.is_file() else select_release(Store(root), released)
-    release = release_of(file, root) if file.is_file() else selected and selected.ref
-    if release is None:
-        raise ValueError(f"{released}: is no file, and {root} has no release of such a category; name one of the two")
-    if json:
-        parts = (line.split(maxsplit=1) for line in lines(release, pictures))
-        return print_json([{"part": part, "comes_from": text} for part, text in parts])
-    for line in lines(release, pictures):
-        console.print(line)
-    return None
+    if not file.is_file():
+        selected = select_release(Store(root), released)
+        if selected is None:
+            raise ValueError(
+                f"{released}: is no file, and {root} has no release of such a category; name one of the two"
+            )
+        return lines(selected.ref, pictures)
+    try:
+        return lines(release_of(file, root), pictures)
+    except MissingArtifact:
+        origin = read_origin(file.read_bytes())
+        if not origin:
+            raise
+        head = f"file      {file}: in no release under {root}; it says of itself"
+        return iter([head, *(f"{name:<9} {' '.join(text.split())}" for name, text in origin.items())])
 
 
 @app.command(

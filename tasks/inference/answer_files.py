@@ -42,22 +42,32 @@ def check_format(output: Path) -> None:
         raise ValueError(f"{output}: {error}") from error
 
 
-def encode_asset(asset: Asset, output: Path) -> dict[Path, bytes]:
+def check_quantised(output: Path, quantise: bool) -> None:
+    """Raises ValueError for a format that has no quantised attributes."""
+    if quantise and output.suffix != ".glb":
+        raise ValueError(f"{output}: only a .glb is quantised; give one, or leave out --quantise")
+
+
+def encode_asset(asset: Asset, output: Path, quantise: bool = False) -> dict[Path, bytes]:
     """The file of an animal, and what lies beside it: of NAME.obj the material and the texture."""
+    if quantise:
+        return {output: glb(asset, quantise=True)}
     if output.suffix == ".obj":
         return {output.with_name(name): data for name, data in obj(replace(asset, name=output.stem)).items()}
     writers = {".glb": glb, ".ply": ply, ".usdz": usdz, ".fbx": fbx}
     return {output: writers[output.suffix](asset)}
 
 
-def encode_levels(whole: Asset, output: Path, triangles: int | None, lighter: bool) -> dict[Path, bytes]:
+def encode_levels(
+    whole: Asset, output: Path, triangles: int | None, lighter: bool, quantise: bool = False
+) -> dict[Path, bytes]:
     """The files of an animal of at most so many triangles; of its lighter copies, too, each with the level in its name.
 
     Raises ValueError for a number of triangles that leaves no animal.
     """
     animal = whole if triangles is None else simplify(whole, triangles)
     copies = {"": animal} | {f"_{level}": copy for level, copy in (levels(animal) if lighter else {}).items()}
-    files = [encode_asset(copy, output.with_stem(output.stem + ending)) for ending, copy in copies.items()]
+    files = [encode_asset(copy, output.with_stem(output.stem + ending), quantise) for ending, copy in copies.items()]
     return {file: data for one in files for file, data in one.items()}
 
 

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
-DTYPES = {5126: "<f4", 5121: "u1", 5123: "<u2", 5125: "<u4"}
+DTYPES = {5126: "<f4", 5120: "i1", 5121: "u1", 5123: "<u2", 5125: "<u4"}
 WIDTHS = {"SCALAR": (), "VEC2": (2,), "VEC3": (3,), "VEC4": (4,), "MAT4": (4, 4)}
 
 
@@ -26,10 +26,14 @@ class Player:
     def array(self, index: int) -> np.ndarray:
         entry = self.document["accessors"][index]
         view = self.document["bufferViews"][entry["bufferView"]]
-        shape = (entry["count"], *WIDTHS[entry["type"]])
+        kind, shape = np.dtype(DTYPES[entry["componentType"]]), WIDTHS[entry["type"]]
+        packed = kind.itemsize * int(np.prod(shape))
         offset = view.get("byteOffset", 0) + entry.get("byteOffset", 0)
-        flat = np.frombuffer(self.binary, DTYPES[entry["componentType"]], int(np.prod(shape)), offset)
-        return flat.reshape(shape)
+        step = view.get("byteStride", packed)
+        rows = [self.binary[offset + step * row :][:packed] for row in range(entry["count"])] if step > packed else []
+        binary = b"".join(rows) or self.binary[offset : offset + packed * entry["count"]]
+        values = np.frombuffer(binary, kind).reshape(entry["count"], *shape)
+        return np.maximum(values / np.iinfo(kind).max, -1) if entry.get("normalized") else values
 
     @property
     def skin(self) -> dict:

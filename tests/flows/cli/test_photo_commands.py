@@ -59,6 +59,20 @@ def test_lighter_copies_lie_beside_the_animal(photo, tmp_path, monkeypatch):
     assert (tmp_path / "cow_LOD1.glb").read_text() == f"half of {whole}"
 
 
+def test_only_a_glb_is_quantised_and_the_others_are_refused_before_a_model_answers(
+    photo, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(
+        "tasks.inference.answer_files.glb", lambda asset, quantise=False: f"{asset}, {quantise}".encode()
+    )
+    said("reconstruct", str(photo), "-o", str(tmp_path / "cow.glb"), "--quantise", "--texture", "64")
+    assert (tmp_path / "cow.glb").read_text() == "refined asset with 64 texels, True"
+    monkeypatch.setattr("tasks.inference.photo_answer.answer", lambda *_, **__: pytest.fail("a model answered"))
+    words = ["reconstruct", str(photo), "-o", str(tmp_path / "cow.obj"), "--quantise"]
+    code, _, err = ended(monkeypatch, capsys, *words)
+    assert code == 1 and "only a .glb is quantised; give one, or leave out --quantise" in " ".join(err.split())
+
+
 def test_a_folder_of_photos_becomes_a_folder_of_animals(photo, tmp_path, monkeypatch):
     told = {"photo": None, "torn.jpg": "cannot be read"}
     monkeypatch.setattr("tasks.inference.photo_folder.reconstruct_folder", lambda *_, **__: iter(told.items()))

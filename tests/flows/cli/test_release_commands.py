@@ -1,5 +1,9 @@
+import json
+from dataclasses import replace
+
 import pytest
 
+from storage.formats.glb import glb
 from storage.formats.report import Report
 from storage.runs.releases import read_promotion, select_release
 from storage.store import bundles, layout
@@ -7,6 +11,7 @@ from storage.store.layout import Store
 from storage.store.references import Record
 from tests.flows.cli.typed import ended, said
 from tests.storage.material import publish
+from tests.storage.tube import tube
 
 
 def test_a_promoted_release_answers_for_its_category(tmp_path):
@@ -100,3 +105,15 @@ def test_a_comparison_that_cannot_be_made_is_one_sentence(typed, sentence, tmp_p
     monkeypatch.chdir(tmp_path)
     code, out, err = ended(monkeypatch, capsys, "compare", *typed, "--root", "data")
     assert code == 1 and not out and sentence in err and "Traceback" not in err
+
+
+def test_the_lineage_of_a_file_that_no_release_holds_is_what_it_says_of_itself(tmp_path, monkeypatch, capsys):
+    file, root = tmp_path / "cow.glb", ("--root", str(tmp_path / "data"))
+    file.write_bytes(glb(replace(tube(), origin={"licence": "CC0-1.0", "prompt": "a \x1b[31mcow", "model": "x 0123"})))
+    code, output = said("lineage", str(file), *root)
+    assert code == 0 and "in no release under" in output and "model     x 0123" in output
+    assert "\x1b" not in output and "licence   CC0-1.0" in output
+    code, output = said("lineage", str(file), "--json", *root)
+    assert {"part": "model", "comes_from": "x 0123"} in json.loads(output)
+    file.write_bytes(glb(tube()))
+    assert "is in no release under" in ended(monkeypatch, capsys, "lineage", str(file), *root)[2]

@@ -3,12 +3,14 @@
 import json
 import subprocess
 from dataclasses import replace
+from io import BytesIO
 
 import numpy as np
 import pytest
 import trimesh
+from PIL import Image
 
-from storage.formats.glb import glb
+from storage.formats.glb import glb, read_origin
 from storage.formats.meshes import read_mesh
 from tests.storage.gltf_player import Player
 from tests.storage.tube import Tube, skinned, tube
@@ -96,6 +98,38 @@ def test_the_file_says_where_it_comes_from(rigged: Tube) -> None:
     origin = {"licence": "CC0-1.0", "prompt": 'a "cow", é', "lineage": "cow/run"}
     assert Player(glb(replace(rigged, origin=origin))).document["asset"]["extras"] == origin
     assert "extras" not in Player(glb(rigged)).document["asset"]
+    assert read_origin(glb(replace(rigged, origin=origin))) == origin
+
+
+@pytest.mark.parametrize("data", [b"", b"glTF", b"solid", b"glTF" + b"\0" * 20, glb(tube())])
+def test_a_file_that_says_nothing_of_its_origin_has_none(data: bytes) -> None:
+    assert read_origin(data) == {}
+
+
+def test_a_quantised_file_is_the_same_animal_in_fewer_bytes(rigged: Tube) -> None:
+    whole, small = (Player(glb(rigged, quantise=quantise)) for quantise in (False, True))
+    assert small.document["extensionsRequired"] == ["KHR_mesh_quantization"]
+    assert "extensionsUsed" not in whole.document
+    size = np.ptp(rigged.vertices, axis=0).max()
+    seconds = rigged.clips["walk"].seconds
+    np.testing.assert_allclose(small.surface("walk", seconds), whole.surface("walk", seconds), atol=0.005 * size)
+    np.testing.assert_allclose(small.surface(None, np.zeros(1))[0], rigged.vertices, atol=2e-5 * size)
+    np.testing.assert_allclose(small.attribute("NORMAL"), rigged.normals, atol=0.005)
+    np.testing.assert_allclose(small.attribute("TEXCOORD_0"), rigged.uv, atol=1e-5)
+    np.testing.assert_allclose(small.attribute("WEIGHTS_0").sum(1), 1, atol=1e-6)
+    assert not small.attribute("JOINTS_0")[small.attribute("WEIGHTS_0") == 0].any()
+    np.testing.assert_array_equal(small.faces, rigged.faces)
+    assert len(whole.binary) - len(small.binary) == 28 * len(rigged.vertices)
+
+
+def test_the_coverage_of_a_photo_is_in_the_file(rigged: Tube) -> None:
+    coverage = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    player = Player(glb(replace(rigged, coverage=coverage)))
+    texture = player.document["textures"][player.document["materials"][0]["extras"]["coverage"]["index"]]
+    view = player.document["bufferViews"][player.document["images"][texture["source"]]["bufferView"]]
+    data = player.binary[view["byteOffset"] :][: view["byteLength"]]
+    np.testing.assert_array_equal(np.asarray(Image.open(BytesIO(data))), coverage)
+    assert len(Player(glb(rigged)).document["images"]) == 1
 
 
 def test_no_clip_is_no_animation(rigged: Tube) -> None:
@@ -115,8 +149,10 @@ def test_indices_take_two_bytes_where_these_name_every_vertex(rigged: Tube, vert
     np.testing.assert_array_equal(player.faces, rigged.faces)
 
 
-def test_the_khronos_validator_has_no_complaint(rigged: Tube) -> None:
-    data = glb(replace(with_sliders(rigged), origin={"licence": "CC0-1.0", "prompt": "a cow"}))
+@pytest.mark.parametrize("quantise", [False, True])
+def test_the_khronos_validator_has_no_complaint(rigged: Tube, quantise: bool) -> None:
+    origin, coverage = {"licence": "CC0-1.0", "prompt": "a cow"}, np.full((16, 16), 128, np.uint8)
+    data = glb(replace(with_sliders(rigged), origin=origin, coverage=coverage), quantise)
     try:
         answer = subprocess.run(["node", "-e", VALIDATE], input=data, capture_output=True, check=True)
     except (FileNotFoundError, subprocess.CalledProcessError):
