@@ -11,12 +11,14 @@ from numpy import ndarray
 from torch import Tensor
 
 from models.export.photo_coat import PhotoCoated
-from models.export.rigging import Clip, rig, stand
+from models.export.rigging import Clip, Rigging, rig, stand
+from models.export.seams import divide_coat
 from models.geometry.decimation import decimate
 from models.geometry.mesh import Mesh, vertex_normals
 from models.rendering import Renderer
+from models.rendering.cutting import cut_charts
 from models.rendering.reconstruction import Reconstruction, Rigged, Textured
-from models.rendering.texture import Atlas, bake, unwrap
+from models.rendering.texture import Atlas, bake, pack
 
 MOST_FACES = 60_000
 """A grid of 256 gives four times as many; unwrapping them takes minutes, and nobody animates them."""
@@ -84,7 +86,7 @@ def asset(
     rigging = rig(rest.vertices[0].cpu().numpy(), rest.faces.cpu().numpy(), one.legs, shoulder_height)
     bind = Mesh(torch.from_numpy(rigging.landmarks.vertices)[None], rest.faces.cpu())
     standing = stand(posed, rigging.landmarks)
-    atlas = _atlas(rest, texture)
+    atlas = _atlas(rest.faces.cpu().numpy(), rigging, texture)
 
     def colors(points: Float[Tensor, "points coordinates"]) -> Float[Tensor, "points channels"]:
         image = torch.zeros(len(points), dtype=torch.int64, device=points.device)
@@ -109,11 +111,12 @@ def asset(
     )
 
 
-def _atlas(mesh: Mesh, texture: int) -> Atlas:
-    """The mesh cut into charts, of at most `MOST_FACES` of its faces."""
-    vertices, faces = mesh.vertices[0].cpu().numpy(), mesh.faces.cpu().numpy()
-    kept, faces = decimate(vertices, faces, MOST_FACES)
-    atlas = unwrap(vertices[kept], faces, texture)
+def _atlas(faces: Int[ndarray, "faces 3"], rigging: Rigging, texture: int) -> Atlas:
+    """The surface cut into charts, of at most `MOST_FACES` of its faces."""
+    kept, faces = decimate(rigging.landmarks.vertices, faces, MOST_FACES)
+    vertices = rigging.landmarks.vertices[kept]
+    piece = divide_coat(vertices, faces, rigging.armature, rigging.weights[kept])
+    atlas = pack(cut_charts(vertices, faces, piece), texture)
     return replace(atlas, source=kept[atlas.source])
 
 

@@ -1,29 +1,42 @@
-"""Unwrapping happens elsewhere: the same charts, and the threads of this process go on."""
+"""Packing happens elsewhere: the same places, and the threads of this process go on."""
 
 import threading
 import time
 
 import numpy as np
 import pytest
-import trimesh
 
 from models.rendering import unwrapping
-from models.rendering.unwrapping import _pack, _unpack, compute_charts, run_unwrapping
+from models.rendering.unwrapping import _pack, _unpack, pack_charts, run_packing
 
 
-def mesh(subdivisions):
-    ball = trimesh.creation.icosphere(subdivisions=subdivisions)
-    return np.asarray(ball.vertices), np.asarray(ball.faces)
+def charts(count):
+    """Squares of several sizes that share no corner."""
+    square = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], float)
+    flat = np.concatenate([(1 + number % 7) * square + (10 * number, 0) for number in range(count)])
+    faces = np.array([(0, 1, 2), (0, 2, 3)])
+    return flat, np.concatenate([faces + 4 * number for number in range(count)])
 
 
-def test_another_process_gives_the_same_charts():
-    here, there = (unwrap(*mesh(2), 64, 4) for unwrap in (compute_charts, run_unwrapping))
-    assert here.keys() == there.keys() == {"source", "faces", "uv"}
-    assert all(np.array_equal(here[name], there[name]) for name in here)
+def test_another_process_gives_the_same_places():
+    here, there = (pack(*charts(9), 64, 4) for pack in (pack_charts, run_packing))
+    assert np.array_equal(here, there)
+
+
+def test_charts_keep_their_shape_and_lie_apart():
+    flat, faces = charts(9)
+    corners = run_packing(flat, faces, 128, 4).reshape(-1, 4, 2)
+    least, most = corners.min(1), corners.max(1)
+    assert least.min() >= 0 and most.max() <= 1
+    sizes = np.ptp(flat.reshape(-1, 4, 2)[..., 0], axis=1)
+    widths = (most - least) / sizes[:, None]
+    np.testing.assert_allclose(widths, np.broadcast_to(widths[0], widths.shape), rtol=0.05)
+    gaps = np.maximum(least[:, None] - most[None], least[None] - most[:, None]).max(-1) * 128
+    assert gaps[~np.eye(9, dtype=bool)].min() >= 3.9
 
 
 @pytest.mark.slow
-def test_a_heartbeat_goes_on_beating_while_a_large_mesh_is_unwrapped():
+def test_a_heartbeat_goes_on_beating_while_many_charts_are_packed():
     beats, over = [time.monotonic()], threading.Event()
 
     def beat():
@@ -33,7 +46,7 @@ def test_a_heartbeat_goes_on_beating_while_a_large_mesh_is_unwrapped():
     heart = threading.Thread(target=beat)
     heart.start()
     start = time.monotonic()
-    run_unwrapping(*mesh(5), 256, 4)
+    run_packing(*charts(1500), 256, 4)
     seconds = time.monotonic() - start
     over.set()
     heart.join()
@@ -51,5 +64,5 @@ def test_its_last_words_are_told(monkeypatch, tmp_path):
     monkeypatch.setattr(unwrapping, "__file__", str(program))
     for text, error in (("import xatlass", ModuleNotFoundError), ("raise ValueError('no')", RuntimeError)):
         program.write_text(text)
-        with pytest.raises(error, match="unwrapping 320 faces failed: (ModuleNotFoundError: .*xatlass|ValueError: no)"):
-            run_unwrapping(*mesh(2), 64, 4)
+        with pytest.raises(error, match="charts of 18 faces failed: (ModuleNotFoundError: .*xatlass|ValueError: no)"):
+            run_packing(*charts(9), 64, 4)
