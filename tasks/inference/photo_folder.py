@@ -139,8 +139,8 @@ class _Writer:
         batch = collate([photo.crop for photo in photos], self.size, self.device)
         reconstruction = self.model.predict(batch)
         for row, photo in enumerate(photos):
-            contents = self._files(photo, reconstruction.pick(row))
             try:
+                contents = self._files(photo, reconstruction.pick(row))
                 write_answer({self.output / f"{photo.name}{end}": data for end, data in contents.items()}, photo.path)
             except (ValueError, OSError) as error:
                 yield photo.name, describe_failure(photo.path, error)
@@ -149,6 +149,8 @@ class _Writer:
 
     def _files(self, photo: Photo, one: Reconstruction) -> dict[str, bytes]:
         mesh, camera = one.mesh(0), one.camera
+        if mesh is None and camera is not None:
+            raise ValueError(f"{photo.path}: {self.about['model']} found no surface in it; take another photo or run")
         if mesh is None or not isinstance(camera, PerspectiveCamera) or not _is_drawn(one):
             raise ValueError(
                 f"{self.about['model']}: its method gives no mesh with a camera and a light; choose another run"

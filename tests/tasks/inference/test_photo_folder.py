@@ -3,16 +3,22 @@ import os
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from models.core.errors import MissingWeights
+from models.data.framing import crop_animal
+from models.geometry.cameras import look_at
 from models.metrics.silhouette import iou
+from models.rendering.reference import Reference
 from models.segmenters import TransformersConfig
 from storage.formats.meshes import read_mesh
 from tasks.inference import photo_folder
 from tasks.inference import select as answer
 from tasks.inference.photo_folder import reconstruct_folder
 from tasks.inference.photo_listing import Listing, list_folder
+from tests.models.metrics.test_outcomes import Answers
+from tests.models.rendering.test_reconstruction import Meshes
 from tests.tasks.material import Drawn, Red
 
 
@@ -53,6 +59,18 @@ def test_photos_of_one_name_in_two_folders_have_files_in_two_folders(told):
     said, output = told
     assert said["herd/cow1"] is None
     assert len([*(output / "herd").iterdir()]) == len([*output.glob("cow2*")])
+
+
+def test_a_photo_without_a_surface_is_skipped_with_a_sentence(tmp_path):
+    pixels = np.full((40, 40, 3), 90, np.uint8)
+    crop = crop_animal(pixels, np.ones((40, 40), bool), 16)
+    photos = [photo_folder.Photo(name, tmp_path / f"{name}.jpg", pixels, crop) for name in ("one", "two")]
+    camera = look_at(torch.zeros(2), torch.zeros(2))
+    model = Answers(lambda batch: Meshes((None,) * len(batch), camera))
+    writer = photo_folder._Writer(model, Reference(), 16, tmp_path / "out", torch.device("cpu"), {"model": "meshes-1"})
+    said = dict(writer.write(photos))
+    assert list(said) == ["one", "two"] and not (tmp_path / "out").exists()
+    assert said["two"] == f"{tmp_path / 'two.jpg'}: meshes-1 found no surface in it; take another photo or run"
 
 
 @pytest.mark.parametrize("name", ["cow1", "cow2"])
