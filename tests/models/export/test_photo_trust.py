@@ -20,8 +20,22 @@ def test_the_inside_is_trusted_and_nothing_at_or_off_an_outline_is():
     trust = trust_pixels(depth, image, animal, valid, 0.1)
     assert (trust[30:70, 30:70] == 1).all() and not trust[~animal].any()
     assert trust[20, 50] < 1
-    other = np.roll(animal, 30, 1)
-    assert not trust_pixels(depth, image, animal & other, valid, 0.1)[~other].any(), "the mask does not reach there"
+
+
+def test_what_the_mask_lacks_is_trusted_where_it_has_the_colours_of_the_animal():
+    depth, image, animal, valid = photo()
+    image[30:50, 30:40] = 0.9
+    image[50:, :35] = GRASS
+    mask = animal & (np.arange(SIZE) >= 35) & ~((image == 0.9).all(-1) & (np.arange(SIZE) >= 39))
+    trust = trust_pixels(depth, image, mask, valid, 0.1)
+    assert (trust[24:28, 24:76] > 0.9).all(), "black, and off the mask"
+    assert not trust[52:, :33].any(), "grass that the surface is drawn over"
+
+
+def test_a_white_belly_over_grass_is_no_sky():
+    depth, image, animal, valid = photo()
+    image[:20], image[76:80, 40:60] = 0.85, 0.8
+    assert (trust_pixels(depth, image, animal, valid, 0.1)[77, 42:58] > 0.2).all()
 
 
 def test_no_pixel_beside_a_nearer_part_is_trusted():
