@@ -64,6 +64,12 @@ def test_stopping_gradients_moves_no_vertex(grad_to: str) -> None:
     assert torch.allclose(detach_prediction(now, grad_to).mesh.vertices, now.prediction.mesh.vertices, atol=1e-5)
 
 
+def test_an_animal_that_does_not_move_yet_has_no_pose_to_hold() -> None:
+    still = step(0.0)
+    assert still.prediction.angles is None
+    assert detach_prediction(still, "texture+shape") is still.prediction
+
+
 def test_a_step_leaves_captions_pictures_and_numbers() -> None:
     now = late()
     objective(config()).loss(now)
