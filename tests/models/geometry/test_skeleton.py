@@ -42,6 +42,14 @@ def test_an_empty_quarter_gets_a_guess_inside_it() -> None:
     assert found.isfinite().all() and (found[1:3, 2] <= 0).all() and (found[:2, 0] > 0).all()
 
 
+def test_a_guess_lies_half_way_out_on_the_ground() -> None:
+    left = creature()[:, creature()[0, :, 0] > 0]
+    x, y, z = left[0].T
+    quarter = (x.quantile(0.95) - x.quantile(0.05)).item() / 4
+    expected = torch.tensor([[-quarter, y.min(), z.min() / 2], [-quarter, y.min(), z.max() / 2]])
+    assert torch.allclose(feet(left, 4)[0, 2:], expected)
+
+
 def test_legs_run_from_foot_to_hip_in_equal_thirds() -> None:
     attachment = attach(creature(), QUADRUPED)
     bones = joints(creature(), QUADRUPED, attachment)[0]

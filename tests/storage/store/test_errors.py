@@ -20,5 +20,8 @@ def test_a_foreign_error_becomes_part_of_a_sentence() -> None:
     with pytest.raises(ValidationError) as wrong:
         Row.model_validate({"seed": "x"})
     assert words(wrong.value).startswith("seed: Input should be a valid integer")
+    with pytest.raises(ValidationError) as wrong:
+        Row.model_validate(3)
+    assert words(wrong.value).startswith("all of it: Input should be a valid dictionary")
     assert words(OSError("no room\nsecond line")) == "no room"
     assert words(MemoryError()) == "MemoryError"

@@ -73,6 +73,14 @@ def test_shape_and_viewpoint_choice_stay(reconstructor: AnimalReconstructor, ref
     assert (before.mesh.vertices - after.mesh.vertices).abs().max() > 0.01
 
 
+def test_what_may_not_change_stays(reconstructor: AnimalReconstructor, refined: Refined, bent: Batch) -> None:
+    held = Refined(reconstructor.animal, reconstructor.renderer, Refinement(rate=0.03, bones=1e5, camera=1e5))
+    before, free, stiff = (method.predict(bent).prediction for method in (reconstructor, refined, held))
+    turned = [(after.angles - before.angles).abs().mean() for after in (free, stiff)]
+    moved = [(after.camera.T_camera_world - before.camera.T_camera_world).abs().mean() for after in (free, stiff)]
+    assert turned[1] < 0.3 * turned[0] and moved[1] < 0.3 * moved[0]
+
+
 def test_another_coat_is_found_and_the_network_stays(
     reconstructor: AnimalReconstructor, refined: Refined, bent: Batch
 ) -> None:

@@ -5,7 +5,7 @@ import torch
 
 from models.geometry.body import load_body
 from models.geometry.kinematics import rodrigues
-from models.methods.smplify.model import BodyFitter, FitConfig
+from models.methods.smplify.model import BodyFitter, FitConfig, _Problem
 from models.methods.smplify.state import BodyFit, Observed
 from models.metrics.joint_error import joint_error
 
@@ -59,6 +59,12 @@ def test_the_camera_is_on_the_side_from_which_each_was_seen(people):
     wanted = -torch.arange(PEOPLE) * 1.57
     apart = (fit.camera.azimuth - wanted + torch.pi) % (2 * torch.pi) - torch.pi
     assert apart.abs().max() < 0.3
+
+
+def test_every_start_stands_about_where_the_person_does(people):
+    observed, _, _ = people
+    depth = -_Problem.of(FITTER, observed).starts()[:, -1]
+    assert (depth / 5).log().abs().max() < 0.4, "five metres away, of a body of the average size"
 
 
 def test_the_pose_prior_is_worth_more_than_squared_angles(people):
