@@ -1,12 +1,14 @@
 import numpy as np
 import pytest
 import torch
+from diffusers import AutoencoderKL
 
 from models.core.errors import MissingWeights
 from models.core.weights import locate
 from models.data.crops import random
 from models.data.parts import Part
 from models.generators import StableDiffusionConfig
+from models.generators.stable_diffusion import StableDiffusion
 
 CPU = torch.device("cpu")
 PROMPTS = ["a black cow, front view", "a white sheep, back view", "a horse"]
@@ -43,6 +45,15 @@ def test_latents_are_scaled(teacher):
     vae, picture = teacher.pipeline.vae, torch.rand(1, 64, 64, 3)
     plain = vae.encode(picture.permute(0, 3, 1, 2) * 2 - 1).latent_dist.mean
     assert torch.allclose(teacher.encode(picture), 0.5 * plain, atol=1e-5)
+
+
+@pytest.mark.parametrize("overflows", [True, False])
+def test_of_an_sdxl_in_float16_only_an_autoencoder_that_overflows_is_copied(overflows):
+    vae = AutoencoderKL(block_out_channels=(8,), norm_num_groups=4, force_upcast=overflows).half()
+    teacher = StableDiffusion.__new__(StableDiffusion)
+    teacher.pipeline = type("StableDiffusionXLPipeline", (), {"vae": vae})()
+    assert teacher._autoencoder.dtype == (torch.float32 if overflows else torch.float16)
+    assert (teacher._autoencoder is vae) != overflows
 
 
 def test_guidance_goes_from_the_empty_prompt_through_the_prompt(teacher):
