@@ -17,6 +17,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from pydantic import Field
@@ -50,7 +51,7 @@ class TeacherTraining(Config):
     autoencoder: AutoencoderTraining = AutoencoderTraining()
     text_width: int = Field(default=128, ge=32, multiple_of=32, description="channels of the text encoder")
     text_layers: int = Field(default=2, ge=1, description="layers of the text encoder")
-    widths: tuple[int, int] = Field(default=(64, 160), description="channels of the denoiser at 16 and at 8 rows")
+    widths: tuple[int, int] = Field(default=(96, 192), description="channels of the denoiser at 16 and at 8 rows")
     empty: float = Field(default=0.1, ge=0, le=1, description="share of captions left out")
     parts: float = Field(default=0.1, ge=0, description="weight of the parts of the animal beside the velocity")
     recipe: FitConfig = FitConfig(steps=3600, batch=64, rate=1e-3, ema_decay=0.998)
@@ -130,9 +131,9 @@ class DenoisingLoss:
         network: Denoiser,
         tokenizer: "CLIPTokenizer",
         pictures: Pictures,
-        latent: Float[Tensor, "count channels rows columns"],
+        latent: Float[Tensor, "both channels rows columns"],
     ) -> None:
-        """`latent`: those of the pictures."""
+        """`latent`: those of the pictures, then those of their mirror images."""
         from diffusers.models.attention_processor import AttnProcessor
 
         self.config, self.network, self.tokenizer = config, network, tokenizer
@@ -146,12 +147,12 @@ class DenoisingLoss:
     def __call__(self, step: int, generator: torch.Generator) -> Float[Tensor, ""]:
         """The loss of one random batch."""
         batch = self.config.recipe.batch
-        pick = torch.randint(len(self.pictures), (batch,), generator=generator)
+        pick = torch.randint(len(self.latent), (batch,), generator=generator)
         clean = self.latent[pick].float()
         t = torch.randint(len(self.alphas), (batch,), generator=generator)
         noise = torch.randn(clean.shape, generator=generator)
         words = Random(int(torch.randint(2**31, (), generator=generator)))
-        captions = [self._caption(index, words) for index in pick.tolist()]
+        captions = [self._caption(index, words) for index in (pick % len(self.pictures)).tolist()]
         tokens = self.tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt").input_ids
         alpha = self.alphas[t].view(-1, 1, 1, 1)
         signal, sigma = alpha.sqrt(), (1 - alpha).sqrt()
@@ -160,8 +161,12 @@ class DenoisingLoss:
             predicted, logits = (each.float() for each in self.network(noisy, t, tokens))
         weight = (5 * (1 - alpha)).clamp(max=1)  # 1 / (SNR + 1) is 1 - alpha
         error = (weight * (predicted - velocity).square()).mean()
-        part = torch.from_numpy(self.table[self.pictures.part[pick.numpy()]]).long()
-        return error + self.config.parts * soft_part_cross_entropy(logits, part, self.balance)
+        return error + self.config.parts * soft_part_cross_entropy(logits, self.parts(pick), self.balance)
+
+    def parts(self, pick: Int[Tensor, " batch"]) -> Int[Tensor, "batch height width"]:
+        """What is where in these pictures and, from their number on, in their mirror images."""
+        part = torch.from_numpy(self.table[self.pictures.part[(pick % len(self.pictures)).numpy()]]).long()
+        return torch.where((pick >= len(self.pictures))[:, None, None], part.flip(-1), part)
 
     def _caption(self, index: int, words: Random) -> str:
         return "" if words.random() < self.config.empty else reword(str(self.pictures.caption[index]), words)
@@ -220,10 +225,11 @@ def _load_in_float32(settings: Path) -> None:
 
 
 def _load_latents(vae: "AutoencoderKL", pictures: Pictures, path: Path) -> Tensor:
-    """Latents of all pictures, from `path` if they are there."""
+    """Latents of all pictures, then of their mirror images, from `path` if they are there."""
     if not path.exists():
-        torch.save(latents(vae, pictures.image), path)
+        both = pictures.image, np.ascontiguousarray(pictures.image[:, :, ::-1])
+        torch.save(torch.cat([latents(vae, images) for images in both]), path)
     latent = torch.load(path, weights_only=True)
-    if len(latent) != len(pictures):
-        raise ValueError(f"{path} has {len(latent)} pictures, not {len(pictures)}; delete it")
+    if len(latent) != 2 * len(pictures):
+        raise ValueError(f"{path} is of {len(latent) // 2} pictures, not {len(pictures)}; delete it")
     return latent

@@ -60,7 +60,8 @@ class _Buffer:
         key = (packed.tobytes(), component, packed.shape)
         if target is None and key in self.known:
             return self.known[key]
-        spare = -packed[0].nbytes % 4 // packed.itemsize if target == VERTICES else 0  # a vertex begins at a whole word
+        # A vertex begins at a whole word.
+        spare = int(-packed[0].nbytes % 4 // packed.itemsize) if target == VERTICES else 0
         stride = packed[0].nbytes + spare * packed.itemsize if spare else None
         entry: Json = {
             "bufferView": self.view(

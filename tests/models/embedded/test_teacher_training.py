@@ -1,11 +1,22 @@
 import json
+from dataclasses import replace
 from random import Random
 
 import torch
+from diffusers import AutoencoderKL
+from transformers import CLIPTokenizer
 
-from models.embedded.autoencoder_training import AutoencoderTraining
+from models.embedded.autoencoder_training import AutoencoderTraining, latents
 from models.embedded.fitting import FitConfig
-from models.embedded.teacher_training import Denoiser, TeacherTraining, noise_schedule, reword, train_teacher
+from models.embedded.part_loss import merged_parts
+from models.embedded.teacher_training import (
+    Denoiser,
+    DenoisingLoss,
+    TeacherTraining,
+    noise_schedule,
+    reword,
+    train_teacher,
+)
 from models.engine.loop import NoCheckpoints
 from models.generators import StableDiffusionConfig
 
@@ -24,6 +35,21 @@ def test_a_whole_pipeline_comes_out_and_draws(pictures, vit, tmp_path):
     assert not any(str(tmp_path) in path.read_text() for path in (tmp_path / "teacher").rglob("*.json"))
     teacher = StableDiffusionConfig(model=str(tmp_path / "teacher"), steps=1, size=64).build(torch.device("cpu"))
     assert teacher.generate(["a cow, back view"], [0]).shape == (1, 64, 64, 3)
+
+
+def test_a_mirror_image_is_denoised_by_its_own_parts_and_latents(pictures, vit, tmp_path):
+    mirrored = replace(pictures, image=pictures.image[:, :, ::-1].copy(), part=pictures.part[:, :, ::-1].copy())
+    count, work = len(pictures), tmp_path / "work"
+    train_teacher(TINY, pictures, vit, tmp_path / "teacher", work, lambda _: NoCheckpoints())
+    vae = AutoencoderKL.from_pretrained(work / "vae")
+    latent = torch.load(work / "latents.pt")
+    assert torch.equal(latent[count:], latents(vae, mirrored.image))
+    tokenizer = CLIPTokenizer.from_pretrained(work / "tokenizer")
+    network = Denoiser(TINY, len(tokenizer), len(merged_parts()[0]))
+    plain, other = (DenoisingLoss(TINY, network, tokenizer, each, latent) for each in (pictures, mirrored))
+    every = torch.arange(2 * count)
+    assert torch.equal(plain.parts(every), other.parts(every).roll(count, 0))
+    assert not torch.equal(plain.parts(every[:count]), plain.parts(every[count:]))
 
 
 def test_shorter_captions_say_nothing_that_is_not_true():
