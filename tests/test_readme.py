@@ -10,6 +10,7 @@ import typer
 from flows.cli.main import app
 from flows.deployments import list_deployments
 from flows.plan.plan import PlanChanges, load_plan
+from storage.runs.releases import MAIN_METHOD
 from storage.store.references import Scale
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -120,9 +121,10 @@ def test_deployments_and_verbs_that_are_shown_exist(path: Path) -> None:
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 @pytest.mark.parametrize("scale", ["laptop", "gpu"])
 def test_changes_that_are_shown_are_accepted(path: Path, scale: Scale) -> None:
-    for text in re.findall(r"changes='(\{.*?\})'", path.read_text()):
+    shown = re.findall(r"(?:run (\w+)/cow )?(?:-p )?changes='(\{.*?\})'", path.read_text())
+    for method, text in shown:
         if "flat" not in text:  # the generator that docs/extending.md adds
-            load_plan("cow", scale, changes=PlanChanges.model_validate_json(text))
+            load_plan("cow", scale, changes=PlanChanges.model_validate_json(text), method=method or MAIN_METHOD)
 
 
 @pytest.mark.parametrize("scale", ["smoke", "laptop", "gpu", "paper"])

@@ -38,6 +38,7 @@ class Painted:
     weights: np.ndarray
     clips: dict[str, Clip]
     origin: dict[str, str] = field(default_factory=dict)
+    sliders: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 @cache
