@@ -62,11 +62,10 @@ class _Buffer:
             return self.known[key]
         # A vertex begins at a whole word.
         spare = int(-packed[0].nbytes % 4 // packed.itemsize) if target == VERTICES else 0
-        stride = packed[0].nbytes + spare * packed.itemsize if spare else None
+        padded = np.hstack((packed, np.zeros((len(packed), spare), packed.dtype))) if spare else packed
+        stride = padded[0].nbytes if spare else None
         entry: Json = {
-            "bufferView": self.view(
-                np.pad(packed, ((0, 0), (0, spare))).tobytes() if spare else packed.tobytes(), target, stride
-            ),
+            "bufferView": self.view(padded.tobytes(), target, stride),
             "componentType": component,
             "count": len(packed),
             "type": KINDS[packed.shape[1:]],
