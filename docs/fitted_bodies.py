@@ -1,6 +1,6 @@
-"""Draws docs/smplify.jpg: people fitted to seventeen landmarks, cows to those read from their photos.
+"""Draws docs/methods/smplify.jpg: people fitted to seventeen landmarks, cows to those read from their photos.
 
-PYTHONPATH=. python docs/fitted_bodies.py docs/smplify.jpg
+PYTHONPATH=. python docs/fitted_bodies.py docs/methods/smplify.jpg
 
 A person has the landmarks that are shown, the fitted body over them, then the true and the fitted body from two other
 sides. A cow has what docs/animals.jpg shows.

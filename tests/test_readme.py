@@ -15,7 +15,8 @@ from storage.store.references import Scale
 
 ROOT = Path(__file__).resolve().parents[1]
 README, FIDELITY, LAB = ROOT / "README.md", ROOT / "docs" / "fidelity.md", ROOT / "docs" / "lab" / "README.md"
-DOCUMENTS = [README, *sorted((ROOT / "docs").glob("*.md")), LAB, ROOT / "weights" / "README.md"]
+DOCUMENTS = [README, *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs/methods").glob("*.md")), LAB]
+DOCUMENTS.append(ROOT / "weights" / "README.md")
 ROUNDS = sorted(LAB.parent.glob("*-round-*.md"))
 PACKAGES = ("flows", "tasks", "models", "storage", "tests", "benchmarks", "docs")
 CODE = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if path != Path(__file__)]

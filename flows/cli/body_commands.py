@@ -26,7 +26,7 @@ Body = Annotated[str, typer.Option(help="what stands in the picture: a folder of
     )
 )
 def pose(joints: Joints, output: Output, body: Body = "human") -> None:
-    """The joints of a picture to a posed, rigged body: OUTPUT.glb (docs/methods.md, SMPLify)."""
+    """The joints of a picture to a posed, rigged body: OUTPUT.glb (docs/methods/smplify.md)."""
     with announce("fitting the body"):
         from flows.plan.categories import shoulder_height
         from tasks.inference.answer_files import check_format, check_writable, encode_asset, write_answer
