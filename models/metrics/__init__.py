@@ -21,7 +21,7 @@ from models.metrics.outcomes import Outcome, Picture, copies, outcomes
 from models.metrics.silhouette import boundary_f, iou
 from models.metrics.surface_agreement import THRESHOLDS, Agreement, surface_agreement
 from models.metrics.table import PAPER, Evaluation, EvaluationConfig, Metric, Pairs, Row, Score, filled
-from models.metrics.views import azimuth_error, masked_psnr, relighting_error, same_quadrant
+from models.metrics.views import azimuth_error, colour_error, masked_psnr, relighting_error, same_quadrant
 from models.rendering.reconstruction import Reconstructor
 from models.truth.examples import Example
 
@@ -169,6 +169,10 @@ def _psnr(ours: Picture, theirs: Picture) -> float:
     return masked_psnr(ours.rgb, theirs.rgb, theirs.mask)
 
 
+def _colour(ours: Picture, theirs: Picture) -> float:
+    return colour_error(ours.rgb, theirs.rgb, ours.mask & theirs.mask)
+
+
 def _relighting(ours: Picture, theirs: Picture) -> float:
     return relighting_error(ours.rgb, theirs.rgb, ours.mask & theirs.mask)
 
@@ -210,6 +214,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("mask IoU", "%", "higher", "input view", _in("photo", _iou)),
     Metric("boundary F", "%", "higher", "input view, 2 % of the side forgiven", _in("photo", _boundary)),
     Metric("input view PSNR", "dB", "higher", "inside the true mask", _in("photo", _psnr)),
+    Metric("coat colour error", "CIE76", "lower", "input view, where both masks agree", _in("photo", _colour)),
     Metric(
         "azimuth error",
         "degrees",

@@ -7,6 +7,7 @@ import pytest
 
 from models.metrics.views import (
     azimuth_error,
+    colour_error,
     masked_psnr,
     relighting_error,
     same_quadrant,
@@ -43,6 +44,17 @@ def test_only_the_mask_counts() -> None:
     other = IMAGE.copy()
     other[:4] = 0
     assert masked_psnr(IMAGE, other, half) == 100
+
+
+def test_black_and_white_are_a_hundred_colours_apart_and_a_brown_coat_is_seen_at_equal_lightness() -> None:
+    grey, brown = (np.broadcast_to(colour, (8, 8, 3)) for colour in ([0.466] * 3, [0.6, 0.45, 0.3]))
+    assert colour_error(np.zeros((8, 8, 3)), np.ones((8, 8, 3)), EVERYWHERE) == pytest.approx(100, abs=0.01)
+    assert colour_error(grey, brown, EVERYWHERE) > 20
+    assert colour_error(IMAGE, IMAGE, EVERYWHERE) == 0
+    assert isnan(colour_error(IMAGE, IMAGE, NOWHERE))
+    half = EVERYWHERE.copy()
+    half[:4] = False
+    assert colour_error(np.where(half[..., None], grey, brown), grey, half) == 0
 
 
 def test_relighting_ignores_a_gain_and_sees_a_gradient() -> None:
