@@ -28,7 +28,7 @@ from storage.runs.training_runs import StageAbout
 from storage.store import bundles, files, layout
 from storage.store.errors import CorruptArtifact, MissingArtifact, words
 from storage.store.references import DatasetRef, ModelRef
-from tasks.runtime.devices import cached_model, torch_device
+from tasks.runtime.devices import cached_model, load_alone, torch_device
 from tasks.runtime.recipes import CropRecipe, ModelRecipe, PhotoRecipe
 
 QUADRUPEDS = ("cow", "horse", "sheep", "dog", "cat", "elephant", "bear", "zebra", "giraffe")
@@ -75,7 +75,8 @@ def reconstructor(model: ModelRef, where: str, refine: bool = False) -> Reconstr
     """
     recipe = recipe_of(model)
     require_stages(model, recipe)
-    return _refined(recipe.method.load(stage_artifacts(model, recipe), setting(recipe, where)), refine)
+    with load_alone():
+        return _refined(recipe.method.load(stage_artifacts(model, recipe), setting(recipe, where)), refine)
 
 
 def _refined(model: Reconstructor, refine: bool) -> Reconstructor:
@@ -90,7 +91,8 @@ def start(recipe: ModelRecipe, where: str, refine: bool = False) -> Reconstructo
     for name, part in recipe.method.parts.items():
         if not hasattr(part, "build"):  # The others are checked when the method loads them.
             _check_part(recipe, name, part.digest())
-    return _refined(recipe.method.load({}, setting(recipe, where)), refine)
+    with load_alone():
+        return _refined(recipe.method.load({}, setting(recipe, where)), refine)
 
 
 def embedded_recipe() -> ModelRecipe:

@@ -9,7 +9,7 @@ from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from hashlib import sha256
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TextIO
 
 from storage.store.private import make_private_folder, open_private_file
@@ -23,8 +23,9 @@ logger = logging.getLogger(__name__)
 Device = Literal["auto", "cpu", "cuda"]
 POLL_SECONDS = 0.2
 _MODELS: dict[Any, Any] = {}
-_LOADING = Lock()
-"""Two threads that import diffusers or transformers for the first time at once find them half imported."""
+_LOADING = RLock()
+"""Two threads that import diffusers or transformers for the first time at once find them half imported. While diffusers
+loads weights in bfloat16, whatever another thread builds is in bfloat16, too: torch has one default for all threads."""
 
 
 class Buildable(Protocol):
@@ -90,10 +91,17 @@ def configure_process() -> None:
         logging.getLogger(package).setLevel(logging.INFO)
 
 
+@contextmanager
+def load_alone() -> Generator[None]:
+    """Nothing else of this process builds or loads networks while the block runs."""
+    with _LOADING:
+        yield
+
+
 def cached_model(config: Buildable, where: str) -> Any:  # noqa: ANN401
     """The model of a config on a device, kept for the next task: devices are exclusive, so its state is safe there."""
     key: Any = config, where
-    with _LOADING:
+    with load_alone():
         if key not in _MODELS:
             _MODELS[key] = config.build(torch_device(where))
         return _MODELS[key]

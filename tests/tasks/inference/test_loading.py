@@ -1,3 +1,5 @@
+from threading import Event, Thread
+
 import pytest
 import torch
 
@@ -32,6 +34,7 @@ from tasks.inference.loading import (
     validation,
     with_segmenter,
 )
+from tasks.runtime.devices import cached_model
 from tasks.runtime.recipes import ModelRecipe
 from tests.storage.material import row, sample
 from tests.tasks.material import CROPS, tiny_model, trained
@@ -52,6 +55,42 @@ def test_the_start_is_another_model_and_the_same_every_time(model, crops, vit):
     )
     assert torch.equal(first, second)
     assert ours.shape != first.shape or not torch.allclose(ours, first)
+
+
+class HalfPrecision:
+    """Loads weights in bfloat16 as diffusers does: by the default of all threads."""
+
+    def __init__(self):
+        self.has_begun, self.other_is_done = Event(), Event()
+
+    def build(self, device):
+        torch.set_default_dtype(torch.bfloat16)
+        try:
+            self.has_begun.set()
+            self.other_is_done.wait(0.5)
+        finally:
+            torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_model_keeps_its_precision_while_another_is_loaded_in_half_of_it(model, crops, vit, finished, monkeypatch):
+    teacher, threads = HalfPrecision(), []
+
+    def load_beside(part, where):
+        built = cached_model(part, where)
+        threads.append(Thread(target=lambda: cached_model(teacher, "cpu:1")))
+        threads[-1].start()
+        teacher.has_begun.wait(0.3)
+        return built
+
+    monkeypatch.setattr("tasks.inference.loading.cached_model", load_beside)
+    loaded = reconstructor(model, "cpu:0") if finished else start(tiny_model(vit), "cpu:0")
+    teacher.other_is_done.set()
+    for thread in threads:
+        thread.join(5)
+    assert teacher.has_begun.is_set()
+    batch = validation(crops, 32, 2).batch(torch.arange(1))
+    assert loaded.predict(batch).mesh(0).vertices.dtype == torch.float32
 
 
 def test_an_answer_is_fitted_to_its_mask_where_that_is_asked_and_can_be_done(model):
