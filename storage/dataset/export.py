@@ -36,8 +36,9 @@ def _split(ref: DatasetRef, split: Split, folder: str) -> int:
     lines: list[str] = []
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
-    for number, sample in enumerate(kept):
-        members = kept.members(number)
+    # COCO's own reader takes an annotation of number 0 for none, and matches no crowd.
+    for number, sample in enumerate(kept, start=1):
+        members = kept.members(number - 1)
         for extension in {IMAGE, MASK} & members.keys():
             files.put(layout.member(folder, f"{sample.row.key}.{extension}"), members[extension])
         photo = f"{sample.row.key}.{IMAGE}"
@@ -46,7 +47,7 @@ def _split(ref: DatasetRef, split: Split, folder: str) -> int:
         images.append({"id": number, "file_name": photo, "width": sample.row.width, "height": sample.row.height})
         if sample.mask is not None:
             region = _region(sample.mask)
-            annotations.append({"id": number, "image_id": number, "category_id": 1, "iscrowd": 1, **region})
+            annotations.append({"id": number, "image_id": number, "category_id": 1, "iscrowd": 0, **region})
     if len(kept):
         files.put(layout.member(folder, "metadata.jsonl"), "".join(f"{line}\n" for line in lines).encode())
         category = {"id": 1, "name": snapshots.read(ref).category}

@@ -56,6 +56,9 @@ def test_coco_masks_unfold_to_the_masks(ref, tmp_path):
     coco = json.loads((tmp_path / "out/train/coco.json").read_text())
     names = {image["id"]: image["file_name"] for image in coco["images"]}
     assert coco["categories"] == [{"id": 1, "name": "cow"}]
+    # With a crowd, or with the number 0, COCO's own evaluation says of the truth itself that it is wrong.
+    assert not any(each["iscrowd"] for each in coco["annotations"])
+    assert sorted(each["id"] for each in coco["annotations"]) == list(range(1, len(names) + 1))
     for each in coco["annotations"]:
         height, width = each["segmentation"]["size"]
         values = np.repeat(np.arange(len(each["segmentation"]["counts"])) % 2, each["segmentation"]["counts"])
