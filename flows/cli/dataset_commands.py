@@ -22,12 +22,11 @@ FEW = 5
 def list_(root: Root = "data", json: Json = False) -> None:
     """All snapshots of all categories."""
     from storage.dataset import catalogue, snapshots
-    from storage.store import files
     from storage.store.errors import CorruptArtifact
     from storage.store.layout import Store
 
     store, documents = Store(root), list[dict[str, Any]]()
-    for category in files.names(store.root):
+    for category in store.categories():
         for number in snapshots.numbers(store.root, category):
             ref = store.dataset(category, number)
             document: dict[str, Any] = {"category": category, "snapshot": number}

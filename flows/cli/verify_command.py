@@ -24,13 +24,12 @@ def verify(
     """
     with announce("reading every byte"):
         from storage.runs.run_faults import find_faults
-        from storage.store import files
         from storage.store.layout import Store
 
         store = Store(root)
         faults = [
             {"file": fault.where, "fault": fault.what, "mended": fault.mend() if repair and fault.mend else ""}
-            for category in categories or files.names(store.root)
+            for category in categories or store.categories()
             for fault in find_faults(store, category)
         ]
     if json:

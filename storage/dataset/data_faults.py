@@ -26,7 +26,7 @@ def find_data_faults(root: str, category: str) -> Iterator[Fault]:
     """
     homes: dict[str, str] = {}
     for stage in STAGES:
-        for recipe in files.names(layout.recipes(root, category, stage)):
+        for recipe in layout.record_names(layout.recipes(root, category, stage)):
             yield from _folder_faults(root, category, stage, recipe, homes)
     for digest, recipe in derived.recipes(root, category).items():
         yield from _derived_faults(root, category, digest, recipe)

@@ -92,7 +92,7 @@ def recipe_of(ref: DerivedRef) -> DerivedRecipe:
 
 def recipes(root: str, category: str) -> dict[str, DerivedRecipe]:
     """The recipes of all derived shards of a category by their digests; of one that cannot be read, none."""
-    digests = files.names(layout.recipes(root, category, "derived"))
+    digests = layout.record_names(layout.recipes(root, category, "derived"))
     known = ((digest, _recipe(root, category, digest)) for digest in digests)
     return {digest: recipe for digest, recipe in known if recipe}
 

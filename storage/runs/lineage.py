@@ -12,7 +12,7 @@ from storage.dataset import catalogue, shards, snapshots
 from storage.dataset.records import ShardManifest
 from storage.runs.releases import ReleaseAbout
 from storage.runs.training_runs import ModelAbout, StageAbout
-from storage.store import bundles, files, layout
+from storage.store import bundles, layout
 from storage.store.errors import CorruptArtifact, MissingArtifact, words
 from storage.store.layout import Store
 from storage.store.references import DatasetRef, ReleaseRef, ShardRef
@@ -61,7 +61,7 @@ def release_of(file: Path, root: str) -> ReleaseRef:
     Raises MissingArtifact if none does.
     """
     wanted, store = sha256(file.read_bytes()).hexdigest(), Store(root)
-    for category in files.names(store.root):
+    for category in store.categories():
         for release in store.releases(category):
             bundle = bundles.find_committed(layout.release(release))
             if bundle and any(entry.sha256 == wanted for entry in bundle.files.values()):

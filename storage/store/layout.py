@@ -14,8 +14,10 @@
                   comparison/                                 the methods of its releases beside each other
 """
 
+import re
+
 from storage.store.files import absolute_root, names
-from storage.store.references import DatasetRef, ModelRef, ReleaseRef, ShardRef, Stage
+from storage.store.references import LONGEST_NAME, NAME, DatasetRef, ModelRef, ReleaseRef, ShardRef, Stage
 
 PROMOTED = "PROMOTED"
 """The file among the releases that names the one which was chosen to answer."""
@@ -50,18 +52,26 @@ class Store:
         """One training run."""
         return ModelRef(root=self.root, category=category, run=run)
 
+    def categories(self) -> list[str]:
+        """All categories that something was made of."""
+        return record_names(self.root)
+
     def releases(self, category: str) -> list[ReleaseRef]:
         """All releases of a category, finished or not."""
-        runs = names(releases(self.root, category))
-        return [self.release(category, run) for run in runs if run != PROMOTED]
+        return [self.release(category, run) for run in record_names(releases(self.root, category))]
 
     def models(self, category: str) -> list[ModelRef]:
         """All training runs of a category, finished or not."""
-        return [self.model(category, run) for run in names(runs(self.root, category))]
+        return [self.model(category, run) for run in record_names(runs(self.root, category))]
 
     def release(self, category: str, run: str) -> ReleaseRef:
         """What was published of one run."""
         return ReleaseRef(root=self.root, category=category, run=run)
+
+
+def record_names(folder: str) -> list[str]:
+    """What lies in a folder under a name that a record can have; file managers leave other things there."""
+    return [name for name in names(folder) if re.fullmatch(NAME, name) and len(name) <= LONGEST_NAME]
 
 
 def tar(ref: ShardRef) -> str:

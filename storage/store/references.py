@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=80)]
+NAME = r"^[a-z0-9][a-z0-9_-]*$"
+LONGEST_NAME = 80
+Name = Annotated[str, Field(pattern=NAME, max_length=LONGEST_NAME)]
 """Safe as a folder name on every system, and as a key in a tar."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Stage = Literal["raw", "curated", "derived"]

@@ -39,5 +39,15 @@ def test_everything_lies_below_the_root_and_nothing_lies_twice_in_one_place(root
     assert all(path.startswith(f"{root}/") and "//" not in path.removeprefix(root) for path in paths)
 
 
+def test_what_file_managers_leave_beside_the_records_is_none_of_them(tmp_path) -> None:
+    left = ("Thumbs.db", "desktop.ini", "@eaDir", "small-01 (copy)", "x" * 81, layout.PROMOTED)
+    store = Store(str(tmp_path))
+    for folder in (store.root, layout.releases(store.root, "cow"), layout.runs(store.root, "cow")):
+        for name in ("small-01", *left):
+            Path(folder, name).mkdir(parents=True)
+    assert store.categories() == ["cow", "small-01"]
+    assert [ref.run for ref in store.releases("cow")] == [ref.run for ref in store.models("cow")] == ["small-01"]
+
+
 def test_a_file_keeps_its_name_in_another_folder() -> None:
     assert layout.inside("/a/b", "/c/d.tar") == "/a/b/d.tar"
