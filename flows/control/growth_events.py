@@ -29,7 +29,7 @@ def announce_growth(category: str, growth: Growth, share: float, parameters: Map
     """
     resource = {"prefect.resource.id": f"farm3d.dataset.{category}", "prefect.resource.name": f"crops of {category}"}
     payload = growth.model_dump()
-    if growth.added:
+    if growth.added > 0:
         emit_event(GROWN, resource, payload=payload)
     due = growth.is_due(share) and not has_unfinished_run(f"farm3d/{category}")
     if due:

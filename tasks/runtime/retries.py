@@ -7,6 +7,8 @@ from prefect import Task
 from prefect.client.schemas.objects import State, TaskRun
 
 DELAYS_SECONDS = [2.0, 10.0]
+NO_MEMORY = ("out of memory", "can't allocate memory")
+"""What torch says, on a GPU and on the processor; what took the memory may be gone by the next attempt."""
 LASTING = (errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP)
 """A disk that is mounted to be read, a name that is too long, links in a circle: the next attempt meets them again."""
 
@@ -26,4 +28,6 @@ def _is_transient_error(error: Exception) -> bool:
         return False
     if isinstance(error, OSError) and error.errno in LASTING:
         return False
-    return isinstance(error, OSError) or (isinstance(error, RuntimeError) and "out of memory" in str(error))
+    if isinstance(error, RuntimeError):
+        return any(words in str(error) for words in NO_MEMORY)
+    return isinstance(error, OSError | MemoryError)

@@ -45,6 +45,10 @@ def test_enough_growth_makes_a_run_due_and_says_with_what_parameters(monkeypatch
     assert told(monkeypatch, MUCH)[DUE]["parameters"] == {"scale": "smoke"}
 
 
+def test_a_data_set_that_lost_crops_has_not_grown(monkeypatch):
+    assert told(monkeypatch, LITTLE.model_copy(update={"added": -3})) == {}
+
+
 def test_what_was_missed_is_told_again_though_nothing_was_added(monkeypatch):
     assert list(told(monkeypatch, MUCH.model_copy(update={"added": 0}))) == [DUE]
 

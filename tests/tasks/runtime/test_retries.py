@@ -13,6 +13,8 @@ from tasks.runtime.retries import is_transient
         (OSError(5, "Input/output error"), True),
         (ConnectionResetError(), True),
         (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"), True),
+        (MemoryError(), True),
         (RuntimeError("shapes differ"), False),
         (FileNotFoundError(), False),
         (OSError(errno.EROFS, "Read-only file system"), False),
