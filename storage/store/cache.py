@@ -18,11 +18,11 @@ DEFAULT_GIB = 20.0
 def read(url: str, digest: str) -> bytes:
     """All bytes of a file: of a remote one, those with this sha256, from its copy if there is a whole one.
 
-    Raises CorruptArtifact if what was copied has another digest.
+    Raises CorruptArtifact if what was copied has another digest; ValueError if the limit of the copies is no number.
     """
     if files.local(url):
         return files.get(url)
-    copy = _folder() / digest
+    copy, room = _folder() / digest, _room()
     with suppress(FileNotFoundError):
         data = copy.read_bytes()
         if sha256(data).hexdigest() == digest:
@@ -33,7 +33,7 @@ def read(url: str, digest: str) -> bytes:
         raise CorruptArtifact(url, f"has sha256 {actual[:16]}, not {digest[:16]}", "verify the data set")
     files.put(str(copy), data)
     _touch(copy)
-    _shrink(copy)
+    _shrink(copy, room)
     return data
 
 
@@ -57,9 +57,17 @@ def _folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "farm3d"
 
 
-def _shrink(newest: Path) -> None:
+def _room() -> float:
+    """Bytes that the copies may take."""
+    limit = os.environ.get(LIMIT) or DEFAULT_GIB
+    try:
+        return float(limit) * 2**30
+    except ValueError:
+        raise ValueError(f"{LIMIT} is {limit!r}; give a number of GiB, such as {DEFAULT_GIB:g}") from None
+
+
+def _shrink(newest: Path, room: float) -> None:
     """Delete copies, the longest unused first, until the rest fits; the newest stays."""
-    room = float(os.environ.get(LIMIT, DEFAULT_GIB)) * 2**30
     for copy, known in _copies(newest.parent):
         room -= known.st_size
         if room < 0 and copy != newest:

@@ -67,6 +67,14 @@ def test_the_longest_unused_copies_go_and_come_back_when_they_are_read(s3, tmp_p
     assert kept(tmp_path) == {b[1], c[1]}
 
 
+def test_a_limit_that_is_no_number_is_told_before_anything_is_copied(s3, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv(cache.LIMIT, "20GB")
+    files.put(f"{s3}/a.bin", OLD)
+    with pytest.raises(ValueError, match="FARM3D_CACHE_GIB is '20GB'; give a number of GiB, such as 20"):
+        cache.read(f"{s3}/a.bin", key(OLD))
+    assert not (tmp_path / "cache" / "farm3d").exists()
+
+
 def test_what_is_larger_than_the_room_is_kept_alone(s3, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv(cache.LIMIT, "0")
     for data in (OLD, NEW):
