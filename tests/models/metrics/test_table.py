@@ -4,7 +4,7 @@ from math import nan
 
 import pytest
 
-from models.metrics.table import EvaluationConfig, Metric, filled
+from models.metrics.table import Evaluation, EvaluationConfig, Metric, Row, Score, filled
 
 
 def test_unknown_values_do_not_count() -> None:
@@ -14,3 +14,12 @@ def test_unknown_values_do_not_count() -> None:
     assert (row.scores["ruler"].mean, row.scores["ruler"].count, row.protocol) == (2, 2, "7 at once")
     assert row.scores["ruler"].spread == pytest.approx(1)
     assert not filled(silent, {"ruler": []}, EvaluationConfig()).scores
+
+
+def test_a_table_has_a_record_for_each_metric_and_method() -> None:
+    scores = {"ours": Score(0.5, 0.1, 3), "a sphere": Score(0.25, 0.2, 2)}
+    row = Row("IoU", "%", "higher", "as published", scores)
+    first, second = Evaluation((row,)).table()
+    told = {"metric": "IoU", "unit": "%", "better": "higher", "protocol": "as published"}
+    assert first == told | {"method": "ours", "mean": 0.5, "spread": 0.1, "count": 3}
+    assert second == told | {"method": "a sphere", "mean": 0.25, "spread": 0.2, "count": 2}
