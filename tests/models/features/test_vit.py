@@ -2,6 +2,7 @@ import pytest
 import torch
 from transformers import ViTConfig as NetworkConfig
 from transformers import ViTModel
+from transformers.image_utils import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
 from models.core.errors import MissingWeights
 from models.features.vit import DEVIATION, MEAN, Pca, Vit, VitConfig
@@ -33,6 +34,10 @@ def test_other_sizes_agree_with_transformers_too(network):
     scaled = ((images - torch.tensor(MEAN)) / torch.tensor(DEVIATION)).permute(0, 3, 1, 2)
     theirs = network(scaled, interpolate_pos_encoding=True).last_hidden_state[:, 1:].mT.reshape(1, 32, 6, 8)
     assert torch.allclose(out, theirs, atol=1e-4)
+
+
+def test_pictures_are_normalised_as_transformers_does_for_dino():
+    assert (tuple(IMAGENET_DEFAULT_MEAN), tuple(IMAGENET_DEFAULT_STD)) == (MEAN, DEVIATION)
 
 
 def test_half_the_stride_is_twice_the_tokens(network):

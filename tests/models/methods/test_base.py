@@ -96,6 +96,10 @@ def test_the_artifacts_of_the_stages_are_what_load_answers_by() -> None:
     assert torch.equal(vertices, TRIANGLE.vertices * 16 / 64)
 
 
+def test_no_processes_share_a_stage_that_does_not_say_how_many_images_it_computes_at_once() -> None:
+    assert Stage("shape", 10, (), lambda context: {}).batch == 1
+
+
 def test_half_a_method_is_none() -> None:
     class Half(Config):
         kind: str = "half"

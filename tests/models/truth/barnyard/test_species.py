@@ -58,6 +58,9 @@ def test_proportions_spread_from_none_at_all_to_factors_that_are_bounded():
     turns = [each.neck_raise_deg - build.neck_raise_deg for each in spread]
     assert -28 <= min(turns) < -20 and 15 < max(turns) <= 22
     assert all((each.horns, each.udder) == (build.horns, build.udder) for each in spread)
+    for name in ("length", "depth", "width", "bone", "neck", "head", "muzzle", "ears", "tail", "hair"):
+        sides = [getattr(each, name) > getattr(build, name) for each in spread]
+        assert 0.2 < np.mean(sides) < 0.8, f"{name} grows only, or shrinks only"
 
 
 def test_a_fat_animal_is_wide_and_a_young_one_has_a_large_head_long_legs_and_no_horns():

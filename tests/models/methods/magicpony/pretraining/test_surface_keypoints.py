@@ -16,6 +16,16 @@ def test_markers_begin_as_mirror_images_of_each_other():
     assert torch.equal(markers[list(OPPOSITE_KEYPOINT)], markers * torch.tensor([-1.0, 1.0, 1.0]))
 
 
+def test_markers_begin_where_an_animal_has_them():
+    markers = dict(zip(KEYPOINTS, KeypointAnimal(animal()).markers.tolist(), strict=True))
+    front, middle, hind = (markers[name][2] for name in ("nose", "withers", "tail_base"))
+    assert front > middle > 0 > hind
+    hooves = {name for name in KEYPOINTS if name.endswith("hoof")}
+    knees = [markers[name][1] for name in KEYPOINTS if name.endswith(("knee", "hock"))]
+    assert max(markers[name][1] for name in hooves) < min(knees) and max(knees) < 0
+    assert all(markers[name][1] > 0 for name in ("nose", "left_eye", "left_ear", "throat", "withers", "tail_base"))
+
+
 def test_an_animal_comes_back_as_it_was_marked():
     plain = animal()
     marked = KeypointAnimal(plain)
