@@ -4,8 +4,10 @@ BIN := .venv/bin
 NEW_ENOUGH := import sys; sys.exit("too old") if sys.version_info < (3, 11) else None
 # Whoever has told pip to install into the user's folder means other environments than this one.
 export PIP_USER = 0
+# Two at once where a line asks for several: slow tests mostly wait, for servers and for runs that they have killed.
+MAKEFLAGS += --jobs=2
 
-.PHONY: help install cow horse sheep test check fmt up down status
+.PHONY: help install cow horse sheep test quick-tests slow-tests check fmt up down status
 
 help: ## print these verbs
 	@grep -E '^[a-z ]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -13,8 +15,13 @@ help: ## print these verbs
 cow horse sheep: install ## generate the pictures, learn the animal, publish it: report, GLB, turntable
 	@$(BIN)/farm3d run $@ --port $(PORT)
 
-test: install ## run the tests
-	@$(BIN)/pytest
+test: quick-tests slow-tests ## run the tests
+
+quick-tests: install
+	@$(BIN)/pytest -m 'not slow'
+
+slow-tests: install
+	@$(BIN)/pytest -m slow
 
 check: install ## ruff, pyright, import-linter
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright --pythonpath $(BIN)/python && $(BIN)/lint-imports
