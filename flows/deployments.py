@@ -3,6 +3,8 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,14 @@ from flows.plan.work_folder import shipped_file
 
 TEMPLATE = shipped_file("prefect.yaml")
 PLACEHOLDER = "CATEGORY"
+PACKAGES = Path(__file__).parents[1]
 
 
 def list_deployments(names: Sequence[str] | None = None) -> list[dict[str, Any]]:
-    """Every deployment of these categories, or of all there are, as Prefect reads them from its file."""
+    """Every deployment of these categories, or of all there are, as Prefect reads them from its file.
+
+    The version of one changes with whatever it says and with any line of the code, whose types make its form.
+    """
     template = yaml.safe_load(TEMPLATE.read_text())
     deployments = [
         json.loads(json.dumps(deployment).replace(PLACEHOLDER, name))
@@ -28,7 +34,20 @@ def list_deployments(names: Sequence[str] | None = None) -> list[dict[str, Any]]
         for deployment in deployments:
             variables = deployment["work_pool"]["job_variables"]
             variables["env"] = {**variables["env"], VARIABLE: str(own_folder())}
+    for deployment in deployments:
+        told = json.dumps([deployment, template["pull"], digest_of_code()], sort_keys=True)
+        deployment["version"] = sha256(told.encode()).hexdigest()[:12]
     return deployments
+
+
+@cache
+def digest_of_code() -> str:
+    """Of every module of ours."""
+    total = sha256()
+    for package in ("flows", "tasks", "models", "storage"):
+        for file in sorted((PACKAGES / package).rglob("*.py")):
+            total.update(f"{file.relative_to(PACKAGES)} {sha256(file.read_bytes()).hexdigest()}\n".encode())
+    return total.hexdigest()
 
 
 def name_of_deployment(deployment: Mapping[str, Any]) -> str:

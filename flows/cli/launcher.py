@@ -111,9 +111,9 @@ class Launcher:
         return self._status() == 200
 
     def up(self) -> None:
-        """Server, worker, pool and deployments; what already runs is used.
+        """Server, worker, pool and deployments; what already runs is used, and what is deployed stays as it is.
 
-        On somebody else's server what is deployed stays as it is, and only what it lacks is added.
+        Deployments of other versions are made again, but not on somebody else's server: that gets only what it lacks.
         """
         prepare_work_folder()
         make_private_folder(self.home)
@@ -122,7 +122,7 @@ class Launcher:
         with self.client() as client:
             make_work_pool(client)
             watch_silent_runs(client)
-            deployments = [each for each in list_deployments() if not (self.foreign and _is_deployed(client, each))]
+            deployments = [each for each in list_deployments() if not _is_deployed(client, each, bool(self.foreign))]
         self._start_worker()
         file = write_prefect_file(self.home, deployments)
         if deployments:
@@ -238,12 +238,12 @@ def _is_port_taken(port: int) -> bool:
         return probe.connect_ex((HOST, port)) == 0
 
 
-def _is_deployed(client: SyncPrefectClient, deployment: dict[str, Any]) -> bool:
+def _is_deployed(client: SyncPrefectClient, deployment: dict[str, Any], whatever_version: bool) -> bool:
     try:
-        client.read_deployment_by_name(name_of_deployment(deployment))
+        there = client.read_deployment_by_name(name_of_deployment(deployment))
     except ObjectNotFound:
         return False
-    return True
+    return whatever_version or there.version == deployment["version"]
 
 
 def _find_process(run: FlowRun) -> psutil.Process | None:

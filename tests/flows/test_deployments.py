@@ -5,6 +5,7 @@ import yaml
 from prefect import Flow
 from prefect.flows import load_flow_from_entrypoint
 
+from flows import deployments
 from flows.control.growth_events import DUE
 from flows.deployments import list_deployments, name_of_deployment, write_prefect_file
 from flows.plan.categories import REPOSITORY, categories
@@ -71,6 +72,26 @@ def test_every_category_has_every_flow_that_takes_one(flow):
 def test_a_deployment_is_named_as_prefect_names_it(deployment):
     flow = load_flow_from_entrypoint(deployment["entrypoint"])
     assert name_of_deployment(deployment) == f"{flow.name}/{deployment['name']}"
+
+
+def test_the_version_of_a_deployment_changes_with_what_it_says_and_with_the_code(monkeypatch, tmp_path):
+    first = {name_of_deployment(each): each["version"] for each in list_deployments()}
+    assert len(set(first.values())) == len(first)
+    template = tmp_path / "prefect.yaml"
+    template.write_text(deployments.TEMPLATE.read_text().replace("More pictures of", "Pictures of"))
+    with monkeypatch.context() as patch:
+        patch.setattr(deployments, "TEMPLATE", template)
+        other = {name_of_deployment(each): each["version"] for each in list_deployments()}
+    assert {name for name in first if other[name] != first[name]} == {f"refresh/{name}" for name in categories()}
+
+    monkeypatch.setattr(deployments, "PACKAGES", tmp_path)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "one.py").write_text("SIZE = 1")
+    lines = [deployments.digest_of_code.__wrapped__()]
+    (tmp_path / "models" / "one.py").write_text("SIZE = 2")
+    assert deployments.digest_of_code.__wrapped__() not in lines
+    monkeypatch.setattr(deployments, "digest_of_code", lambda: "another code")
+    assert not {each["version"] for each in list_deployments()} & {*first.values()}
 
 
 def test_no_folder_of_the_machine_that_deploys_is_deployed(tmp_path):

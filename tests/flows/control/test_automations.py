@@ -112,25 +112,37 @@ def beat(run):
     return Event(event="prefect.flow-run.heartbeat", resource=resource, id=uuid4())
 
 
+SHORT = 10
+"""Seconds: a server takes no trigger that waits for less."""
+
+
 @pytest.mark.slow
-def test_a_silent_run_is_crashed_and_somebody_is_told(launcher):
+def test_a_silent_run_is_crashed_and_somebody_is_told(launcher, monkeypatch):
+    """By an automation that differs from that of `farm3d up` in its name and its patience alone."""
     receiver = HTTPServer(("127.0.0.1", 0), Receiver)
     threading.Thread(target=receiver.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{receiver.server_port}/hook"
     with launcher.client() as client, temporary_settings(launcher.settings):
         tell_of_failures(client, *find_block(client, address))
+        (own,) = client.read_automations_by_name(SILENT)
+        monkeypatch.setattr(automations, "SILENT", "mark a silent run crashed soon")
+        monkeypatch.setattr(automations, "SILENT_SECONDS", SHORT)
+        watch_silent_runs(client)
+        (impatient,) = client.read_automations_by_name(automations.SILENT)
+        assert own.enabled and own.trigger.within == timedelta(seconds=90)
+        assert own.trigger.model_copy(update={"within": timedelta(seconds=SHORT)}) == impatient.trigger
         silent, finished, failed = (client.create_flow_run(quiet, state=Running()) for _ in range(3))
-        emit([beat(silent), beat(finished)])
         began = time.monotonic()
+        emit([beat(silent), beat(finished)])
         client.set_flow_run_state(finished.id, Completed())
         emit([beat(finished)])
         client.set_flow_run_state(failed.id, Failed(message="no more disk"))
         until(lambda: any(failed.name in told["text"] and "no more disk" in told["text"] for told in Receiver.told))
         until(lambda: client.read_flow_run(silent.id).state.is_crashed())
-        assert time.monotonic() - began < automations.SILENT_SECONDS + 120
+        assert SHORT <= time.monotonic() - began < SHORT + 200
         until(lambda: any(silent.name in told["text"] for told in Receiver.told))
         assert client.read_flow_run(finished.id).state.is_completed()
-        for automation in client.read_automations_by_name(FAILURES):
+        for automation in (impatient, *client.read_automations_by_name(FAILURES)):
             client.delete_automation(automation.id)
     receiver.shutdown()
 

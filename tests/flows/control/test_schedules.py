@@ -2,6 +2,7 @@ from types import SimpleNamespace
 
 import anyio
 import pytest
+from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.exceptions import ObjectNotFound
 
 from flows.control import schedules
@@ -62,10 +63,16 @@ def test_schedules_and_automations_stay_as_an_operator_sets_them(launcher):
         assert_active(client, schedule=False, automation=True)
         client.update_deployment_schedule(deployment.id, deployment.schedules[0].id, active=True)
         client.pause_automation(client.read_automations_by_name("learn cow again")[0].id)
+        kept = client.read_deployment_by_name("refresh/horse")
+        for name in ("refresh/cow", "farm3d/cow"):
+            older = client.read_deployment_by_name(name)
+            client.update_deployment(older.id, DeploymentUpdate(version="an older one"))
     launcher.up()
     with launcher.client() as client:
         deployment = client.read_deployment_by_name("refresh/cow")
         assert_active(client, schedule=True, automation=False)
+        assert deployment.version != "an older one", "it was not deployed again"
+        assert client.read_deployment_by_name("refresh/horse").updated == kept.updated, "it was as it should be"
         client.update_deployment_schedule(deployment.id, deployment.schedules[0].id, active=False)
         client.resume_automation(client.read_automations_by_name("learn cow again")[0].id)
 
