@@ -10,7 +10,7 @@ from models.rendering.reconstruction import Reconstructor, Refinable
 from storage.runs.scores import START
 from storage.store.errors import StorageError
 from storage.store.references import ModelRef
-from tasks.inference.loading import recipe_of, reconstructor, start
+from tasks.inference.loading import load_start, recipe_of, reconstructor
 
 logger = logging.getLogger(__name__)
 
@@ -60,9 +60,7 @@ def load_starts(models: Mapping[str, ModelRef], where: str) -> dict[str, Reconst
     starts: dict[str, Reconstructor] = {}
     for name, model in models.items():
         recipe = recipe_of(model)
-        if recipe.method.stages():
-            try:
-                starts[f"{name}, {START}"] = AtResolution(start(recipe, where), recipe.method.resolution)
-            except Farm3dError as error:
-                logger.warning("%s of %s cannot be measured: %s", START, name, error)
+        start = load_start(recipe, where)
+        if start is not None:
+            starts[f"{name}, {START}"] = AtResolution(start, recipe.method.resolution)
     return starts

@@ -24,6 +24,7 @@ from storage.dataset import samples, snapshots
 from storage.dataset.encoding import Sample
 from storage.runs.checkpoints import weights_from
 from storage.runs.releases import MAIN_METHOD
+from storage.runs.scores import START
 from storage.runs.training_runs import StageAbout
 from storage.store import bundles, files, layout
 from storage.store.errors import CorruptArtifact, MissingArtifact, words
@@ -93,6 +94,20 @@ def start(recipe: ModelRecipe, where: str, refine: bool = False) -> Reconstructo
             _check_part(recipe, name, part.digest())
     with load_alone():
         return _refined(recipe.method.load({}, setting(recipe, where)), refine)
+
+
+def load_start(recipe: ModelRecipe, where: str) -> Reconstructor | None:
+    """The model before any training, to stand beside it; None for a method without training.
+
+    None, too, where its weights have become others since, which the log says.
+    """
+    if not recipe.method.stages():
+        return None
+    try:
+        return start(recipe, where)
+    except Farm3dError as error:
+        logger.warning("%s of %s cannot be measured: %s", START, recipe.method.kind, error)
+        return None
 
 
 def embedded_recipe() -> ModelRecipe:

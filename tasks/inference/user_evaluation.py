@@ -17,7 +17,7 @@ import torch
 import trimesh
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from models.core.errors import Farm3dError, MissingWeights
+from models.core.errors import Farm3dError
 from models.data.crops import collate
 from models.data.framing import AnimalCrop
 from models.geometry.mesh import Mesh
@@ -28,7 +28,7 @@ from storage.formats.meshes import OBJ_HEAD, read_mesh
 from storage.runs.scores import START
 from storage.store.errors import words
 from tasks.inference.image_io import load_image
-from tasks.inference.loading import start
+from tasks.inference.loading import load_start
 from tasks.inference.photo_listing import describe_others, list_folder, shown_name
 from tasks.inference.select import SelectedModel, crop_photo, select_model
 from tasks.runtime.devices import Device, acquire_device
@@ -114,14 +114,10 @@ def evaluate_folder(folder: Path, category: str, root: str, device: Device = "au
 
 
 def _beside_its_start(chosen: SelectedModel, where: str) -> dict[str, Reconstructor]:
-    """The model, and itself before its training; where that has been replaced since, the log says so."""
+    """The model, and itself before its training where that is still there."""
     models = {chosen.name: chosen.load(where)}
-    if chosen.model and chosen.recipe.method.stages():
-        try:
-            models[START] = start(chosen.recipe, where)
-        except MissingWeights as error:
-            logger.warning("%s cannot be measured: %s", START, error)
-    return models
+    start = load_start(chosen.recipe, where) if chosen.model else None
+    return models | ({START: start} if start else {})
 
 
 def _example(photo: Path, name: str, recipe: CropRecipe, size: int, where: str) -> Example:

@@ -6,7 +6,7 @@ from models.core.errors import MissingWeights
 from storage.runs.scores import START
 from storage.store.errors import MissingArtifact
 from storage.store.references import ModelRef
-from tasks.inference import contestants
+from tasks.inference import loading
 from tasks.inference.contestants import load_contestants, load_starts
 
 
@@ -38,5 +38,5 @@ def test_every_method_that_was_trained_stands_beside_its_start(model, monkeypatc
     def replaced(recipe, where):
         raise MissingWeights("the start has become another")
 
-    monkeypatch.setattr(contestants, "start", replaced)
+    monkeypatch.setattr(loading, "start", replaced)
     assert load_starts({"magicpony": model}, "cpu:0") == {}

@@ -20,6 +20,7 @@ from tasks.inference.loading import (
     _refined,
     embedded_recipe,
     framed,
+    load_start,
     parse_recipe,
     parse_segmenter,
     recipe_of,
@@ -160,7 +161,7 @@ def test_a_model_does_not_answer_with_another_transformer_than_it_was_taught_wit
         setting(recipe, "cpu:0").load(vit)
 
 
-def test_a_start_that_has_become_another_is_named(vit, tmp_path):
+def test_a_start_that_has_become_another_is_named(vit, tmp_path, caplog):
     recipe = tiny_model(vit)
     (tmp_path / "animal.safetensors").write_bytes(b"another")
     method = recipe.method.model_copy(update={"warm_start": WarmStart(model=str(tmp_path))})
@@ -171,6 +172,10 @@ def test_a_start_that_has_become_another_is_named(vit, tmp_path):
         MissingWeights, match=f"warm start {tmp_path} is .*, and this model of cow was taught with a{{16}}"
     ):
         start(changed, "cpu:0")
+    assert (
+        load_start(changed, "cpu:0") is None
+        and f"of magicpony cannot be measured: warm start {tmp_path}" in caplog.text
+    )
 
 
 def test_a_segmenter_is_named_by_its_kind_and_its_model():

@@ -9,6 +9,7 @@ from models.core.errors import MissingWeights
 from models.data.framing import AnimalCrop, Box
 from storage.formats.meshes import plain_obj, read_mesh
 from storage.runs.scores import START
+from tasks.inference import loading
 from tasks.inference import select as answer
 from tasks.inference import user_evaluation as foreign
 from tasks.inference.user_evaluation import evaluate_folder
@@ -134,6 +135,6 @@ def test_the_start_stands_beside_the_model_and_a_start_that_is_gone_is_told(fold
     def gone(*_):
         raise MissingWeights("the quadruped is another")
 
-    monkeypatch.setattr(foreign, "start", gone)
+    monkeypatch.setattr(loading, "start", gone)
     found, _ = evaluate_folder(folder, "cow", release.root, "cpu")
     assert not any(START in row.scores for row in found.rows) and "the quadruped is another" in caplog.text
