@@ -43,9 +43,10 @@ def evaluate(methods: Mapping[str, Reconstructor], examples: Sequence[Example], 
         name: list(zip(examples, outcomes(method, examples, config.batch), strict=True))
         for name, method in methods.items()
     }
-    for name in [name for name, pairs in columns.items() if _head_at_minus_z(pairs)]:
-        logger.info("%s: its head is at -z; its azimuths are read after half a turn", name)
-        columns[name] = _turned_round(columns[name])
+    backward = [name for name, pairs in columns.items() if _head_at_minus_z(pairs)]
+    if backward:
+        logger.info("azimuths are read after half a turn, for the head is at -z: %s", ", ".join(backward))
+    columns |= {name: _turned_round(columns[name]) for name in backward}
     columns[COPY] = list(zip(examples, copies(examples), strict=True))
     rows = [filled(metric, columns, config) for metric in METRICS]
     _compared.cache_clear()
