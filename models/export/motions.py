@@ -170,7 +170,7 @@ def _stride(animal: Body, gait: Gait, leg: int, cycle: Float[ndarray, " frames"]
     early = np.where(down, 0.0, bump**2)
     hoof = (0.75 if limb.fore else 0.6) * early
     lift = gait.lift * animal.height * np.sin(np.pi * air)
-    flex = gait.lift / 0.07 * (0.25 if limb.fore else 0.15) * early
+    flex = np.zeros_like(early) if limb.fore else 0.15 * gait.lift / 0.07 * early  # A carpus folds by the lift alone.
     return place_step(animal, leg, along, lift, hoof, flex)
 
 

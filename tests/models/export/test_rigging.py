@@ -150,20 +150,32 @@ def enclosed(vertices: np.ndarray, faces: np.ndarray) -> float:
     return float(volume)
 
 
-@pytest.mark.parametrize("animal", ["cow", "horse"])
-def test_legs_keep_their_volume_at_knee_and_hock(animal: str) -> None:
-    """No candy wrapper: of what lies within a fourteenth of the height of a joint, cut across the bone."""
+@pytest.mark.parametrize(
+    ("animal", "bone", "clips", "most"),
+    [
+        ("cow", "hand_l", ("walk", "trot"), 0.23),
+        ("horse", "hand_l", ("walk", "trot"), 0.13),
+        ("sheep", "hand_l", ("walk", "trot"), 0.1),
+        ("cow", "foot_l", ("walk",), 0.2),
+        ("horse", "foot_l", ("walk",), 0.25),
+    ],
+)
+def test_legs_keep_their_volume_at_carpus_and_hock(animal: str, bone: str, clips: tuple[str, ...], most: float) -> None:
+    """No candy wrapper: of what lies within a fourteenth of the height of a joint, cut across the bone.
+
+    The hock lies where these legs run into the thigh, so a part of its change is the thigh's swing.
+    """
     player = played(animal)
     rest, height = player.attribute("POSITION").astype(float), HEIGHTS[animal]
-    surface = player.surface("walk", np.linspace(0, player.duration("walk"), 17))
-    for bone in ("hand_l", "foot_l"):
-        frame = player.bind[player.names.index(bone)]
-        near = (np.abs((rest - frame[:3, 3]) @ frame[:3, 1]) < height / 14) & (
-            np.linalg.norm(rest - frame[:3, 3], axis=1) < 0.25 * height
-        )
-        patch = player.faces[near[player.faces].all(1) & (rest[player.faces][..., 0] > 0).all(1)]
+    frame = player.bind[player.names.index(bone)]
+    near = (np.abs((rest - frame[:3, 3]) @ frame[:3, 1]) < height / 14) & (
+        np.linalg.norm(rest - frame[:3, 3], axis=1) < 0.25 * height
+    )
+    patch = player.faces[near[player.faces].all(1) & (rest[player.faces][..., 0] > 0).all(1)]
+    for clip in clips:
+        surface = player.surface(clip, np.linspace(0, player.duration(clip), 17))
         change = [enclosed(moment, patch) / enclosed(rest, patch) - 1 for moment in surface]
-        assert np.abs(change).max() < 0.3, bone
+        assert np.abs(change).max() < most, clip
 
 
 @pytest.mark.parametrize("animal", ANIMALS)
