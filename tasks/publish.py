@@ -45,7 +45,7 @@ from tasks.inference.loading import (
     validation_samples,
 )
 from tasks.inference.photo_answer import describe_weights
-from tasks.reports.cards import dataset_page, model_card, own_scores
+from tasks.reports.cards import dataset_page, front_matter, model_card, own_scores
 from tasks.reports.release_page import STRIP, report_of
 from tasks.runtime import artifacts
 from tasks.runtime.devices import Device, acquire_device
@@ -152,7 +152,10 @@ def _origins(model: ModelRef, crops: DatasetRef, rows: Tensor) -> list[dict[str,
 
 
 def _chosen(ours: Reconstructor, photos: Crops, count: int) -> Tensor:
-    """Rows of the photos with the best explained silhouette and, of the better half, the most different coats."""
+    """Rows of the photos with the best explained silhouette and, of the better half, the most different coats.
+
+    The coat with the most contrast comes first: the films show that animal, and a black one shows little.
+    """
     batch = photos.batch(torch.arange(len(photos)))
     overlap = _overlap(ours.predict(batch), batch)
     best, *left = torch.tensor(overlap).argsort(descending=True)[: max(count, len(photos) // 2)].tolist()
@@ -160,7 +163,13 @@ def _chosen(ours: Reconstructor, photos: Crops, count: int) -> Tensor:
     while left and len(chosen) < count:
         unlike = torch.cdist(coats[left], coats[chosen]).amin(1)
         chosen.append(left.pop(int(unlike.argmax())))
-    return torch.tensor(chosen)
+    first = max(chosen, key=lambda row: _contrast(batch, row))
+    return torch.tensor([first, *(row for row in chosen if row != first)])
+
+
+def _contrast(batch: Batch, row: int) -> float:
+    """Deviation of a coat's brightness to two digits: what is finer is no reason to prefer it."""
+    return round(float(batch.image[row].mean(-1)[batch.mask[row] > 0.5].std()), 2)
 
 
 def _overlap(reconstruction: Reconstruction, batch: Batch) -> list[float]:
@@ -178,7 +187,10 @@ def _contents(model: ModelRef, crops: DatasetRef, shown: Shown) -> dict[str, byt
         name: plain_glb(*_arrays(mesh)) for name, mesh in shown.meshes.items()
     }
     contents = {
-        "MODEL_CARD.md": model_card(model, recipe, snapshot, scores, _protocol(model)).encode(),
+        "MODEL_CARD.md": (
+            front_matter(recipe.category.license, model.category)
+            + model_card(model, recipe, snapshot, scores, _protocol(model))
+        ).encode(),
         **dataset_page(crops),
         STRIP: shown.strip,
         **{f"{name}.glb": data for name, data in models.items()},

@@ -1,5 +1,7 @@
 """What is said in words of a release: where its data and its model come from, and on what terms."""
 
+import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -28,8 +30,19 @@ def dataset_page(ref: DatasetRef) -> dict[str, bytes]:
     pictures = {
         SHEETS[name]: sheet for name, sheet in zip(SHEETS, sheets(ref, index), strict=True) if sheet is not None
     }
-    card = dataset_card(snapshots.read(ref), [row for _, row in index], pictures.keys())
+    snapshot = snapshots.read(ref)
+    card = front_matter("", ref.category, "synthetic") + dataset_card(
+        snapshot, [row for _, row in index], pictures.keys()
+    )
     return {"DATASET_CARD.md": card.encode(), **{name: jpeg(each) for name, each in pictures.items()}}
+
+
+def front_matter(license: str, *tags: str) -> str:
+    """What a model hub reads at the head of a card: the licence, `other` where it is no short name, and tags."""
+    known = license.lower() if re.fullmatch(r"[\w.+-]+", license, re.ASCII) else "other"
+    lines = [f"license: {known}"] if license else []
+    words = json.dumps(["image-to-3d", "farm3d", *tags])
+    return "\n".join(("---", *lines, f"tags: {words}", "---", "", ""))
 
 
 def dataset_card(snapshot: Snapshot, rows: Sequence[SampleRow], pictures: Collection[str] = ()) -> str:
@@ -179,4 +192,14 @@ A model of one kind of animal: one photo to a 3D animal.
 
 {relighting_in_words(scores, model.run)}
 Not for: measuring real animals, or telling individuals apart.
+
+In Python, where farm3d is installed and this release lies under its data:
+
+```python
+import farm3d
+
+farm3d.load({json.dumps(f"{model.category}/{model.run}")}).reconstruct("photo.jpg").export("animal.glb")
+```
+
+Cite farm3d by its CITATION.cff, and the paper of the method, which docs/methods.md names.
 """

@@ -110,6 +110,11 @@ def test_the_best_explained_photo_is_shown_and_then_other_coats():
     ours = SimpleNamespace(predict=lambda batch: Drawable())
     chosen = publish._chosen(ours, Crops(crops, 16, torch.device("cpu")), 3)
     assert chosen.tolist() == [0, 2, 3]
+    striped = crops[3].image.copy()
+    striped[::2] -= 40
+    striped[1::2] += 40
+    crops[3] = Crop(striped, whole.numpy(), np.ones((16, 16), bool), 0)
+    assert publish._chosen(ours, Crops(crops, 16, torch.device("cpu")), 3).tolist() == [3, 0, 2]
     blind = SimpleNamespace(predict=lambda batch: object())
     assert len(set(publish._chosen(blind, Crops(crops, 16, torch.device("cpu")), 3).tolist())) == 3
 

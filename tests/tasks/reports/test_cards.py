@@ -3,6 +3,7 @@ import re
 from collections import Counter
 
 import pytest
+import yaml
 from markdown_it import MarkdownIt
 from PIL import Image
 
@@ -14,7 +15,14 @@ from storage.runs.scores import START, Score
 from storage.store.errors import CorruptArtifact
 from tasks.inference.loading import recipe_of
 from tasks.reports import cards
-from tasks.reports.cards import dataset_card, dataset_page, model_card, parts_of, relighting_in_words
+from tasks.reports.cards import (
+    dataset_card,
+    dataset_page,
+    front_matter,
+    model_card,
+    parts_of,
+    relighting_in_words,
+)
 from tests.tasks.material import tiny_model
 from tests.tasks.two_stages import FINE, ROUGH, two_stages
 
@@ -122,6 +130,23 @@ def test_the_model_card_has_the_models_own_numbers_with_protocol_and_licence(cro
     card = model_card(model, tiny_model(vit), snapshots.read(crops), scores, protocol)
     assert "| mask IoU | 71.23 % | 64.5 |  | input view |" in card and "| 3 %" not in card and "CC0-1.0" in card
     assert "\nMeasured on photos; no ground truth for cow:\n" in card
+
+
+@pytest.mark.parametrize(("licence", "said"), [("CC0-1.0", "cc0-1.0"), ("CC BY\nx: 1", "other"), ("", None)])
+def test_a_hub_reads_licence_and_tags_at_the_head_of_a_card(licence, said):
+    empty, head, rest = front_matter(licence, "polar bear: 1").split("---\n")
+    known = {"tags": ["image-to-3d", "farm3d", "polar bear: 1"]} | ({"license": said} if said else {})
+    assert (empty, rest) == ("", "\n") and yaml.safe_load(head) == known
+
+
+def test_a_card_that_lies_in_a_folder_begins_with_what_a_hub_reads(crops):
+    card = dataset_page(crops)["DATASET_CARD.md"].decode()
+    assert card.startswith("---\ntags: ") and "\n\n# Data set of cow" in card
+
+
+def test_the_model_card_says_how_to_use_the_model(crops, model, vit):
+    card = model_card(model, tiny_model(vit), snapshots.read(crops), [], "measured on photos")
+    assert f'farm3d.load("cow/{model.run}").reconstruct("photo.jpg")' in card and "CITATION.cff" in card
 
 
 def test_the_model_card_names_method_stages_and_the_weights_of_the_frozen_parts(crops, model, vit):
