@@ -155,16 +155,17 @@ class Animal:
                 picture = answer.render(size, camera, film.studio(1))
         return Image.fromarray(film.on_white(picture)[0])
 
-    def export(self, file: str | PathLike[str], texture: int = 1024) -> list[Path]:
+    def export(self, file: str | PathLike[str], texture: int = 1024, age: str = "grown") -> list[Path]:
         """Write the animal, and say which files that are.
 
         Args:
             file: NAME.glb, NAME.usdz or NAME.fbx, rigged with clips; NAME.obj, in the pose of the photo with material
                 and texture beside it; NAME.ply, in that pose with colours at its vertices
             texture: texels along an edge of the texture
+            age: how large the animal is: an age of its category, as grown or young
 
-        Raises ValueError for another ending, where the method gives no rig, for USDZ without usd-core and for FBX
-        without Blender.
+        Raises ValueError for another ending or age, where the method gives no rig, for USDZ without usd-core and for
+        FBX without Blender.
         """
         from flows.plan.categories import shoulder_height
         from tasks.inference.answer_files import check_format, check_writable, encode_asset
@@ -172,7 +173,7 @@ class Animal:
         output = Path(file)
         check_format(output)
         check_writable(output)
-        height = shoulder_height(self._answer.name.partition("/")[0])
+        height = shoulder_height(self._answer.name.partition("/")[0], age)
         contents = encode_asset(self._answer.asset(texture, height), output)
         for path, data in contents.items():
             path.write_bytes(data)

@@ -7,15 +7,11 @@ import typer
 
 from flows.cli.console import announce, console
 from flows.cli.options import example
-from flows.cli.paths import local_path
+from flows.cli.outputs import Output, write_files
 
 app = typer.Typer()
 
 Joints = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON with the joints of one picture")]
-Output = Annotated[
-    Path,
-    typer.Option("--output", "-o", parser=local_path, help="the file to write, as person.glb"),
-]
 Body = Annotated[str, typer.Option(help="what stands in the picture: a folder of weights/bodies, or your own")]
 
 
@@ -29,7 +25,7 @@ def pose(joints: Joints, output: Output, body: Body = "human") -> None:
     """The joints of a picture to a posed, rigged body: OUTPUT.glb (docs/methods/smplify.md)."""
     with announce("fitting the body"):
         from flows.plan.categories import shoulder_height
-        from tasks.inference.answer_files import check_format, check_writable, encode_asset, write_answer
+        from tasks.inference.answer_files import check_format, check_writable, encode_asset
         from tasks.inference.body_fit import fit_body_to_joints
 
         check_format(output)
@@ -37,7 +33,5 @@ def pose(joints: Joints, output: Output, body: Body = "human") -> None:
         height = shoulder_height(body)
         asset, miss = fit_body_to_joints(joints, body, height)
         contents = encode_asset(asset, output)
-    write_answer(contents, joints, output)
-    for file, data in contents.items():
-        console.print(f"{file}  {len(data) / 1024:.0f} KB")
+    write_files(contents, joints, output)
     console.print(f"its joints are {100 * miss:.1f} % of their box from those of the picture")

@@ -49,6 +49,11 @@ def printable(text: str) -> str:
     )
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things: `1 photo`, `2 photos`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def print_json(document: object) -> None:
     """Print one JSON document in ASCII to the standard output; a number that is not finite becomes null."""
     from pydantic_core import to_jsonable_python

@@ -13,6 +13,7 @@ from flows.cli import (
     body_commands,
     category_commands,
     dataset_commands,
+    export_command,
     notify_command,
     photo_commands,
     release_commands,
@@ -22,6 +23,7 @@ from flows.cli import (
 )
 from flows.cli.console import console, error_console, set_up_terminal
 from flows.cli.failures import BUG, explain_failure
+from flows.cli.options import example
 from flows.plan.work_folder import shipped_file
 
 EXITS = """Exit status:
@@ -34,11 +36,12 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="From one word to a rigged 3D animal.",
-    epilog=EXITS,
+    epilog=f"{example('farm3d reconstruct samples/cow.jpg -o cow.glb', 'farm3d run cow')}\n\n{EXITS}",
 )
 for commands in (
     run_command,
     photo_commands,
+    export_command,
     body_commands,
     service_commands,
     release_commands,

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.console import announce, console, error_console, is_live, print_json, printable
+from flows.cli.console import announce, console, counted, error_console, is_live, print_json, printable
 from flows.cli.options import Json, Root, Whose, example
-from flows.cli.paths import local_path
+from flows.cli.outputs import Levels, Output, Quantise, Triangles, write_files
 
 if TYPE_CHECKING:
     from models.metrics.table import Evaluation
     from tasks.inference.select import Answer, Film
 
 app = typer.Typer()
+TEXELS = 1024
+GROWN = "grown"
 
 Photo = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="a picture of one whole animal")]
 Photos = Annotated[Path, typer.Argument(exists=True, help="a picture of one whole animal, or a folder of them")]
@@ -22,14 +24,9 @@ Folder = Annotated[
     Path,
     typer.Argument(exists=True, file_okay=False, help="photos; docs/data.md says what may lie beside them"),
 ]
-Output = Annotated[
-    Path, typer.Option("--output", "-o", parser=local_path, help="the file to write; for a folder of photos a folder")
-]
 Size = Annotated[int, typer.Option(min=16, help="pixels along an edge")]
 Frames = Annotated[int, typer.Option(min=2, help="pictures in the film")]
-Triangles = typer.Option(help="triangles at most; as many as there are without it")
-Levels = typer.Option(help="also OUTPUT_LOD1 and OUTPUT_LOD2 with 50 and 20 % of the triangles")
-Quantise = typer.Option(help="8 and 16 bits to an attribute in the .glb (KHR_mesh_quantization)")
+Age = typer.Option(help="how large it is: grown, young, or another age of its category")
 Texels = typer.Option(min=16, help="texels along an edge of the texture")
 
 
@@ -37,7 +34,7 @@ Texels = typer.Option(min=16, help="texels along an edge of the texture")
     epilog=example(
         "farm3d reconstruct samples/cow.jpg -o cow.glb",
         "farm3d reconstruct samples/cow.jpg -o cow.glb --triangles 5000 --levels",
-        "farm3d reconstruct samples/cow.jpg -o cow.usdz",
+        "farm3d reconstruct samples/cow.jpg -o calf.usdz --age young",
         "farm3d reconstruct samples -o animals --category horse",
     )
 )
@@ -46,10 +43,11 @@ def reconstruct(  # noqa: PLR0913 - an option each
     output: Output,
     category: Whose = "cow",
     root: Root = "data",
-    texture: Annotated[int, Texels] = 1024,
-    triangles: Annotated[int | None, Triangles] = None,
-    levels: Annotated[bool, Levels] = False,
-    quantise: Annotated[bool, Quantise] = False,
+    texture: Annotated[int, Texels] = TEXELS,
+    triangles: Triangles = None,
+    levels: Levels = False,
+    quantise: Quantise = False,
+    age: Annotated[str, Age] = GROWN,
     refine: Annotated[bool, typer.Option(help="fit pose, colours and coat to the photo and the animal's mask")] = True,
     segmenter: Annotated[str | None, typer.Option(help="finder of animals: transformers, transformers:MODEL")] = None,
 ) -> None:
@@ -60,6 +58,16 @@ def reconstruct(  # noqa: PLR0913 - an option each
     A folder of photos to the folder OUTPUT: for each a mesh, a mask, a camera and more (docs/data.md).
     """
     if photo.is_dir():
+        _refuse_for_folder(
+            photo,
+            {
+                "--texture": texture != TEXELS,
+                "--triangles": triangles is not None,
+                "--levels": levels,
+                "--quantise": quantise,
+                "--age": age != GROWN,
+            },
+        )
         return _reconstruct_folder(photo, output, category, root, refine, segmenter)
     with announce("loading the model, looking at the photo"):
         from flows.plan.categories import shoulder_height
@@ -72,11 +80,20 @@ def reconstruct(  # noqa: PLR0913 - an option each
         check_triangles(triangles)
         check_name(category, root)
         check_writable(output)
-        height = shoulder_height(category.partition("/")[0])
+        height = shoulder_height(category.partition("/")[0], age)
         asset = _reconstruct_photo(photo, category, root, refine, segmenter).asset(texture, height)
         contents = encode_levels(asset, output, triangles, levels, quantise)
-    _write(contents, photo, output)
+    write_files(contents, photo, output)
     return None
+
+
+def _refuse_for_folder(folder: Path, options: Mapping[str, bool]) -> None:
+    """Raises ValueError for options that say something of one photo's file."""
+    given = [name for name, is_given in options.items() if is_given]
+    if given:
+        raise ValueError(
+            f"{folder}: is a folder, and {', '.join(given)} is for one photo; leave it out, or give a photo"
+        )
 
 
 def _reconstruct_folder(
@@ -105,7 +122,8 @@ def _reconstruct_folder(
         error_console.print(f"skipped {name}: {reason}")
     if listing.others:
         error_console.print(describe_others(folder, listing.others))
-    console.print(f"{output}  {len(outcomes) - len(skipped)} animals, {len(skipped)} photos skipped")
+    made = counted(len(outcomes) - len(skipped), "animal")
+    console.print(f"{output}  {made}, {counted(len(skipped), 'photo')} skipped")
     if len(skipped) == len(outcomes):
         raise typer.Exit(1)
 
@@ -181,15 +199,7 @@ def _write_film(kind: "Film", photo: Path, output: Path, category: str, root: st
     with announce("rendering"):
         pictures = answer.film(kind, size, frames)
         data = (webp if output.suffix == ".webp" else gif)(pictures, frames / SECONDS[kind])
-    _write({output: data}, photo, output)
-
-
-def _write(contents: Mapping[Path, bytes], photo: Path, output: Path) -> None:
-    from tasks.inference.answer_files import write_answer
-
-    write_answer(contents, photo, output)
-    for file, data in contents.items():
-        console.print(f"{file}  {len(data) / 1024:.0f} KB")
+    write_files({output: data}, photo, output)
 
 
 def _reconstruct_photo(

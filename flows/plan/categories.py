@@ -12,7 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from flows.plan.work_folder import is_checkout, work_folder
-from models.core.category import Category, FolderTruth
+from models.core.category import GROWN, Category, FolderTruth
 
 REPOSITORY = Path(__file__).parents[2]
 SHIPPED = REPOSITORY / "flows" / "categories"
@@ -53,11 +53,14 @@ def load_category(name: str) -> Category:
     return read_category(files[name])
 
 
-def shoulder_height(name: str) -> float:
-    """Metres from ground to withers of a grown animal; those of any animal where the category has no file."""
+def shoulder_height(name: str, age: str = GROWN) -> float:
+    """Metres from ground to withers at an age; those of any animal where the category has no file.
+
+    Raises ValueError for an age whose size the category does not say.
+    """
     files = category_files()
     category = read_category(files[name]) if name in files else Category(name="animal", segment_as=("animal",))
-    return category.shoulder_height()
+    return category.shoulder_height(age)
 
 
 def read_category(file: Path) -> Category:

@@ -15,7 +15,7 @@ FIELDS = {"name", "view", "coat", "age", "action", "place"}
 
 
 GROWN = "grown"
-"""The age at which an animal is handed out."""
+"""The age at which an animal is handed out where nobody asks for another."""
 
 
 def fields(template: str) -> set[str]:
@@ -167,7 +167,15 @@ class Category(Words):
         return heights
 
     def shoulder_height(self, age: str = GROWN) -> float:
-        """Metres from the ground to the withers of an animal in the middle of its age."""
+        """Metres from the ground to the withers of an animal in the middle of its age.
+
+        Raises ValueError for an age whose size nobody has said.
+        """
+        if age not in self.shoulder_height_m:
+            known = " or ".join(self.shoulder_height_m)
+            raise ValueError(
+                f"age is {age!r}; give {known}, or say under shoulder_height_m how high {self.name} is then"
+            )
         return sum(self.shoulder_height_m[age]) / 2
 
     @property

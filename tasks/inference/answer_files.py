@@ -21,6 +21,7 @@ MARKS = {
     ".fbx": "farm3d",
 }
 """Endings of files that an animal can be written to, and what says in a file that it was written here."""
+RIGGED = (".glb", ".usdz", ".fbx")
 HEAD_BYTES = 200
 """At the start of a file, in which its mark stands; that of an FBX is among its properties."""
 
@@ -40,6 +41,12 @@ def check_format(output: Path) -> None:
         {".usdz": check_usd, ".fbx": check_blender}.get(output.suffix, lambda: None)()
     except ValueError as error:
         raise ValueError(f"{output}: {error}") from error
+
+
+def check_rigged(output: Path) -> None:
+    """Raises ValueError for a name whose ending is no format with a rig, or one that this machine cannot write."""
+    check_suffix(output, RIGGED)
+    check_format(output)
 
 
 def check_quantised(output: Path, quantise: bool) -> None:
@@ -82,16 +89,17 @@ def check_writable(output: Path) -> None:
         raise ValueError(f"{output}: {nearest} cannot be written to; choose another place, or change its permissions")
 
 
-def write_answer(contents: Mapping[Path, bytes], photo: Path, asked: Path | None = None) -> None:
-    """The files of one photo. What was asked for by its name takes the place of what it finds, as with any command.
+def write_answer(contents: Mapping[Path, bytes], source: Path, asked: Path | None = None) -> None:
+    """The files made of a source, such as a photo.
 
-    The others do so only where they are of an earlier answer, which the mesh among them tells by its first line.
+    What was asked for by its name takes the place of what it finds, as with any command. The others do so only where
+    they are of an earlier answer, which the mesh among them tells by its first line.
 
-    Raises ValueError if the photo would be written over, or a file that is no earlier answer; nothing is written then.
+    Raises ValueError if the source would be written over, or a file that is no earlier answer; nothing is written then.
     """
     for file in contents:
-        if file.exists() and file.samefile(photo):
-            raise ValueError(f"{file}: is the photo itself; choose another name for what is made of it")
+        if file.exists() and file.samefile(source):
+            raise ValueError(f"{file}: is what it would be made of; choose another name")
     taken = [file for file in contents if file != asked and file.exists()]
     if taken and not any(_is_ours(file) for file in contents):
         raise ValueError(f"{taken[0]}: is there and is no earlier answer; choose another place, or move it away")

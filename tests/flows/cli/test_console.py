@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from flows.cli import console as consoles
-from flows.cli.console import ConsoleHandler, PlainConsole, console, error_console, printable, set_up_terminal
+from flows.cli.console import ConsoleHandler, PlainConsole, console, counted, error_console, printable, set_up_terminal
 
 HOSTILE = (
     "a[/b] [red]x[/red] [link=http://evil]cow[/link] :smile: \x1b[31m\x1b]0;title\x07 \u202egpj.exe \x9b k\udcfchl"
@@ -26,6 +26,10 @@ def test_names_with_markup_and_orders_are_printed_as_text(printed, stream, capsy
 def test_ordinary_text_is_left_alone():
     text = "Grüße, 牛, café\tα\nnew line 🐄"
     assert printable(text) == text
+
+
+def test_one_thing_is_no_plural():
+    assert [counted(number, "photo") for number in (0, 1, 2)] == ["0 photos", "1 photo", "2 photos"]
 
 
 def test_every_console_of_the_command_line_is_plain():

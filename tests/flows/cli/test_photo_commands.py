@@ -42,6 +42,35 @@ def test_a_photo_becomes_a_glb(photo, tmp_path, monkeypatch):
     assert (tmp_path / "cow.glb").read_bytes() == b"predicted asset with 1024 texels"
 
 
+def test_a_young_animal_is_handed_out_smaller_and_an_age_without_a_size_is_refused(
+    photo, tmp_path, monkeypatch, capsys
+):
+    heights = []
+    monkeypatch.setattr(Found, "asset", lambda _, texture, height: heights.append(height) or "asset")
+    monkeypatch.setattr("tasks.inference.answer_files.glb", lambda asset: asset.encode())
+    words = ["reconstruct", str(photo), "-o", str(tmp_path / "cow.glb")]
+    assert [said(*words, *more)[0] for more in ((), ("--age", "young"))] == [0, 0]
+    assert heights == pytest.approx([1.4, 0.8])
+    monkeypatch.setattr("tasks.inference.photo_answer.answer", lambda *_, **__: pytest.fail("a model answered"))
+    code, _, err = ended(monkeypatch, capsys, *words, "--age", "old")
+    assert code == 1 and "age is 'old'; give young or grown, or say under shoulder_height_m" in " ".join(err.split())
+
+
+def test_a_folder_takes_no_option_of_one_photos_file(photo, monkeypatch, capsys):
+    words = [
+        "reconstruct",
+        str(photo.parent),
+        "-o",
+        str(photo.with_name("out")),
+        "--triangles",
+        "900",
+        "--age",
+        "young",
+    ]
+    code, _, err = ended(monkeypatch, capsys, *words)
+    assert code == 1 and "is a folder, and --triangles, --age is for one photo; leave it out" in " ".join(err.split())
+
+
 def test_triangles_that_leave_no_animal_are_refused_before_a_model_answers(photo, tmp_path, monkeypatch, capsys):
     words = ["reconstruct", str(photo), "-o", str(tmp_path / "cow.glb"), "--triangles", "10"]
     monkeypatch.setattr("tasks.inference.photo_answer.answer", lambda *_, **__: pytest.fail("a model answered"))
@@ -77,7 +106,7 @@ def test_a_folder_of_photos_becomes_a_folder_of_animals(photo, tmp_path, monkeyp
     told = {"photo": None, "torn.jpg": "cannot be read"}
     monkeypatch.setattr("tasks.inference.photo_folder.reconstruct_folder", lambda *_, **__: iter(told.items()))
     code, output = said("reconstruct", str(tmp_path), "-o", str(tmp_path / "animals"))
-    assert code == 0 and "skipped torn.jpg: cannot be read" in output and "1 animals, 1 photos skipped" in output
+    assert code == 0 and "skipped torn.jpg: cannot be read" in output and "1 animal, 1 photo skipped" in output
     told["photo"] = "no cow was found"
     assert said("reconstruct", str(tmp_path), "-o", str(tmp_path / "animals"))[0] == 1
 
@@ -191,7 +220,7 @@ def test_a_texture_does_not_take_the_place_of_the_photo(photo, monkeypatch, caps
     monkeypatch.setattr("tasks.inference.answer_files.replace", lambda asset, name: name)
     monkeypatch.setattr("tasks.inference.answer_files.obj", lambda name: {f"{name}.obj": b"o", photo.name: b"texture"})
     code, _, err = ended(monkeypatch, capsys, "reconstruct", str(photo), "-o", str(photo.with_suffix(".obj")))
-    assert code == 1 and "is the photo itself; choose another name" in err
+    assert code == 1 and "is what it would be made of; choose another name" in err
     assert photo.read_bytes() == before and not photo.with_suffix(".obj").exists()
 
 
@@ -203,5 +232,5 @@ def test_a_folder_of_answers_may_have_a_dot_and_what_was_no_photo_is_told(tmp_pa
     answers = [("a", None), ("b.png", "b.png: is torn; mend it")]
     monkeypatch.setattr("tasks.inference.photo_folder.reconstruct_folder", lambda *_, **__: iter(answers))
     code, out, err = ended(monkeypatch, capsys, "reconstruct", str(photos), "-o", str(tmp_path / "animals-v1.2"))
-    assert not code and "1 animals, 1 photos skipped" in out
+    assert not code and "1 animal, 1 photo skipped" in out
     assert "skipped b.png: b.png: is torn; mend it" in err and "left out as no pictures: 1 (.heic" in err

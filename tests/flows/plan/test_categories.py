@@ -14,6 +14,7 @@ def test_a_category_knows_its_size_and_one_without_a_file_is_any_animal():
     assert [shoulder_height(name) for name in ("cow", "horse", "sheep", "dragon")] == pytest.approx(
         [1.4, 1.6, 0.7, 1.0]
     )
+    assert shoulder_height("horse", "young") == pytest.approx(1.0)
 
 
 def test_an_unknown_category_is_answered_with_the_known_ones():

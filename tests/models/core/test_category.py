@@ -100,6 +100,10 @@ def test_an_article_is_said_as_people_say_it(name, said):
 def test_an_animal_is_handed_out_in_the_middle_of_its_grown_size_and_its_size_is_no_part_of_what_it_learns():
     pig = Category(name="pig", segment_as=("pig",), shoulder_height_m={"young": (0.2, 0.3), "grown": (0.7, 0.9)})
     assert (pig.shoulder_height(), pig.shoulder_height("young")) == pytest.approx((0.8, 0.25))
+    with pytest.raises(
+        ValueError, match="age is 'old'; give young or grown, or say under shoulder_height_m how high pig"
+    ):
+        pig.shoulder_height("old")
     assert pig.without_truth == Category(name="pig", segment_as=("pig",)).without_truth
 
 

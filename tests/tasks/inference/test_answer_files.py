@@ -25,11 +25,11 @@ def parts(folder, name="cow"):
 
 
 def test_the_photo_is_not_written_over(photo, tmp_path):
-    with pytest.raises(ValueError, match=r"cow\.png: is the photo itself; choose another name"):
+    with pytest.raises(ValueError, match=r"cow\.png: is what it would be made of; choose another name"):
         write_answer(parts(tmp_path), photo, tmp_path / "cow.obj")
     link = tmp_path / "link.png"
     link.symlink_to(photo)
-    with pytest.raises(ValueError, match="is the photo itself"):
+    with pytest.raises(ValueError, match="is what it would be made of"):
         write_answer({link: b"new"}, photo, link)
     assert photo.read_bytes() == b"the photo" and not (tmp_path / "cow.obj").exists()
 
