@@ -7,7 +7,11 @@ import typer
 from flows.cli.console import console, print_json
 from flows.cli.options import Json, example
 
-app = typer.Typer(no_args_is_help=True, help="The animals that the farm can make.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The animals that the farm can make.",
+    epilog=example("farm3d category list", "farm3d category new pig --segment-as dog,sheep,cow"),
+)
 
 Name = Annotated[str, typer.Argument(help='the word in every prompt; several as "polar bear"')]
 SegmentAs = Annotated[str, typer.Option(help="classes a segmenter may take it for, as dog,sheep,cow")]

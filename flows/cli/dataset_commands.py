@@ -4,14 +4,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.console import console, print_json
+from flows.cli.console import announce, console, error_console, print_json
 from flows.cli.options import Category, Json, OutputFolder, Root, example
 
 if TYPE_CHECKING:
     from storage.dataset.catalogue import Derivation, SampleRow
     from storage.store.references import DatasetRef
 
-app = typer.Typer(no_args_is_help=True, help="What was made and dropped, what changed, and is every byte there.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="What was made and dropped, what changed, and is every byte there.",
+    epilog=example("farm3d dataset show cow", "farm3d dataset diff cow 1 2"),
+)
 
 Number = Annotated[int | None, typer.Option("--snapshot", help="its number; the newest if not given")]
 FEW = 5
@@ -40,6 +44,8 @@ def list_(root: Root = "data", json: Json = False) -> None:
             documents.append({**document, **counts, "derived": derived})
     if json:
         return print_json(documents)
+    if not documents:
+        error_console.print(f"{store.root}: no data set is there yet; `farm3d run cow` makes one")
     for document in documents:
         console.print(document.get("error") or _snapshot_line(**document))
     return None
@@ -111,20 +117,24 @@ def diff(
 @app.command("export", epilog=example("farm3d dataset export cow cow-photos"))
 def export_(category: Category, folder: OutputFolder, root: Root = "data", snapshot: Number = None) -> None:
     """The kept crops as plain files, a COCO file and a Hugging Face imagefolder."""
-    from storage.dataset import export
+    with announce("copying the crops"):
+        from storage.dataset import export
 
-    counts = export.export(_ref(category, root, snapshot), str(folder))
+        counts = export.export(_ref(category, root, snapshot), str(folder))
     console.print(f"{folder}  " + ", ".join(f"{count} {split}" for split, count in counts.items()))
 
 
 @app.command(epilog=example("farm3d dataset card cow card"))
 def card(category: Category, folder: OutputFolder, root: Root = "data", snapshot: Number = None) -> None:
     """Write the card of a data set into a folder: counts, mix, licences, and sheets of what was kept and dropped."""
-    from storage.store import files
-    from tasks.reports.cards import dataset_page
+    with announce("counting the pictures"):
+        from storage.store import files
+        from tasks.reports.cards import dataset_page
 
-    for name, data in dataset_page(_ref(category, root, snapshot)).items():
-        files.put(str(folder / name), data)
+        page = dataset_page(_ref(category, root, snapshot))
+        for name, data in page.items():
+            files.put(str(folder / name), data)
+    for name in page:
         console.print(str(folder / name))
 
 

@@ -23,12 +23,13 @@ def promote(
     root: Root = "data",
 ) -> None:
     """Let a release answer for its category, whatever its method and scale, until another is promoted."""
-    from flows.plan.checks import check_name
-    from storage.runs import releases
-    from storage.store.layout import Store
+    with announce("looking at the releases"):
+        from flows.plan.checks import check_name
+        from storage.runs import releases
+        from storage.store.layout import Store
 
-    check_name(release, root)
-    promotion = releases.promote_release(Store(root), release, getpass.getuser())
+        check_name(release, root)
+        promotion = releases.promote_release(Store(root), release, getpass.getuser())
     console.print(f"{release} answers for {release.partition('/')[0]}, promoted by {promotion.by} at {promotion.at}")
 
 

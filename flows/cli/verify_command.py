@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.console import announce, console, print_json
+from flows.cli.console import announce, console, counted, print_json
 from flows.cli.options import Json, Root, example
 
 app = typer.Typer()
@@ -37,7 +37,6 @@ def verify(
     else:
         for fault in faults:
             console.print(f"{fault['file']}: {fault['fault']}{fault['mended'] and '  ({})'.format(fault['mended'])}")
-        count = len(faults)
-        console.print(f"{count} faults" if count else f"{store.root}: every byte is what was committed")
+        console.print(counted(len(faults), "fault") if faults else f"{store.root}: every byte is what was committed")
     if faults:
         raise typer.Exit(1)

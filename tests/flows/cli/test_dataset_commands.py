@@ -37,6 +37,11 @@ def test_all_snapshots_are_listed(root):
     assert code == 0 and "cow 1: 2 of 3 photos kept" in output and "cow 2: 4 of 6 photos kept" in output
 
 
+def test_no_data_set_is_said_and_not_passed_over_in_silence(tmp_path):
+    code, output = said("list", "--root", str(tmp_path))
+    assert code == 0 and f"{tmp_path}: no data set is there yet; `farm3d run cow` makes one" in output
+
+
 def test_a_snapshot_says_what_is_in_it_and_what_was_dropped(root):
     code, output = said("show", "cow", "--root", root)
     assert code == 0 and "snapshot 2: 4 of 6 photos kept in 2 shards" in output and "dropped: too small  2" in output

@@ -44,6 +44,12 @@ def test_every_help_has_examples_that_can_be_typed(name, monkeypatch):
         COMMANDS[name].make_context(name, words[1 + len(name.split()) :])
 
 
+@pytest.mark.parametrize("words", [(), ("dataset",), ("category",)])
+def test_the_help_of_a_group_has_examples_too(words):
+    code, output = said(*words, "--help")
+    assert code == 0 and " ".join(("Examples: farm3d", *words)) in " ".join(output.split())
+
+
 def test_every_option_says_what_it_is():
     silent = [
         f"{name} {option.name}" for name, command in COMMANDS.items() for option in command.params if not option.help
