@@ -2,6 +2,7 @@
 
 import json
 import struct
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -73,7 +74,7 @@ def _edited(data: bytes, **changes: object) -> bytes:
         (lambda data: _edited(data, accessors=[]), "list index"),
     ],
 )
-def test_any_other_file_is_one_sentence(rigged: Tube, spoil, said: str) -> None:
+def test_any_other_file_is_one_sentence(rigged: Tube, spoil: Callable[[bytes], bytes], said: str) -> None:
     with pytest.raises(ValueError, match=rf"cow.glb: is no rigged animal of farm3d \(.*({said}).*\); give a .glb"):
         read_glb(spoil(glb(rigged)), "cow.glb")
 
