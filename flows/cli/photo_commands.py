@@ -1,6 +1,6 @@
 """The commands that answer photos: `farm3d reconstruct`, `turntable`, `animate`, `relight` and `evaluate`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +19,7 @@ TEXELS = 1024
 GROWN = "grown"
 
 Photo = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="a picture of one whole animal")]
-Photos = Annotated[Path, typer.Argument(exists=True, help="a picture of one whole animal, or a folder of them")]
+Photos = Annotated[Path, typer.Argument(exists=True, help="a picture of whole animals, or a folder of them")]
 Folder = Annotated[
     Path,
     typer.Argument(exists=True, file_okay=False, help="photos; docs/data.md says what may lie beside them"),
@@ -55,6 +55,8 @@ def reconstruct(  # noqa: PLR0913 - an option each
 
     OUTPUT.obj and OUTPUT.ply hold it in the pose of the photo, without a rig.
 
+    Of several animals in the photo each gets a file, OUTPUT-1.glb, OUTPUT-2.glb, from left to right.
+
     A folder of photos to the folder OUTPUT: for each a mesh, a mask, a camera and more (docs/data.md).
     """
     if photo.is_dir():
@@ -73,7 +75,13 @@ def reconstruct(  # noqa: PLR0913 - an option each
         from flows.plan.categories import shoulder_height
         from flows.plan.checks import check_name
         from models.export.levels import check_triangles
-        from tasks.inference.answer_files import check_format, check_quantised, check_writable, encode_levels
+        from tasks.inference.answer_files import (
+            check_format,
+            check_quantised,
+            check_taken,
+            check_writable,
+            encode_animals,
+        )
 
         check_format(output)
         check_quantised(output, quantise)
@@ -81,9 +89,13 @@ def reconstruct(  # noqa: PLR0913 - an option each
         check_name(category, root)
         check_writable(output)
         height = shoulder_height(category.partition("/")[0], age)
-        asset = _reconstruct_photo(photo, category, root, refine, segmenter).asset(texture, height)
-        contents = encode_levels(asset, output, triangles, levels, quantise)
-    write_files(contents, photo, output)
+        answers = _reconstruct_photo(photo, category, root, refine, segmenter)
+        assets = [answer.asset(texture, height) for answer in answers]
+        animals = encode_animals(assets, output, triangles, levels, quantise)
+    for contents in animals:
+        check_taken(contents, photo, output)
+    for contents in animals:
+        write_files(contents, photo, output)
     return None
 
 
@@ -195,7 +207,7 @@ def _write_film(kind: "Film", photo: Path, output: Path, category: str, root: st
         check_suffix(output, (".webp", ".gif"))
         check_writable(output)
         check_name(category, root)
-        answer = _reconstruct_photo(photo, category, root)
+        answer = _answer_photo(photo, category, root)
     with announce("rendering"):
         pictures = answer.film(kind, size, frames)
         data = (webp if output.suffix == ".webp" else gif)(pictures, frames / SECONDS[kind])
@@ -203,11 +215,21 @@ def _write_film(kind: "Film", photo: Path, output: Path, category: str, root: st
 
 
 def _reconstruct_photo(
-    photo: Path, category: str, root: str, refine: bool = True, segmenter: str | None = None
-) -> "Answer":
+    photo: Path, category: str, root: str, refine: bool, segmenter: str | None
+) -> "Sequence[Answer]":
+    """Every animal in it."""
     from tasks.inference.image_io import load_image
     from tasks.inference.loading import parse_segmenter
+    from tasks.inference.photo_answer import answer_all
+
+    pixels, mask = load_image(photo)
+    return answer_all(pixels, category, root, mask=mask, refine=refine, segmenter=parse_segmenter(segmenter))
+
+
+def _answer_photo(photo: Path, category: str, root: str) -> "Answer":
+    """The likeliest animal in it."""
+    from tasks.inference.image_io import load_image
     from tasks.inference.photo_answer import answer
 
     pixels, mask = load_image(photo)
-    return answer(pixels, category, root, mask=mask, refine=refine, segmenter=parse_segmenter(segmenter))
+    return answer(pixels, category, root, mask=mask)

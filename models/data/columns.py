@@ -57,17 +57,6 @@ class ArticulationColumn(Content):
 
 
 @dataclass(frozen=True)
-class UvColumn(Content):
-    """The surface as maps over a UV sphere (ConvMesh, Pavllo et al. 2020)."""
-
-    displacement: Float32[ndarray, "3 rows columns"]
-    """From the template along normal, tangent and bitangent."""
-    texture: UInt8[ndarray, "3 texels texels"]
-    valid: Bool[ndarray, "1 texels texels"]
-    """Texels whose colour is known."""
-
-
-@dataclass(frozen=True)
 class ViewsColumn(Content):
     """The animal from other cameras, on black."""
 
@@ -172,12 +161,11 @@ MASK = Column("mask", "mask.png")
 CAMERA = DerivedColumn("cam", "cam.npz", CameraColumn)
 MESH = DerivedColumn("mesh", "mesh.npz", MeshColumn)
 ARTICULATION = DerivedColumn("arti", "arti.npz", ArticulationColumn)
-UV = DerivedColumn("uv", "uv.npz", UvColumn)
 VIEWS = DerivedColumn("views", "views.npz", ViewsColumn)
 KEYPOINTS = DerivedColumn("kp", "kp.npz", KeypointColumn)
 
 COLUMNS: dict[str, Column] = {
-    column.name: column for column in (IMAGE, MASK, CAMERA, MESH, ARTICULATION, UV, VIEWS, KEYPOINTS)
+    column.name: column for column in (IMAGE, MASK, CAMERA, MESH, ARTICULATION, VIEWS, KEYPOINTS)
 }
 """All columns by their names. A new one is a dataclass and a line here."""
 

@@ -46,17 +46,27 @@ def verdict(instances: Sequence[Instance], rules: MaskRules) -> str | None:
     """
     if not instances or instances[0].score < min(rules.score, rules.other_score):
         return "no instance"
-    if any(_counts(other, instances[0], rules) for other in instances[1:]):
+    if len(animals(instances, rules)) > 1:
         return "multiple animals"
     reason = next((reason for rule in RULES if (reason := rule(instances[0].mask, rules))), None)
     return reason or ("doubtful" if instances[0].score < rules.score else None)
 
 
-def _counts(other: Instance, first: Instance, rules: MaskRules) -> bool:
-    """Whether this is a second animal, and not the first one found again."""
-    overlap = (other.mask & first.mask).sum() / max(1, (other.mask | first.mask).sum())
-    large = other.mask.sum() >= rules.other_area * first.mask.sum()
-    return bool(other.score >= rules.other_score and large and overlap < 0.5)
+def animals(instances: Sequence[Instance], rules: MaskRules) -> list[Instance]:
+    """The likeliest one, and each that counts beside it; `instances` are of one photo, likeliest first.
+
+    Others count where they are likely and large enough, and none of those before them found again.
+    """
+    whole: list[Instance] = list(instances[:1])
+    for other in instances[1:]:
+        large = other.mask.sum() >= rules.other_area * instances[0].mask.sum()
+        if other.score >= rules.other_score and large and all(_overlap(other, known) < 0.5 for known in whole):
+            whole.append(other)
+    return whole
+
+
+def _overlap(one: Instance, other: Instance) -> float:
+    return (one.mask & other.mask).sum() / max(1, (one.mask | other.mask).sum())
 
 
 def size(mask: Mask, rules: MaskRules) -> str | None:
@@ -84,7 +94,12 @@ def pieces(mask: Mask, rules: MaskRules) -> str | None:
 
 
 def crowd(mask: Mask, rules: MaskRules) -> str | None:
-    """Two animals in one region: two bodies that something thinner joins.
+    """Two animals in one region."""
+    return "multiple animals" if len(split_crowd(mask, rules)) > 1 else None
+
+
+def split_crowd(mask: Mask, rules: MaskRules) -> list[Mask]:
+    """The animals of one region: bodies that something thinner joins, the largest first.
 
     An animal that covers the share a of what another covers is at least sqrt(a) times as thick, so bodies are where
     the region is that thick, and every pixel belongs to the body next to it.
@@ -94,10 +109,12 @@ def crowd(mask: Mask, rules: MaskRules) -> str | None:
     depth = np.asarray(distance_transform_edt(np.pad(mask, 1)))[1:-1, 1:-1]
     bodies, count = label(depth >= np.sqrt(rules.other_area) * depth.max())  # pyright: ignore[reportGeneralTypeIssues]
     if count < 2:
-        return None
+        return [mask]
     nearest = np.asarray(distance_transform_edt(bodies == 0, return_distances=False, return_indices=True))
-    second, first = np.sort(np.bincount(bodies[tuple(nearest)][mask])[1:])[-2:]
-    return "multiple animals" if second >= rules.other_area * first else None
+    owner = np.where(mask, bodies[tuple(nearest)], 0)
+    areas = np.bincount(owner.ravel(), minlength=count + 1)[1:]
+    large = [number for number in np.argsort(-areas) if areas[number] >= rules.other_area * areas.max()]
+    return [owner == number + 1 for number in large] if len(large) > 1 else [mask]
 
 
 def solidity(mask: Mask, rules: MaskRules) -> str | None:

@@ -1,7 +1,7 @@
 """Writing what was made of a photo, without writing over anything that is somebody's own."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,6 +78,15 @@ def encode_levels(
     return {file: data for one in files for file, data in one.items()}
 
 
+def encode_animals(
+    assets: Sequence[Asset], output: Path, triangles: int | None, lighter: bool, quantise: bool = False
+) -> list[dict[Path, bytes]]:
+    """The files of each animal of a photo, as of `encode_levels`: NAME-1.glb, NAME-2.glb; of the only one NAME.glb."""
+    names = [output] if len(assets) == 1 else [output.with_stem(f"{output.stem}-{n}") for n, _ in enumerate(assets, 1)]
+    pairs = zip(assets, names, strict=True)
+    return [encode_levels(asset, name, triangles, lighter, quantise) for asset, name in pairs]
+
+
 def check_writable(output: Path) -> None:
     """Raises ValueError before any work is done if a file or folder of this name could not be written."""
     nearest = output.parent
@@ -97,14 +106,19 @@ def write_answer(contents: Mapping[Path, bytes], source: Path, asked: Path | Non
 
     Raises ValueError if the source would be written over, or a file that is no earlier answer; nothing is written then.
     """
+    check_taken(contents, photo, asked)
+    for file, data in contents.items():
+        files.put(str(file), data)
+
+
+def check_taken(contents: Mapping[Path, bytes], photo: Path, asked: Path | None = None) -> None:
+    """Raises ValueError as `write_answer` does, and writes nothing."""
     for file in contents:
         if file.exists() and file.samefile(source):
             raise ValueError(f"{file}: is what it would be made of; choose another name")
     taken = [file for file in contents if file != asked and file.exists()]
     if taken and not any(_is_ours(file) for file in contents):
         raise ValueError(f"{taken[0]}: is there and is no earlier answer; choose another place, or move it away")
-    for file, data in contents.items():
-        files.put(str(file), data)
 
 
 def describe_failure(photo: Path, error: Exception) -> str:

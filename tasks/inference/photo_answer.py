@@ -1,6 +1,6 @@
 """The animal of one photo in the photo's own coat, as large as the photo is."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,7 @@ from models.export.photo_coat import is_wearer, wear_photo
 from models.rendering import Renderer
 from models.rendering.reconstruction import Reconstruction
 from models.segmenters import TransformersConfig
-from tasks.inference.select import QUADRUPED, Answer, SelectedModel, crop_photo, select_model
+from tasks.inference.select import QUADRUPED, Answer, SelectedModel, crop_animals, crop_photo, select_model
 from tasks.runtime.devices import Device, acquire_device, torch_device
 
 LARGEST = 1024
@@ -61,7 +61,7 @@ def answer(
     refine: bool = True,
     segmenter: TransformersConfig | None = None,
 ) -> PhotoAnswer:
-    """The animal in a photo (height, width, 3), under the mask if there is one, by the category's best model.
+    """The likeliest animal in a photo (height, width, 3), or that under the mask, by the category's best model.
 
     The category may name a release of it, as `cow/farm3d-laptop-0123`. The animal is left as predicted, or fitted to
     its mask and dressed in the photo's coat. `segmenter` looks for it in place of the one that the model came with.
@@ -72,11 +72,36 @@ def answer(
     chosen = select_model(category, root, segmenter)
     with acquire_device(device) as where:
         crop = crop_photo(photo, chosen.crops, where, mask)
-        renderer = chosen.renderer(where)
-        reconstruction = chosen.load(where, refine).predict(collate([crop], chosen.size, torch_device(where)))
+        return _answer_crops(chosen, where, refine, photo, [crop])[0]
+
+
+def answer_all(
+    photo: np.ndarray,
+    category: str,
+    root: str,
+    device: Device = "auto",
+    mask: np.ndarray | None = None,
+    refine: bool = True,
+    segmenter: TransformersConfig | None = None,
+) -> list[PhotoAnswer]:
+    """Every animal in a photo, from left to right, each as `answer` answers it; that under the mask if there is one."""
+    chosen = select_model(category, root, segmenter)
+    with acquire_device(device) as where:
+        return _answer_crops(chosen, where, refine, photo, crop_animals(photo, chosen.crops, where, mask))
+
+
+def _answer_crops(
+    chosen: SelectedModel, where: str, refine: bool, photo: np.ndarray, crops: Sequence[AnimalCrop]
+) -> list[PhotoAnswer]:
+    """One by one, so that company changes no bit of an animal."""
+    renderer, model = chosen.renderer(where), chosen.load(where, refine)
+    answers: list[PhotoAnswer] = []
+    for crop in crops:
+        reconstruction = model.predict(collate([crop], chosen.size, torch_device(where)))
         if refine:
             reconstruction = dress_answer(reconstruction, renderer, photo, crop)
-        return PhotoAnswer(chosen.category, reconstruction, renderer, chosen)
+        answers.append(PhotoAnswer(chosen.category, reconstruction, renderer, chosen))
+    return answers
 
 
 def dress_answer(

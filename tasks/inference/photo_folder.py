@@ -7,6 +7,8 @@ NAME_vertices.npz    `pixels` (vertices, 2): columns and rows in the photo; `vis
 NAME_overlay.jpg     the silhouette over the photo
 NAME_views.jpg       the animal from its front, sides and back
 
+Where a photo shows several animals, NAME is the photo's with -1, -2 and so on, from left to right.
+
 All animals of one model have the same vertices in the same order, so a point is carried from one photo to another by
 its vertex.
 """
@@ -38,7 +40,7 @@ from storage.formats.pictures import jpeg, png
 from tasks.inference.answer_files import check_writable, describe_failure, write_answer
 from tasks.inference.image_io import load_image
 from tasks.inference.photo_listing import Listing
-from tasks.inference.select import SelectedModel, crop_photo, select_model
+from tasks.inference.select import SelectedModel, crop_animals, select_model
 from tasks.runtime.devices import Device, acquire_device, cached_model, torch_device
 
 BATCH_SIZE = 8
@@ -96,21 +98,30 @@ def reconstruct_folder(
             file = path.relative_to(folder)
             name = file.with_suffix("").as_posix()
             try:
-                batch.append(_photo(path, name, named.setdefault(name, path), chosen, where))
+                batch += _photos(path, name, named, chosen, where)
             except (ValueError, Farm3dError, OSError) as error:
                 yield file.as_posix(), describe_failure(path, error)
-            if len(batch) == BATCH_SIZE or sum(photo.pixels.size // 3 for photo in batch) >= BATCH_PIXELS:
+            if len(batch) >= BATCH_SIZE or sum(photo.pixels.size // 3 for photo in batch) >= BATCH_PIXELS:
                 yield from writer.write(batch)
                 batch = []
         yield from writer.write(batch)
 
 
-def _photo(path: Path, name: str, first: Path, chosen: SelectedModel, where: str) -> Photo:
-    """The picture, if it is the first of its name."""
+def _photos(path: Path, name: str, named: dict[str, Path], chosen: SelectedModel, where: str) -> list[Photo]:
+    """The animals of a picture, if their names are those of no other one."""
+    _take_name(name, path, named)
+    pixels, mask = load_image(path)
+    crops = crop_animals(pixels, chosen.crops, where, mask)
+    names = [name if len(crops) == 1 else f"{name}-{number}" for number in range(1, len(crops) + 1)]
+    for one in names:
+        _take_name(one, path, named)
+    return [Photo(one, path, pixels, crop) for one, crop in zip(names, crops, strict=True)]
+
+
+def _take_name(name: str, path: Path, named: dict[str, Path]) -> None:
+    first = named.setdefault(name, path)
     if path != first:
         raise ValueError(f"{path}: its animal would have the files of {first.name}; rename one of the two")
-    pixels, mask = load_image(path)
-    return Photo(name, path, pixels, crop_photo(pixels, chosen.crops, where, mask))
 
 
 class Drawn(Reconstruction, Renderable, Relightable, Protocol):

@@ -15,9 +15,10 @@ from models.data import framing as crop
 from models.data.framing import AnimalCrop
 from models.export import film
 from models.export.asset import Asset, asset, is_exportable
+from models.filters.mask_rules import animals, split_crowd
 from models.rendering import Renderer
 from models.rendering.reconstruction import Reconstruction, Reconstructor
-from models.segmenters import TransformersConfig
+from models.segmenters import Instance, PointRendConfig, TransformersConfig
 from storage.runs import releases
 from storage.store.layout import Store
 from storage.store.references import ModelRef
@@ -42,6 +43,9 @@ QUADRUPED = "embedded-quadruped"
 """Names the model that ships beside the runs of a category."""
 LEAST_PX = 640
 """Pixels along the longer edge of a photo below which models that were taught COCO see too little."""
+CLOSER = 3
+"""Times the size that it knows at which the embedded segmenter looks at a photo of several animals again: each of three
+beside one another is then as large as the one that it was taught to see."""
 Film = Literal["turntable", "walk", "relit"]
 
 
@@ -143,19 +147,53 @@ def crop_photo(photo: np.ndarray, recipe: CropRecipe, where: str, mask: np.ndarr
 
     Raises NothingKept if it finds none.
     """
-    mask = _find_mask(photo, recipe, where) if mask is None else mask
+    if mask is None:
+        if not (instances := _segment(photo, recipe, where)):
+            raise _nothing(recipe)
+        mask = _enlarged(instances[0].mask, photo)
     return crop.crop_animal(photo, mask, recipe.size)
 
 
-def _find_mask(photo: np.ndarray, recipe: CropRecipe, where: str) -> np.ndarray:
-    """The mask of the likeliest animal, looked for at the size that the segmenter knows."""
+def crop_animals(photo: np.ndarray, recipe: CropRecipe, where: str, mask: np.ndarray | None = None) -> list[AnimalCrop]:
+    """Every animal that the segmenter finds, from left to right; the one under the mask where that is given.
+
+    Raises NothingKept if it finds none.
+    """
+    masks = [mask] if mask is not None else _find_masks(photo, recipe, where)
+    crops = [crop.crop_animal(photo, one, recipe.size) for one in masks]
+    return sorted(crops, key=lambda animal: 2 * animal.box.left + animal.box.width)
+
+
+def _nothing(recipe: CropRecipe) -> NothingKept:
+    return NothingKept(f"no {recipe.photos.words.name} was found in the photo; give one that shows the whole animal")
+
+
+def _find_masks(photo: np.ndarray, recipe: CropRecipe, where: str) -> list[np.ndarray]:
+    """Masks of all animals. Where the embedded segmenter finds none, or several in one region, it looks closer."""
+    rules = recipe.mask_rules
+    masks = [animal.mask for animal in animals(_segment(photo, recipe, where), rules)]
+    is_crowded = not masks or any(len(split_crowd(mask, rules)) > 1 for mask in masks)
+    if is_crowded and isinstance(recipe.segmenter, PointRendConfig):
+        closer = [animal.mask for animal in animals(_segment(photo, recipe, where, CLOSER), rules)]
+        bodies = [body for mask in closer for body in split_crowd(mask, rules)]
+        masks = bodies if len(bodies) > 1 else masks
+    if not masks:
+        raise _nothing(recipe)
+    return [_enlarged(mask, photo) for mask in masks]
+
+
+def _segment(photo: np.ndarray, recipe: CropRecipe, where: str, closer: int = 1) -> list[Instance]:
+    """The animals, likeliest first, looked for at the size that the segmenter knows or at so many times that."""
     height, width = photo.shape[:2]
-    known = recipe.photos.generator.size
+    known = closer * recipe.photos.generator.size
     scale = (max(known, LEAST_PX) if isinstance(recipe.segmenter, TransformersConfig) else known) / max(height, width)
     shape = max(1, round(width * scale)), max(1, round(height * scale))
     scaled = Image.fromarray(photo).resize(shape, Image.Resampling.LANCZOS)
-    instances = cached_model(recipe.segmenter, where).segment(np.array(scaled)[None], recipe.segment_as)[0]
-    if not instances:
-        raise NothingKept(f"no {recipe.photos.words.name} was found in the photo; give one that shows the whole animal")
-    grey = Image.fromarray(instances[0].mask.astype(np.uint8) * 255)
+    return cached_model(recipe.segmenter, where).segment(np.array(scaled)[None], recipe.segment_as)[0]
+
+
+def _enlarged(mask: np.ndarray, photo: np.ndarray) -> np.ndarray:
+    """As large as the photo."""
+    height, width = photo.shape[:2]
+    grey = Image.fromarray(mask.astype(np.uint8) * 255)
     return np.asarray(grey.resize((width, height), Image.Resampling.BILINEAR)) > 127

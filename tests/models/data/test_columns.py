@@ -13,14 +13,12 @@ from models.data.columns import (
     COLUMNS,
     KEYPOINTS,
     MESH,
-    UV,
     VIEWS,
     ArticulationColumn,
     CameraColumn,
     DerivedColumn,
     KeypointColumn,
     MeshColumn,
-    UvColumn,
     ViewsColumn,
     derived_extensions,
 )
@@ -46,7 +44,6 @@ CONTENTS = {
     CAMERA: CameraColumn(real(4, 4), FOV),
     MESH: MeshColumn(real(7, 3), real(7, 3), np.array([[0, 1, 2], [4, 5, 6]], np.int32)),
     ARTICULATION: ArticulationColumn(real(5, 3), real(5, 2, 3), real(7, 5)),
-    UV: UvColumn(real(3, 8, 8), byte(3, 16, 16), coin(1, 16, 16)),
     VIEWS: ViewsColumn(
         byte(2, 8, 8, 3), coin(2, 8, 8), real(2, 8, 8, kind=np.float16), real(2, 8, 8, 3, kind=np.float16),
         real(2, 4, 4), FOV,

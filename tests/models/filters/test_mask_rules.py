@@ -3,7 +3,7 @@ import pytest
 from pydantic import ValidationError
 
 from models.filters import mask_rules
-from models.filters.mask_rules import MaskRules, verdict
+from models.filters.mask_rules import MaskRules, animals, split_crowd, verdict
 from models.segmenters.pointrend import Instance
 
 RULES = MaskRules()
@@ -109,3 +109,19 @@ def test_every_reason_is_one_to_three_words():
 def test_shares_in_the_wrong_order_are_refused(area):
     with pytest.raises(ValidationError, match=r"give the least share and then the most, both from 0 to 1"):
         MaskRules(area=area)
+
+
+def test_animals_are_the_likeliest_and_the_large_likely_others_that_are_none_of_them_again():
+    first, second = (Instance(disc(column=column, radius=22), 0.9, "cow") for column in (30, 98))
+    again = Instance(disc(column=97, radius=22), 0.8, "cow")
+    doubtful, small = Instance(disc(row=20, radius=15), 0.4, "cow"), Instance(disc(row=110, radius=5), 0.9, "cow")
+    assert animals([first, second, again, doubtful, small], RULES) == [first, second]
+    assert animals([first], RULES) == [first] and animals([], RULES) == []
+
+
+def test_a_crowd_is_split_between_its_bodies_and_one_animal_is_left_whole():
+    left, right = sorted(split_crowd(dumbbell(), RULES), key=lambda body: np.nonzero(body)[1].mean())
+    assert np.array_equal(left | right, dumbbell()) and not (left & right).any()
+    assert left[:, :56].sum() == dumbbell()[:, :56].sum() and right[:, 72:].sum() == dumbbell()[:, 72:].sum()
+    (whole,) = split_crowd(disc(), RULES)
+    assert np.array_equal(whole, disc())

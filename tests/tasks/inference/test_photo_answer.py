@@ -7,7 +7,7 @@ from models.rendering import ReferenceConfig
 from storage.runs.releases import published_releases
 from storage.store.layout import Store
 from tasks.inference import select
-from tasks.inference.photo_answer import answer, describe_origin, dress_answer
+from tasks.inference.photo_answer import answer, answer_all, describe_origin, dress_answer
 from tests.models.cloud import Cloud
 from tests.tasks.inference.test_select import large
 from tests.tasks.material import Red
@@ -57,3 +57,17 @@ def test_an_answer_without_a_coat_to_change_stays_as_it_is():
     photo = large(1)
     cloud, crop = Cloud(), crop_animal(photo, np.ones(photo.shape[:2], bool), 32)
     assert dress_answer(cloud, ReferenceConfig().build("cpu"), photo, crop) is cloud
+
+
+def test_each_animal_of_a_photo_is_answered_as_if_it_were_alone(release, monkeypatch):
+    one = large(1)
+    (alone,) = answer_all(one, "cow", release.root, "cpu", refine=False)
+    likeliest = answer(one, "cow", release.root, "cpu", refine=False)
+    np.testing.assert_array_equal(alone.reconstruction.mesh(0).vertices, likeliest.reconstruction.mesh(0).vertices)
+    boxes = [crop_animal(one, np.roll(np.eye(*one.shape[:2], dtype=bool), 40 * side, 1), 32) for side in (0, 1)]
+    monkeypatch.setattr("tasks.inference.photo_answer.crop_animals", lambda *_: boxes)
+    both = answer_all(one, "cow", release.root, "cpu", refine=False)
+    monkeypatch.setattr("tasks.inference.photo_answer.crop_animals", lambda *_: boxes[1:])
+    (second,) = answer_all(one, "cow", release.root, "cpu", refine=False)
+    np.testing.assert_array_equal(both[1].reconstruction.mesh(0).vertices, second.reconstruction.mesh(0).vertices)
+    assert len(both) == 2

@@ -1,5 +1,6 @@
 import json
 import os
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -158,3 +159,15 @@ def test_a_segmenter_without_weights_stops_the_folder_instead_of_each_photo(rele
     own = TransformersConfig(model=str(model))
     with pytest.raises(MissingWeights, match=r"the segmentation model in .*model cannot be loaded"):
         list(reconstruct_folder(list_folder(photos), tmp_path / "animals", "cow", release.root, "cpu", segmenter=own))
+
+
+def test_several_animals_of_a_photo_have_files_of_their_own_names(tmp_path, monkeypatch):
+    pixels = np.full((40, 40, 3), 90, np.uint8)
+    crop = crop_animal(pixels, np.ones((40, 40), bool), 16)
+    Image.fromarray(pixels).save(tmp_path / "herd.png")
+    monkeypatch.setattr(photo_folder, "crop_animals", lambda *_: [crop, crop])
+    chosen, named = SimpleNamespace(crops=None), {}
+    photos = photo_folder._photos(tmp_path / "herd.png", "herd", named, chosen, "cpu:0")
+    assert [photo.name for photo in photos] == ["herd-1", "herd-2"]
+    with pytest.raises(ValueError, match="herd-2.jpg: its animal would have the files of herd.png"):
+        photo_folder._photos(tmp_path / "herd-2.jpg", "herd-2", named, chosen, "cpu:0")

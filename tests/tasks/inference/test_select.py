@@ -4,13 +4,13 @@ from PIL import Image
 
 from models.core.errors import MissingModel, MissingWeights, NothingKept
 from models.core.weights import REPOSITORY
-from models.segmenters import TransformersConfig
+from models.segmenters import Instance, PointRendConfig, TransformersConfig
 from storage.formats.glb import glb
 from storage.store import bundles, layout
 from tasks.inference import select as module
 from tasks.inference.loading import embedded_recipe
 from tasks.inference.photo_answer import answer
-from tasks.inference.select import QUADRUPED, Answer, crop_photo, select_model
+from tasks.inference.select import CLOSER, QUADRUPED, Answer, crop_animals, crop_photo, select_model
 from tests.models.cloud import Cloud
 from tests.tasks.material import CROPS, Drawn, Red
 
@@ -133,3 +133,54 @@ def test_a_release_is_asked_by_its_name(release):
     assert select_model("cow/tiny", release.root) == select_model("cow", release.root)
     with pytest.raises(MissingModel, match="no model of 'cow/large' was published; choose among tiny"):
         select_model("cow/large", release.root)
+
+
+class Far(Red):
+    """Takes animals that are near each other for one, unless it looks closer."""
+
+    def __init__(self):
+        self.looks = []
+
+    def segment(self, images, classes):
+        red = super().segment(images, classes)[0][0].mask
+        self.looks.append(max(red.shape))
+        if len(self.looks) > 1:
+            half = red.shape[1] // 2
+            left = np.arange(red.shape[1]) < half
+            return [[Instance(red & ~left, 0.9, "cow"), Instance(red & left, 0.8, "cow")]]
+        joined = red.copy()
+        row = len(red) // 2
+        joined[row - 1 : row + 1] = True
+        return [[Instance(joined, 0.9, "cow")]]
+
+
+def pair():
+    """Two red discs."""
+    row, column = np.mgrid[:60, :120]
+    photo = np.full((60, 120, 3), 90, np.uint8)
+    photo[((row - 30) ** 2 + (column % 60 - 30) ** 2) <= 20**2] = (220, 30, 30)
+    return photo
+
+
+def test_animals_that_seem_one_are_looked_at_closer_and_come_from_left_to_right(monkeypatch):
+    far = Far()
+    monkeypatch.setattr(module, "cached_model", lambda config, where: far)
+    crops = crop_animals(pair(), CROPS.model_copy(update={"segmenter": PointRendConfig()}), "cpu:0")
+    assert far.looks == [CROPS.photos.generator.size, CLOSER * CROPS.photos.generator.size]
+    left, right = (crop.box for crop in crops)
+    assert left.left + left.width / 2 == pytest.approx(30, abs=2)
+    assert right.left + right.width / 2 == pytest.approx(90, abs=2)
+
+
+def test_one_animal_is_cut_out_as_the_likeliest_one_is_and_looked_at_once(monkeypatch):
+    looks = []
+    monkeypatch.setattr(module, "cached_model", lambda config, where: looks.append(config) or Red())
+    (crop,) = crop_animals(large(1), CROPS, "cpu:0")
+    assert len(looks) == 1
+    assert np.array_equal(crop.image, crop_photo(large(1), CROPS, "cpu:0").image)
+
+
+def test_the_animal_under_a_mask_is_the_only_one(monkeypatch):
+    monkeypatch.setattr(module, "cached_model", lambda config, where: pytest.fail("the mask is known"))
+    (crop,) = crop_animals(pair(), CROPS, "cpu:0", np.ones((60, 120), bool))
+    assert crop.mask.any()
