@@ -106,12 +106,12 @@ def write_answer(contents: Mapping[Path, bytes], source: Path, asked: Path | Non
 
     Raises ValueError if the source would be written over, or a file that is no earlier answer; nothing is written then.
     """
-    check_taken(contents, photo, asked)
+    check_taken(contents, source, asked)
     for file, data in contents.items():
         files.put(str(file), data)
 
 
-def check_taken(contents: Mapping[Path, bytes], photo: Path, asked: Path | None = None) -> None:
+def check_taken(contents: Mapping[Path, bytes], source: Path, asked: Path | None = None) -> None:
     """Raises ValueError as `write_answer` does, and writes nothing."""
     for file in contents:
         if file.exists() and file.samefile(source):
