@@ -3,6 +3,7 @@
 Rigged ones lie beside: `glb.py`, `usdz.py`, `fbx.py`.
 """
 
+import re
 from collections.abc import Mapping
 from io import BytesIO, StringIO
 from typing import Any, Protocol, cast
@@ -124,22 +125,24 @@ class Asset(Protocol):
 def obj(asset: Asset) -> dict[str, bytes]:
     """`name.obj`, `name.mtl` and `name.png`: the animal in the pose of its photo, without the rig.
 
-    `name_coverage.png` says where the colours come from, if they come from a photo.
+    `name_coverage.png` says where the colours come from, if they come from a photo. Names that other files hold have
+    `_` for whatever ends a name there.
     """
+    name = re.sub(r"[\s#]", "_", asset.name)
     words = "".join(f"# {line}\n" for line in _origin_lines(asset))
     text = StringIO()
-    text.write(f"{OBJ_HEAD}{words}mtllib {asset.name}.mtl\no {asset.name}\n")
+    text.write(f"{OBJ_HEAD}{words}mtllib {name}.mtl\no {name}\n")
     np.savetxt(text, asset.posed, "v %.6f %.6f %.6f")
     np.savetxt(text, np.c_[asset.uv[:, 0], 1 - asset.uv[:, 1]], "vt %.6f %.6f")
     np.savetxt(text, _smooth_normals(asset.posed, asset.faces), "vn %.4f %.4f %.4f")
     text.write("usemtl coat\ns 1\n")
     np.savetxt(text, np.repeat(asset.faces + 1, 3, axis=1), "f %d/%d/%d %d/%d/%d %d/%d/%d")
-    material = f"{words}newmtl coat\nKd 1 1 1\nKs 0 0 0\nillum 1\nmap_Kd {asset.name}.png\n"
+    material = f"{words}newmtl coat\nKd 1 1 1\nKs 0 0 0\nillum 1\nmap_Kd {name}.png\n"
     return {
         f"{asset.name}.obj": text.getvalue().encode(),
-        f"{asset.name}.mtl": material.encode(),
-        f"{asset.name}.png": png(asset.texture),
-        **({} if asset.coverage is None else {f"{asset.name}_coverage.png": png(asset.coverage)}),
+        f"{name}.mtl": material.encode(),
+        f"{name}.png": png(asset.texture),
+        **({} if asset.coverage is None else {f"{name}_coverage.png": png(asset.coverage)}),
     }
 
 

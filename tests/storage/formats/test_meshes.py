@@ -26,6 +26,13 @@ def test_obj_comes_back_posed(rigged: Tube) -> None:
     np.testing.assert_array_equal(np.asarray(Image.open(BytesIO(files["tube.png"]))), rigged.texture)
 
 
+def test_an_obj_names_its_other_files_so_that_any_reader_finds_them(rigged: Tube) -> None:
+    files = obj(replace(rigged, name="my cow #2"))
+    assert set(files) == {"my cow #2.obj", "my_cow__2.mtl", "my_cow__2.png"}
+    assert b"\nmtllib my_cow__2.mtl\n" in files["my cow #2.obj"]
+    assert b"map_Kd my_cow__2.png\n" in files["my_cow__2.mtl"]
+
+
 def test_obj_is_smooth_across_the_seams_of_its_texture(rigged: Tube) -> None:
     seam = cut_open(rigged)
     mesh = trimesh.load(BytesIO(obj(seam)["tube.obj"]), file_type="obj", process=False)
