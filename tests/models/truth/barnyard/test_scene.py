@@ -1,3 +1,4 @@
+from dataclasses import replace
 from math import pi
 
 import numpy as np
@@ -90,6 +91,12 @@ def test_a_view_word_bounds_the_azimuth(view):
         subject = sample_animal("sheep", seed)
         assert view_word(float(sample_camera(subject, view).azimuth[0])) == view
     assert sample_scene("sheep", 5, SIZE, view=view).view == view
+
+
+def test_no_camera_lies_on_the_ground():
+    raised = replace(sample_animal("sheep", 0), ground=0.0)
+    heights = [sample_camera(replace(raised, seed=seed)).position[0, 1].item() for seed in range(30)]
+    assert 0.6 < min(heights) < 1.0
 
 
 def test_captions_are_the_prompts_words(scenes):
