@@ -24,6 +24,11 @@ def test_the_mean_of_one_shape_is_the_shape() -> None:
     assert mean.volume == pytest.approx(1)
 
 
+def test_the_mean_of_three_shapes_is_what_two_of_them_have_in_common() -> None:
+    long, wide = ellipsoid(0.6, 1, 1.8), ellipsoid(1.2, 1, 0.9)
+    np.testing.assert_allclose(mean_mesh([long, wide, long]).extents, unit(long).extents, rtol=0.08)
+
+
 def test_the_mean_has_a_mirror_plane() -> None:
     ear = ellipsoid(0.4, 0.4, 0.4).apply_translation((0.5, 0, 1.5))
     mean = mean_mesh([trimesh.util.concatenate([ellipsoid(0.6, 1, 1.8), ear])])
