@@ -45,6 +45,7 @@ from tasks.inference.loading import (
     validation_samples,
 )
 from tasks.inference.photo_answer import describe_weights
+from tasks.inference.sampling import vertex_colours
 from tasks.reports.cards import dataset_page, front_matter, model_card, own_scores
 from tasks.reports.release_page import STRIP, report_of
 from tasks.runtime import artifacts
@@ -73,6 +74,8 @@ class Shown:
     assets: list[Asset]
     meshes: dict[str, Mesh]
     """Surfaces without a rig, where the method gives no more."""
+    colours: dict[str, np.ndarray]
+    """Of their vertices, where the method knows colours."""
 
 
 @task(task_run_name="publish-{model.category}-{model.run}", cache_policy=NO_CACHE)
@@ -134,6 +137,11 @@ def _shown(model: ModelRef, crops: DatasetRef, config: ReleaseConfig, shoulder_h
         meshes={}
         if is_exportable(reconstruction)
         else {name: mesh for row, name in enumerate(names) if (mesh := reconstruction.mesh(row))},
+        colours={
+            name: painted
+            for row, name in enumerate(names)
+            if (painted := vertex_colours(reconstruction, row)) is not None
+        },
     )
 
 
@@ -184,7 +192,7 @@ def _contents(model: ModelRef, crops: DatasetRef, shown: Shown) -> dict[str, byt
     """Every file of the release by name."""
     recipe, snapshot, scores = recipe_of(model), snapshots.read(crops), next(iter(read(model).values()))
     models = {each.name: glb(each) for each in shown.assets} | {
-        name: plain_glb(*_arrays(mesh)) for name, mesh in shown.meshes.items()
+        name: plain_glb(*_arrays(mesh), shown.colours.get(name)) for name, mesh in shown.meshes.items()
     }
     contents = {
         "MODEL_CARD.md": (

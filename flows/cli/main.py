@@ -18,6 +18,7 @@ from flows.cli import (
     photo_commands,
     release_commands,
     run_command,
+    sample_command,
     service_commands,
     verify_command,
 )
@@ -43,6 +44,7 @@ for commands in (
     photo_commands,
     export_command,
     body_commands,
+    sample_command,
     service_commands,
     release_commands,
     verify_command,

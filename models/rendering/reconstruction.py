@@ -2,7 +2,8 @@
 
 Every answer is a `Reconstruction`. Metrics, exporters and reports ask by `isinstance` which of the other protocols it
 meets as well: `Renderable` (pictures from any camera), `Relightable` (a predicted light), `Textured` (a colour field)
-and `Rigged` (bones). Whatever costs time is a method and no property, because `isinstance` reads properties.
+and `Rigged` (bones). What answers may be `Refinable`, and a `Sampler`. Whatever costs time is a method and no property,
+because `isinstance` reads properties.
 """
 
 from typing import Protocol, TypeVar, runtime_checkable
@@ -125,4 +126,13 @@ class Refinable(Protocol):
 
     def refined(self) -> Reconstructor:
         """The same model with that fit."""
+        ...
+
+
+@runtime_checkable
+class Sampler(Protocol):
+    """Can make animals of no photo."""
+
+    def sample(self, count: int, seed: int) -> Reconstruction:
+        """As many animals; the same seed makes the same."""
         ...

@@ -204,11 +204,15 @@ def plain_obj(vertices: Float[np.ndarray, "vertices 3"], faces: Int[np.ndarray, 
     return text.getvalue().encode()
 
 
-def plain_glb(vertices: Float[np.ndarray, "vertices 3"], faces: Int[np.ndarray, "faces 3"]) -> bytes:
-    """Vertices and triangles alone as binary glTF."""
+def plain_glb(
+    vertices: Float[np.ndarray, "vertices 3"],
+    faces: Int[np.ndarray, "faces 3"],
+    colours: UInt8[np.ndarray, "vertices 3"] | None = None,
+) -> bytes:
+    """Vertices, with colours of their own if there are any, and triangles alone as binary glTF."""
     import trimesh
 
-    mesh = trimesh.Trimesh(vertices, faces, process=False)
+    mesh = trimesh.Trimesh(vertices, faces, vertex_colors=colours, process=False)
     return bytes(cast(Any, mesh).export(file_type="glb"))
 
 

@@ -59,7 +59,7 @@ def test_report_card_and_page_of_a_category_without_truth_say_so(release, model,
     tables = {"generated photos": [Score.model_validate(names | {"mean": 50.0, "spread": 1.0, "count": 2})]}
     for module in (publish, evaluate, release_page):
         monkeypatch.setattr(module, "read", lambda _: tables)
-    contents = publish._contents(model, crops, publish.Shown(b"", {}, [], {}))
+    contents = publish._contents(model, crops, publish.Shown(b"", {}, [], {}, {}))
     for name in ("report.html", "MODEL_CARD.md"):
         assert "easured on generated photos; no ground truth for cow" in contents[name].decode(), name
     assert publish._protocol(model) == "measured on generated photos; no ground truth for cow"
@@ -179,7 +179,7 @@ def test_two_runs_at_once_make_it_once_and_both_have_it(moved, monkeypatch):
     def shown(*_):
         asked.append(1)
         time.sleep(0.3)
-        return publish.Shown(b"strip", {}, [], {})
+        return publish.Shown(b"strip", {}, [], {}, {})
 
     monkeypatch.setattr(publish, "_shown", shown)
     with ThreadPoolExecutor(2) as pool:
@@ -192,6 +192,6 @@ def test_two_runs_at_once_make_it_once_and_both_have_it(moved, monkeypatch):
 def test_a_damaged_release_is_made_again(moved, monkeypatch, name):
     model, crops, release = moved
     flip(layout.member(layout.release(release), name), 100)
-    monkeypatch.setattr(publish, "_shown", lambda *_: publish.Shown(b"strip", {}, [], {}))
+    monkeypatch.setattr(publish, "_shown", lambda *_: publish.Shown(b"strip", {}, [], {}, {}))
     assert publish.publish.fn(model, crops, ReleaseConfig(), "smoke", "cpu") == release
     assert file(release, "strip.jpg") == b"strip" and bundles.find_intact(layout.release(release))
