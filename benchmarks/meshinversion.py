@@ -1,0 +1,160 @@
+"""MeshInversion on held-out animals: beside the best of random latents, and by each texture loss of its ablation.
+
+    python benchmarks/meshinversion.py cow FOLDER
+
+trains the `laptop` preset into FOLDER, going on from where it was stopped, and measures held-out animals: the mask, the
+photo's colours, the back view beside the mirrored photo, and how far samples are from animals (Fréchet distance of
+tokens of the transformer, mean over the animal; comparable within one call alone).
+"""
+
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from time import process_time
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from safetensors.torch import load_file, save_file
+from scipy.linalg import sqrtm
+
+from models.core.category import Category
+from models.data.columns import Content, PseudoTruth
+from models.data.crops import random
+from models.engine.loop import Panel, Summary
+from models.features.vit import Vit
+from models.methods.base import Artifact, Setting, StageContext
+from models.methods.meshinversion.config import MeshInversionConfig
+from models.methods.meshinversion.model import AnimalGenerator, draw, front_light, sample_latents
+from models.methods.meshinversion.reconstruction import InversionReconstructor
+from models.methods.meshinversion.state import Pictures, true_lessons
+from models.metrics.outcomes import Outcome, outcomes
+from models.metrics.silhouette import iou
+from models.metrics.views import masked_psnr
+from models.rendering.reference import Reference
+from models.truth.examples import Example
+from models.truth.held_out import HeldOutConfig, held_out
+from storage.runs.checkpoints import Checkpoints
+
+CPU = torch.device("cpu")
+SAMPLES = 160
+"""Animals on each side of the Fréchet distance."""
+TEXTURES = ("chamfer", "l1", "perceptual", "contextual")
+Numbers = dict[str, float]
+
+
+def train(category: str, folder: Path, config: MeshInversionConfig, vit: Vit) -> dict[str, Artifact]:
+    """The trained stages; what is there already is read."""
+    folder.mkdir(parents=True, exist_ok=True)
+    artifacts: dict[str, Artifact] = {}
+
+    def report(step: int, values: dict[str, float], panel: Panel | None) -> None:
+        with (folder / "metrics.jsonl").open("a") as journal:
+            journal.write(json.dumps({"step": step, "seconds": process_time(), **values}) + "\n")
+
+    def column(name: str) -> Sequence[PseudoTruth[Content]]:
+        raise ValueError(f"column {name}: true animals are learnt from here")
+
+    for stage in config.stages():
+        file = folder / f"{stage.name}.safetensors"
+        if not file.is_file():
+            context = StageContext(
+                Category(name=category, segment_as=(category,)),
+                CPU,
+                Reference(),
+                lambda part: vit,
+                samples=(),
+                checkpoints=Checkpoints(str(folder / stage.name)),
+                report=report,
+                artifacts=artifacts,
+                columns=column,
+            )
+            save_file({name: part.contiguous() for name, part in stage.run(context).tensors.items()}, file)
+        artifacts[stage.name] = Artifact(load_file(file), Summary(stage.steps, 0, {}))
+    return artifacts
+
+
+def measure(method: InversionReconstructor, examples: Sequence[Example]) -> Numbers:
+    """Means over the animals."""
+    rows = [
+        _numbers(example, outcome) for example, outcome in zip(examples, outcomes(method, examples, 5), strict=True)
+    ]
+    return {name: round(float(np.nanmean([row[name] for row in rows])), 4) for name in rows[0]}
+
+
+def _numbers(example: Example, outcome: Outcome) -> Numbers:
+    """The back view is measured where either of the two pictures has the animal; the photo is its own mirror image."""
+    image, mask = example.crop.image[0].numpy(), example.crop.mask[0].numpy() > 0.5
+    (photo,), back = outcome.photo, outcome.turned[-1]
+    known, there = example.turned[-1].image.numpy(), example.turned[-1].mask.numpy() > 0.5
+    copied = (image * mask[..., None])[:, ::-1], mask[:, ::-1]
+    return {
+        "mask IoU": iou(photo.mask, mask),
+        "photo PSNR": masked_psnr(photo.rgb, image * mask[..., None], mask),
+        "back IoU": iou(back.mask, there),
+        "back PSNR": masked_psnr(back.rgb * back.mask[..., None], known, there),
+        "mirrored photo IoU": iou(copied[1], there),
+        "mirrored photo PSNR": masked_psnr(copied[0], known, there),
+    }
+
+
+@torch.no_grad()
+def distances(category: str, generators: dict[str, AnimalGenerator], vit: Vit, size: int) -> Numbers:
+    """Fréchet distance of samples to animals that no generator saw, from the same cameras; and of half to half."""
+    held = Pictures(list(true_lessons(category, SAMPLES, size * 4 // 3, size)), size)
+    rows = torch.arange(SAMPLES)
+    pictures, placement = held.batch(rows, torch.zeros(SAMPLES, dtype=torch.bool))
+    known = _features(vit, pictures)
+    answers = {"animals, half to half": frechet(known[::2], known[1::2])}
+    for name, generator in generators.items():
+        animals = generator.animals(sample_latents(SAMPLES, random("samples")))
+        drawn = draw(Reference(), animals, placement, front_light(SAMPLES, CPU), size)
+        picture = torch.cat((drawn.rgb, drawn.mask[..., None]), -1).permute(0, 3, 1, 2)
+        answers[name] = frechet(known, _features(vit, picture))
+    return {name: round(value, 3) for name, value in answers.items()}
+
+
+def _features(vit: Vit, pictures: Float[torch.Tensor, "count 4 size size"]) -> Float[np.ndarray, "count channels"]:
+    """Mean token over the animal."""
+    means = list[torch.Tensor]()
+    for some in pictures.split(20):
+        tokens = vit.tokens(some[:, :3].permute(0, 2, 3, 1).clamp(0, 1))[0]
+        cover = torch.nn.functional.adaptive_avg_pool2d(some[:, 3:], tokens.shape[-2:])
+        means.append((tokens * cover).sum((2, 3)) / cover.sum((2, 3)).clamp(min=1e-3))
+    return torch.cat(means).double().numpy()
+
+
+def frechet(one: Float[np.ndarray, "count channels"], other: Float[np.ndarray, "others channels"]) -> float:
+    """Between the normal distributions with the means and covariances of both (Heusel et al. 2017)."""
+    a, b = np.cov(one.T), np.cov(other.T)
+    root = np.real(np.asarray(sqrtm(a @ b)))
+    return float(np.square(one.mean(0) - other.mean(0)).sum() + np.trace(a + b - 2 * root))
+
+
+def main(category: str, folder: Path, count: int = 20) -> None:
+    """Train, measure, print."""
+    config = MeshInversionConfig.preset("laptop")
+    vit = config.vit.build(CPU)
+    artifacts = train(category, folder, config, vit)
+    setting = Setting(Category(name=category, segment_as=(category,)), CPU, Reference(), lambda part: vit)
+    trained, start = config.load(artifacts, setting), config.load({}, setting)
+    mean = config.load(artifacts, setting).generator
+    untrained = start.generator
+    untrained.mean.copy_(mean.mean)
+    untrained.deviation.copy_(mean.deviation)
+    print(distances(category, {"untrained": untrained, "trained": trained.generator}, vit, config.size), flush=True)  # noqa: T201 - what a benchmark is for
+    examples = held_out(category, HeldOutConfig(scenes=count, size=config.size))
+    print("best of random latents", measure(trained, examples), flush=True)  # noqa: T201 - as above
+    for texture in TEXTURES:
+        began = process_time()
+        searched = config.model_copy(update={"search": config.search.model_copy(update={"texture": texture})})
+        numbers = measure(searched.load(artifacts, setting).refined(), examples)
+        print(texture, numbers, f"{(process_time() - began) / count:.1f} s of a core an animal", flush=True)  # noqa: T201 - as above
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level="INFO", format="%(message)s")
+    torch.set_num_threads(1)
+    main(sys.argv[1], Path(sys.argv[2]), *(int(word) for word in sys.argv[3:]))
