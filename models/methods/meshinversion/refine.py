@@ -56,6 +56,9 @@ class SearchConfig(Config):
     prior: float = Field(default=0.05, ge=0, description="weight of z^2 / 2")
 
 
+Tokens = Float[Tensor, "channels rows columns"]
+
+
 @dataclass(frozen=True)
 class Answer:
     """What is searched, for a batch of crops."""
@@ -133,22 +136,23 @@ class Searcher:
         for stage, (rate, camera_rate) in enumerate(zip(LATENT_RATES, CAMERA_RATES, strict=True)):
             groups = [{"params": parts[:1], "lr": rate}, {"params": parts[1:], "lr": camera_rate}]
             adam = torch.optim.Adam(groups, betas=BETAS)
-            for number in range(config.steps):
-                loss = self._loss(Answer.of(parts), photo, target, stage * config.steps + number)
-                value = float(loss.detach())
+            for number in range(stage * config.steps, (stage + 1) * config.steps):
+                loss = self._loss(Answer.of(parts), photo, target, number)
                 if not torch.isfinite(loss):
                     logger.warning(
-                        "the search diverges at step %d (loss %s); the best state so far answers", number, value
+                        "the search diverges at step %d (loss %s); the best state so far answers",
+                        number,
+                        float(loss.detach()),
                     )
                     return best
-                if value < least:
-                    best, least = Answer.of(tuple(part.detach().clone() for part in parts)), value
+                if float(loss.detach()) < least:
+                    best, least = Answer.of(tuple(part.detach().clone() for part in parts)), float(loss.detach())
                 adam.zero_grad()
                 loss.backward()
                 adam.step()
         return best
 
-    def _loss(self, answer: Answer, photo: Photo, target: Maps, number: int) -> Float[Tensor, ""]:
+    def _loss(self, answer: Answer, photo: Photo, target: Tokens, number: int) -> Float[Tensor, ""]:
         config, size = self.config, len(photo.mask)
         with bf16_autocast(answer.latent.device.type):
             maps = self.generator.maps(answer.latent)
@@ -164,7 +168,7 @@ class Searcher:
             loss = loss + config.flat * bending(animals.vertices, faces, neighbours(faces))
         return loss + self._texture(drawn, photo, target, some)
 
-    def _texture(self, drawn: Rendering, photo: Photo, target: Maps, some: torch.Generator) -> Float[Tensor, ""]:
+    def _texture(self, drawn: Rendering, photo: Photo, target: Tokens, some: torch.Generator) -> Float[Tensor, ""]:
         config, picture, mask = self.config, drawn.rgb[0], drawn.mask[0]
         colour, places = _foreground(picture, mask)
         if not len(colour):

@@ -42,7 +42,6 @@ def test_samples_are_coloured_surfaces_and_a_sheet_of_them(released):
     assert list(contents) == [SHEET, *(f"cow-{number}.glb" for number in range(1, 6))]
     picture = np.asarray(Image.open(io.BytesIO(contents[SHEET])))
     assert picture.shape == (2 * 32, 4 * 32, 3) and picture[40:, 40:].min() > 200, "three places are empty"
-    assert sample_animals("meshinversion/cow", 1, 0, 32, root, "cpu")["cow-1.glb"] == contents["cow-1.glb"]
     mesh = trimesh.load(io.BytesIO(contents["cow-2.glb"]), file_type="glb", force="mesh", process=False)
     assert mesh.is_watertight and mesh.visual.vertex_colors.shape == (len(mesh.vertices), 4)
 
