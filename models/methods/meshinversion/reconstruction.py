@@ -41,10 +41,10 @@ class InversionReconstructor:
         """One animal per crop, each by itself: its answer does not depend on the others."""
         device = self.generator.mean.device
         image, mask = batch.image.to(device), batch.mask.to(device)
-        placements = self.head(*see(self.vit, image, mask))
         searcher, answers = Searcher(self.generator, self.vit, self.renderer, self.search), list[Answer]()
         for row in range(len(batch)):
-            at = placements.rows(torch.tensor([row], device=device))
+            # The camera too: a rounding error of a batch would lead the search elsewhere.
+            at = self.head(*see(self.vit, image[row : row + 1], mask[row : row + 1]))
             answer = searcher.start(image[row], mask[row], at)
             answers.append(searcher.search(image[row], mask[row], answer) if self.searches else answer)
         parts = zip(*(answer.parts() for answer in answers), strict=True)

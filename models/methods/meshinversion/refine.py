@@ -214,7 +214,7 @@ def read_photo(image: Float[Tensor, "size size 3"], mask: Float[Tensor, "size si
     return Photo(colour, places, picture, mask)
 
 
-def pixel_middles(rows: int, columns: int, like: Tensor) -> Float[Tensor, "{rows} {columns} 2"]:
+def pixel_middles(rows: int, columns: int, like: Float[Tensor, "*shape"]) -> Float[Tensor, "{rows} {columns} 2"]:
     """In normalised device coordinates: x right, y down."""
     x, y = ((torch.arange(count).to(like) + 0.5) / count * 2 - 1 for count in (columns, rows))
     return torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)
