@@ -116,6 +116,8 @@ def positions(size: int) -> Float[Tensor, "1 4 {size} {size}"]:
 class MapDiscriminator(nn.Module):
     """Whether patches of a map are those of a known animal; columns go on round the sphere."""
 
+    places: Tensor
+
     def __init__(self, channels: int, size: int, width: int) -> None:
         """`channels` of the map, a mask of what is known among them."""
         super().__init__()

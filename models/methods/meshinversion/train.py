@@ -130,7 +130,7 @@ class GanLearner:
     ) -> Float[Tensor, ""]:
         known, placement = self._known(rows, flipped)
         with torch.no_grad():
-            drawn = self._drawn(sample_latents(len(rows), generator).to(self.device), placement)
+            _, drawn = self._drawn(sample_latents(len(rows), generator).to(self.device), placement)
         with bf16_autocast(self.device.type):
             answers = [
                 [part(values) for part, values in zip(self._parts, some, strict=True)] for some in (known, drawn)
@@ -142,10 +142,10 @@ class GanLearner:
         return maps + meshes + pictures
 
     def _generate(self, latent: Float[Tensor, "batch latent"], placement: Placement, progress: float) -> Values:
-        drawn = self._drawn(latent, placement)
+        animals, drawn = self._drawn(latent, placement)
         with bf16_autocast(self.device.type):
             colour, mesh, picture = (part(values) for part, values in zip(self._parts, drawn, strict=True))
-        flat = bending(self._animals.vertices, template(self.device).faces, self.pairs)
+        flat = bending(animals.vertices, template(self.device).faces, self.pairs)
         terms = {
             "colour": (1.0, -colour.float().mean()),
             "mesh": (self.weights.mesh, -mesh.float().mean()),
@@ -173,15 +173,16 @@ class GanLearner:
         unit = (displacement - self.generator.mean) / self.generator.deviation
         return (*_inputs(unit, colour), pictures.to(self.device)), placement.to(self.device)
 
-    def _drawn(self, latent: Float[Tensor, "batch latent"], placement: Placement) -> tuple[Maps, Maps, Maps]:
+    def _drawn(
+        self, latent: Float[Tensor, "batch latent"], placement: Placement
+    ) -> tuple[Animals, tuple[Maps, Maps, Maps]]:
         with bf16_autocast(self.device.type):
             displacement, colour = self.generator.maps(latent)
         displacement, colour = displacement.float(), colour.float()
-        self._animals = self.generator.surface(displacement, colour)
-        light = front_light(len(latent), self.device)
-        drawn = draw(self.renderer, self._animals, placement, light, self.config.pictures)
+        animals, light = self.generator.surface(displacement, colour), front_light(len(latent), self.device)
+        drawn = draw(self.renderer, animals, placement, light, self.config.pictures)
         picture = torch.cat((drawn.rgb, drawn.mask[..., None]), -1).permute(0, 3, 1, 2)
-        return (*_inputs(displacement, colour), picture)
+        return animals, (*_inputs(displacement, colour), picture)
 
     @torch.no_grad()
     def panel(self, progress: float) -> Panel:
