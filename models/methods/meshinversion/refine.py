@@ -57,6 +57,8 @@ class SearchConfig(Config):
 
 
 Tokens = Float[Tensor, "channels rows columns"]
+Part = Float[Tensor, "..."]
+"""Any part of what is searched."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +75,12 @@ class Answer:
         ambient, diffuse = self.lamp[:, 0], self.lamp[:, 1:]
         return Light(normalize(diffuse, dim=1), ambient.clamp(min=0), diffuse.norm(dim=1))
 
-    def parts(self) -> tuple[Tensor, ...]:
+    def parts(self) -> tuple[Part, ...]:
         """Latent, scale, shift, turn and lamp."""
         return self.latent, self.placement.scale, self.placement.shift, self.placement.turn, self.lamp
 
     @staticmethod
-    def of(parts: tuple[Tensor, ...]) -> "Answer":
+    def of(parts: tuple[Part, ...]) -> "Answer":
         """What `parts` were of."""
         latent, scale, shift, turn, lamp = parts
         return Answer(latent, Placement(scale, shift, turn), lamp)
