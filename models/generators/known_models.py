@@ -2,7 +2,7 @@
 
 from models.generators.stable_diffusion import StableDiffusionConfig
 
-EMBEDDED = StableDiffusionConfig(sampler="EulerAncestralDiscreteScheduler", guidance=3.0)
+EMBEDDED = StableDiffusionConfig(sampler="EulerAncestralDiscreteScheduler", guidance=2.5)
 """`weights/teacher`. The sampler's noise mends what a small model gets wrong on the way, guidance keeps view words."""
 STABLE_DIFFUSION_2_1 = StableDiffusionConfig(
     # The mirror of stabilityai/stable-diffusion-2-1-base, which its makers took from the hub in November 2025.
