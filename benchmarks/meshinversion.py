@@ -121,7 +121,7 @@ def _features(vit: Vit, pictures: Float[torch.Tensor, "count 4 size size"]) -> F
     means = list[torch.Tensor]()
     for some in pictures.split(20):
         tokens = vit.tokens(some[:, :3].permute(0, 2, 3, 1).clamp(0, 1))[0]
-        cover = torch.nn.functional.adaptive_avg_pool2d(some[:, 3:], tokens.shape[-2:])
+        cover = torch.nn.functional.adaptive_avg_pool2d(some[:, 3:], (tokens.shape[2], tokens.shape[3]))
         means.append((tokens * cover).sum((2, 3)) / cover.sum((2, 3)).clamp(min=1e-3))
     return torch.cat(means).double().numpy()
 

@@ -71,7 +71,8 @@ class Vit:
     def __init__(self, network: "ViTModel", stride: int | None, digest: str = "") -> None:
         """A stride below the patch size makes overlapping patches; tokens stay centred on their cells."""
         self.network, self.patch = network.requires_grad_(False), network.config.patch_size
-        self.stride, self.digest = stride or self.patch, digest
+        self.digest = digest
+        self.stride: int = stride or self.patch
         check_stride(self.stride, self.patch)
 
     @property

@@ -14,7 +14,7 @@ import trimesh
 from jaxtyping import Float, Int
 from numpy import ndarray
 from pydantic import Field
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from torch import Tensor
 
 from models.core.config import Config
@@ -71,7 +71,7 @@ def fit_sphere(
     `stages` are the smoothness of the steps, one after the other.
     """
     steps = (config.first_steps if stages is FIRST else config.steps) // len(stages)
-    pairs, places = neighbours(sphere.faces), cKDTree(surface[:, :3].numpy())
+    pairs, places = neighbours(sphere.faces), KDTree(surface[:, :3].numpy())
     vertices = start
     for strength in stages:
         inverse, base = smoothing(sphere, strength), vertices.detach()
@@ -92,14 +92,14 @@ def _distance(
     vertices: Float[Tensor, "vertices 3"],
     faces: Int[Tensor, "faces 3"],
     surface: Float[Tensor, "points 6"],
-    places: cKDTree,
+    places: KDTree,
 ) -> Float[Tensor, ""]:
     """Squared Chamfer distance of the middles of faces; towards ours, a face that looks another way is far."""
     middles = vertices[faces].mean(1)
     along = face_normals(Mesh(vertices[None], faces))[0].detach()
     ours = torch.cat((middles, along / (along.norm(dim=-1, keepdim=True) + 1e-12)), 1)
     nearest = torch.from_numpy(places.query(middles.detach().numpy())[1])
-    facing = torch.from_numpy(cKDTree(_weighted(ours)).query(_weighted(surface))[1])
+    facing = torch.from_numpy(KDTree(_weighted(ours)).query(_weighted(surface))[1])
     there = (middles - surface[nearest, :3]).square().sum(-1).mean()
     return there + (middles[facing] - surface[:, :3]).square().sum(-1).mean()
 
@@ -178,6 +178,6 @@ def _nearest(
     points: Float[Tensor, "points 3"], others: Float[ndarray, "others 3"]
 ) -> tuple[Float[Tensor, "points near"], Int[Tensor, "points near"]]:
     """Rows of the nearest others, and weights that sum to 1 and fall with their distance."""
-    distance, rows = cKDTree(others).query(points.numpy(), k=NEAREST)
+    distance, rows = KDTree(others).query(points.numpy(), k=NEAREST)
     weight = torch.from_numpy(1 / (distance**2 + 1e-4)).float()
     return weight / weight.sum(1, keepdim=True), torch.from_numpy(rows)

@@ -179,7 +179,9 @@ class Searcher:
         l1 = ((picture - photo.picture).abs() * both).sum() / (3 * both.sum()) * 2
         if config.texture == "l1":
             return config.pixel * l1
-        cells = torch.nn.functional.adaptive_avg_pool2d(torch.stack((mask.detach(), photo.mask)), target.shape[-2:])
+        cells = torch.nn.functional.adaptive_avg_pool2d(
+            torch.stack((mask.detach(), photo.mask)), (target.shape[1], target.shape[2])
+        )
         ours = self._features(picture)[0]
         if config.texture == "perceptual":
             covered = (cells > COVERED).any(0)
@@ -226,14 +228,14 @@ def _foreground(
     picture: Float[Tensor, "size size 3"], mask: Float[Tensor, "size size"]
 ) -> tuple[Float[Tensor, "pixels 3"], Float[Tensor, "pixels 2"]]:
     inside = mask > COVERED
-    return 2 * picture[inside] - 1, pixel_middles(*mask.shape, picture)[inside]
+    return 2 * picture[inside] - 1, pixel_middles(mask.shape[0], mask.shape[1], picture)[inside]
 
 
 def _cells(
     features: Float[Tensor, "channels rows columns"], cover: Float[Tensor, "rows columns"]
 ) -> tuple[Float[Tensor, "cells channels"], Float[Tensor, "cells 2"]]:
     inside = cover >= COVERED
-    return features[:, inside].T, pixel_middles(*cover.shape, features)[inside]
+    return features[:, inside].T, pixel_middles(cover.shape[0], cover.shape[1], features)[inside]
 
 
 def _some(parts: tuple[Tensor, Tensor], count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from numpy import ndarray
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 from torch.nn.functional import normalize
@@ -163,7 +163,7 @@ def seen_colours(vertices: Float[ndarray, "vertices 3"], views: ViewsColumn) -> 
     if not known.any():
         return np.full_like(vertices, 0.5)
     colour = total / np.maximum(seen.sum(0), 1)[:, None]
-    nearest = cKDTree(vertices[known]).query(vertices)[1]
+    nearest = KDTree(vertices[known]).query(vertices)[1]
     return colour[known][nearest].astype(np.float32)
 
 

@@ -60,7 +60,7 @@ def see(
 ) -> tuple[TokenMap, Float[Tensor, "batch rows columns"]]:
     """Tokens of crops, and how much of each the animal covers."""
     tokens = vit.tokens(image)[0]
-    return tokens, adaptive_avg_pool2d(mask[:, None], tokens.shape[-2:])[:, 0]
+    return tokens, adaptive_avg_pool2d(mask[:, None], (tokens.shape[2], tokens.shape[3]))[:, 0]
 
 
 def camera_loss(ours: Placement, known: Placement) -> dict[str, Float[Tensor, ""]]:
