@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from models.core.config import Config
 from models.geometry.mesh import Mesh
 from models.geometry.uv_sphere import Maps, UvSphere, map_places, read_map, uv_sphere
-from models.methods.meshinversion.networks import LATENT, Generator
+from models.methods.meshinversion.networks import LATENT, Generator, Symmetry
 from models.methods.meshinversion.state import Placement
 from models.rendering import Renderer
 from models.rendering.deferred import Surface, render
@@ -27,8 +27,9 @@ class GeneratorConfig(Config):
 
     width: int = Field(default=8, ge=8, multiple_of=8, description="channels of the finest maps")
     texels: int = Field(default=64, ge=64, description="rows and columns of a colour map: 64, 128, 256 ...")
-    symmetric: bool = Field(
-        default=False, description="left is right mirrored, as in the paper; animals that walk are not"
+    symmetric: Symmetry = Field(
+        default="nothing",
+        description="maps whose left half is the right one mirrored: both in the papers; animals that walk are not",
     )
 
     def build(self) -> "AnimalGenerator":

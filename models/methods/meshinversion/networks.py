@@ -4,6 +4,7 @@ Sizes are a laptop's. Groups are normalised, not batches: a search at test time 
 """
 
 from math import pi
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -11,13 +12,15 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, leaky_relu, pad
 from torch.nn.utils.parametrizations import spectral_norm
 
-from models.geometry.uv_sphere import Maps, middles
+from models.geometry.uv_sphere import Maps, middles, mirror_maps
 
 LATENT = 64
 GROUPS = 8
 SLOPE = 0.2
 BASE = 8
 """Rows of the map that the latent is laid out on."""
+Symmetry = Literal["nothing", "colour", "both"]
+"""Which maps are the same on both sides."""
 
 
 def pad_sphere(maps: Maps, by: int = 1) -> Maps:
@@ -69,13 +72,25 @@ class _Block(nn.Module):
         return self.skip(maps) + inner
 
 
+def share_sides(displacement: Maps, colour: Maps, symmetric: Symmetry) -> tuple[Maps, Maps]:
+    """The maps with the first half in place of the second one, mirrored, where they are to be symmetric."""
+    if symmetric != "nothing":
+        half = colour[..., : colour.shape[-1] // 2]
+        colour = torch.cat((half, half.flip(-1)), -1)
+    if symmetric == "both":
+        half = displacement[..., : displacement.shape[-1] // 2]
+        displacement = torch.cat((half, mirror_maps(half)), -1)
+    return displacement, colour
+
+
 class Generator(nn.Module):
     """Latents to maps of displacement (32 rows) and of colour (64 rows or more), both about as large as 1."""
 
-    def __init__(self, width: int, texels: int, symmetric: bool) -> None:
-        """`symmetric` makes one half, and mirrors it (ConvMesh, section 3.1)."""
+    def __init__(self, width: int, texels: int, symmetric: Symmetry) -> None:
+        """Where both maps are symmetric one half is made, and mirrored (ConvMesh, section 3.1)."""
         super().__init__()
-        self.symmetric, columns = symmetric, BASE // 2 if symmetric else BASE
+        self.symmetric: Symmetry = symmetric
+        columns = BASE // 2 if symmetric == "both" else BASE
         wide = 4 * width
         self.first = nn.Linear(LATENT, wide * BASE * columns)
         self.columns = columns
@@ -93,11 +108,9 @@ class Generator(nn.Module):
         for block in self.trunk:
             maps = block(maps, latent)
         displacement, colour = self._head(self.shape, maps, latent), self._head(self.colour, maps, latent).tanh()
-        if self.symmetric:
-            sign = displacement.new_tensor((1.0, -1.0, 1.0))[:, None, None]
-            displacement = torch.cat((displacement, displacement.flip(-1) * sign), -1)
-            colour = torch.cat((colour, colour.flip(-1)), -1)
-        return displacement, colour
+        if self.symmetric == "both":
+            displacement, colour = (torch.cat((half, half), -1) for half in (displacement, colour))
+        return share_sides(displacement, colour, self.symmetric)
 
     def _head(self, layers: nn.ModuleList, maps: Maps, latent: Float[Tensor, "batch latent"]) -> Maps:
         *blocks, norm, last = layers

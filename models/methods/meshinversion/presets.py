@@ -28,7 +28,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "paper": {
         "lessons": 6000,
-        "generator": {"width": 128, "texels": 512, "symmetric": True},
+        "generator": {"width": 128, "texels": 512, "symmetric": "both"},
         "losses": {"flat": 1e-4},
         "training": {
             "steps": 30_000,

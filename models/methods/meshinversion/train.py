@@ -27,7 +27,7 @@ from models.methods.meshinversion.model import (
     sample_latents,
     template,
 )
-from models.methods.meshinversion.networks import MapDiscriminator, PictureDiscriminator
+from models.methods.meshinversion.networks import MapDiscriminator, PictureDiscriminator, share_sides
 from models.methods.meshinversion.pretraining import bending, neighbours
 from models.methods.meshinversion.state import AnimalMaps, Pictures, Placement
 from models.rendering import Renderer
@@ -169,6 +169,8 @@ class GanLearner:
         displacement, colour = maps
         displacement = torch.where(mirror.to(self.device), mirror_maps(displacement), displacement)
         colour = torch.where(mirror.to(self.device), colour.flip(-1), colour)
+        # What a generator of symmetric maps cannot make is nothing by which its maps may be told.
+        displacement, colour = share_sides(displacement, colour, self.generator.config.symmetric)
         pictures, placement = self.pictures.batch(rows, flipped)
         unit = (displacement - self.generator.mean) / self.generator.deviation
         return (*_inputs(unit, colour), pictures.to(self.device)), placement.to(self.device)

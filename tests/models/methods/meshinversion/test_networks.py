@@ -17,17 +17,20 @@ LATENTS = torch.randn(3, LATENT, generator=torch.Generator().manual_seed(0))
 @pytest.mark.parametrize("texels", [64, 128])
 def test_latents_become_maps_each_by_itself(texels):
     torch.manual_seed(0)
-    network = Generator(8, texels, symmetric=False)
+    network = Generator(8, texels, symmetric="nothing")
     displacement, colour = network(LATENTS)
     assert displacement.shape == (3, 3, 32, 32) and colour.shape == (3, 3, texels, texels) and colour.abs().max() <= 1
     assert torch.allclose(network(LATENTS[1:2])[0], displacement[1:2], atol=1e-5)
     assert not torch.allclose(displacement[0], displacement[1], atol=1e-2)
 
 
-def test_a_symmetric_generator_makes_animals_that_are_their_mirror_images():
+@pytest.mark.parametrize(("symmetric", "shapes", "colours"), [("nothing", 0, 0), ("colour", 0, 1), ("both", 1, 1)])
+def test_a_symmetric_generator_makes_maps_that_are_their_mirror_images(symmetric, shapes, colours):
     torch.manual_seed(0)
-    displacement, colour = Generator(8, 64, symmetric=True)(LATENTS)
-    assert torch.equal(mirror_maps(displacement), displacement) and torch.equal(colour.flip(-1), colour)
+    displacement, colour = Generator(8, 64, symmetric)(LATENTS)
+    assert torch.equal(mirror_maps(displacement), displacement) == shapes
+    assert torch.equal(colour.flip(-1), colour) == colours
+    assert displacement.shape[-1] == 32 and colour.shape[-1] == 64
 
 
 def test_columns_go_on_round_the_sphere_and_rows_end():

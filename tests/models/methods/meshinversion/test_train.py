@@ -7,14 +7,14 @@ from models.rendering.reference import Reference
 from tests.models.methods.meshinversion.material import SPHERE, lessons
 
 
-def learner(**changes):
+def learner(symmetric="nothing", **changes):
     """Three red ellipsoids of different length."""
     lengths = torch.tensor((1.0, 1.5, 2.0))[:, None, None]
     shapes = SPHERE.points * torch.cat((torch.ones_like(lengths), torch.ones_like(lengths), lengths), -1)
     colour = -torch.ones(3, 3, 64, 64)
     colour[:, 0] = 0.8
     torch.manual_seed(0)
-    generator = GeneratorConfig(width=8).build()
+    generator = GeneratorConfig(width=8, symmetric=symmetric).build()
     maps = AnimalMaps(SPHERE.displacement(shapes), colour)
     generator.start_from(maps.displacement)
     settings = {"steps": 30, "batch": 2, "pictures": 32, "width": 8} | changes
@@ -73,6 +73,17 @@ def test_half_of_the_known_animals_are_mirrored_with_their_colours():
     assert torch.allclose(mesh[1, tangent], -mesh[0, tangent].flip(-1) - 2 * _mean_tangent(taught), atol=1e-4)
     sheet = draw_sheet(taught.renderer, taught.mean.animals(torch.zeros(1, 64)), 32)
     assert sheet.shape == (64, 32, 3) and mesh.shape == (2, 7, ROWS, ROWS)
+
+
+def test_known_animals_show_one_half_twice_where_generated_ones_do():
+    taught = learner("colour")
+    taught.maps.colour[0, :, :, :32] = 1.0
+    taught.maps.displacement[0, 0, :, :16] += 1.0
+    (colour, mesh, _), _ = taught._known(torch.tensor([0, 0]), torch.tensor([False, True]))
+    white, red = colour[:, :3]
+    assert (white == 1).all() and torch.equal(red, taught.maps.colour[1]), "whichever half the mirror brings first"
+    normal = mesh[:, 3]
+    assert torch.equal(normal[0], normal[1].flip(-1)) and not torch.allclose(normal[0], normal[1]), "shapes are free"
 
 
 def _mean_tangent(taught):
