@@ -83,13 +83,15 @@ class ParametricBody:
         """Joints, then keypoints."""
         return torch.cat((posed.joints, self.keypoint_regressor @ posed.vertices), 1)
 
-    def skeletal(self) -> "ParametricBody":
+    def skeletal(self, surface: Int[Tensor, " chosen"] | None = None) -> "ParametricBody":
         """The same joints and keypoints without the rest of the surface: quick to pose.
 
-        Its vertices are those that keypoints are read from, and one for each joint, at the joint.
+        Its vertices are one for each joint, at the joint, those that keypoints are read from, and at last those of
+        `surface`.
         """
-        read = self.keypoint_regressor.abs().sum(0) > 0
-        joints, kept = len(self.joints), int(read.sum())
+        named = (self.keypoint_regressor.abs().sum(0) > 0).nonzero()[:, 0]
+        read = named if surface is None else torch.cat((named, surface))
+        joints, kept = len(self.joints), len(read)
         corrections = self.pose_directions
         return replace(
             self,
@@ -98,7 +100,7 @@ class ParametricBody:
                 (torch.einsum("jv,vxs->jxs", self.joint_regressor, self.shape_directions), self.shape_directions[read])
             ),
             joint_regressor=torch.eye(joints, joints + kept).to(self.template),
-            keypoint_regressor=torch.nn.functional.pad(self.keypoint_regressor[:, read], (joints, 0)),
+            keypoint_regressor=torch.nn.functional.pad(self.keypoint_regressor[:, named], (joints, kept - len(named))),
             weights=torch.cat((torch.eye(joints).to(self.weights), self.weights[read])),
             faces=self.faces[:0],
             pose_directions=None

@@ -19,6 +19,7 @@ from models.geometry.body import ParametricBody
 from models.geometry.cameras import PerspectiveCamera
 from models.geometry.kinematics import rodrigues
 from models.methods.smplify import terms
+from models.methods.smplify.silhouette import SURFACE_POINTS, Silhouette, spread_points
 from models.methods.smplify.state import BodyFit, Observed, check_enough, observe
 
 BOX_PX = 320.0
@@ -33,6 +34,9 @@ class FitStage(Config):
 
     pose: float = Field(ge=0, description="weight of the prior of the pose")
     shape: float = Field(ge=0, description="weight of the prior of the shape")
+    silhouette: float = Field(
+        default=0, ge=0, description="weight of the mask, where there is one; 0: landmarks and priors alone"
+    )
 
 
 class FitConfig(Config):
@@ -64,6 +68,8 @@ class BodyFitter:
     bends: Float[Tensor, " joints"]
     """How far the hinges are bent in the rest pose."""
     config: FitConfig
+    surface: ParametricBody
+    """`body` with points of the surface, which are its last vertices."""
 
     @staticmethod
     def of(body: ParametricBody, config: FitConfig | None = None) -> "BodyFitter":
@@ -73,7 +79,8 @@ class BodyFitter:
         prior = terms.fit_prior(poses, config.components) if config.components else terms.AnglePrior()
         bones = body.skeletal()
         rest = bones.rest_joints(torch.zeros(1, bones.shapes))[0]
-        return BodyFitter(bones, prior, terms.rest_bends(rest, bones.parents, bones.hinges), config)
+        surface = body.skeletal(spread_points(body.template, SURFACE_POINTS))
+        return BodyFitter(bones, prior, terms.rest_bends(rest, bones.parents, bones.hinges), config, surface)
 
     def observe(self, pixels: Mapping[str, tuple[float, ...]], width: float, height: float) -> Observed:
         """Landmarks of one picture by their names (`state.observe`)."""
@@ -116,6 +123,7 @@ class _Problem:
     confidence: Float[Tensor, "rows landmarks"]
     scale: Float[Tensor, " rows"]
     """Pixels, of which the box has `BOX_PX`, to a unit of normalised device coordinates."""
+    silhouette: Silhouette | None
 
     @staticmethod
     def of(fitter: BodyFitter, observed: Observed) -> "_Problem":
@@ -123,10 +131,13 @@ class _Problem:
         low = torch.where(known, observed.points, torch.inf).amin(1)
         high = torch.where(known, observed.points, -torch.inf).amax(1)
         side = (high - low).amax(1).clamp(min=1e-3)
-        return _Problem(fitter, observed.points, observed.confidence, BOX_PX / side)
+        wanted = observed.mask is not None and any(stage.silhouette for stage in fitter.config.stages)
+        silhouette = Silhouette.of(observed.mask) if wanted else None
+        return _Problem(fitter, observed.points, observed.confidence, BOX_PX / side, silhouette)
 
     def rows(self, chosen: Int[Tensor, " chosen"]) -> "_Problem":
-        return _Problem(self.fitter, self.points[chosen], self.confidence[chosen], self.scale[chosen])
+        silhouette = self.silhouette and self.silhouette.rows(chosen)
+        return _Problem(self.fitter, self.points[chosen], self.confidence[chosen], self.scale[chosen], silhouette)
 
     def starts(self) -> Float[Tensor, "rows numbers"]:
         """The likeliest pose from every side, as far away as its landmarks have to be; a picture's rows together."""
@@ -163,14 +174,17 @@ class _Problem:
         return terms.reprojection(self._pixels(numbers), self.points * self.scale[:, None, None], self.confidence)
 
     def energy(self, numbers: Float[Tensor, "rows numbers"], stage: FitStage) -> Float[Tensor, " rows"]:
-        """Landmarks, pose, hinges and shape."""
+        """Landmarks, pose, hinges, shape, and the mask where it has a weight."""
         angles, shape, _ = self._split(numbers)
-        return (
+        energy = (
             self.miss(numbers)
             + stage.pose**2 * self.fitter.prior.energy(angles[:, 1:].flatten(1))
             + (HINGE * stage.pose) ** 2 * terms.hinge(angles, self.fitter.body.hinges, self.fitter.bends)
             + stage.shape**2 * terms.shape_prior(shape)
         )
+        if self.silhouette is None or not stage.silhouette:
+            return energy
+        return energy + stage.silhouette**2 * self.silhouette.miss(self.surface(numbers), self.scale)
 
     def result(self, numbers: Float[Tensor, "rows numbers"], energy: Float[Tensor, " rows"]) -> BodyFit:
         """The camera turns in the place of the root."""
@@ -202,7 +216,16 @@ class _Problem:
         return body.landmarks_of(body.posed(shape, rodrigues(angles))) + place[:, None]
 
     def _pixels(self, numbers: Float[Tensor, "rows numbers"]) -> Float[Tensor, "rows landmarks 2"]:
-        x, y, z = self._landmarks(numbers).unbind(-1)
+        return self._project(self._landmarks(numbers)) * self.scale[:, None, None]
+
+    def surface(self, numbers: Float[Tensor, "rows numbers"]) -> Float[Tensor, "rows points 2"]:
+        """Where points of the surface are in the picture."""
+        angles, shape, place = self._split(numbers)
+        vertices = self.fitter.surface.posed(shape, rodrigues(angles)).vertices
+        return self._project(vertices[:, len(self.fitter.body.template) :] + place[:, None])
+
+    def _project(self, points: Float[Tensor, "rows points 3"]) -> Float[Tensor, "rows points 2"]:
+        x, y, z = points.unbind(-1)
         # Behind the camera there is no picture: a step that goes there is far off, and not taken.
         reach = self.half_width * (-z).clamp(min=1e-2)
-        return torch.stack((x / reach, -y / reach), -1) * self.scale[:, None, None]
+        return torch.stack((x / reach, -y / reach), -1)

@@ -43,7 +43,8 @@ class SmplifyReconstructor:
         tokens, _ = self.vit.tokens(image)
         # A hundred numbers a photo: a GPU would wait for them.
         places, trust = (part.cpu() for part in self.reading.read(tokens))
-        fit = self.fitter.fit(self._observe(places, trust)).to(device)
+        observed = replace(self._observe(places, trust), mask=batch.mask.cpu())
+        fit = self.fitter.fit(observed).to(device)
         colour = (image * mask[..., None]).sum((1, 2)) / mask.sum((1, 2)).clamp(min=1)[:, None]
         rest = self.body.shaped(fit.shape)
         posed = self.body.posed(fit.shape, rodrigues(fit.angles)).vertices

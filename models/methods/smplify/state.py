@@ -22,6 +22,8 @@ class Observed:
     """Normalised device coordinates: 1 is half of the longer side of the picture from its centre, x right, y down."""
     confidence: Float[Tensor, "batch landmarks"]
     """How far each is trusted, at most 1; 0 where it is not known."""
+    mask: Float[Tensor, "batch size size"] | None = None
+    """1 on the animal, over the whole of square pictures; None where no mask is known."""
 
 
 @dataclass(frozen=True)

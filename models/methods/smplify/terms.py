@@ -31,6 +31,11 @@ def reprojection(
     return (confidence.square() * SIGMA**2 * error / (SIGMA**2 + error)).sum(1)
 
 
+def robust(squared: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """A squared distance in pixels that beyond sigma hardly grows."""
+    return SIGMA**2 * squared / (SIGMA**2 + squared)
+
+
 def hinge(
     angles: Float[Tensor, "rows joints 3"], axes: Float[Tensor, "joints 3"], bent: Float[Tensor, " joints"]
 ) -> PerRow:

@@ -107,6 +107,16 @@ def test_the_skeletal_body_has_the_same_joints_and_keypoints(corrections):
     assert (whole - few).abs().max() < 1e-5 and len(bones.landmarks) == whole.shape[1] == 7
 
 
+def test_vertices_of_the_surface_that_are_asked_for_come_last_and_move_no_landmark():
+    body = ladder(True)
+    shape, turns = drawn(body)
+    chosen = torch.tensor([3, 0])
+    bones = body.skeletal(chosen)
+    whole, few = (each.posed(shape, rodrigues(turns)) for each in (body, bones))
+    assert (few.vertices[:, -2:] - whole.vertices[:, chosen]).abs().max() < 1e-5
+    assert (body.landmarks_of(whole) - bones.landmarks_of(few)).abs().max() < 1e-5
+
+
 def test_a_body_is_read_as_it_was_written(tmp_path):
     body = ladder(corrections=True)
     save_body(body, tmp_path / "it" / "body.safetensors", {"licence": "CC0-1.0"})

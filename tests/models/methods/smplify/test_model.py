@@ -8,10 +8,12 @@ from models.geometry.kinematics import rodrigues
 from models.methods.smplify.model import BodyFitter, FitConfig, _Problem
 from models.methods.smplify.state import BodyFit, Observed
 from models.metrics.joint_error import joint_error
+from models.rendering.reference import Reference
 
 BODY = load_body("weights/bodies/human")
 FITTER = BodyFitter.of(BODY)
 PEOPLE = 4
+STAGES = FitConfig().stages
 
 
 def photograph(angles: torch.Tensor, shape: torch.Tensor) -> tuple[Observed, torch.Tensor]:
@@ -71,6 +73,37 @@ def test_the_pose_prior_is_worth_more_than_squared_angles(people):
     observed, joints, fit = people
     plain = BodyFitter.of(BODY, FitConfig(components=0)).fit(observed)
     assert joint_error(fitted_joints(fit), joints).mean() < 0.8 * joint_error(fitted_joints(plain), joints).mean()
+
+
+def seen(fit: BodyFit) -> torch.Tensor:
+    """Masks of fitted people."""
+    vertices = BODY.posed(fit.shape, rodrigues(fit.angles)).vertices
+    return Reference().rasterize(fit.camera.to_clip(vertices), BODY.faces, 64).face >= 0
+
+
+def overlap(ours: torch.Tensor, theirs: torch.Tensor) -> torch.Tensor:
+    return (ours & theirs).sum((1, 2)) / (ours | theirs).sum((1, 2))
+
+
+def test_a_descent_with_the_mask_brings_the_outline_nearer(people):
+    observed, _, fit = people
+    mask = seen(fit)[:2]
+    noise = 0.03 * torch.randn(2, len(BODY.landmarks), 2, generator=torch.Generator().manual_seed(0))
+    spoilt = Observed(observed.points[:2] + noise, observed.confidence[:2], mask.float())
+    plain, weighed = (
+        BodyFitter.of(BODY, FitConfig(stages=stages, iterations=15, sides=4, starts=1)).fit(spoilt)
+        for stages in (STAGES, (*STAGES[:-1], STAGES[-1].model_copy(update={"silhouette": 5.0})))
+    )
+    before, after = overlap(seen(plain), mask), overlap(seen(weighed), mask)
+    assert after.mean() > before.mean() + 0.005 and after.min() > 0.7
+
+
+def test_a_mask_that_has_no_weight_moves_no_bit(people):
+    observed, _, _ = people
+    fitter = BodyFitter.of(BODY, FitConfig(iterations=3, sides=2, starts=1))
+    plain = fitter.fit(observed)
+    masked = fitter.fit(Observed(observed.points, observed.confidence, torch.ones(PEOPLE, 8, 8)))
+    assert torch.equal(plain.angles, masked.angles) and torch.equal(plain.energy, masked.energy)
 
 
 def test_fewer_than_four_joints_are_refused():

@@ -1,9 +1,13 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from models.data.crops import Crops
 from models.export.photo_coat import is_wearer
 from models.geometry.kinematics import blend, bone_motions
+from models.methods.smplify.model import BodyFitter
+from models.methods.smplify.presets import LAPTOP
 from models.rendering.reconstruction import Reconstruction, Renderable
 from tests.models.data.test_crops import CPU, crop
 from tests.models.methods.smplify.test_config import SETTING, SHORT
@@ -46,6 +50,12 @@ def test_its_bones_are_magicponys(answer):
 def test_one_of_them_several_times(answer):
     thrice = answer.pick(1, 3)
     assert len(thrice) == len(thrice.camera) == 3 and torch.equal(thrice.mesh(2).vertices, answer.mesh(1).vertices)
+
+
+def test_the_mask_of_the_crop_moves_the_answer_where_it_has_a_weight(answerer, answer):
+    batch = Crops([crop(seed) for seed in range(2)], 64, CPU).batch(torch.arange(2))
+    weighed = BodyFitter.of(answerer.body, SHORT.fit.model_copy(update={"stages": LAPTOP.stages}))
+    assert not torch.equal(replace(answerer, fitter=weighed).predict(batch).surface, answer.surface)
 
 
 def test_landmarks_that_nobody_trusts_are_all_taken(answerer):

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from models.methods.smplify.terms import AnglePrior, fit_prior, hinge, reprojection, rest_bends, shape_prior
+from models.methods.smplify.terms import AnglePrior, fit_prior, hinge, reprojection, rest_bends, robust, shape_prior
 
 
 def test_a_small_miss_counts_its_square_and_a_large_one_hardly_more_than_sigma():
@@ -11,6 +11,7 @@ def test_a_small_miss_counts_its_square_and_a_large_one_hardly_more_than_sigma()
     miss = reprojection(torch.tensor([[[1.0, 0]], [[1e5, 0]]]), known, trust)
     assert miss[0] == pytest.approx(1, rel=1e-3) and miss[1] == pytest.approx(100**2, rel=1e-3)
     assert reprojection(torch.ones(2, 1, 2), known, 0 * trust).sum() == 0
+    assert robust(torch.tensor([1.0, 1e10])).tolist() == pytest.approx([1, 100**2], rel=1e-3)
 
 
 def test_a_hinge_is_steep_the_wrong_way():
