@@ -19,7 +19,7 @@ from models.geometry.body import ParametricBody
 from models.geometry.cameras import PerspectiveCamera
 from models.geometry.kinematics import rodrigues
 from models.methods.smplify import terms
-from models.methods.smplify.silhouette import SURFACE_POINTS, Silhouette, spread_points
+from models.methods.smplify.losses import SURFACE_POINTS, Silhouette, spread_points
 from models.methods.smplify.state import BodyFit, Observed, check_enough, observe
 
 BOX_PX = 320.0
@@ -131,8 +131,8 @@ class _Problem:
         low = torch.where(known, observed.points, torch.inf).amin(1)
         high = torch.where(known, observed.points, -torch.inf).amax(1)
         side = (high - low).amax(1).clamp(min=1e-3)
-        wanted = observed.mask is not None and any(stage.silhouette for stage in fitter.config.stages)
-        silhouette = Silhouette.of(observed.mask) if wanted else None
+        weighed = any(stage.silhouette for stage in fitter.config.stages)
+        silhouette = Silhouette.of(observed.mask) if weighed and observed.mask is not None else None
         return _Problem(fitter, observed.points, observed.confidence, BOX_PX / side, silhouette)
 
     def rows(self, chosen: Int[Tensor, " chosen"]) -> "_Problem":

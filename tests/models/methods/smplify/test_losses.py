@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from models.methods.smplify.silhouette import OUTLINE_POINTS, SLACK, Silhouette, spread_points
+from models.methods.smplify.losses import OUTLINE_POINTS, SLACK, Silhouette, spread_points
 
 SIZE, SCALE = 64, torch.tensor([160.0])
 
