@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import torch
 import trimesh
 
+from models.methods.meshinversion import pretraining
 from models.methods.meshinversion.pretraining import (
     FIRST,
     FitConfig,
@@ -9,12 +12,13 @@ from models.methods.meshinversion.pretraining import (
     carry,
     colour_map,
     envelope,
+    fit_animals,
     fit_sphere,
     neighbours,
     sample_surface,
     smoothing,
 )
-from tests.models.methods.meshinversion.material import SPHERE
+from tests.models.methods.meshinversion.material import SPHERE, lessons
 
 BOX = trimesh.creation.box((1.0, 2.0, 4.0)).subdivide().subdivide().subdivide().subdivide()
 VERTICES, FACES = np.asarray(BOX.vertices, np.float32), np.asarray(BOX.faces)
@@ -41,6 +45,22 @@ def test_another_animal_is_fitted_from_the_first_and_keeps_its_texels():
     other = fit_sphere(SPHERE, first, sample_surface(longer, FACES, 1000), FitConfig(points=1000))
     wanted = first * torch.tensor((1, 1, 1.1))
     assert (other - wanted).norm(dim=1).mean() < 0.5 * (first - wanted).norm(dim=1).mean()
+
+
+def test_an_individual_is_fitted_once_and_all_from_the_first(monkeypatch):
+    starts = []
+
+    def fit(sphere, start, surface, config, stages=()):
+        starts.append((start, stages))
+        return start + len(starts)
+
+    monkeypatch.setattr(pretraining, "fit_sphere", fit)
+    one, again = lessons()[:2]
+    other = replace(one, rest=1.1 * one.rest)
+    fit_animals([one, again, other, one], SPHERE, 64, FitConfig(points=100))
+    assert [stages for _, stages in starts] == [FIRST, (), (), ()], "the second photo of the first needs none"
+    first = starts[0][0] + 1
+    assert all(torch.equal(start, first) for start, _ in starts[1:])
 
 
 def test_points_follow_the_surface_into_its_pose():

@@ -4,6 +4,7 @@ import trimesh
 from models.data.crops import collate
 from models.export.abilities import list_abilities
 from models.geometry.cameras import look_at
+from models.methods.meshinversion import reconstruction
 from models.rendering.reconstruction import (
     Reconstruction,
     Refinable,
@@ -52,8 +53,17 @@ def test_samples_are_the_same_for_a_seed_and_stand_before_the_camera():
     assert isinstance(ours, Sampler)
     one, again, other = (ours.sample(3, seed) for seed in (0, 0, 1))
     assert torch.equal(one.surface, again.surface) and not torch.equal(one.surface, other.surface)
+    assert (one.surface.amax(1) + one.surface.amin(1)).abs().max() < 1e-5
     masks = one.render(32).mask
     assert (masks.mean((1, 2)) > 0.1).all() and masks[:, [0, -1]].sum() == 0
+
+
+def test_samples_are_as_alike_as_the_truncation_says(monkeypatch):
+    usual = reconstructor().sample(2, 0)
+    monkeypatch.setattr(reconstruction, "TRUNCATION", 0.0)
+    mean = reconstructor().sample(2, 0)
+    assert torch.allclose(mean.surface[0], mean.surface[1], atol=1e-6)
+    assert not torch.allclose(usual.surface[0], usual.surface[1], atol=1e-3)
 
 
 def test_rows_are_drawn_as_they_would_be_alone_and_from_any_camera():

@@ -6,7 +6,7 @@ import torch
 
 from models.data.crops import random
 from models.methods.meshinversion.model import draw, front_light, sample_latents
-from models.methods.meshinversion.refine import Answer, SearchConfig, Searcher
+from models.methods.meshinversion.refine import Answer, SearchConfig, Searcher, _shrink, read_photo
 from models.methods.meshinversion.state import Placement
 from models.rendering.reference import Reference
 from tests.models.data.test_crops import CPU
@@ -63,6 +63,23 @@ def test_a_search_that_diverges_is_said_and_its_best_state_answers(monkeypatch, 
         end = search.search(*target, search.start(*target, AT))
     assert "the search diverges at step 3 (loss nan); the best state so far answers" in caplog.text
     assert torch.equal(end.latent, states[0]) and len(states) == 4
+
+
+def test_features_alone_lead_a_search():
+    search, target = searcher(steps=1, pixel=0, mask=0, prior=0), photo(sample_latents(1, random("other")))
+    start = search.start(*target, AT)
+    latent = start.latent.clone().requires_grad_()
+    tokens = search._features(target[0])[0]
+    search._loss(replace(start, latent=latent), read_photo(*target), tokens, 0).backward()
+    assert latent.grad.abs().max() > 1e-6
+
+
+def test_a_small_picture_of_an_animal_has_its_colours_up_to_the_edge():
+    image, mask = torch.ones(48, 48, 3), torch.zeros(48, 48)
+    mask[10:31, 7:30] = 1
+    image[mask > 0] = torch.tensor((0.8, 0.1, 0.2))
+    colour, cover = _shrink(image, mask, 16)
+    assert (colour[cover > 0.1] - torch.tensor((0.8, 0.1, 0.2))).abs().max() < 1e-4
 
 
 def test_a_lamp_is_a_light_and_back():

@@ -54,6 +54,8 @@ def test_a_true_lesson_has_the_animal_where_its_mask_is():
     ndc = at.camera().project(torch.from_numpy(lesson.posed)[None] * at.scale)[0]
     columns, rows = ((ndc + 1) / 2 * 48).long().clamp(0, 47).unbind(1)
     assert lesson.sample.mask[rows.numpy(), columns.numpy()].mean() > 0.85
+    first, again = lessons()[:2]
+    assert np.array_equal(first.rest, again.rest) and not np.array_equal(first.posed, again.posed), "one individual"
     assert lesson.colour.shape == lesson.posed.shape == lesson.rest.shape and lesson.colour.max() <= 1
 
 
