@@ -110,10 +110,12 @@ class Searcher:
 
     @torch.no_grad()
     def start(self, image: Float[Tensor, "size size 3"], mask: Float[Tensor, "size size"], at: Placement) -> Answer:
-        """The best of random latents, where the crop is said to show its animal."""
+        """The best of random latents, where the crop is said to show its animal; the first where the mask is empty."""
         photo = read_photo(*_shrink(image, mask, COARSE))
         latent = sample_latents(self.config.starts, random("meshinversion", "starts")).to(image)
         device, scores = image.device, list[Tensor]()
+        if not len(photo.places):
+            return Answer(latent[:1], at, front_light(1, device).coefficients)
         for some in latent.split(AT_ONCE):
             placement = at.rows(torch.zeros(len(some), dtype=torch.long, device=device))
             animals, light = self.generator.animals(some), front_light(len(some), device)
@@ -132,6 +134,8 @@ class Searcher:
     def search(self, image: Float[Tensor, "size size 3"], mask: Float[Tensor, "size size"], start: Answer) -> Answer:
         """The best state on the way; a search that diverges is said, and ends there."""
         photo, config = read_photo(image, mask), self.config
+        if not len(photo.places):
+            return start
         target = self._features(photo.picture)[0]
         parts = tuple(part.detach().clone().requires_grad_() for part in start.parts())
         best, least = start, torch.inf

@@ -82,6 +82,12 @@ def test_a_small_picture_of_an_animal_has_its_colours_up_to_the_edge():
     assert (colour[cover > 0.1] - torch.tensor((0.8, 0.1, 0.2))).abs().max() < 1e-4
 
 
+def test_an_empty_mask_is_answered_by_an_animal_that_nothing_was_searched_for():
+    search, image = searcher(), torch.rand(48, 48, 3)
+    start = search.start(image, torch.zeros(48, 48), AT)
+    assert len(start.latent) == 1 and search.search(image, torch.zeros(48, 48), start) is start
+
+
 def test_a_lamp_is_a_light_and_back():
     light = front_light(2, CPU)
     again = Answer(torch.zeros(2, 64), AT, light.coefficients).light()
