@@ -63,7 +63,9 @@ class Answer:
         Raises ValueError where the method gives no rig or no texture.
         """
         if not is_exportable(self.reconstruction):
-            raise ValueError(f"{self.name}: the answer has no rig or no texture, so it gives no GLB; {self._remedy}")
+            plain = "`farm3d reconstruct FOLDER -o ANIMALS` writes plain meshes of a folder's photos"
+            reason = f"{self.name}: the answer has no rig or no texture, so it gives no GLB"
+            raise ValueError(f"{reason}; {plain}; {self._remedy}")
         return asset(self.reconstruction, self.renderer, 0, self.name, texture, shoulder_height)
 
     def film(self, kind: Film, size: int, frames: int) -> np.ndarray:
