@@ -27,18 +27,21 @@ from models.engine.loop import Panel, Summary
 from models.features.vit import Vit
 from models.methods.base import Artifact, Setting, StageContext
 from models.methods.meshinversion.config import MeshInversionConfig
-from models.methods.meshinversion.model import AnimalGenerator, draw, front_light, sample_latents
+from models.methods.meshinversion.model import AnimalGenerator, draw, sample_latents
 from models.methods.meshinversion.reconstruction import InversionReconstructor
 from models.methods.meshinversion.state import Pictures, true_lessons
+from models.methods.meshinversion.warm_start import see
 from models.metrics.outcomes import Outcome, outcomes
 from models.metrics.silhouette import iou
 from models.metrics.views import masked_psnr
 from models.rendering.reference import Reference
+from models.rendering.types import front_light
 from models.truth.examples import Example
 from models.truth.held_out import HeldOutConfig, held_out
 from storage.runs.checkpoints import Checkpoints
 
 CPU = torch.device("cpu")
+logger = logging.getLogger(__name__)
 SAMPLES = 160
 """Animals on each side of the Fréchet distance."""
 TEXTURES = ("chamfer", "l1", "perceptual", "contextual")
@@ -120,9 +123,8 @@ def _features(vit: Vit, pictures: Float[torch.Tensor, "count 4 size size"]) -> F
     """Mean token over the animal."""
     means = list[torch.Tensor]()
     for some in pictures.split(20):
-        tokens = vit.tokens(some[:, :3].permute(0, 2, 3, 1).clamp(0, 1))[0]
-        cover = torch.nn.functional.adaptive_avg_pool2d(some[:, 3:], (tokens.shape[2], tokens.shape[3]))
-        means.append((tokens * cover).sum((2, 3)) / cover.sum((2, 3)).clamp(min=1e-3))
+        tokens, cover = see(vit, some[:, :3].permute(0, 2, 3, 1).clamp(0, 1), some[:, 3])
+        means.append((tokens * cover[:, None]).sum((2, 3)) / cover.sum((1, 2)).clamp(min=1e-3)[:, None])
     return torch.cat(means).double().numpy()
 
 
@@ -139,19 +141,17 @@ def main(category: str, folder: Path, count: int = 20) -> None:
     vit = config.vit.build(CPU)
     artifacts = train(category, folder, config, vit)
     setting = Setting(Category(name=category, segment_as=(category,)), CPU, Reference(), lambda part: vit)
-    trained, start = config.load(artifacts, setting), config.load({}, setting)
-    mean = config.load(artifacts, setting).generator
-    untrained = start.generator
-    untrained.mean.copy_(mean.mean)
-    untrained.deviation.copy_(mean.deviation)
-    print(distances(category, {"untrained": untrained, "trained": trained.generator}, vit, config.size), flush=True)  # noqa: T201 - what a benchmark is for
+    trained, untrained = config.load(artifacts, setting), config.load({}, setting).generator
+    untrained.mean.copy_(trained.generator.mean)
+    untrained.deviation.copy_(trained.generator.deviation)
+    logger.info("%s", distances(category, {"untrained": untrained, "trained": trained.generator}, vit, config.size))
     examples = held_out(category, HeldOutConfig(scenes=count, size=config.size))
-    print("best of random latents", measure(trained, examples), flush=True)  # noqa: T201 - as above
+    logger.info("best of random latents %s", measure(trained, examples))
     for texture in TEXTURES:
         began = process_time()
         searched = config.model_copy(update={"search": config.search.model_copy(update={"texture": texture})})
         numbers = measure(searched.load(artifacts, setting).refined(), examples)
-        print(texture, numbers, f"{(process_time() - began) / count:.1f} s of a core an animal", flush=True)  # noqa: T201 - as above
+        logger.info("%s %s %.1f s of a core an animal", texture, numbers, (process_time() - began) / count)
 
 
 if __name__ == "__main__":

@@ -26,5 +26,10 @@ def write_files(contents: Mapping[Path, bytes], source: Path, output: Path) -> N
     from tasks.inference.answer_files import write_answer
 
     write_answer(contents, source, output)
+    print_sizes(contents)
+
+
+def print_sizes(contents: Mapping[Path, bytes]) -> None:
+    """Print the name and size of each file."""
     for file, data in contents.items():
         console.print(f"{file}  {len(data) / 1024:.0f} KB")

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.console import announce, console
+from flows.cli.console import announce
 from flows.cli.options import Root, example
+from flows.cli.outputs import print_sizes
 from flows.cli.paths import local_path
 
 app = typer.Typer()
@@ -29,6 +30,7 @@ def sample(
     """Animals of no photo: for each a coloured GLB in the folder OUTPUT, and one sheet with a picture of each."""
     with announce("making animals"):
         from flows.plan.checks import check_name
+        from storage.store import files
         from tasks.inference.sampling import sample_animals
 
         method, _, category = name.partition("/")
@@ -37,9 +39,7 @@ def sample(
         if output.is_file():
             raise ValueError(f"{output}: is a file; give the name of a folder to write to")
         check_name(category, root)
-        contents = sample_animals(name, count, seed, size, root)
-        output.mkdir(parents=True, exist_ok=True)
+        contents = {output / file: data for file, data in sample_animals(name, count, seed, size, root).items()}
         for file, data in contents.items():
-            (output / file).write_bytes(data)
-    for file, data in contents.items():
-        console.print(f"{output / file}  {len(data) / 1024:.0f} KB")
+            files.put(str(file), data)
+    print_sizes(contents)

@@ -84,8 +84,7 @@ class PhotoCoated:
         """Pictures from the predicted or another camera, under the predicted or another light."""
         mesh = _meshes(self.wearer)
         device = mesh.vertices.device
-        light = light or self.light
-        light = Light(light.direction.to(device), light.ambient.to(device), light.diffuse.to(device))
+        light = (light or self.light).to(device)
         surface = deferred.Surface(mesh, self.surface, self.albedo)
         return deferred.render(self.renderer, surface, (camera or self.photo.camera).to(device), light, size)
 

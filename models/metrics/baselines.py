@@ -131,6 +131,6 @@ class ConstantReconstruction:
         view, light = camera or self.camera, light or self.light
         device, vertices = self.shape.vertices.device, self.shape.vertices
         view = view.to(device)
-        light = Light(light.direction.to(device), light.ambient.to(device), light.diffuse.to(device))
+        light = light.to(device)
         mesh = Mesh(vertices.expand(len(self), -1, -1), self.shape.faces)
         return render(self.renderer, Surface(mesh, vertices[0][None], albedo), view, light, size)

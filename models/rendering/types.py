@@ -6,6 +6,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+FRONT = (0.0, 0.5, 0.866)
+"""Direction of the light where nothing is known of it, camera frame."""
+
 
 @dataclass(frozen=True)
 class Light:
@@ -26,6 +29,16 @@ class Light:
     def rows(self, rows: Int[Tensor, " chosen"]) -> "Light":
         """The lights of these images, as often as they are named."""
         return Light(self.direction[rows], self.ambient[rows], self.diffuse[rows])
+
+    def to(self, device: torch.device) -> "Light":
+        """The same lights on a device."""
+        return Light(self.direction.to(device), self.ambient.to(device), self.diffuse.to(device))
+
+
+def front_light(count: int, device: torch.device) -> Light:
+    """As many lights from above the camera, half ambient: where nothing is known of the light."""
+    ones = torch.ones(count, device=device)
+    return Light(ones[:, None] * ones.new_tensor(FRONT), 0.5 * ones, 0.5 * ones)
 
 
 @dataclass(frozen=True)

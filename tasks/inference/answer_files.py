@@ -82,9 +82,13 @@ def encode_animals(
     assets: Sequence[Asset], output: Path, triangles: int | None, lighter: bool, quantise: bool = False
 ) -> list[dict[Path, bytes]]:
     """The files of each animal of a photo, as of `encode_levels`: NAME-1.glb, NAME-2.glb; of the only one NAME.glb."""
-    names = [output] if len(assets) == 1 else [output.with_stem(f"{output.stem}-{n}") for n, _ in enumerate(assets, 1)]
-    pairs = zip(assets, names, strict=True)
-    return [encode_levels(asset, name, triangles, lighter, quantise) for asset, name in pairs]
+    pairs = zip(assets, names_of_animals(output.stem, len(assets)), strict=True)
+    return [encode_levels(asset, output.with_stem(name), triangles, lighter, quantise) for asset, name in pairs]
+
+
+def names_of_animals(name: str, count: int) -> list[str]:
+    """Names for each of so many animals of one photo: NAME-1, NAME-2; of the only one NAME."""
+    return [name] if count == 1 else [f"{name}-{number}" for number in range(1, count + 1)]
 
 
 def check_writable(output: Path) -> None:

@@ -37,7 +37,7 @@ from models.rendering.reconstruction import Reconstruction, Reconstructor, Relig
 from models.segmenters import TransformersConfig
 from storage.formats.meshes import plain_obj
 from storage.formats.pictures import jpeg, png
-from tasks.inference.answer_files import check_writable, describe_failure, write_answer
+from tasks.inference.answer_files import check_writable, describe_failure, names_of_animals, write_answer
 from tasks.inference.image_io import load_image
 from tasks.inference.photo_listing import Listing
 from tasks.inference.select import SelectedModel, crop_animals, select_model
@@ -112,7 +112,7 @@ def _photos(path: Path, name: str, named: dict[str, Path], chosen: SelectedModel
     _take_name(name, path, named)
     pixels, mask = load_image(path)
     crops = crop_animals(pixels, chosen.crops, where, mask)
-    names = [name if len(crops) == 1 else f"{name}-{number}" for number in range(1, len(crops) + 1)]
+    names = names_of_animals(name, len(crops))
     for one in names:
         _take_name(one, path, named)
     return [Photo(one, path, pixels, crop) for one, crop in zip(names, crops, strict=True)]

@@ -1,6 +1,7 @@
 """Animals out of latents: the generator with the mean animal that its displacements start from."""
 
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
 import torch
 from jaxtyping import Float, Int
@@ -18,8 +19,6 @@ from models.rendering.types import Light, Rendering
 
 ROWS = 32
 """Rows and columns of a displacement map, and of the sphere's vertices."""
-LIGHT = (0.0, 0.5, 0.866)
-"""Direction of the light before anything is known of it, camera frame."""
 
 
 class GeneratorConfig(Config):
@@ -44,6 +43,11 @@ class Animals:
     vertices: Float[Tensor, "batch vertices 3"]
     colour: Maps
     """In [-1, 1]."""
+
+    def centred(self) -> "Animals":
+        """The same, the middle of each one's box at the origin."""
+        middle = (self.vertices.amax(1, keepdim=True) + self.vertices.amin(1, keepdim=True)) / 2
+        return Animals(self.vertices - middle, self.colour)
 
 
 class AnimalGenerator(nn.Module):
@@ -76,7 +80,7 @@ class AnimalGenerator(nn.Module):
 
     def surface(self, displacement: Maps, colour: Maps) -> Animals:
         """The animals of maps."""
-        sphere = uv_sphere(ROWS).to(displacement.device)
+        sphere = template(displacement.device)
         return Animals(sphere.vertices(self.mean + self.deviation * displacement.float()), colour.float())
 
 
@@ -85,23 +89,22 @@ def sample_latents(count: int, generator: torch.Generator, truncation: float = 1
     return truncation * torch.randn(count, LATENT, generator=generator)
 
 
-def front_light(count: int, device: torch.device) -> Light:
-    """The light in which nothing is known of the light."""
-    ones = torch.ones(count, device=device)
-    return Light(ones[:, None] * ones.new_tensor(LIGHT), 0.5 * ones, 0.5 * ones)
-
-
+@lru_cache(maxsize=4)
 def template(device: torch.device) -> UvSphere:
     """The sphere of the displacement maps."""
     return uv_sphere(ROWS).to(device)
 
 
+def read_coat(
+    colour: Maps, points: Float[Tensor, "points 3"], image: Int[Tensor, " points"]
+) -> Float[Tensor, "points 3"]:
+    """RGB in [0, 1] of colour maps at points of the sphere; `image` is the map of each."""
+    return (read_map(colour, map_places(points), image) + 1) / 2
+
+
 def draw(renderer: Renderer, animals: Animals, placement: Placement, light: Light, size: int) -> Rendering:
     """The animals where their crops show them."""
-    sphere, colour = template(animals.vertices.device), animals.colour
-
-    def albedo(points: Float[Tensor, "points 3"], image: Int[Tensor, " points"]) -> Float[Tensor, "points 3"]:
-        return (read_map(colour, map_places(points), image) + 1) / 2
-
+    sphere = template(animals.vertices.device)
     mesh = Mesh(animals.vertices * placement.scale[:, None, None], sphere.faces)
-    return render(renderer, Surface(mesh, sphere.points[None], albedo), placement.camera(), light, size)
+    surface = Surface(mesh, sphere.points[None], partial(read_coat, animals.colour))
+    return render(renderer, surface, placement.camera(), light, size)

@@ -71,7 +71,7 @@ def fit_sphere(
     `stages` are the smoothness of the steps, one after the other.
     """
     steps = (config.first_steps if stages is FIRST else config.steps) // len(stages)
-    pairs, places = neighbours(sphere.faces), KDTree(surface[:, :3].numpy())
+    pairs, places = neighbours(sphere), KDTree(surface[:, :3].numpy())
     vertices = start
     for strength in stages:
         inverse, base = smoothing(sphere, strength), vertices.detach()
@@ -108,10 +108,11 @@ def _weighted(points: Float[Tensor, "points 6"]) -> Float[ndarray, "points 6"]:
     return (points.detach() * points.new_tensor((1, 1, 1) + (NORMAL,) * 3)).numpy()
 
 
-def neighbours(faces: Int[Tensor, "faces 3"]) -> Int[Tensor, "edges 2"]:
+@lru_cache(maxsize=8)
+def neighbours(sphere: UvSphere) -> Int[Tensor, "edges 2"]:
     """Faces on both sides of every edge."""
-    solid = trimesh.Trimesh(np.zeros((int(faces.max()) + 1, 3)), faces.cpu().numpy(), process=False)
-    return torch.from_numpy(solid.face_adjacency.copy()).to(faces.device)
+    solid = trimesh.Trimesh(np.zeros((len(sphere.points), 3)), sphere.faces.cpu().numpy(), process=False)
+    return torch.from_numpy(solid.face_adjacency.copy()).to(sphere.faces.device)
 
 
 def bending(

@@ -11,13 +11,13 @@ from models.data.crops import random
 from models.features.vit import Vit
 from models.geometry.cameras import Camera, PerspectiveCamera, look_at
 from models.geometry.mesh import Mesh
-from models.geometry.uv_sphere import Maps, map_places, read_map
-from models.methods.meshinversion.model import AnimalGenerator, front_light, sample_latents, template
+from models.geometry.uv_sphere import Maps
+from models.methods.meshinversion.model import AnimalGenerator, read_coat, sample_latents, template
 from models.methods.meshinversion.refine import Answer, SearchConfig, Searcher
 from models.methods.meshinversion.warm_start import CameraHead, see
 from models.rendering import Renderer
 from models.rendering.deferred import Surface, render
-from models.rendering.types import Light, Rendering
+from models.rendering.types import Light, Rendering, front_light
 
 TRUNCATION = 0.7
 """Of the latents of samples; a search may go as far as its prior lets it."""
@@ -59,11 +59,10 @@ class InversionReconstructor:
         """Animals of no photo, seen from the side."""
         device = self.generator.mean.device
         latent = sample_latents(count, random("sample", seed), TRUNCATION).to(device)
-        animals = self.generator.animals(latent)
-        middle = (animals.vertices.amax(1, keepdim=True) + animals.vertices.amin(1, keepdim=True)) / 2
+        animals = self.generator.animals(latent).centred()
         angle = torch.full((count,), FROM_THE_SIDE, device=device)
         camera, light = look_at(angle, angle * 0 + 0.1, 13.0), front_light(count, device)
-        return InversionReconstruction(animals.vertices - middle, animals.colour, camera, light, self.renderer)
+        return InversionReconstruction(animals.vertices, animals.colour, camera, light, self.renderer)
 
     def _reconstruction(self, answer: Answer) -> "InversionReconstruction":
         animals = self.generator.animals(answer.latent)
@@ -109,13 +108,13 @@ class InversionReconstruction:
 
     def albedo(self, points: Float[Tensor, "points 3"], image: Int[Tensor, " points"]) -> Float[Tensor, "points 3"]:
         """The colour map's."""
-        return (read_map(self.colour, map_places(points), image) + 1) / 2
+        return read_coat(self.colour, points, image)
 
     @torch.no_grad()
     def render(self, size: int, camera: Camera | None = None, light: Light | None = None) -> Rendering:
         """Pictures from the searched or another camera and light."""
-        device, light = self.surface.device, light or self.light
-        light = Light(light.direction.to(device), light.ambient.to(device), light.diffuse.to(device))
+        device = self.surface.device
+        light = (light or self.light).to(device)
         sphere = template(device)
         surface = Surface(Mesh(self.surface, sphere.faces), sphere.points[None], self.albedo)
         return render(self.renderer, surface, (camera or self.camera).to(device), light, size)

@@ -19,11 +19,11 @@ from models.data.crops import random
 from models.features.vit import Vit, as_map, embed
 from models.geometry.uv_sphere import Maps
 from models.methods.meshinversion import losses
-from models.methods.meshinversion.model import AnimalGenerator, draw, front_light, sample_latents, template
+from models.methods.meshinversion.model import AnimalGenerator, draw, sample_latents, template
 from models.methods.meshinversion.pretraining import bending, neighbours
 from models.methods.meshinversion.state import Placement
 from models.rendering import Renderer
-from models.rendering.types import Light, Rendering
+from models.rendering.types import Light, Rendering, front_light
 
 logger = logging.getLogger(__name__)
 LATENT_RATES = (0.1, 0.05, 0.01, 0.005)
@@ -170,8 +170,8 @@ class Searcher:
         places = _some((photo.places, photo.places), config.points, some)[0]
         loss = config.mask * losses.mask_loss(projected, places) + config.prior * losses.latent_prior(answer.latent)
         if config.flat:
-            faces = template(projected.device).faces
-            loss = loss + config.flat * bending(animals.vertices, faces, neighbours(faces))
+            sphere = template(projected.device)
+            loss = loss + config.flat * bending(animals.vertices, sphere.faces, neighbours(sphere))
         return loss + self._texture(drawn, photo, target, some)
 
     def _texture(self, drawn: Rendering, photo: Photo, target: Tokens, some: torch.Generator) -> Float[Tensor, ""]:

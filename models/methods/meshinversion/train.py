@@ -23,7 +23,6 @@ from models.methods.meshinversion.model import (
     AnimalGenerator,
     Animals,
     draw,
-    front_light,
     sample_latents,
     template,
 )
@@ -31,6 +30,7 @@ from models.methods.meshinversion.networks import MapDiscriminator, PictureDiscr
 from models.methods.meshinversion.pretraining import bending, neighbours
 from models.methods.meshinversion.state import AnimalMaps, Pictures, Placement
 from models.rendering import Renderer
+from models.rendering.types import front_light
 
 SHOWN = 6
 """Animals of a panel, each from two sides."""
@@ -94,7 +94,6 @@ class GanLearner:
         self._optimisers = {
             "generator": Optimiser(adam, config.lr_schedule), "discriminators": Optimiser(other, config.lr_schedule)
         }  # fmt: skip
-        self.pairs = neighbours(template(self.device).faces)
 
     @property
     def modules(self) -> Mapping[str, nn.Module]:
@@ -145,7 +144,8 @@ class GanLearner:
         animals, drawn = self._drawn(latent, placement)
         with bf16_autocast(self.device.type):
             colour, mesh, picture = (part(values) for part, values in zip(self._parts, drawn, strict=True))
-        flat = bending(animals.vertices, template(self.device).faces, self.pairs)
+        sphere = template(self.device)
+        flat = bending(animals.vertices, sphere.faces, neighbours(sphere))
         terms = {
             "colour": (1.0, -colour.float().mean()),
             "mesh": (self.weights.mesh, -mesh.float().mean()),
@@ -165,8 +165,7 @@ class GanLearner:
         self, rows: Int[Tensor, " batch"], flipped: Bool[Tensor, " batch"]
     ) -> tuple[tuple[Maps, Maps, Maps], Placement]:
         mirror = flipped.view(-1, 1, 1, 1)
-        maps = (part[rows].to(self.device) for part in (self.maps.displacement, self.maps.colour))
-        displacement, colour = maps
+        displacement, colour = (part[rows].to(self.device) for part in (self.maps.displacement, self.maps.colour))
         displacement = torch.where(mirror.to(self.device), mirror_maps(displacement), displacement)
         colour = torch.where(mirror.to(self.device), colour.flip(-1), colour)
         # What a generator of symmetric maps cannot make is nothing by which its maps may be told.
@@ -197,8 +196,7 @@ def draw_sheet(renderer: Renderer, animals: Animals, size: int = 96) -> Panel:
     """A row of animals from the side, and below each from the front or from behind."""
     count = len(animals.vertices)
     scale = 3.2 / (animals.vertices.amax(1) - animals.vertices.amin(1)).norm(dim=-1)
-    middle = (animals.vertices.amax(1) + animals.vertices.amin(1)) / 2
-    centred = Animals(animals.vertices - middle[:, None], animals.colour)
+    centred = animals.centred()
     rows = list[np.ndarray]()
     for azimuth in (1.2, 2.6):
         half = torch.tensor(azimuth / 2)

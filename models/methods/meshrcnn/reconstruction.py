@@ -15,11 +15,9 @@ from models.methods.meshrcnn.model import MeshPredictor
 from models.methods.meshrcnn.state import to_world
 from models.rendering import Renderer
 from models.rendering.deferred import Surface, render
-from models.rendering.types import Light, Rendering
+from models.rendering.types import Light, Rendering, front_light
 
 logger = logging.getLogger(__name__)
-LIGHT = (0.0, 0.5, 0.866)
-"""Direction of the light that an answer stands in, camera frame: nothing is said of light."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +66,7 @@ class MeshReconstruction:
     @property
     def light(self) -> Light:
         """The same for every crop."""
-        ones = torch.ones_like(self.colour[:, 0])
-        return Light(ones[:, None] * self.colour.new_tensor(LIGHT), 0.5 * ones, 0.5 * ones)
+        return front_light(len(self.colour), self.colour.device)
 
     def mesh(self, row: int) -> Mesh | None:
         """The surface of one animal."""
@@ -83,8 +80,8 @@ class MeshReconstruction:
     @torch.no_grad()
     def render(self, size: int, camera: Camera | None = None, light: Light | None = None) -> Rendering:
         """Pictures from the predicted or another camera and light; black where there is no mesh."""
-        device, light = self.colour.device, light or self.light
-        light = Light(light.direction.to(device), light.ambient.to(device), light.diffuse.to(device))
+        device = self.colour.device
+        light = (light or self.light).to(device)
         view = (camera or self.camera).to(device)
         rows = [self._row(row, size, view, light) for row in range(len(self))]
         most = max(rendering.visible.shape[1] for rendering in rows)

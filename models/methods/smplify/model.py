@@ -68,8 +68,8 @@ class BodyFitter:
     bends: Float[Tensor, " joints"]
     """How far the hinges are bent in the rest pose."""
     config: FitConfig
-    surface: ParametricBody
-    """`body` with points of the surface, which are its last vertices."""
+    surface: ParametricBody | None
+    """`body` with points of the surface, which are its last vertices; None where no stage weighs the mask."""
 
     @staticmethod
     def of(body: ParametricBody, config: FitConfig | None = None) -> "BodyFitter":
@@ -79,7 +79,8 @@ class BodyFitter:
         prior = terms.fit_prior(poses, config.components) if config.components else terms.AnglePrior()
         bones = body.skeletal()
         rest = bones.rest_joints(torch.zeros(1, bones.shapes))[0]
-        surface = body.skeletal(spread_points(body.template, SURFACE_POINTS))
+        weighs_masks = any(stage.silhouette for stage in config.stages)
+        surface = body.skeletal(spread_points(body.template, SURFACE_POINTS)) if weighs_masks else None
         return BodyFitter(bones, prior, terms.rest_bends(rest, bones.parents, bones.hinges), config, surface)
 
     def observe(self, pixels: Mapping[str, tuple[float, ...]], width: float, height: float) -> Observed:
@@ -131,8 +132,7 @@ class _Problem:
         low = torch.where(known, observed.points, torch.inf).amin(1)
         high = torch.where(known, observed.points, -torch.inf).amax(1)
         side = (high - low).amax(1).clamp(min=1e-3)
-        weighed = any(stage.silhouette for stage in fitter.config.stages)
-        silhouette = Silhouette.of(observed.mask) if weighed and observed.mask is not None else None
+        silhouette = Silhouette.of(observed.mask) if fitter.surface and observed.mask is not None else None
         return _Problem(fitter, observed.points, observed.confidence, BOX_PX / side, silhouette)
 
     def rows(self, chosen: Int[Tensor, " chosen"]) -> "_Problem":
@@ -220,6 +220,7 @@ class _Problem:
 
     def surface(self, numbers: Float[Tensor, "rows numbers"]) -> Float[Tensor, "rows points 2"]:
         """Where points of the surface are in the picture."""
+        assert self.fitter.surface is not None
         angles, shape, place = self._split(numbers)
         vertices = self.fitter.surface.posed(shape, rodrigues(angles)).vertices
         return self._project(vertices[:, len(self.fitter.body.template) :] + place[:, None])

@@ -19,10 +19,7 @@ from models.methods.smplify.model import BodyFitter
 from models.methods.smplify.state import FEWEST, BodyFit, Observed
 from models.rendering import Renderer
 from models.rendering.deferred import Surface, render
-from models.rendering.types import Light, Rendering
-
-LIGHT = (0.0, 0.5, 0.866)
-"""Direction of the light that an answer stands in, camera frame: joints say nothing of light."""
+from models.rendering.types import Light, Rendering, front_light
 
 
 @dataclass(frozen=True)
@@ -85,8 +82,7 @@ class BodyReconstruction:
     @property
     def light(self) -> Light:
         """The same for every crop."""
-        ones = torch.ones_like(self.colour[:, 0])
-        return Light(ones[:, None] * self.colour.new_tensor(LIGHT), 0.5 * ones, 0.5 * ones)
+        return front_light(len(self.colour), self.colour.device)
 
     def mesh(self, row: int) -> Mesh:
         """The posed surface of one animal."""
@@ -95,8 +91,8 @@ class BodyReconstruction:
     @torch.no_grad()
     def render(self, size: int, camera: Camera | None = None, light: Light | None = None) -> Rendering:
         """Pictures from the fitted or another camera, under the constant or another light."""
-        device, light = self.surface.device, light or self.light
-        light = Light(light.direction.to(device), light.ambient.to(device), light.diffuse.to(device))
+        device = self.surface.device
+        light = (light or self.light).to(device)
         surface = Surface(self.body.mesh(self.surface), self.canonical()[None], self.albedo)
         return render(self.renderer, surface, (camera or self.camera).to(device), light, size)
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from models.rendering.types import Light
+from models.rendering.types import Light, front_light
 
 
 def light() -> Light:
@@ -18,6 +18,15 @@ def test_the_coefficients_shade_a_surface_that_faces_the_light() -> None:
 def test_rows_may_be_named_more_than_once() -> None:
     again = light().rows(torch.tensor((2, 2, 0)))
     assert again.ambient.tolist() == pytest.approx([0.3, 0.3, 0.1])
+
+
+def test_lights_on_a_device_are_the_same_and_the_front_light_comes_from_above_the_camera() -> None:
+    moved = light().to(torch.device("cpu"))
+    assert (moved.coefficients == light().coefficients).all()
+    front = front_light(2, torch.device("cpu"))
+    torch.testing.assert_close(front.direction.norm(dim=1), torch.ones(2), atol=1e-3, rtol=0)
+    assert (front.direction[:, 1] > 0).all() and (front.direction[:, 2] > 0).all()
+    assert (front.ambient == 0.5).all() and (front.diffuse == 0.5).all()
 
 
 def test_a_light_has_one_direction_per_image() -> None:

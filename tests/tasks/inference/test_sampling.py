@@ -10,6 +10,7 @@ from models.core.errors import MissingModel
 from storage.runs.releases import Release
 from tasks.inference import sampling
 from tasks.inference.sampling import SHEET, colour_glb, sample_animals, sheet
+from tests.models.cloud import Cloud
 from tests.models.methods.meshinversion.material import SMOKE, setting, trained
 
 
@@ -69,17 +70,8 @@ def test_colours_stand_at_the_vertices_that_they_are_of():
 
 
 def test_what_has_no_surface_or_no_picture_is_refused():
-    class Nothing:
-        camera = None
-
-        def __len__(self):
-            return 1
-
-        def mesh(self, row):
-            return None
-
-        def pick(self, row, count=1):
-            return self
+    class Nothing(Cloud):
+        pass
 
     with pytest.raises(ValueError, match="animal 1 of 1 has no surface; give another seed"):
         colour_glb(Nothing(), 0)

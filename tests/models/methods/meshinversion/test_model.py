@@ -2,9 +2,10 @@ import torch
 
 from models.data.crops import random
 from models.geometry.mesh import Mesh
-from models.methods.meshinversion.model import ROWS, GeneratorConfig, draw, front_light, sample_latents
+from models.methods.meshinversion.model import ROWS, GeneratorConfig, draw, sample_latents
 from models.methods.meshinversion.state import Placement
 from models.rendering.reference import Reference
+from models.rendering.types import front_light
 from tests.models.data.test_crops import CPU
 from tests.models.methods.meshinversion.material import SPHERE, trained
 

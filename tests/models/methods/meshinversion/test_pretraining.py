@@ -93,4 +93,4 @@ def test_flat_surfaces_do_not_bend():
     folded = corners.clone()
     folded[0, 3] = torch.tensor((0.5, 0.5, -0.7071))
     assert torch.allclose(bending(folded, faces, pairs), torch.ones(()), atol=1e-3)
-    assert len(neighbours(SPHERE.faces)) == len(SPHERE.faces) * 3 // 2
+    assert len(neighbours(SPHERE)) == len(SPHERE.faces) * 3 // 2

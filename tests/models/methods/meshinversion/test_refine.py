@@ -5,10 +5,11 @@ import pytest
 import torch
 
 from models.data.crops import random
-from models.methods.meshinversion.model import draw, front_light, sample_latents
+from models.methods.meshinversion.model import draw, sample_latents
 from models.methods.meshinversion.refine import Answer, SearchConfig, Searcher, _shrink, read_photo
 from models.methods.meshinversion.state import Placement
 from models.rendering.reference import Reference
+from models.rendering.types import front_light
 from tests.models.data.test_crops import CPU
 from tests.models.methods.meshinversion.material import SMOKE, setting, trained, vit
 
