@@ -54,7 +54,7 @@ KINDS = {
     "manifest of a stage": f"{STAGE}/manifest.json",
     "recipe of a model": "runs/*/model/recipe.json",
     "manifest of a model": "runs/*/model/manifest.json",
-    "table of an evaluation": "runs/*/evaluation/generated-photos.json",
+    "table of an evaluation": "runs/*/evaluation/generated-photos*.json",
     "manifest of an evaluation": "runs/*/evaluation/manifest.json",
     "GLB of a release": "releases/*/cow-1.glb",
     "report of a release": "releases/*/report.html",

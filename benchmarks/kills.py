@@ -1,13 +1,14 @@
-"""SIGKILL at random moments of whole farms: flow, worker, server, or all three. Does every farm end the same?
+"""SIGKILL at random moments of whole farms: flow, worker and server. Does every farm end the same?
 
     OMP_NUM_THREADS=1 python -m benchmarks.kills FOLDER 100 --port 5400
 
 Each farm is the deployed flow farm3d/cow with as little of everything as the scale `smoke` allows, through a real
-server and worker. The first one is left alone. Each later one loses processes until it was hit `HITS` times or is over:
-who, and when within the time of the first, is drawn from seed 0. After a hit somebody types what the README says,
-`farm3d up` and another run, and mends nothing else. A finished farm is compared with the first one file by file.
+server and worker. The first one is left alone. Each later one loses processes until `HITS` were killed or it is over:
+between two visits of somebody who types what the README says, one to three of flow, worker and server are killed, each
+at a moment of its own; who, when and how many is drawn from seed 0. A visit is `farm3d up` and, where the run was seen
+to be dead, another run; nothing else is mended. A finished farm is compared with the first one file by file.
 
-Logs a line for each kill, and at the end every difference and every fault that `farm3d verify` finds; exits with 1
+Logs a line for each kill and each farm, with every difference and every fault that `farm3d verify` finds; exits with 1
 where there is one, or where a run neither ended nor was seen to be dead in time.
 """
 
@@ -25,18 +26,25 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
+import httpx
+import psutil
 from prefect.client.schemas.objects import FlowRun
 
 from flows.cli import launcher
+from flows.cli.launcher import ServerDown
 from storage.runs.run_faults import find_faults
 from storage.store.layout import Store
 
 log = logging.getLogger("kills")
-HITS = 4
+HITS = 8
 """Kills of one farm at most."""
-PATIENCE_SECONDS = 1800
+FIRST, NEXT = 1.0, 0.2
+"""The first kill after a visit and those after it wait at most this share of the time that the first farm took."""
+SEEN_SECONDS = 150
+"""A run whose process is gone has to be seen to be dead within this time of a visit."""
+PATIENCE_SECONDS = 900
 """For one run, or the start of a server, on a machine that does other things."""
-VICTIMS = ("flow", "worker", "server", "all")
+VICTIMS = ("flow", "worker", "server")
 DEPLOYMENT = "farm3d/cow"
 CHANGES = {
     "images": 4,
@@ -62,6 +70,7 @@ class Farms:
         self.folder, self.launcher, self.chance = folder, launcher.Launcher(folder / "prefect", port), random.Random(0)
         self.kills: Counter[str] = Counter()
         self.moments: Counter[str] = Counter()
+        self.last: dict[UUID, FlowRun] = {}
 
     def play(self, count: int) -> list[str]:
         """The first farm and as many others as it takes to kill `count` times; what was wrong with them."""
@@ -70,43 +79,36 @@ class Farms:
         log.info("up after %.0f s", time.monotonic() - began)
         first, wrong = self.folder / "farm-000", list[str]()
         began = time.monotonic()
-        wrong += self.finish(first, self.start(first))
+        wrong += [*self.finish(first, self.start(first)), *faults(first)]
         took = time.monotonic() - began
-        log.info("undisturbed: %.0f s", took)
+        log.info("undisturbed: %.0f s, %d files to compare", took, len(dict(contents(first))))
         number = 0
-        while self.kills.total() < count and not any("gave no end" in line for line in wrong):
+        while self.kills.total() < count:
             number += 1
             root = self.folder / f"farm-{number:03d}"
-            wrong += self.hit(root, took, min(HITS, count - self.kills.total()))
-            wrong += differences(first, root)
-        wrong += [
-            f"{fault.where}: {fault.what}" for root in self.roots() for fault in find_faults(Store(str(root)), "cow")
-        ]
+            ending = self.hit(root, took, min(HITS, count - self.kills.total()))
+            if not ending:
+                ending = [*differences(first, root), *faults(root)]
+            log.info("%s: %s; %d kills so far", root.name, "; ".join(ending) or "equal", self.kills.total())
+            wrong += ending
         log.info("%d kills (%s) of %d farms; %s", self.kills.total(), _told(self.kills), number, _told(self.moments))
         return wrong
 
-    def roots(self) -> list[Path]:
-        """Of the farms so far."""
-        return sorted(self.folder.glob("farm-*"))
-
     def hit(self, root: Path, took: float, most: int) -> list[str]:
-        """A farm that is hit until it is over; what was wrong with it."""
-        run = self.start(root)
-        for _ in range(most):
-            if self.waited(run, self.chance.uniform(0.05, 1.0) * took):
-                break
-            victim = self.chance.choice(VICTIMS)
-            moment = stage(root)
-            self.kill(run, victim)
-            self.kills[victim] += 1
-            self.moments[moment] += 1
+        """A farm that is hit until it is over; what was wrong with how it ended."""
+        run, left = self.start(root), most
+        while left and not self.waited(run, self.chance.uniform(0, FIRST) * took):
+            for _ in range(min(left, self.chance.randint(1, 3))):
+                left -= self.kill(root, run)
+                time.sleep(self.chance.uniform(0, NEXT) * took)
             began = time.monotonic()
             self.launcher.up()
-            state = self.settled(run)
-            log.info("%s: %s killed at %s; %s, %.0f s", root.name, victim, moment, state, time.monotonic() - began)
+            state = self.state_after_visit(run)
+            log.info("%s: %s after a visit of %.0f s", root.name, state, time.monotonic() - began)
             if state == "Completed":
                 return []
-            run = self.start(root)
+            if is_over(self.read(run)):
+                run = self.start(root)
         return self.finish(root, run)
 
     def start(self, root: Path) -> UUID:
@@ -118,42 +120,75 @@ class Farms:
 
     def finish(self, root: Path, run: UUID) -> list[str]:
         """Wait until a run is over; what is wrong with how it ended."""
-        state = self.settled(run)
+        state = "no end" if not self.waited(run, PATIENCE_SECONDS) else self.read(run).state_name
         return [] if state == "Completed" else [f"{root.name}: ended {state}"]
 
-    def settled(self, run: UUID) -> str:
-        """How a run has ended. A server that was killed leaves it running, and it goes on to its end."""
-        if not self.waited(run, PATIENCE_SECONDS):
-            return "gave no end"
-        state = self.read(run).state
-        return (state and state.name) or "unknown"
+    def state_after_visit(self, run: UUID) -> str:
+        """How a run has ended, or how it goes on: as one that waits for its process, or that has one."""
+        deadline = time.monotonic() + SEEN_SECONDS
+        while time.monotonic() < deadline:
+            seen = self.read(run)
+            if is_over(seen) or not seen.infrastructure_pid or self.living(seen).get("flow"):
+                return seen.state_name or "unknown"
+            time.sleep(1)
+        return "dead and not seen to be"
 
     def waited(self, run: UUID, seconds: float) -> bool:
         """Whether a run was over within this time."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            state = self.read(run).state
-            if state and state.is_final():
+            if is_over(self.read(run)):
                 return True
             time.sleep(1)
         return False
 
     def read(self, run: UUID) -> FlowRun:
-        """What the server says of it."""
-        with self.launcher.client() as client:
-            return client.read_flow_run(run)
+        """What the server says of it, or said last."""
+        try:
+            with self.launcher.client() as client:
+                self.last[run] = client.read_flow_run(run)
+        except (ServerDown, httpx.HTTPError):
+            log.info("the server does not answer")
+        return self.last[run]
 
-    def kill(self, run: UUID, victim: str) -> None:
-        """End one of the three, or all, without a word."""
-        ids = {"flow": self.read(run).infrastructure_pid}
+    def living(self, run: FlowRun) -> dict[str, int]:
+        """The processes that there are."""
+        ids = {"flow": int(run.infrastructure_pid or 0)}
         for name, program in (("worker", self.launcher.worker), ("server", self.launcher.server)):
             record = program.running()
-            ids[name] = str(record.pid) if record else None
-        for name in ("flow", "worker", "server") if victim == "all" else (victim,):
-            try:
-                os.kill(int(ids[name] or 0) or 2**22, signal.SIGKILL)
-            except ProcessLookupError:
-                log.info("%s was not there", name)
+            ids[name] = record.pid if record else 0
+        return {name: pid for name, pid in ids.items() if pid and is_alive(pid)}
+
+    def kill(self, root: Path, run: UUID) -> int:
+        """End one of those that there are without a word; how many were ended."""
+        living = self.living(self.read(run))
+        if not living:
+            return 0
+        victim, moment = self.chance.choice(sorted(living)), stage(root)
+        os.kill(living[victim], signal.SIGKILL)
+        self.kills[victim] += 1
+        self.moments[moment] += 1
+        log.info("%s: %s of %s killed at %s", root.name, victim, ", ".join(sorted(living)), moment)
+        return 1
+
+
+def is_over(run: FlowRun) -> bool:
+    """Whether it has ended, in whatever way."""
+    return run.state is not None and run.state.is_final()
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process does something still."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def faults(root: Path) -> Iterator[str]:
+    """What `farm3d verify` finds."""
+    for fault in find_faults(Store(str(root)), "cow"):
+        yield f"{root.name}: {fault.where}: {fault.what}"
 
 
 def stage(root: Path) -> str:

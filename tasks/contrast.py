@@ -19,8 +19,8 @@ from storage.store import bundles, layout
 from storage.store.locks import hold_lock
 from storage.store.references import DatasetRef, ModelRef, Record, digest
 from tasks.evaluate import (
-    PHOTOS,
     SHAPES,
+    name_photos,
     photo_examples,
     score_methods,
     show_found_mask,
@@ -101,7 +101,7 @@ def _compare(
         category=crops.category,
         runs={name: model.run for name, model in kept.items()},
         left_out=left_out,
-        measured_on=source.name if source else PHOTOS,
+        measured_on=source.name if source else name_photos(crops),
         scores=score_methods({**answering, **others}, examples, config.evaluation),
         abilities={name: list_abilities(answer) for name, answer in answers.items()},
         costs=_costs(contestants, examples, where),

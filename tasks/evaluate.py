@@ -20,6 +20,7 @@ from models.rendering.reconstruction import Reconstructor, Refinable
 from models.truth import TruthSource
 from models.truth.examples import Example, split_batch
 from models.truth.held_out import HeldOutAnimals, HeldOutConfig
+from storage.dataset import samples
 from storage.dataset.snapshots import read as read_snapshot
 from storage.runs.scores import START, Score, by_metric, decode_scores, encode_scores
 from storage.store import bundles, layout
@@ -33,7 +34,8 @@ from tasks.runtime.recipes import CropRecipe
 
 SHAPES = 24
 """Animals that the baselines average."""
-PHOTOS = "generated photos"
+PHOTOS, SEEN_PHOTOS = "generated photos", "generated photos seen in training"
+"""What a table on pictures of the data set is called; the second where no crop of it was held out."""
 REFINED = "refined"
 """Fitted to the mask that the data set's segmenter finds in each photo."""
 
@@ -89,18 +91,20 @@ def read(model: ModelRef) -> dict[str, list[Score]]:
     """
     folder = layout.evaluation(model)
     bundle = bundles.find_committed(folder)
-    files = bundle.files if bundle else (f"{_file(PHOTOS)}.json",)
+    without_truth = [f"{_file(name)}.json" for name in (PHOTOS, SEEN_PHOTOS)]
+    files = bundle.files if bundle else without_truth[:1]
     return {
         file.removesuffix(".json").replace("-", " "): decode_scores(
             bundles.read(folder, file), layout.member(folder, file)
         )
-        for file in sorted(files, key=lambda file: file == f"{_file(PHOTOS)}.json")
+        for file in sorted(files, key=lambda file: file in without_truth)
     }
 
 
 def measured_on(model: ModelRef, name: str) -> str:
     """What a table was measured on, in words."""
-    lacking = f"; no ground truth for {model.category.replace('_', ' ')}" if list(read(model)) == [PHOTOS] else ""
+    is_without = not read(model).keys() - {PHOTOS, SEEN_PHOTOS}
+    lacking = f"; no ground truth for {model.category.replace('_', ' ')}" if is_without else ""
     return f"measured on {name}{lacking}"
 
 
@@ -137,7 +141,7 @@ def _tables(
     here = setting(recipe, where)
     methods |= baselines(shapes, here.renderer, here.device)
     generated = photo_examples(crops, held_out.size, held_out.scenes)
-    tables = {PHOTOS: score_methods(methods, generated, config)}
+    tables = {name_photos(crops): score_methods(methods, generated, config)}
     if source is None:
         return tables
     examples = source.examples()
@@ -150,10 +154,15 @@ def _tables(
 
 
 def photo_examples(crops: DatasetRef, size: int, most: int) -> list[Example]:
-    """Generated photos that training does not see, with no truth but their masks and their prompts' view words."""
+    """Generated photos that training does not see, if any, with no truth but their masks and their view words."""
     photos = validation(crops, size, most)
     numbers = torch.arange(len(photos))
     return split_batch(photos.batch(numbers), [f"photo-{number}" for number in numbers.tolist()])
+
+
+def name_photos(crops: DatasetRef) -> str:
+    """What a table on `photo_examples` is called: below about twenty crops it may be that training sees them all."""
+    return PHOTOS if len(samples.of_dataset(crops, "validation")) else SEEN_PHOTOS
 
 
 def score_methods(

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,7 +35,7 @@ from flows.cli.processes import STOP_SECONDS, Detached
 from flows.cli.server import HOST
 from flows.control.automations import watch_silent_runs
 from flows.control.checkout import ROOT
-from flows.control.crashed_runs import crash_run, unfinished_runs
+from flows.control.crashed_runs import MACHINE, crash_run, is_elsewhere, lost_runs, unfinished_runs
 from flows.control.work_pool import POOL, make_work_pool
 from flows.deployments import list_deployments, name_of_deployment, write_prefect_file
 from flows.plan.work_folder import prepare_work_folder
@@ -170,16 +171,25 @@ class Launcher:
             return unfinished_runs(client)
 
     def mark_crashed_runs(self) -> list[FlowRun]:
-        """Mark flow runs crashed whose process is gone: Prefect leaves them RUNNING for ever after a kill."""
+        """Mark flow runs crashed whose process, or whose worker before there was a process, is gone.
+
+        Prefect leaves them RUNNING or PENDING for ever. Runs of other machines are told by their heartbeats alone.
+        """
         if self.foreign:
             return []
-        runs = self.unfinished()
+        runs, worker = self.unfinished(), self.worker.running()
+        began = datetime.fromtimestamp(worker.created, UTC) if worker else datetime.now(UTC)
         with self.client() as client:
             parents = {run.id: self._parent(client, run) for run in runs if run.parent_task_run_id}
-            alive = {run.id for run in runs if _find_process(run)}
-            dead = [run for run in runs if not {run.id, parents.get(run.id)} & alive and _has_started(run)]
+            kept = {run.id for run in runs if _find_process(run) or is_elsewhere(run)}
+            lost = [run.id for run in lost_runs(client, runs, began)]
+            dead = [
+                run
+                for run in runs
+                if not {run.id, parents.get(run.id)} & kept and (_has_started(run) or run.id in lost)
+            ]
             for run in dead:
-                crash_run(client, run.id, "Its process is gone.")
+                crash_run(client, run.id, "Its process is gone." if _has_started(run) else "Its worker is gone.")
         return dead
 
     @staticmethod
@@ -230,6 +240,7 @@ class Launcher:
             return
         self.worker.stop()
         command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"]
+        command += ["--name", MACHINE]
         self.worker.start(command, self.environment, self.url, ROOT)
 
 

@@ -1,6 +1,8 @@
 """Flow runs whose process is gone: Prefect leaves them, their tasks and their sub-flows Running for ever."""
 
-from collections.abc import Callable, Iterator
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -15,10 +17,14 @@ from prefect.client.schemas.filters import (
     TaskRunFilterState,
     TaskRunFilterStateType,
 )
-from prefect.client.schemas.objects import Artifact, FlowRun, StateType, TaskRun
+from prefect.client.schemas.objects import Artifact, FlowRun, StateType, TaskRun, WorkerStatus
 from prefect.states import Crashed
 
+from flows.control.work_pool import POOL
+
 UNFINISHED = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
+MACHINE = socket.gethostname()
+"""The name of this machine's worker, which every run carries that it starts."""
 PAGE = 200
 """Items of one answer; the server gives no more at once."""
 Item = TypeVar("Item", FlowRun, TaskRun, Artifact)
@@ -34,6 +40,23 @@ def unfinished_runs(client: SyncPrefectClient, **conditions: Any) -> list[FlowRu
             )
         )
     )
+
+
+def is_elsewhere(run: FlowRun) -> bool:
+    """Whether the worker of another machine has started it: what there is of its process is not seen from here."""
+    return run.labels.get("prefect.worker.name", MACHINE) != MACHINE
+
+
+def lost_runs(client: SyncPrefectClient, runs: Iterable[FlowRun], began: datetime) -> list[FlowRun]:
+    """Runs that a worker took and was killed before it had started their process; the worker of now `began` later.
+
+    None where other machines have workers, which may be starting them.
+    """
+    taken = [run for run in runs if run.work_pool_name == POOL and not run.infrastructure_pid]
+    lost = [run for run in taken if run.state and run.state.type == StateType.PENDING and run.state.timestamp < began]
+    workers = client.read_workers_for_work_pool(POOL) if lost else []
+    is_alone = all(worker.name == MACHINE or worker.status != WorkerStatus.ONLINE for worker in workers)
+    return lost if is_alone else []
 
 
 def crash_run(client: SyncPrefectClient, run: UUID, message: str) -> None:

@@ -11,11 +11,10 @@ from typing import Any, TypeVar
 from urllib.request import Request, urlopen
 
 from models.core.errors import MissingWeights
-from models.core.weights import locate
+from models.core.weights import WEIGHTS, locate
 
 REQUEST_SECONDS, WAIT_SECONDS = 4.0, 7.0
 """How long a request may stay without an answer, and how long a plan waits for what it asks of the hub."""
-WEIGHTS = ("*.safetensors", "*.bin")
 
 Answer = TypeVar("Answer")
 
@@ -90,7 +89,7 @@ def _missing_weights(folder: Path) -> Iterator[Path]:
     indices = sorted(folder.glob("*.index.json"))
     for index in indices:
         yield from (folder / file for file in _parse(index)["weight_map"].values() if not (folder / file).is_file())
-    if not indices and not any(path for pattern in WEIGHTS for path in folder.glob(pattern)):
+    if not indices and not any(path.suffix in WEIGHTS for path in folder.glob("*")):
         yield folder / "model.safetensors"
 
 

@@ -13,6 +13,8 @@ from models.core.errors import MissingWeights
 REPOSITORY = Path(__file__).parents[2]
 NOT_STATED = "not stated"
 """The licence of what comes without one."""
+WEIGHTS, SETTINGS = (".safetensors", ".bin"), (".json", ".txt")
+"""Suffixes of the files that a model is loaded from."""
 PARTS = "parts.json"
 """File of a folder of several networks: the digest of each as they were taught together."""
 
@@ -63,11 +65,24 @@ def _folder(model: str) -> Path | None:
 
 
 def digest(model: str, revision: str | None) -> str:
-    """Digest of a model: of the bytes of a folder's weights and settings, or the hub id at a revision."""
+    """Digest of a model: of the bytes of a folder's weights and settings, or the hub id at its commit."""
     folder = Path(model)
     if not folder.is_dir():
-        return f"{model}@{revision or 'main'}"
-    return contents(folder, ".safetensors", ".json", ".txt")
+        return f"{model}@{pin_revision(model, revision) or 'main'}"
+    return contents(folder, *WEIGHTS, *SETTINGS)
+
+
+def pin_revision(model: str, revision: str | None) -> str | None:
+    """The commit that a hub model's branch or tag, or `main`, was when it was fetched first; loading asks for it.
+
+    So a model that its makers change later stays the one that this machine began with. As given where nothing was
+    fetched, and for folders and commits.
+    """
+    from huggingface_hub import constants
+
+    name = constants.REPO_ID_SEPARATOR.join(("models", *model.split("/")))
+    fetched = Path(constants.HF_HUB_CACHE, name, "refs", revision or "main")
+    return fetched.read_text().strip() if fetched.is_file() else revision
 
 
 def contents(folder: Path, *suffixes: str) -> str:

@@ -18,7 +18,7 @@ from torch.nn.functional import interpolate, normalize, pad
 
 from models.core.config import Config
 from models.core.hub import read_settings
-from models.core.weights import digest, disable_progress_bars, locate, report_missing_weights
+from models.core.weights import digest, disable_progress_bars, locate, pin_revision, report_missing_weights
 
 if TYPE_CHECKING:
     from transformers import ViTModel
@@ -56,8 +56,9 @@ class VitConfig(Config):
         model = locate(self.model)
         disable_progress_bars()
         with report_missing_weights(model, "the vision transformer"):
+            revision = pin_revision(model, self.revision)
             loaded: Any = ViTModel.from_pretrained(
-                model, revision=self.revision, add_pooling_layer=False, output_loading_info=True
+                model, revision=revision, add_pooling_layer=False, output_loading_info=True
             )
             network, report = loaded
             if report["missing_keys"]:

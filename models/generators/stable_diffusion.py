@@ -27,7 +27,14 @@ from torch.nn.functional import interpolate
 from models.core.config import Config
 from models.core.errors import MissingPackage
 from models.core.hub import read_settings
-from models.core.weights import check_part_digests, digest, disable_progress_bars, locate, report_missing_weights
+from models.core.weights import (
+    check_part_digests,
+    digest,
+    disable_progress_bars,
+    locate,
+    pin_revision,
+    report_missing_weights,
+)
 from models.data.parts import normal_noise
 
 if TYPE_CHECKING:
@@ -115,14 +122,14 @@ class StableDiffusionConfig(Config):
         model = locate(self.model)
         disable_progress_bars()
         with report_missing_weights(f"{model}@{self.revision}" if self.revision else model, "the text-to-image model"):
-            without: dict[str, Any] = {}
+            without, revision = dict[str, Any](), pin_revision(model, self.revision)
             if self.unsafe == "keep":
-                index: Any = AutoPipelineForText2Image.load_config(model, revision=self.revision)
+                index: Any = AutoPipelineForText2Image.load_config(model, revision=revision)
                 if "safety_checker" in index:
                     without = {"safety_checker": None, "requires_safety_checker": False}
             pipeline = AutoPipelineForText2Image.from_pretrained(
                 model,
-                revision=self.revision,
+                revision=revision,
                 variant=self.variant or None,
                 dtype=getattr(torch, self.dtype),
                 use_safetensors=True,

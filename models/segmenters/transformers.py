@@ -18,7 +18,7 @@ from pydantic import Field
 
 from models.core.config import Config
 from models.core.hub import cached_file, read_settings
-from models.core.weights import digest, disable_progress_bars, locate, report_missing_weights
+from models.core.weights import digest, disable_progress_bars, locate, pin_revision, report_missing_weights
 from models.segmenters.pointrend import Instance
 
 SETTINGS = "config.json"
@@ -63,8 +63,9 @@ class TransformersConfig(Config):
         model = locate(self.model)
         disable_progress_bars()
         with report_missing_weights(model, "the segmentation model"):
-            processor = AutoImageProcessor.from_pretrained(model, revision=self.revision)
-            network = AutoModelForUniversalSegmentation.from_pretrained(model, revision=self.revision)
+            revision = pin_revision(model, self.revision)
+            processor = AutoImageProcessor.from_pretrained(model, revision=revision)
+            network = AutoModelForUniversalSegmentation.from_pretrained(model, revision=revision)
         return TransformersSegmenter(self, processor, network.to(device).eval())
 
 

@@ -50,3 +50,23 @@ def crops() -> Batch:
     mask = torch.zeros(3, 48, 48)
     mask[:, 12:36, 12:36] = 1
     return Batch(image, mask, torch.ones_like(mask), None, torch.tensor([0, 1, -1]), torch.arange(3))
+
+
+@pytest.fixture
+def commit(tmp_path, monkeypatch):
+    """What `main` of the hub model owner/model was when it was fetched here; its files are not there."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    main = tmp_path / "models--owner--model" / "refs" / "main"
+    main.parent.mkdir(parents=True)
+    main.write_text("c0ffee" * 6 + "c0ff")
+    return main.read_text()
+
+
+@pytest.fixture
+def refuse(monkeypatch):
+    """Makes a class of a library say, in an error, which revision it was asked to load."""
+
+    def load(model, revision=None, **options):
+        raise OSError(f"asked for revision {revision}")
+
+    return lambda kind: monkeypatch.setattr(kind, "from_pretrained", load)

@@ -10,12 +10,13 @@ from models.methods import MagicPonyConfig
 from models.metrics.silhouette import iou
 from models.truth.examples import join_examples, split_batch
 from models.truth.held_out import held_out
+from storage.dataset import samples
 from storage.formats.pictures import png
 from storage.runs.scores import START
 from storage.store import layout
 from storage.store.layout import Store
 from tasks import evaluate as module
-from tasks.evaluate import PHOTOS, evaluate, measured_on, read
+from tasks.evaluate import PHOTOS, SEEN_PHOTOS, evaluate, measured_on, read
 from tasks.inference.loading import start, validation
 from tests.storage.material import flip
 from tests.tasks.material import CONFIG, HELD_OUT, Drawn, Red, tiny_model, trained
@@ -96,6 +97,14 @@ def test_another_protocol_is_another_measurement(measured, crops, monkeypatch):
     monkeypatch.setattr(module, "_tables", lambda *_: asked.append(1) or read(measured))
     evaluate.fn([measured], crops, BarnyardTruth(), HELD_OUT.model_copy(update={"scenes": 3}), CONFIG, "cpu")
     assert asked
+
+
+def test_a_table_on_pictures_that_training_saw_says_so(model, crops, elsewhere, monkeypatch):
+    of_dataset = samples.of_dataset
+    monkeypatch.setattr(samples, "of_dataset", lambda ref, split: of_dataset(ref, split) if split == "train" else ())
+    evaluate.fn([model], crops, NoTruth(), HELD_OUT, CONFIG, "cpu")
+    assert list(read(model)) == [SEEN_PHOTOS]
+    assert measured_on(model, SEEN_PHOTOS).endswith("seen in training; no ground truth for cow")
 
 
 @pytest.fixture

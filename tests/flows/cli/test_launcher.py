@@ -9,11 +9,12 @@ from uuid import uuid4
 import psutil
 import pytest
 from prefect.client.schemas.actions import DeploymentUpdate
-from prefect.client.schemas.objects import State, StateType
+from prefect.client.schemas.objects import State, StateType, WorkerStatus
 
 from flows.cli import launcher as launchers
 from flows.cli.credentials import read_password
 from flows.cli.launcher import HOST, Launcher, PortTaken, ServerDown
+from flows.control.crashed_runs import MACHINE
 from models.core.errors import Farm3dError
 from storage.store.errors import NotPrivate
 
@@ -111,11 +112,14 @@ def test_down_leaves_the_runs_of_another_checkouts_server_alone(tmp_path, port, 
 
 
 class Server:
-    """Two runs whose processes are gone: a flow's, and that of a sub-flow of it; and one somebody runs by hand."""
+    """Two runs whose processes are gone: a flow's, and that of a sub-flow of it; and one somebody runs by hand.
+
+    Of two more there is no process yet: one taken by the worker that is there, one before it was started.
+    """
 
     def __init__(self):
-        self.parent, self.child, self.by_hand = uuid4(), uuid4(), uuid4()
-        self.crashed = []
+        self.parent, self.child, self.by_hand, self.taken, self.lost = (uuid4() for _ in range(5))
+        self.crashed, self.machine, self.workers = [], MACHINE, [MACHINE]
 
     def __enter__(self):
         return self
@@ -124,28 +128,60 @@ class Server:
         pass
 
     def read_flow_runs(self, flow_run_filter, limit, offset):
-        def run(each, pid, parent):
-            return SimpleNamespace(id=each, infrastructure_pid=pid, parent_task_run_id=parent)
+        def run(each, pid=None, parent=None, minutes=None):
+            since = datetime.now(UTC) + timedelta(minutes=minutes or 0)
+            return SimpleNamespace(
+                id=each,
+                infrastructure_pid=pid,
+                parent_task_run_id=parent,
+                labels={"prefect.worker.name": self.machine} if pid else {},
+                work_pool_name=None if minutes is None else "farm3d",
+                state=State(type=StateType.PENDING, timestamp=since),
+            )
 
-        return [run(self.parent, "999999999", None), run(self.child, None, uuid4()), run(self.by_hand, None, None)]
+        return [
+            run(self.parent, "999999999"),
+            run(self.child, parent=uuid4()),
+            run(self.by_hand),
+            run(self.taken, minutes=1),
+            run(self.lost, minutes=-1),
+        ]
+
+    def read_workers_for_work_pool(self, pool):
+        return [SimpleNamespace(name=name, status=WorkerStatus.ONLINE) for name in self.workers]
 
     def read_task_run(self, _):
         return SimpleNamespace(flow_run_id=self.parent)
 
 
-def test_runs_without_a_process_are_marked_crashed(tmp_path, port, monkeypatch):
+@pytest.fixture
+def server(monkeypatch):
     server = Server()
     monkeypatch.setattr(Launcher, "client", lambda self: server)
     monkeypatch.setattr(launchers, "crash_run", lambda client, run, message: server.crashed.append(run))
+    return server
+
+
+def test_runs_without_a_process_are_marked_crashed_and_those_whose_worker_died_before(tmp_path, port, server):
+    Launcher(tmp_path, port).mark_crashed_runs()
+    assert server.crashed == [server.parent, server.child, server.lost]
+
+
+def test_runs_with_a_process_are_left_alone(tmp_path, port, server, monkeypatch):
+    monkeypatch.setattr(launchers, "_find_process", lambda run: run.infrastructure_pid)
+    Launcher(tmp_path, port).mark_crashed_runs()
+    assert server.crashed == [server.lost]
+
+
+def test_what_the_worker_of_now_has_taken_is_left_to_it(tmp_path, port, server, monkeypatch):
+    began = datetime.now(UTC).timestamp() - 120
+    monkeypatch.setattr(launchers.Detached, "running", lambda self: SimpleNamespace(created=began, url=""))
     Launcher(tmp_path, port).mark_crashed_runs()
     assert server.crashed == [server.parent, server.child]
 
 
-def test_runs_with_a_process_are_left_alone(tmp_path, port, monkeypatch):
-    server = Server()
-    monkeypatch.setattr(Launcher, "client", lambda self: server)
-    monkeypatch.setattr(launchers, "crash_run", lambda client, run, message: server.crashed.append(run))
-    monkeypatch.setattr(launchers, "_find_process", lambda run: run.infrastructure_pid)
+def test_runs_of_other_machines_are_left_to_their_heartbeats(tmp_path, port, server):
+    server.machine, server.workers = "another", [MACHINE, "another"]
     Launcher(tmp_path, port).mark_crashed_runs()
     assert server.crashed == []
 

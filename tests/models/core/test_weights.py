@@ -10,6 +10,7 @@ from models.core.weights import (
     digest,
     licence,
     locate,
+    pin_revision,
     replace_folder,
     report_missing_weights,
     write_part_digests,
@@ -42,6 +43,23 @@ def test_the_digest_is_that_of_the_bytes_wherever_they_lie(tmp_path):
     (tmp_path / "two" / "model.safetensors").write_bytes(b"others")
     assert digest(str(tmp_path / "one"), None) != digest(str(tmp_path / "two"), None)
     assert digest("facebook/dino-vits8", "abc") == "facebook/dino-vits8@abc"
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin", "config.json", "unet/merges.txt"])
+def test_every_file_that_a_model_is_loaded_from_counts(tmp_path, name):
+    digests = set()
+    for contents in (b"one", b"two"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(contents)
+        digests.add(digest(str(tmp_path), None))
+    assert len(digests) == 2
+
+
+def test_a_hub_model_is_the_commit_that_was_fetched_first(commit):
+    assert pin_revision("owner/model", None) == pin_revision("owner/model", "main") == commit
+    assert digest("owner/model", None) == f"owner/model@{commit}"
+    assert pin_revision("owner/model", "abc") == "abc", "a commit, or a tag that was never fetched"
+    assert digest("owner/other", None) == "owner/other@main", "nothing is known before it is fetched"
 
 
 def test_what_a_loader_raises_is_explained_in_one_line():

@@ -60,6 +60,13 @@ def test_the_black_beside_a_photo_says_nothing_of_black_animals():
     assert (trust_pixels(depth, image, animal, valid, 0.1)[30:70, 24:76] == 1).all()
 
 
+def test_without_surroundings_to_compare_with_the_mask_is_believed():
+    depth, image, animal, _ = photo()
+    image[70:80, 20:40] = (0.9, 0.1, 0.1)
+    trust = trust_pixels(depth, image, animal, animal, 0.1)
+    assert (trust[24:76, 24:76] > 0).all() and (trust[30:70, 30:70] == 1).all()
+
+
 def test_a_photo_without_an_animal_is_not_trusted():
     depth, image, animal, valid = photo()
     assert not trust_pixels(depth, image, np.zeros_like(animal), valid, 0.1).any()

@@ -46,3 +46,12 @@ def test_the_same_place_of_the_same_picture_has_the_same_features():
 def test_more_crops_than_are_fitted(monkeypatch):
     monkeypatch.setattr("models.features.dense.FITTED", 5)
     assert len(maps_of(*pictures())) == 20
+
+
+def test_directions_are_those_of_the_crops_that_stand_nearest_to_an_even_spread(monkeypatch):
+    images, masks = pictures()
+    chosen = [0, 5, 10, 14, 19]
+    monkeypatch.setattr("models.features.dense.FITTED", 5)
+    some = principal_directions(vit(), images, masks, 32, components=4)
+    alone = principal_directions(vit(), images[chosen], masks[chosen], 32, components=4)
+    assert all(torch.equal(one, other) for one, other in zip(vars(some).values(), vars(alone).values(), strict=True))

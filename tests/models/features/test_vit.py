@@ -36,6 +36,12 @@ def test_other_sizes_agree_with_transformers_too(network):
     assert torch.allclose(out, theirs, atol=1e-4)
 
 
+def test_a_hub_model_is_loaded_as_it_was_fetched_first(commit, refuse):
+    refuse(ViTModel)
+    with pytest.raises(MissingWeights, match=commit):
+        VitConfig(model="owner/model").build(torch.device("cpu"))
+
+
 def test_pictures_are_normalised_as_transformers_does_for_dino():
     assert (tuple(IMAGENET_DEFAULT_MEAN), tuple(IMAGENET_DEFAULT_STD)) == (MEAN, DEVIATION)
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderKL, AutoPipelineForText2Image
 
 from models.core.errors import MissingWeights
 from models.core.weights import locate
@@ -156,3 +156,9 @@ def test_a_picture_is_sampled_alike_in_a_part_of_its_batch(teacher):
     whole = teacher.encode(pictures, True, random("step"))
     halves = [teacher.encode(part.of(pictures), True, random("step", part=part)) for part in parts]
     assert torch.allclose(torch.cat(halves), whole, atol=1e-5)
+
+
+def test_a_hub_model_is_loaded_as_it_was_fetched_first(commit, refuse):
+    refuse(AutoPipelineForText2Image)
+    with pytest.raises(MissingWeights, match=commit):
+        StableDiffusionConfig(model="owner/model", unsafe="drop").build(CPU)

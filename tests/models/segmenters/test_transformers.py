@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 import torch
 from transformers import (
+    AutoImageProcessor,
+    AutoModelForUniversalSegmentation,
     DetrConfig,
     EomtConfig,
     EomtForUniversalSegmentation,
@@ -137,3 +139,13 @@ def test_every_kind_that_is_named_answers_with_masks_of_the_photo(make, tmp_path
 def test_its_digest_is_that_of_its_files(folder):
     assert len(TransformersConfig(model=str(folder)).digest()) == 64
     assert TransformersConfig(model="some/model", revision="v1").digest() == "some/model@v1"
+
+
+def test_a_hub_model_is_loaded_as_it_was_fetched_first(commit, refuse, monkeypatch):
+    refuse(AutoImageProcessor)
+    with pytest.raises(MissingWeights, match=commit):
+        TransformersConfig(model="owner/model").build(torch.device("cpu"))
+    monkeypatch.setattr(AutoImageProcessor, "from_pretrained", lambda *_, **options: None)
+    refuse(AutoModelForUniversalSegmentation)
+    with pytest.raises(MissingWeights, match=commit):
+        TransformersConfig(model="owner/model").build(torch.device("cpu"))
