@@ -2,8 +2,7 @@
 
 A folder such as `weights/teacher`, or a hub id such as `stable-diffusion-v1-5/stable-diffusion-v1-5`. Both take exactly
 the same path; the kind is read from their `model_index.json`. A text-to-image pipeline of `diffusers` with an
-autoencoder and a guidance scale generates; Stable Diffusion 1, 2 (Rombach et al. 2022) and XL (Podell et al. 2023) can
-be distilled.
+autoencoder and guidance generates; Stable Diffusion 1, 2 (Rombach et al. 2022) and XL (Podell et al. 2023) also teach.
 """
 
 # The libraries' types are too loose to check against.
@@ -24,17 +23,10 @@ from pydantic import Field, model_validator
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from models.core import weights
 from models.core.config import Config
 from models.core.errors import MissingPackage
 from models.core.hub import read_settings
-from models.core.weights import (
-    check_part_digests,
-    digest,
-    disable_progress_bars,
-    locate,
-    pin_revision,
-    report_missing_weights,
-)
 from models.data.parts import normal_noise
 
 if TYPE_CHECKING:
@@ -89,7 +81,7 @@ class StableDiffusionConfig(Config):
 
     def digest(self) -> str:
         """What the photos depend on besides this config: the bytes of a folder, or a hub id at a revision."""
-        return digest(locate(self.model), self.revision)
+        return weights.digest(weights.locate(self.model), self.revision)
 
     def check_available(self, device: str) -> None:
         """Raises MissingWeights where the model cannot be had, ValueError where it cannot draw as configured."""
@@ -119,10 +111,11 @@ class StableDiffusionConfig(Config):
             from diffusers import AutoPipelineForText2Image
         except ImportError as error:
             raise MissingPackage("the generator needs diffusers: pip install diffusers transformers") from error
-        model = locate(self.model)
-        disable_progress_bars()
-        with report_missing_weights(f"{model}@{self.revision}" if self.revision else model, "the text-to-image model"):
-            without, revision = dict[str, Any](), pin_revision(model, self.revision)
+        model = weights.locate(self.model)
+        weights.disable_progress_bars()
+        revision = weights.pin_revision(model, self.revision)
+        with weights.report_missing_weights(f"{model}@{revision}" if revision else model, "the text-to-image model"):
+            without: dict[str, Any] = {}
             if self.unsafe == "keep":
                 index: Any = AutoPipelineForText2Image.load_config(model, revision=revision)
                 if "safety_checker" in index:
@@ -135,7 +128,7 @@ class StableDiffusionConfig(Config):
                 use_safetensors=True,
                 **without,
             )
-        check_part_digests(Path(model))
+        weights.check_part_digests(Path(model))
         return StableDiffusion(self, pipeline.to(device), self.digest())
 
 
