@@ -246,6 +246,11 @@ def forget(path: Path) -> None:
             names.add(name)
             ahead.extend(importers()[name])
     modules = {name: sys.modules.pop(name) for name in names & sys.modules.keys()}
+    # `from package import module` takes the attribute of a package that stays, as long as there is one.
+    for name, module in modules.items():
+        package, _, child = name.rpartition(".")
+        if vars(sys.modules.get(package, module)).get(child) is module:
+            delattr(sys.modules[package], child)
     # What stays has to be an attribute of its package also after the package is imported anew.
     kept = {
         package: {key: value for key, value in vars(module).items() if _is_part(package, key, value)}

@@ -42,6 +42,13 @@ def test_a_photo_without_an_animal_is_dropped_and_the_others_stay(verdicts, monk
     assert rows[0].key == first.key and rows[0].reason == "no instance"
 
 
+def test_each_photo_is_cut_once_however_many_are_seen_at_a_time(verdicts, monkeypatch):
+    monkeypatch.setattr("tasks.segment.BATCH_SIZE", 3)
+    crops = segment.fn(verdicts, CROPS, "cpu")
+    keys = [row.key for row in shards.rows(crops, shards.manifest(crops))]
+    assert keys == [row.key for row in shards.rows(verdicts.photos, shards.manifest(verdicts.photos))]
+
+
 def test_crops_are_cut_once(verdicts):
     crops = segment.fn(verdicts, CROPS, "cpu")
     state = segment.fn(verdicts, CROPS, "cpu")

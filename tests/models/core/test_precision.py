@@ -9,3 +9,9 @@ def test_half_precision_only_where_the_processor_has_it(monkeypatch, native, kin
     monkeypatch.setattr("torch.cpu.get_capabilities", lambda: {"avx512_bf16": native})
     with bf16_autocast():
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == kind
+
+
+def test_a_processor_that_does_not_say_has_no_half_precision(monkeypatch):
+    monkeypatch.setattr("torch.cpu.get_capabilities", dict)
+    with bf16_autocast():
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32

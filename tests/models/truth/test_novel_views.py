@@ -43,6 +43,11 @@ def test_a_crop_forgets_place_and_size() -> None:
     assert small[1].mean() == pytest.approx(0.25, abs=0.01)
 
 
+def test_what_is_alike_on_both_sides_is_so_in_its_crop() -> None:
+    _, mask = crop_to_animal(*disc(64, 31, 40, 12), 32)
+    assert torch.allclose(mask, mask.flip(0), atol=1e-4) and torch.allclose(mask, mask.flip(1), atol=1e-4)
+
+
 def test_an_empty_crop_stays_empty() -> None:
     image, mask = crop_to_animal(torch.ones(16, 16, 3), torch.zeros(16, 16), 8)
     assert image.sum() == mask.sum() == 0

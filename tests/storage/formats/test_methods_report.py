@@ -34,6 +34,7 @@ def test_facts_stand_below_the_methods_in_the_order_of_the_methods() -> None:
         text.index(f'scope="col"{own}>{name}</th>') for name, own in (("echo", ' class="own"'), ("unit sphere", ""))
     ]
     assert order == sorted(order) and "data:image/jpeg" in text and "farm3d-01" in text
+    assert "<script" not in text, "nothing is to be turned round"
 
 
 def test_whatever_is_foreign_is_escaped() -> None:

@@ -19,6 +19,7 @@ def test_a_method_answers_as_it_predicts_and_refined_where_it_can(model):
     (plain, refined), left_out = load_contestants({"magicpony": model}, "cpu:0")
     assert (plain.name, refined.name) == ("magicpony", "magicpony, refined") and not left_out
     assert not plain.is_refined and refined.is_refined and plain.size == refined.size == 32
+    assert type(plain.answers.method) is not type(refined.answers.method)
 
 
 def test_one_that_cannot_be_loaded_is_left_out_and_named(model, gone):

@@ -67,6 +67,7 @@ def test_it_has_the_terms_and_the_line_back(crops, rows):
     card = dataset_card(found, rows)
     assert "Licence of the generator's weights:" in card and "Licence of the segmenter's weights:" in card
     assert f"Lineage: snapshot 1 has no parent; 2 shards of recipe {found.digest}" in card
+    assert "snapshot 1 adds to snapshot 7;" in dataset_card(found.model_copy(update={"parent": 7}), rows)
 
 
 def test_it_shows_what_was_kept_and_what_was_dropped(crops):

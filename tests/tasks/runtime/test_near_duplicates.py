@@ -119,3 +119,8 @@ def test_other_thresholds_are_another_snapshot_of_the_same_shards(three):
     loose = shard.fn(three, 1, ALIKE.model_copy(update={"rules": DuplicateRules(bits=64, distance=2)}), "cpu")
     assert loose.snapshot == strict.snapshot + 1 and snapshots.read(loose).kept == 1
     assert snapshots.read(loose).shards == snapshots.read(strict).shards
+
+
+def test_features_may_be_as_far_from_each_other_as_the_rules_say(three, monkeypatch):
+    monkeypatch.setattr(near_duplicates, "token_distance", lambda *_: ALIKE.rules.distance)
+    assert find_duplicates(three, ALIKE, "cpu").resembles == COPIES

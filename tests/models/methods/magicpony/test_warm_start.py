@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from models.core.errors import MissingWeights
 from models.core.weights import digest, locate
@@ -50,6 +51,14 @@ def test_an_animal_of_another_size_is_named(folder):
     wider = AnimalConfig(prior=PriorConfig(grid=8, fine_grid=8), encoder=EncoderConfig(image=32, grid=4, code=12))
     with pytest.raises(ValueError, match=r"weight is \(.*\), this animal needs \(.*\); leave the sizes"):
         WarmStart(model=str(folder)).load(animal(wider))
+
+
+def test_a_weight_that_is_not_there_is_named(folder):
+    weights = load_file(folder / "animal.safetensors")
+    name = min(weights)
+    save_file({other: value for other, value in weights.items() if other != name}, folder / "animal.safetensors")
+    with pytest.raises(ValueError, match=f"{name} is absent, this animal needs"):
+        WarmStart(model=str(folder)).load(animal())
 
 
 def test_a_truncated_file_is_named(folder):

@@ -108,6 +108,19 @@ def test_a_gan_whose_losses_are_not_finite_stops_with_its_last_good_checkpoint(m
     assert stage.run(context({MAPS: trained()[MAPS]}, checkpoints=kept)).summary.steps == SMOKE.training.steps
 
 
+def test_colours_are_learnt_on_the_scale_of_the_generator(monkeypatch):
+    kept, seen = trained()[MAPS], []
+
+    def stop(generator, maps, *_):
+        seen.append(maps)
+        raise InterruptedError
+
+    monkeypatch.setattr("models.methods.meshinversion.config.GanLearner", stop)
+    with pytest.raises(InterruptedError):
+        SMOKE.stages()[1].run(context({MAPS: kept}))
+    torch.testing.assert_close((seen[0].colour + 1) * 127.5, kept.tensors["colour"].float(), atol=1e-3, rtol=0)
+
+
 def test_the_start_is_the_same_every_time_and_draws_nothing_from_others():
     torch.manual_seed(5)
     one = SMOKE.load({}, setting()).generator.state_dict()

@@ -90,3 +90,9 @@ def _mean_tangent(taught):
     """By how much the mean animal itself is not its own mirror image, in deviations."""
     mean = taught.generator.mean[1]
     return (mean + mean.flip(-1)) / 2 / taught.generator.deviation
+
+
+def test_discriminators_see_displacements_about_nothing():
+    taught = learner()
+    (_, mesh, _), _ = taught._known(torch.arange(3), torch.zeros(3, dtype=torch.bool))
+    assert mesh[:, 3:6].mean(0).abs().max() < 1e-3 < mesh[:, 3:6].abs().max()

@@ -12,6 +12,12 @@ def test_parents_come_first_and_opposites_pair_up():
     assert len(KEYPOINTS) == 16
 
 
+def test_hind_legs_and_tail_hang_on_the_hips_and_fore_legs_on_the_chest():
+    parent = {bone: BONES[PARENTS[number]] for number, bone in enumerate(BONES) if number}
+    assert {parent[f"{side}_hind_upper"] for side in ("left", "right")} | {parent["dock"]} == {"hips"}
+    assert {parent[f"{side}_fore_upper"] for side in ("left", "right")} == {"chest"}
+
+
 def test_the_identity_pose_moves_nothing():
     cow = body("cow", 0)
     assert np.allclose(pose_vertices(cow.vertices, cow.weights, cow.joints, np.zeros((22, 3))), cow.vertices, atol=1e-5)
