@@ -14,6 +14,7 @@ from models.methods.magicpony.pretraining.pose_pretraining import PosePretrainin
 from models.methods.magicpony.pretraining.quadruped import QUADRUPED, QuadrupedTraining, train_quadruped
 from models.methods.magicpony.train import TrainingConfig
 from models.methods.magicpony.warm_start import WarmStart
+from models.truth.barnyard.rig import PARTS
 from tests.models.engine.test_loop import Shelf
 
 TINY = QuadrupedTraining(
@@ -87,6 +88,19 @@ def test_a_stop_within_the_pretraining_is_made_up_for(pictures, tmp_path, monkey
     assert stopped["quadruped"].newest()[0] == 1
     found = learnt(pictures, tmp_path / "stopped", stopped)
     assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
+def test_every_part_of_an_animal_is_in_its_mask(pictures, tmp_path, monkeypatch):
+    masks = []
+
+    def stop(image, mask, *_):
+        masks.append(mask)
+        raise InterruptedError
+
+    monkeypatch.setattr(module, "crop_animal", stop)
+    with pytest.raises(InterruptedError):
+        learnt(pictures, tmp_path, shelves())
+    assert masks[0].sum() == (pictures.part[0] != PARTS.index("background")).sum()
 
 
 def test_a_pretraining_after_the_end_is_refused():
