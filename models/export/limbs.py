@@ -13,8 +13,10 @@ from models.export.armature import Armature, Limb
 
 LONGEST = 0.985
 """A leg is never straighter than this share of its two bones' length: nearer to 1 a knee snaps."""
-SLIDING = 0.8
+SLIDING = 0.6
 """Share of the chest's pitch that a shoulder blade does not follow."""
+RISING = 0.6
+"""Share of the rise of a fore hoof by which its shoulder blade slides up: no joint ties it to the trunk."""
 Turns = Float[ndarray, "*batch 3 3"]
 Points = Float[ndarray, "*batch 3"]
 
@@ -93,12 +95,14 @@ def reach(armature: Armature, limb: Limb, pose: Pose, step: Step) -> Float[ndarr
 
 
 def _swing_shoulder(armature: Armature, limb: Limb, pose: Pose, step: Step) -> None:
-    """The shoulder blade takes a part of a fore leg's swing, and slides on a chest that bows: the leg stays below."""
+    """The shoulder blade takes a part of a fore leg's swing and rise, and slides on a chest that bows."""
     if limb.shoulder is None:
         return
     bone = limb.shoulder
     trunk = pose.turns[:, armature.parents[bone]]
     pose.attach(armature, bone, trunk)
+    rise = np.maximum(step.joint[:, 1] - armature.heads[limb.hoof][1], 0)
+    pose.heads[:, bone, 1] += RISING * rise
     rest = armature.heads[limb.hoof] - armature.heads[bone]
     lean = _lean(step.joint - pose.heads[:, bone]) - _lean(rest)
     bow = np.arctan2(trunk[:, 2, 1], trunk[:, 1, 1])

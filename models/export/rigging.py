@@ -77,6 +77,11 @@ class Rigging:
         own = bind.swapaxes(1, 2) @ above.swapaxes(2, 3) @ turns @ bind
         shifts = np.zeros((len(turns), len(parents), 3))
         shifts[:, 1] = motion.pose.heads[:, 1] - self.armature.heads[1]
+        for bone in (limb.shoulder for limb in self.armature.limbs if limb.shoulder is not None):
+            parent, own_frame = parents[bone], turns[:, parents[bone]] @ bind[parents[bone]]
+            offset = self.armature.heads[bone] - self.armature.heads[parent]
+            slid = motion.pose.heads[:, bone] - motion.pose.heads[:, parent] - turns[:, parent] @ offset
+            shifts[:, bone] = np.einsum("fij,fi->fj", own_frame, slid)
         rotations = Rotation.from_matrix(own.reshape(-1, 3, 3)).as_quat().reshape(*own.shape[:2], 4)
         return Clip(motion.seconds, rotations, shifts, motion.speed)
 

@@ -13,10 +13,10 @@ CALM_KEYS = 12
 """Keys a second."""
 NOSE = 0.03
 """Height of the nose of an animal that grazes, of the shoulder's, where its neck is long enough."""
-BOW = {"pelvis": 0.04, "spine_02": 0.11, "spine_03": 0.41, "neck_01": 0.12, "neck_02": 0.17}
+BOW = {"pelvis": 0.04, "spine_02": 0.13, "spine_03": 0.28, "neck_01": 0.12, "neck_02": 0.17}
 """How far each bone bends down at most, radians: the withers most, where trunk and neck are long, and the throat, which
 would fold, least."""
-AHEAD = {(True, 1): 0.2, (True, -1): -0.06, (False, 1): -0.05}
+AHEAD = {(True, 1): 0.08, (True, -1): -0.06, (False, 1): -0.05}
 """How far before its rest each hoof (fore, side) of an animal that grazes stands, of the shoulder's height."""
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.export.limbs import Step, reach, rotation_x, rotation_y, rotation_z
+from models.export.limbs import RISING, Step, reach, rotation_x, rotation_y, rotation_z
 from models.export.motions import carry
 from tests.models.export.farm_animals import rigged
 
@@ -30,6 +30,17 @@ def test_a_hoof_comes_to_its_step_and_no_bone_changes_its_length(standing, leg: 
         length = np.linalg.norm(armature.heads[following] - armature.heads[bone])
         np.testing.assert_allclose(np.linalg.norm(pose.heads[:, following] - pose.heads[:, bone], axis=1), length)
         np.testing.assert_allclose(np.linalg.det(pose.turns[:, bone]), 1)
+
+
+def test_a_shoulder_blade_slides_up_with_its_hoof_and_stays_where_the_hoof_is_down(standing) -> None:
+    armature, pose = standing
+    limb = next(limb for limb in armature.limbs if limb.shoulder is not None)
+    assert limb.shoulder is not None
+    height = np.linspace(-0.02, 0.06, FRAMES)
+    joint = armature.heads[limb.hoof] + np.stack((0 * height, height, 0 * height), 1)
+    reach(armature, limb, pose, Step(joint, 0 * height, 0 * height))
+    slid = np.stack((0 * height, RISING * np.maximum(height, 0), 0 * height), 1)
+    np.testing.assert_allclose(pose.heads[:, limb.shoulder] - pose.heads[0, limb.shoulder], slid, atol=1e-12)
 
 
 def test_a_leg_at_rest_does_not_turn() -> None:

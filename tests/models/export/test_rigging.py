@@ -8,6 +8,7 @@ from scipy.sparse.csgraph import connected_components
 from models.export.rigging import rig, stand
 from models.truth.barnyard.anatomy import body
 from tests.models.export.farm_animals import HEIGHTS, played, rigged
+from tests.models.export.flesh import Flesh
 from tests.storage.gltf_player import Player
 
 ANIMALS = ("cow", "horse", "sheep")
@@ -150,32 +151,13 @@ def enclosed(vertices: np.ndarray, faces: np.ndarray) -> float:
     return float(volume)
 
 
-@pytest.mark.parametrize(
-    ("animal", "bone", "clips", "most"),
-    [
-        ("cow", "hand_l", ("walk", "trot"), 0.23),
-        ("horse", "hand_l", ("walk", "trot"), 0.13),
-        ("sheep", "hand_l", ("walk", "trot"), 0.1),
-        ("cow", "foot_l", ("walk",), 0.2),
-        ("horse", "foot_l", ("walk",), 0.25),
-    ],
-)
-def test_legs_keep_their_volume_at_carpus_and_hock(animal: str, bone: str, clips: tuple[str, ...], most: float) -> None:
-    """No candy wrapper: of what lies within a fourteenth of the height of a joint, cut across the bone.
-
-    The hock lies where these legs run into the thigh, so a part of its change is the thigh's swing.
-    """
-    player = played(animal)
-    rest, height = player.attribute("POSITION").astype(float), HEIGHTS[animal]
-    frame = player.bind[player.names.index(bone)]
-    near = (np.abs((rest - frame[:3, 3]) @ frame[:3, 1]) < height / 14) & (
-        np.linalg.norm(rest - frame[:3, 3], axis=1) < 0.25 * height
-    )
-    patch = player.faces[near[player.faces].all(1) & (rest[player.faces][..., 0] > 0).all(1)]
-    for clip in clips:
-        surface = player.surface(clip, np.linspace(0, player.duration(clip), 17))
-        change = [enclosed(moment, patch) / enclosed(rest, patch) - 1 for moment in surface]
-        assert np.abs(change).max() < most, clip
+@pytest.mark.parametrize(("animal", "most"), [("cow", 0.3), ("horse", 0.2), ("sheep", 0.2)])
+def test_joints_of_the_legs_keep_their_flesh(animal: str, most: float) -> None:
+    """No candy wrapper. The legs of these animals are thin and short, and bend further than those of learnt ones."""
+    flesh = Flesh(played(animal), 40)
+    for clip in ("walk", "trot"):
+        changes = flesh.changes(clip, 8)
+        assert max(map(abs, changes.values())) < most, (clip, changes)
 
 
 @pytest.mark.parametrize("animal", ANIMALS)
