@@ -1,5 +1,6 @@
 """A release: what people take away of a trained animal."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from storage.dataset import snapshots
 from storage.formats.glb import glb
 from storage.formats.markdown import code_span, escape_markdown, markdown_table
 from storage.formats.meshes import obj, plain_glb, plain_obj
-from storage.formats.pictures import jpeg, webp
+from storage.formats.pictures import jpeg, labelled_rows, webp
 from storage.formats.report import page
 from storage.runs import releases
 from storage.runs.releases import ReleaseAbout
@@ -47,7 +48,7 @@ from tasks.inference.loading import (
 from tasks.inference.photo_answer import describe_weights
 from tasks.inference.sampling import vertex_colours
 from tasks.reports.cards import dataset_page, front_matter, model_card, own_scores
-from tasks.reports.release_page import STRIP, report_of
+from tasks.reports.release_page import CASES, STRIP, report_of
 from tasks.runtime import artifacts
 from tasks.runtime.devices import Device, acquire_device
 from tasks.runtime.recipes import Photographs
@@ -76,6 +77,8 @@ class Shown:
     """Surfaces without a rig, where the method gives no more."""
     colours: dict[str, np.ndarray]
     """Of their vertices, where the method knows colours."""
+    cases: bytes = b""
+    """As the strip, of the best, the middle and the worst explained photos; empty where answers cannot be drawn."""
 
 
 @task(task_run_name="publish-{model.category}-{model.run}", cache_policy=NO_CACHE)
@@ -114,7 +117,9 @@ def _about(model: ModelRef, crops: DatasetRef, scale: Scale) -> ReleaseAbout:
 def _shown(model: ModelRef, crops: DatasetRef, config: ReleaseConfig, shoulder_height: float, where: str) -> Shown:
     recipe, ours = recipe_of(model), reconstructor(model, where, refine=True)
     photos = validation(crops, recipe.method.resolution, CANDIDATES)
-    rows, renderer = _chosen(ours, photos, config.assets), setting(recipe, where).renderer
+    every = photos.batch(torch.arange(len(photos)))
+    overlap, renderer = _overlap(ours.predict(every), every), setting(recipe, where).renderer
+    rows = _chosen(every, overlap, config.assets)
     batch = photos.batch(rows)
     reconstruction = ours.predict(batch)
     if is_wearer(reconstruction):
@@ -142,6 +147,7 @@ def _shown(model: ModelRef, crops: DatasetRef, config: ReleaseConfig, shoulder_h
             for row, name in enumerate(names)
             if (painted := vertex_colours(reconstruction, row)) is not None
         },
+        cases=_cases(ours, photos, overlap, config.film // 2),
     )
 
 
@@ -159,14 +165,25 @@ def _origins(model: ModelRef, crops: DatasetRef, rows: Tensor) -> list[dict[str,
     return [{**known, "picture": photo.key, **({"prompt": photo.prompt} if photo.prompt else {})} for photo in photos]
 
 
-def _chosen(ours: Reconstructor, photos: Crops, count: int) -> Tensor:
+def _cases(ours: Reconstructor, photos: Crops, overlap: Sequence[float], size: int) -> bytes:
+    """The best, the middle and the two worst explained photos, each with the IoU of its silhouette."""
+    order = np.argsort(overlap, kind="stable")
+    rows = dict.fromkeys([order[-1], order[len(order) // 2], *order[1::-1]])
+    batch = photos.batch(torch.tensor([int(row) for row in rows]))
+    reconstruction = ours.predict(batch)
+    if not film.is_drawable(reconstruction):
+        return b""
+    names = [f"{number}: mask IoU {overlap[row]:.0%}" for number, row in enumerate(rows, 1)]
+    pictures = dict(zip(names, film.strip(reconstruction, batch, size), strict=True))
+    return jpeg(labelled_rows(pictures, ("photo", "reconstruction", "shape", "from 90°", "from 180°", "from 270°")))
+
+
+def _chosen(batch: Batch, overlap: Sequence[float], count: int) -> Tensor:
     """Rows of the photos with the best explained silhouette and, of the better half, the most different coats.
 
     The coat with the most contrast comes first: the films show that animal, and a black one shows little.
     """
-    batch = photos.batch(torch.arange(len(photos)))
-    overlap = _overlap(ours.predict(batch), batch)
-    best, *left = torch.tensor(overlap).argsort(descending=True)[: max(count, len(photos) // 2)].tolist()
+    best, *left = torch.tensor(overlap).argsort(descending=True)[: max(count, len(batch) // 2)].tolist()
     coats, chosen = (batch.image * batch.mask[..., None]).sum((1, 2)) / batch.mask.sum((1, 2))[:, None], [best]
     while left and len(chosen) < count:
         unlike = torch.cdist(coats[left], coats[chosen]).amin(1)
@@ -201,6 +218,7 @@ def _contents(model: ModelRef, crops: DatasetRef, shown: Shown) -> dict[str, byt
         ).encode(),
         **dataset_page(crops),
         STRIP: shown.strip,
+        **({CASES: shown.cases} if shown.cases else {}),
         **{f"{name}.glb": data for name, data in models.items()},
         **{f"{name}.webp": data for name, data in shown.films.items()},
         **{f"obj/{name}": data for each in shown.assets for name, data in obj(each).items()},

@@ -44,6 +44,8 @@ class Report:
     films: Sequence[Picture] = ()
     strip: Picture | None = None
     """Photos beside their reconstructions."""
+    cases: Picture | None = None
+    """As the strip, of the best and of the worst."""
     measured: str = ""
     """What the numbers were measured on."""
     table: Sequence[Score] = ()

@@ -20,6 +20,8 @@ from tasks.runtime.recipes import CropRecipe, ModelRecipe, Photographs
 
 FILMS = {"turntable": "once round the animal", "walk": "the animal walks", "relit": "a lamp goes round the animal"}
 STRIP = "strip.jpg"
+CASES = "cases.jpg"
+CASES_CAPTION = "photos that it did not learn from: the best explained, the middle one and the two worst, by mask IoU"
 SHEET_CAPTIONS = {"kept": "kept: view and coat that the prompt asked for", "dropped": "dropped: the reason"}
 
 
@@ -57,6 +59,9 @@ def report_of(model: ModelRef, crops: DatasetRef, contents: Mapping[str, bytes],
         )
         if contents.get(STRIP)
         else None,
+        cases=Picture(CASES_CAPTION, contents[CASES], "jpeg", f"rows of pictures, {CASES_CAPTION}")
+        if CASES in contents
+        else None,
         measured=f"{protocol[:1].upper()}{protocol[1:]}; category {model.category}.",
         table=scores,
         curves=curves_of(model),
@@ -86,7 +91,7 @@ def curves_of(model: ModelRef) -> dict[str, list[tuple[float, float]]]:
 
 def _is_shown(name: str) -> bool:
     """Whether a file of a release is in its page."""
-    return "/" not in name and (name.endswith((".glb", ".webp")) or name in (STRIP, *SHEETS.values()))
+    return "/" not in name and (name.endswith((".glb", ".webp")) or name in (STRIP, CASES, *SHEETS.values()))
 
 
 def _origin(recipe: ModelRecipe, snapshot: Snapshot, revision: str) -> dict[str, str]:

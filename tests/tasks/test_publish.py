@@ -31,7 +31,7 @@ def test_a_release_has_something_for_everyone(release):
     names = set(bundles.find_committed(layout.release(release)).files)
     assert names >= {
         "report.html", "cow-1.glb", "obj/cow-1.obj", "obj/cow-1.mtl", "turntable.webp", "walk.webp", "relit.webp",
-        "strip.jpg", "MODEL_CARD.md", "DATASET_CARD.md", "kept.jpg", "dropped.jpg",
+        "strip.jpg", "cases.jpg", "MODEL_CARD.md", "DATASET_CARD.md", "kept.jpg", "dropped.jpg",
     }  # fmt: skip
 
 
@@ -107,16 +107,29 @@ def test_the_best_explained_photo_is_shown_and_then_other_coats():
         def render(self, size, camera=None, light=None):
             return SimpleNamespace(mask=drawn)
 
-    ours = SimpleNamespace(predict=lambda batch: Drawable())
-    chosen = publish._chosen(ours, Crops(crops, 16, torch.device("cpu")), 3)
-    assert chosen.tolist() == [0, 2, 3]
+    def chosen(reconstruction):
+        photos = Crops(crops, 16, torch.device("cpu"))
+        batch = photos.batch(torch.arange(len(photos)))
+        return publish._chosen(batch, publish._overlap(reconstruction, batch), 3).tolist()
+
+    assert chosen(Drawable()) == [0, 2, 3]
     striped = crops[3].image.copy()
     striped[::2] -= 40
     striped[1::2] += 40
     crops[3] = Crop(striped, whole.numpy(), np.ones((16, 16), bool), 0)
-    assert publish._chosen(ours, Crops(crops, 16, torch.device("cpu")), 3).tolist() == [3, 0, 2]
-    blind = SimpleNamespace(predict=lambda batch: object())
-    assert len(set(publish._chosen(blind, Crops(crops, 16, torch.device("cpu")), 3).tolist())) == 3
+    assert chosen(Drawable()) == [3, 0, 2]
+    assert len(set(chosen(object()))) == 3
+
+
+def test_the_worst_explained_photos_are_shown_beside_the_best(monkeypatch):
+    asked = []
+    monkeypatch.setattr(publish.film, "is_drawable", lambda _: True)
+    monkeypatch.setattr(publish.film, "strip", lambda _, batch, size: np.zeros((len(batch), 8, 48, 3), np.uint8))
+    photos = SimpleNamespace(batch=lambda rows: asked.append(rows.tolist()) or rows)
+    ours = SimpleNamespace(predict=lambda batch: batch)
+    assert publish._cases(ours, photos, [0.5, 0.9, 0.7, 0.2, 0.8], 8)[:2] == b"\xff\xd8"
+    publish._cases(ours, photos, [0.5], 8)
+    assert asked == [[1, 2, 0, 3], [0]]
 
 
 def test_a_method_without_rig_and_texture_is_released_as_plain_meshes(release, model, crops, monkeypatch):
