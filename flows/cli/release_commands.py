@@ -2,6 +2,7 @@
 
 import getpass
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from flows.cli.options import Category, Json, Root, example
 from flows.cli.paths import local_path
 
 if TYPE_CHECKING:
+    from storage.formats.report import Report
     from storage.runs.releases import Release
 
 app = typer.Typer()
@@ -90,16 +92,15 @@ def report(
     other: Annotated[str | None, typer.Argument(metavar="[B]", help="another release, set beside it")] = None,
     root: Root = "data",
 ) -> None:
-    """The page of a release as report.html has it, or of two releases side by side, as one file."""
+    """The page of a release as report.html has it, and since when it is there; or of two releases side by side."""
     with announce("reading the releases"):
         from storage.formats.report import comparison_page, page
         from tasks.inference.answer_files import check_suffix, check_writable
-        from tasks.reports.release_page import report_of_release
 
         check_suffix(output, (".html",))
         check_writable(output)
         names = [released] if other is None else [released, other]
-        reports = [report_of_release(_find_release(name, root)) for name in names]
+        reports = [_dated_report(_find_release(name, root)) for name in names]
         text = page(*reports) if other is None else comparison_page(*reports)
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(text, encoding="utf-8")
@@ -129,6 +130,14 @@ def compare(
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_bytes(data)
     console.print(f"{output}  {', '.join(models)}; {len(data) / 1e6:.1f} MB; open it in a browser")
+
+
+def _dated_report(release: "Release") -> "Report":
+    from storage.runs.lineage import committed_at
+    from tasks.reports.release_page import report_of_release
+
+    report = report_of_release(release)
+    return replace(report, lineage={"committed": committed_at(release.ref), **report.lineage})
 
 
 def _find_release(name: str, root: str) -> "Release":

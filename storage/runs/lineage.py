@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,7 +13,7 @@ from storage.dataset import catalogue, shards, snapshots
 from storage.dataset.records import ShardManifest
 from storage.runs.releases import ReleaseAbout
 from storage.runs.training_runs import ModelAbout, StageAbout
-from storage.store import bundles, layout
+from storage.store import bundles, files, layout
 from storage.store.errors import CorruptArtifact, MissingArtifact, words
 from storage.store.layout import Store
 from storage.store.references import DatasetRef, ReleaseRef, ShardRef
@@ -83,7 +84,9 @@ def lines(release: ReleaseRef, pictures: bool) -> Iterator[str]:
     dataset = store.dataset(release.category, learnt.snapshot)
     snapshot = snapshots.read(dataset)
     made_by = f"method {published.method}, scale {published.scale}"
-    yield f"release   {layout.release(release)}: {made_by}, {len(files_published)} files{_made_by(published.code)}"
+    since = f"there since {committed_at(release)}"
+    code = _made_by(published.code)
+    yield f"release   {layout.release(release)}: {made_by}, {len(files_published)} files{code}, {since}"
     yield f"run       {model.run}: {len(learnt.stages)} trained stages{_made_by(learnt.code)}"
     for stage in learnt.stages:
         files_trained, trained = _committed(layout.stage(model, stage), StageAbout)
@@ -101,6 +104,11 @@ def lines(release: ReleaseRef, pictures: bool) -> Iterator[str]:
         twin = snapshot.duplicates.resembles.get(row.key)
         outcome = f"sha256 {row.sha256}" if row.kept else f"dropped: {row.reason}{f' of {twin}' if twin else ''}"
         yield f"picture   {row.key}: {row.prompt!r}, seed {row.seed}, model {row.model_digest}, {outcome}"
+
+
+def committed_at(release: ReleaseRef) -> str:
+    """Day and minute at which it came to lie in its store; its own bytes say none, so that a rerun makes them again."""
+    return f"{files.put_at(layout.bundle(layout.release(release))).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def snapshots_learnt_from(store: Store, category: str) -> set[int]:

@@ -18,6 +18,7 @@ import fcntl
 import os
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,12 @@ def size(url: str) -> int | None:
         except ABSENT:
             return None
     return entry["size"] if entry["type"] == "file" else None
+
+
+def put_at(url: str) -> datetime:
+    """When a file was put there, which a copy of it forgets. Raises FileNotFoundError without it."""
+    with _open(url) as (files, path):
+        return files.modified(path)
 
 
 def names(folder: str) -> list[str]:

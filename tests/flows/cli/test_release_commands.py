@@ -48,7 +48,7 @@ def test_a_report_of_one_release_or_of_two_beside_each_other_is_one_file(tmp_pat
     one, two = tmp_path / "new" / "one.html", tmp_path / "two.html"
     code, output = said("report", "cow", "-o", str(one), *root)
     assert code == 0 and "one.html" in output
-    assert "<h1>cow/laptop-1</h1>" in one.read_text()
+    assert "<h1>cow/laptop-1</h1>" in one.read_text() and "<dt>committed</dt><dd>20" in one.read_text()
     assert said("report", "cow/smoke-1", "cow/laptop-1", "-o", str(two), *root)[0] == 0
     assert "<h1>cow/smoke-1, beside cow/laptop-1</h1>" in two.read_text()
 

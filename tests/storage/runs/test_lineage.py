@@ -1,4 +1,5 @@
 import json
+from datetime import UTC, datetime
 from hashlib import sha256
 
 import pytest
@@ -71,6 +72,7 @@ def test_the_chain_runs_from_the_release_to_every_picture(release):
     assert all("'a brown cow', seed " in line and "model 0123" in line for line in pictures)
     assert f"code {code()}" in chain[0] and f"code {code()}" in chain[1]
     assert "method farm3d, scale laptop" in chain[0]
+    assert f"there since {datetime.now(UTC):%Y-%m-%d} " in chain[0] and "UTC" in chain[0]
     for line, (stage, steps) in zip(chain[2:4], STAGES.items(), strict=True):
         assert line.split(maxsplit=1)[1] == f"{stage}: {steps} steps, weights sha256 {digest_of(stage)}"
 

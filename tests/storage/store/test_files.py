@@ -3,6 +3,7 @@ import os
 import resource
 import signal
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ def test_what_is_put_is_what_is_got(root) -> None:
     assert files.names(root) == ["a"]
     assert files.names(f"{root}/a") == ["b.bin"]
     assert files.size(f"{root}/a") is None
+    assert abs((datetime.now(UTC) - files.put_at(url)).total_seconds()) < 60
 
 
 @pytest.mark.parametrize("name", ["a::b.bin", "file:a.bin", "p::q::r", "memory:a", "k\udcfchl.bin", "~/a.bin"])
