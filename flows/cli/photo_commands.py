@@ -144,7 +144,10 @@ def _reconstruct_folder(
 def turntable(
     photo: Photo, output: Output, category: Whose = "cow", root: Root = "data", size: Size = 256, frames: Frames = 36
 ) -> None:
-    """A photo to a film once round the animal."""
+    """A photo to a film once round the animal.
+
+    Of several animals in the photo the likeliest is filmed; PHOTO.mask.png beside it, white on one, chooses that one.
+    """
     _write_film("turntable", photo, output, category, root, size, frames)
 
 
@@ -152,7 +155,10 @@ def turntable(
 def animate(
     photo: Photo, output: Output, category: Whose = "cow", root: Root = "data", size: Size = 256, frames: Frames = 36
 ) -> None:
-    """A photo to a film of the animal walking."""
+    """A photo to a film of the animal walking.
+
+    Of several animals in the photo the likeliest is filmed; PHOTO.mask.png beside it, white on one, chooses that one.
+    """
     _write_film("walk", photo, output, category, root, size, frames)
 
 
@@ -160,13 +166,19 @@ def animate(
 def relight(
     photo: Photo, output: Output, category: Whose = "cow", root: Root = "data", size: Size = 256, frames: Frames = 36
 ) -> None:
-    """A photo to a film of the animal under a moving lamp."""
+    """A photo to a film of the animal under a moving lamp.
+
+    Of several animals in the photo the likeliest is filmed; PHOTO.mask.png beside it, white on one, chooses that one.
+    """
     _write_film("relit", photo, output, category, root, size, frames)
 
 
 @app.command(epilog=example("farm3d evaluate samples", "farm3d evaluate samples --json > numbers.json"))
 def evaluate(folder: Folder, category: Whose = "cow", root: Root = "data", json: Json = False) -> None:
-    """The best model on a folder of your own photos, with masks, meshes and keypoints where you have them."""
+    """The best model on a folder of your own photos, with masks, meshes and keypoints where you have them.
+
+    Of several animals in a photo the likeliest is measured, or that under the photo's mask.
+    """
     with announce("loading the model, looking at the photos"):
         from flows.plan.checks import check_name
         from tasks.inference.user_evaluation import evaluate_folder

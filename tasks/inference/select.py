@@ -152,6 +152,10 @@ def crop_photo(photo: np.ndarray, recipe: CropRecipe, where: str, mask: np.ndarr
     if mask is None:
         if not (instances := _segment(photo, recipe, where)):
             raise _nothing(recipe)
+        if (count := len(animals(instances, recipe.mask_rules))) > 1:
+            logger.warning(
+                "%d animals are in the photo; this takes the likeliest: a mask of another chooses that", count
+            )
         mask = _enlarged(instances[0].mask, photo)
     return crop.crop_animal(photo, mask, recipe.size)
 

@@ -185,3 +185,15 @@ def test_the_animal_under_a_mask_is_the_only_one(monkeypatch):
     monkeypatch.setattr(module, "cached_model", lambda config, where: pytest.fail("the mask is known"))
     (crop,) = crop_animals(pair(), CROPS, "cpu:0", np.ones((60, 120), bool))
     assert crop.mask.any()
+
+
+def test_who_asks_for_one_animal_hears_of_the_others(monkeypatch, caplog):
+    far = Far()
+    far.looks.append(0)
+    monkeypatch.setattr(module, "cached_model", lambda config, where: far)
+    crop = crop_photo(pair(), CROPS, "cpu:0")
+    assert crop.box.left + crop.box.width / 2 == pytest.approx(90, abs=2), "not the likeliest"
+    assert "2 animals are in the photo; this takes the likeliest" in caplog.text
+    caplog.clear()
+    crop_photo(pair(), CROPS, "cpu:0", np.ones((60, 120), bool))
+    assert not caplog.text
