@@ -160,21 +160,23 @@ class Animal:
 
         Args:
             file: NAME.glb, NAME.usdz or NAME.fbx, rigged with clips; NAME.obj, in the pose of the photo with material
-                and texture beside it; NAME.ply, in that pose with colours at its vertices
+                and texture beside it; NAME.ply, in that pose with colours at its vertices; where the method gives no
+                rig, NAME.glb or NAME.obj with its mesh
             texture: texels along an edge of the texture
             age: how large the animal is: an age of its category, as grown or young
 
-        Raises ValueError for another ending or age, where the method gives no rig, for USDZ without usd-core and for
+        Raises ValueError for another ending or age, where the method gives no mesh, for USDZ without usd-core and for
         FBX without Blender.
         """
         from flows.plan.categories import shoulder_height
-        from tasks.inference.answer_files import check_format, check_writable, encode_asset
+        from tasks.inference.answer_files import check_format, check_writable, encode_asset, encode_plain
 
         output = Path(file)
         check_format(output)
         check_writable(output)
         height = shoulder_height(self._answer.name.partition("/")[0], age)
-        contents = encode_asset(self._answer.asset(texture, height), output)
+        one = self._answer
+        contents = encode_asset(one.asset(texture, height), output) if one.is_rigged else encode_plain(one, output)
         for path, data in contents.items():
             path.write_bytes(data)
         return list(contents)

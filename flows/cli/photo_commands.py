@@ -55,43 +55,38 @@ def reconstruct(  # noqa: PLR0913 - an option each
 
     OUTPUT.obj and OUTPUT.ply hold it in the pose of the photo, without a rig.
 
+    Where the model's method gives no rig, OUTPUT.glb and OUTPUT.obj hold its mesh.
+
     Of several animals in the photo each gets a file, OUTPUT-1.glb, OUTPUT-2.glb, from left to right.
 
     A folder of photos to the folder OUTPUT: for each a mesh, a mask, a camera and more (docs/data.md).
     """
+    of_a_rig = {
+        "--texture": texture != TEXELS,
+        "--triangles": triangles is not None,
+        "--levels": levels,
+        "--quantise": quantise,
+        "--age": age != GROWN,
+    }
     if photo.is_dir():
-        _refuse_for_folder(
-            photo,
-            {
-                "--texture": texture != TEXELS,
-                "--triangles": triangles is not None,
-                "--levels": levels,
-                "--quantise": quantise,
-                "--age": age != GROWN,
-            },
-        )
+        _refuse_options(f"{photo}: is a folder", of_a_rig, "for one photo", "give a photo")
         return _reconstruct_folder(photo, output, category, root, refine, segmenter)
     with announce("loading the model, looking at the photo"):
         from flows.plan.categories import shoulder_height
         from flows.plan.checks import check_name
-        from models.export.levels import check_triangles
-        from tasks.inference.answer_files import (
-            check_format,
-            check_quantised,
-            check_taken,
-            check_writable,
-            encode_animals,
-        )
+        from tasks.inference.answer_files import check_taken, encode_animals, encode_meshes
 
-        check_format(output)
-        check_quantised(output, quantise)
-        check_triangles(triangles)
+        _check_output(output, quantise, triangles)
         check_name(category, root)
-        check_writable(output)
         height = shoulder_height(category.partition("/")[0], age)
         answers = _reconstruct_photo(photo, category, root, refine, segmenter)
-        assets = [answer.asset(texture, height) for answer in answers]
-        animals = encode_animals(assets, output, triangles, levels, quantise)
+        if all(answer.is_rigged for answer in answers):
+            assets = [answer.asset(texture, height) for answer in answers]
+            animals = encode_animals(assets, output, triangles, levels, quantise)
+        else:
+            plain = f"{category}: its model gives a mesh without a rig"
+            _refuse_options(plain, of_a_rig, "for rigged animals", "ask another release")
+            animals = encode_meshes(answers, output)
     for contents in animals:
         check_taken(contents, photo, output)
     for contents in animals:
@@ -99,13 +94,22 @@ def reconstruct(  # noqa: PLR0913 - an option each
     return None
 
 
-def _refuse_for_folder(folder: Path, options: Mapping[str, bool]) -> None:
-    """Raises ValueError for options that say something of one photo's file."""
+def _check_output(output: Path, quantise: bool, triangles: int | None) -> None:
+    """Raises ValueError before any work is done for a file that could not be written as it is asked for."""
+    from models.export.levels import check_triangles
+    from tasks.inference.answer_files import check_format, check_quantised, check_writable
+
+    check_format(output)
+    check_quantised(output, quantise)
+    check_triangles(triangles)
+    check_writable(output)
+
+
+def _refuse_options(why: str, options: Mapping[str, bool], use: str, remedy: str) -> None:
+    """Raises ValueError for options that were given and are of no use here."""
     given = [name for name, is_given in options.items() if is_given]
     if given:
-        raise ValueError(
-            f"{folder}: is a folder, and {', '.join(given)} is for one photo; leave it out, or give a photo"
-        )
+        raise ValueError(f"{why}, and {', '.join(given)} is {use}; leave it out, or {remedy}")
 
 
 def _reconstruct_folder(

@@ -208,12 +208,19 @@ def plain_glb(
     vertices: Float[np.ndarray, "vertices 3"],
     faces: Int[np.ndarray, "faces 3"],
     colours: UInt8[np.ndarray, "vertices 3"] | None = None,
+    origin: Mapping[str, str] | None = None,
 ) -> bytes:
-    """Vertices, with colours of their own if there are any, and triangles alone as binary glTF."""
+    """Vertices, with colours of their own if there are any, and triangles alone as binary glTF.
+
+    `asset.extras` has the origin.
+    """
     import trimesh
 
+    def sign(tree: dict[str, Any]) -> None:
+        tree["asset"] = {"version": "2.0", "generator": "farm3d"} | ({"extras": dict(origin)} if origin else {})
+
     mesh = trimesh.Trimesh(vertices, faces, vertex_colors=colours, process=False)
-    return bytes(cast(Any, mesh).export(file_type="glb"))
+    return bytes(cast(Any, mesh).export(file_type="glb", tree_postprocessor=sign))
 
 
 def read_mesh(data: bytes, kind: str) -> tuple[Float[np.ndarray, "vertices 3"], Int[np.ndarray, "faces 3"]]:

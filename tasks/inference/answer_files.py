@@ -9,9 +9,11 @@ from models.export.asset import Asset
 from models.export.levels import levels, simplify
 from storage.formats.fbx import check_blender, fbx
 from storage.formats.glb import glb
-from storage.formats.meshes import OBJ_HEAD, PLY_HEAD, obj, ply
+from storage.formats.meshes import OBJ_HEAD, PLY_HEAD, obj, plain_obj, ply
 from storage.formats.usdz import LAYER, check_usd, usdz
 from storage.store import files
+from tasks.inference.sampling import colour_glb
+from tasks.inference.select import Answer
 
 MARKS = {
     ".glb": '"generator":"farm3d',
@@ -21,6 +23,8 @@ MARKS = {
     ".fbx": "farm3d",
 }
 """Endings of files that an animal can be written to, and what says in a file that it was written here."""
+PLAIN = (".glb", ".obj")
+"""Of these, what a mesh without a rig is written to."""
 RIGGED = (".glb", ".usdz", ".fbx")
 HEAD_BYTES = 200
 """At the start of a file, in which its mark stands; that of an FBX is among its properties."""
@@ -84,6 +88,28 @@ def encode_animals(
     """The files of each animal of a photo, as of `encode_levels`: NAME-1.glb, NAME-2.glb; of the only one NAME.glb."""
     pairs = zip(assets, names_of_animals(output.stem, len(assets)), strict=True)
     return [encode_levels(asset, output.with_stem(name), triangles, lighter, quantise) for asset, name in pairs]
+
+
+def encode_meshes(answers: Sequence[Answer], output: Path) -> list[dict[Path, bytes]]:
+    """As of `encode_animals` the files of answers without a rig, each as of `encode_plain`."""
+    names = names_of_animals(output.stem, len(answers))
+    return [encode_plain(answer, output.with_stem(name)) for answer, name in zip(answers, names, strict=True)]
+
+
+def encode_plain(answer: Answer, output: Path) -> dict[Path, bytes]:
+    """The file of an answer without a rig: its mesh in the pose of the photo, object frame; a GLB has its colours.
+
+    Raises ValueError for another ending, or where there is no mesh.
+    """
+    mesh = answer.reconstruction.mesh(0)
+    if mesh is None:
+        raise ValueError(f"{answer.name}: no surface was found in the photo; give another photo, or another release")
+    if output.suffix not in PLAIN:
+        reason = f"{answer.name} answers with a mesh without a rig"
+        raise ValueError(f"{output}: {reason}; give a name that ends in {' or '.join(PLAIN)}")
+    if output.suffix == ".glb":
+        return {output: colour_glb(answer.reconstruction, 0, answer.origin)}
+    return {output: plain_obj(mesh.vertices[0].cpu().numpy(), mesh.faces.cpu().numpy())}
 
 
 def names_of_animals(name: str, count: int) -> list[str]:

@@ -29,6 +29,11 @@ class PhotoAnswer(Answer):
     selected: SelectedModel
     """What answered."""
 
+    @property
+    def origin(self) -> Mapping[str, str]:
+        """As of an asset whose coat is predicted."""
+        return describe_origin(self.selected, is_dressed=False)
+
     def asset(self, texture: int, shoulder_height: float = 1.0) -> Asset:
         """As of any answer; its files say where it comes from."""
         asset = super().asset(texture, shoulder_height)

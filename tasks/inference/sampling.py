@@ -1,5 +1,7 @@
 """Animals of no photo, out of the releases of methods that can make them."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 
@@ -46,7 +48,7 @@ def sample_animals(name: str, count: int, seed: int, size: int, root: str, devic
     return {SHEET: sheet(animals, size), **{names[row]: colour_glb(animals, row) for row in range(count)}}
 
 
-def colour_glb(animals: Reconstruction, row: int) -> bytes:
+def colour_glb(animals: Reconstruction, row: int, origin: Mapping[str, str] | None = None) -> bytes:
     """One surface as binary glTF, with a colour at each vertex where the method knows colours.
 
     Raises ValueError if there is no surface.
@@ -54,7 +56,7 @@ def colour_glb(animals: Reconstruction, row: int) -> bytes:
     mesh = animals.mesh(row)
     if mesh is None:
         raise ValueError(f"animal {row + 1} of {len(animals)} has no surface; give another seed")
-    return plain_glb(mesh.vertices[0].cpu().numpy(), mesh.faces.cpu().numpy(), vertex_colours(animals, row))
+    return plain_glb(mesh.vertices[0].cpu().numpy(), mesh.faces.cpu().numpy(), vertex_colours(animals, row), origin)
 
 
 @torch.no_grad()

@@ -4,6 +4,7 @@ Where no model of the category was published, the embedded quadruped answers and
 """
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -57,15 +58,23 @@ class Answer:
     reconstruction: Reconstruction
     renderer: Renderer
 
+    @property
+    def is_rigged(self) -> bool:
+        """Whether it has the rig and the texture of which `asset` is made."""
+        return is_exportable(self.reconstruction)
+
+    @property
+    def origin(self) -> Mapping[str, str]:
+        """What the file of its mesh says of where it comes from."""
+        return {}
+
     def asset(self, texture: int, shoulder_height: float = 1.0) -> Asset:
         """Rigged and textured, `shoulder_height` metres high at the withers.
 
         Raises ValueError where the method gives no rig or no texture.
         """
         if not is_exportable(self.reconstruction):
-            plain = "`farm3d reconstruct FOLDER -o ANIMALS` writes plain meshes of a folder's photos"
-            reason = f"{self.name}: the answer has no rig or no texture, so it gives no GLB"
-            raise ValueError(f"{reason}; {plain}; {self._remedy}")
+            raise ValueError(f"{self.name}: the answer has no rig or no texture; {self._remedy}")
         return asset(self.reconstruction, self.renderer, 0, self.name, texture, shoulder_height)
 
     def film(self, kind: Film, size: int, frames: int) -> np.ndarray:

@@ -14,6 +14,8 @@ from tests.flows.cli.typed import ended, said
 class Found:
     """An answer without a model."""
 
+    is_rigged = True
+
     def __init__(self, refined):
         self.refined = refined
 
@@ -56,6 +58,16 @@ def test_a_young_animal_is_handed_out_smaller_and_an_age_without_a_size_is_refus
     monkeypatch.setattr("tasks.inference.photo_answer.answer_all", lambda *_, **__: pytest.fail("a model answered"))
     code, _, err = ended(monkeypatch, capsys, *words, "--age", "old")
     assert code == 1 and "age is 'old'; give young or grown, or say under shoulder_height_m" in " ".join(err.split())
+
+
+def test_a_mesh_without_a_rig_is_written_and_options_of_a_rig_are_refused(photo, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(Found, "is_rigged", False)
+    monkeypatch.setattr("tasks.inference.answer_files.encode_plain", lambda one, output: {output: b"a mesh"})
+    words = ["reconstruct", str(photo), "-o", str(tmp_path / "cow.glb"), "--category", "cow"]
+    code, _, err = ended(monkeypatch, capsys, *words, "--triangles", "900", "--levels")
+    said_in_one = " ".join(err.split())
+    assert code == 1 and "gives a mesh without a rig, and --triangles, --levels is for rigged animals" in said_in_one
+    assert said(*words)[0] == 0 and (tmp_path / "cow.glb").read_bytes() == b"a mesh"
 
 
 def test_a_folder_takes_no_option_of_one_photos_file(photo, monkeypatch, capsys):

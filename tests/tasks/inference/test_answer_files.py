@@ -1,14 +1,20 @@
 import errno
+import io
 import os
 from pathlib import Path
 
 import pytest
+import torch
+import trimesh
 
 from models.export.asset import Asset
 from storage.formats.glb import glb
 from storage.formats.meshes import OBJ_HEAD
 from tasks.inference import answer_files
-from tasks.inference.answer_files import check_writable, describe_failure, write_answer
+from tasks.inference.answer_files import check_writable, describe_failure, encode_plain, write_answer
+from tasks.inference.select import Answer
+from tests.models.cloud import Cloud
+from tests.models.methods.meshinversion.material import SMOKE, setting, trained
 from tests.storage.tube import tube
 
 MESH = OBJ_HEAD.encode() + b"v 0 0 0\n"
@@ -125,3 +131,26 @@ def test_lighter_copies_are_made_anew_and_other_files_of_their_name_stay(photo, 
     (tmp_path / "cow_LOD1.glb").write_bytes(theirs)
     with pytest.raises(ValueError, match="is no earlier answer"):
         write_answer(files, photo, tmp_path / "cow.glb")
+
+
+def test_an_answer_without_a_rig_is_a_coloured_mesh_that_says_where_it_comes_from(tmp_path):
+    class Signed(Answer):
+        origin = {"licence": "CC0"}
+
+    animals = SMOKE.load(trained(), setting()).sample(2, 0)
+    one = Signed("cow", animals.pick(1), None)
+    data = encode_plain(one, tmp_path / "cow.glb")[tmp_path / "cow.glb"]
+    assert b'"generator":"farm3d","extras":{"licence":"CC0"}' in data
+    mesh = trimesh.load(io.BytesIO(data), file_type="glb", force="mesh", process=False)
+    assert torch.tensor(mesh.vertices) == pytest.approx(animals.mesh(1).vertices[0], abs=1e-5)
+    assert len({*map(tuple, mesh.visual.vertex_colors)}) > 1
+    lines = encode_plain(one, tmp_path / "cow.obj")[tmp_path / "cow.obj"].decode().splitlines()
+    assert sum(line.startswith("f ") for line in lines) == len(mesh.faces)
+
+
+def test_what_cannot_be_written_without_a_rig_or_a_surface_is_one_sentence(tmp_path):
+    one = Answer("cow", SMOKE.load(trained(), setting()).sample(1, 0), None)
+    with pytest.raises(ValueError, match=r"cow\.usdz: cow answers with a mesh without a rig; give a .* \.glb or \.obj"):
+        encode_plain(one, tmp_path / "cow.usdz")
+    with pytest.raises(ValueError, match="cow: no surface was found in the photo; give another photo"):
+        encode_plain(Answer("cow", Cloud(), None), tmp_path / "cow.glb")
