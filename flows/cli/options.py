@@ -37,7 +37,9 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="show no progress, on
 Whose = Annotated[
     str,
     typer.Option(
-        "--category", help="whose best model answers; cow/RUN: that release of it", autocompletion=complete_category
+        "--category",
+        help="whose best model answers; cow/RUN, cow/METHOD: that release of it",
+        autocompletion=complete_category,
     ),
 ]
 OutputFolder = Annotated[Path, typer.Argument(parser=local_path, help="folder on this machine to write to")]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from flows.plan.categories import category_files, load_category, shown
 from models.core.category import BarnyardTruth, Category, FolderTruth
+from models.methods import methods
 from models.segmenters import PointRendConfig, SegmenterConfig
 from models.segmenters.detectron2 import COCO
 from models.truth.barnyard import SPECIES
@@ -12,8 +13,10 @@ from storage.store.layout import Store
 
 
 def check_name(category: str, root: str) -> None:
-    """Raises ValueError for a category, as cow or cow/RUN, that has neither a file nor a release."""
-    name = category.partition("/")[0]
+    """Raises ValueError for a category, as cow, cow/RUN or cow/METHOD, that has neither a file nor a release."""
+    name, _, other = category.partition("/")
+    if name in methods():
+        raise ValueError(f"category {category!r} begins with a method; type {other or 'cow'}/{name}")
     if not published_releases(Store(root), name):
         load_category(name)
 

@@ -89,6 +89,8 @@ def published_releases(store: Store, category: str) -> list[Release]:
 def select_release(store: Store, name: str, main_method: str = MAIN_METHOD) -> Release | None:
     """The release that `name` asks for, if there is one: `cow` what answers for it, `cow/RUN` that run's.
 
+    `cow/METHOD` is the one of that method: the promoted one, else the newest at the largest scale.
+
     What answers is the promoted release, else the newest of the main method at the largest scale. A later one that
     has to stand back is named in a warning.
 
@@ -97,7 +99,8 @@ def select_release(store: Store, name: str, main_method: str = MAIN_METHOD) -> R
     category, _, run = name.partition("/")
     releases = published_releases(store, category)
     if run:
-        return next((release for release in releases if release.ref.run == run), None)
+        named = next((release for release in releases if release.ref.run == run), None)
+        return named or select_release_of_each_method(store, category, main_method).get(run)
     if promotion := read_promotion(store, category):
         return _promoted(store, category, releases, promotion)
     candidates = [release for release in releases if release.about.method == main_method]

@@ -92,6 +92,8 @@ def test_a_name_with_neither_a_file_nor_a_release_is_refused(tmp_path):
     check_name("cow/any-run", str(tmp_path))
     with pytest.raises(ValueError, match="category 'dragon' is unknown; choose cow"):
         check_name("dragon", str(tmp_path))
+    with pytest.raises(ValueError, match="category 'smplify/cow' begins with a method; type cow/smplify"):
+        check_name("smplify/cow", str(tmp_path))
     release = Store(str(tmp_path)).release("dragon", "a-run")
     bundles.commit(layout.release(release), {"dragon-1.glb": b"a dragon"}, ReleaseAbout.model_validate(ABOUT))
     announce(release)

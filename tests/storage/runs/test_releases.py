@@ -65,7 +65,8 @@ def test_another_method_never_takes_the_place_of_the_main_one(store, caplog) -> 
     assert answering(store) == "ours"
     assert "a later one is of method magicpony, and the main one is farm3d" in caplog.messages[0]
     assert answering(store, main_method="magicpony") == "ablation"
-    assert answering(store, "cow/ablation") == "ablation"
+    assert answering(store, "cow/ablation") == answering(store, "cow/magicpony") == "ablation"
+    assert answering(store, "cow/farm3d") == "ours" and answering(store, "cow/smplify") is None
 
 
 def test_a_category_with_releases_of_other_methods_only_has_none_that_answers(store, caplog) -> None:
