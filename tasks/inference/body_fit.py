@@ -8,6 +8,8 @@ import torch
 from pydantic import Field, TypeAdapter, ValidationError
 
 from models.core.config import Config
+from models.core.errors import MissingWeights
+from models.core.weights import locate
 from models.export.asset import Asset
 from models.export.body_asset import body_asset, withers_scale
 from models.geometry.body import load_body
@@ -16,6 +18,7 @@ from storage.store.errors import words
 from tasks.runtime.devices import acquire_device
 
 EXAMPLE = '{"width": 640, "height": 480, "joints": {"left_hip": [310, 240], "right_hip": [280, 241, 0.9]}}'
+BODIES = "weights/bodies"
 Point = Annotated[tuple[float, ...], Field(min_length=2, max_length=3)]
 
 
@@ -41,10 +44,11 @@ def fit_body_to_joints(file: Path, body_name: str, shoulder_height: float) -> tu
     """The posed body as an asset, and how far its joints miss those of the file, as a share of their box.
 
     `body_name` is that of a folder in `weights/bodies`, or a path to one. Raises ValueError for joints that are not
-    this body's, lie outside of the picture or are fewer than four; MissingWeights where there is no such body.
+    this body's, lie outside of the picture or are fewer than four; MissingWeights where there is no such body, naming
+    those there are.
     """
     picture = read_joints(file)
-    body = load_body(body_name if "/" in body_name else f"weights/bodies/{body_name}")
+    body = load_body(_find_body(body_name))
     with acquire_device("cpu"), torch.no_grad():
         fitter = BodyFitter.of(body)
         try:
@@ -54,3 +58,11 @@ def fit_body_to_joints(file: Path, body_name: str, shoulder_height: float) -> tu
         fit = fitter.fit(observed)
     scale = withers_scale(body, fit.shape, shoulder_height)
     return body_asset(body, fit.angles, fit.shape, file.stem, scale), float(fit.miss[0])
+
+
+def _find_body(name: str) -> str:
+    """The folder of a body."""
+    known = sorted(file.parent.name for file in Path(locate(BODIES)).glob("*/body.safetensors"))
+    if "/" not in name and name not in known:
+        raise MissingWeights(f"body {name!r} is unknown; choose {', '.join(known)}, or give the path of a folder")
+    return name if "/" in name else f"{BODIES}/{name}"

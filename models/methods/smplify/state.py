@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 
 import torch
 from jaxtyping import Float
@@ -47,7 +48,8 @@ class BodyFit:
 def observe(body: ParametricBody, pixels: Mapping[str, tuple[float, ...]], width: float, height: float) -> Observed:
     """Landmarks of one picture, each by its name: x and y in pixels, and a confidence if there is one.
 
-    Raises ValueError for a name that the body does not have, a point outside of the picture, or fewer than four.
+    Raises ValueError for a name that the body does not have, a point outside of the picture, a confidence that is no
+    number, fewer than four, or all at one place.
     """
     strange = sorted(set(pixels) - set(body.landmarks))
     if strange:
@@ -60,6 +62,8 @@ def observe(body: ParametricBody, pixels: Mapping[str, tuple[float, ...]], width
         x, y, trust = (*values, 1.0)[:3]
         if trust <= 0:
             continue
+        if not isfinite(trust):
+            raise ValueError(f"joint {name} has the confidence {trust:g}; give 0 to 1")
         if not (0 <= x <= width and 0 <= y <= height):
             raise ValueError(
                 f"joint {name} is at ({x:g}, {y:g}), outside of the picture of {width:g} x {height:g} pixels; "
@@ -69,6 +73,9 @@ def observe(body: ParametricBody, pixels: Mapping[str, tuple[float, ...]], width
         points[0, index] = torch.tensor((2 * x - width, 2 * y - height)) / max(width, height)
         confidence[0, index] = min(trust, 1.0)
     check_enough(Observed(points, confidence))
+    known = points[confidence > 0]
+    if (known == known[0]).all():
+        raise ValueError("all joints are at one place; give those of a body, which is larger")
     return Observed(points, confidence)
 
 

@@ -15,6 +15,8 @@ def test_joints_become_a_rigged_file(tmp_path):
     ("joints", "says"),
     [
         ({"left_hip": [1, 1], "nose": [5000, 1]}, "joint nose is at (5000, 1), outside of the picture"),
+        ({"left_hip": [1, 1, float("nan")]}, "joint left_hip has the confidence nan; give 0 to 1"),
+        ({name: [9, 9] for name in ("left_hip", "right_hip", "nose", "left_knee")}, "all joints are at one place"),
         ({"left_hip": [1, 1], "nose": [2, 1]}, "2 joints are known; a body is fitted to at least 4"),
     ],
 )

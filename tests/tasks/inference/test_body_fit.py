@@ -43,7 +43,9 @@ def test_joints_of_another_body_name_the_file(tmp_path):
 
 
 def test_a_body_that_nobody_made_is_missing(tmp_path):
-    with pytest.raises(MissingWeights, match="weights folder weights/bodies/unicorn does not exist"):
+    with pytest.raises(
+        MissingWeights, match="body 'unicorn' is unknown; choose cow, .*human.*, or give the path of a folder"
+    ):
         fit_body_to_joints(picture(tmp_path), "unicorn", 1.0)
 
 
