@@ -36,7 +36,7 @@ def method_flow(method: str) -> Flow[..., ReleaseRef]:
             scale: smoke (minutes, for tests), laptop (twenty minutes, no GPU), gpu or paper (photoreal parts)
             root: folder or address of all data, as data or s3://bucket/farm3d
             changes: what this run does otherwise than its scale; what is left alone stays. Its menu takes JSON too:
-                {"images": 200, "method": {"training": {"steps": 5000}}}
+                {"images": 200, "release": {"film": 512, "frames": 72}}
         """
         plan = load_plan(category, scale, root, changes, method)
         check_parts(plan)

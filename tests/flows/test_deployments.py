@@ -1,15 +1,19 @@
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import yaml
 from prefect import Flow
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.flows import load_flow_from_entrypoint
+from prefect.states import Scheduled
 
 from flows import deployments
 from flows.control.growth_events import DUE
 from flows.deployments import list_deployments, name_of_deployment, write_prefect_file
 from flows.plan.categories import REPOSITORY, categories
 from flows.plan.new_category import write_category
+from flows.plan.overrides import merged
 from flows.plan.plan import load_plan
 from models.methods import methods
 from storage.runs.releases import published_releases
@@ -57,8 +61,9 @@ def test_what_the_form_gives_as_an_example_of_changes_may_be_pasted(deployment):
         text = changes["description"]
         example = json.loads(text[text.index("{") : text.rindex("}") + 1])
         parameters = flow.validate_parameters({**deployment["parameters"], "changes": example})
-        plan = load_plan("cow", "smoke", "data", parameters["changes"])
-        assert plan != load_plan("cow", "smoke", "data")
+        method = flow.name if flow.name in methods() else "farm3d"
+        plan = load_plan("cow", "smoke", "data", parameters["changes"], method)
+        assert plan != load_plan("cow", "smoke", "data", method=method)
 
 
 @pytest.mark.parametrize("flow", [*methods(), "refresh", "evaluation", "compare"])
@@ -165,3 +170,31 @@ def test_an_animal_without_truth_runs_to_a_release_that_says_so(launcher, tmp_pa
     with launcher.client() as client:
         described = {artifact.key: artifact.description for artifact in client.read_artifacts()}
     assert described["scores-yak-generated-photos"].endswith("no ground truth for yak")
+
+
+CHANGED = {
+    "smplify": {"kind": "smplify", "fit": {"starts": 2}},
+    "meshrcnn": {"kind": "meshrcnn", "meshes": "true", "training": {"steps": 9}, "predictor": {"stages": 1}},
+    "meshinversion": {"kind": "meshinversion", "search": {"texture": "l1"}, "generator": {"symmetric": "nothing"}},
+}
+"""What somebody sets in the forms of other methods than the main one."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", CHANGED)
+def test_changes_of_any_method_pass_the_server_and_are_what_runs(launcher, tmp_path, method):
+    """The server checks what a form posts against the flow's schema. The run that waits for its hour is deleted."""
+    parameters = {"scale": "smoke", "root": str(tmp_path), "changes": {"images": None, "method": CHANGED[method]}}
+    with launcher.client() as client:
+        deployment = client.read_deployment_by_name(f"{method}/cow")
+        assert deployment.enforce_parameter_schema
+        tomorrow = Scheduled(scheduled_time=datetime.now(UTC) + timedelta(days=1))
+        run = client.create_flow_run_from_deployment(deployment.id, parameters=parameters, state=tomorrow)
+        client.delete_flow_run(run.id)
+        with pytest.raises(PrefectHTTPStatusError, match="409 Conflict"):
+            wrong = {**parameters, "changes": {"method": {"kind": method, "steps": "many"}}}
+            client.create_flow_run_from_deployment(deployment.id, parameters=wrong, state=tomorrow)
+    flow = load_flow_from_entrypoint(f"flows.farm3d.{method}")
+    plan = load_plan("cow", "smoke", str(tmp_path), flow.validate_parameters(run.parameters)["changes"], method)
+    wanted = merged(load_plan("cow", "smoke", method=method).method.model_dump(mode="json"), CHANGED[method])
+    assert plan.method.model_dump(mode="json") == wanted and plan.images
