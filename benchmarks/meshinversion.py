@@ -1,13 +1,12 @@
 """MeshInversion on held-out animals: beside the best of random latents, and by each texture loss of its ablation.
 
-    python benchmarks/meshinversion.py cow FOLDER
+    python -m benchmarks.meshinversion cow FOLDER
 
 trains the `laptop` preset into FOLDER, going on from where it was stopped, and measures held-out animals: the mask, the
 photo's colours, the back view beside the mirrored photo, and how far samples are from animals (Fréchet distance of
 tokens of the transformer, mean over the animal; comparable within one call alone).
 """
 
-import json
 import logging
 import sys
 from collections.abc import Sequence
@@ -17,15 +16,13 @@ from time import process_time
 import numpy as np
 import torch
 from jaxtyping import Float
-from safetensors.torch import load_file, save_file
 from scipy.linalg import sqrtm
 
+from benchmarks.stages import train_stages
 from models.core.category import Category
-from models.data.columns import Content, PseudoTruth
 from models.data.crops import random
-from models.engine.loop import Panel, Summary
 from models.features.vit import Vit
-from models.methods.base import Artifact, Setting, StageContext
+from models.methods.base import Setting
 from models.methods.meshinversion.config import MeshInversionConfig
 from models.methods.meshinversion.model import AnimalGenerator, draw, sample_latents
 from models.methods.meshinversion.reconstruction import InversionReconstructor
@@ -38,7 +35,6 @@ from models.rendering.reference import Reference
 from models.rendering.types import front_light
 from models.truth.examples import Example
 from models.truth.held_out import HeldOutConfig, held_out
-from storage.runs.checkpoints import Checkpoints
 
 CPU = torch.device("cpu")
 logger = logging.getLogger(__name__)
@@ -46,37 +42,6 @@ SAMPLES = 160
 """Animals on each side of the Fréchet distance."""
 TEXTURES = ("chamfer", "l1", "perceptual", "contextual")
 Numbers = dict[str, float]
-
-
-def train(category: str, folder: Path, config: MeshInversionConfig, vit: Vit) -> dict[str, Artifact]:
-    """The trained stages; what is there already is read."""
-    folder.mkdir(parents=True, exist_ok=True)
-    artifacts: dict[str, Artifact] = {}
-
-    def report(step: int, values: dict[str, float], panel: Panel | None) -> None:
-        with (folder / "metrics.jsonl").open("a") as journal:
-            journal.write(json.dumps({"step": step, "seconds": process_time(), **values}) + "\n")
-
-    def column(name: str) -> Sequence[PseudoTruth[Content]]:
-        raise ValueError(f"column {name}: true animals are learnt from here")
-
-    for stage in config.stages():
-        file = folder / f"{stage.name}.safetensors"
-        if not file.is_file():
-            context = StageContext(
-                Category(name=category, segment_as=(category,)),
-                CPU,
-                Reference(),
-                lambda part: vit,
-                samples=(),
-                checkpoints=Checkpoints(str(folder / stage.name)),
-                report=report,
-                artifacts=artifacts,
-                columns=column,
-            )
-            save_file({name: part.contiguous() for name, part in stage.run(context).tensors.items()}, file)
-        artifacts[stage.name] = Artifact(load_file(file), Summary(stage.steps, 0, {}))
-    return artifacts
 
 
 def measure(method: InversionReconstructor, examples: Sequence[Example]) -> Numbers:
@@ -139,7 +104,7 @@ def main(category: str, folder: Path, count: int = 20) -> None:
     """Train, measure, print."""
     config = MeshInversionConfig.preset("laptop")
     vit = config.vit.build(CPU)
-    artifacts = train(category, folder, config, vit)
+    artifacts = train_stages(category, folder, config, lambda part: vit)
     setting = Setting(Category(name=category, segment_as=(category,)), CPU, Reference(), lambda part: vit)
     trained, untrained = config.load(artifacts, setting), config.load({}, setting).generator
     untrained.mean.copy_(trained.generator.mean)

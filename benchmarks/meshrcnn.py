@@ -1,16 +1,14 @@
 """Mesh R-CNN on held-out animals, beside its own voxel branch, the mean training mesh and the mean ellipsoid.
 
-    python benchmarks/meshrcnn.py cow FOLDER
+    python -m benchmarks.meshrcnn cow FOLDER
 
 trains the `laptop` preset into FOLDER, going on from where it was stopped, and measures ten animals of each of three
 seeds twice: as the table of the farm does, after the fit of the Chamfer distance, and as the paper does, in the frame
 of the camera, where the mean mesh and the mean ellipsoid are given the true direction and size.
 """
 
-import json
 import logging
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import process_time
@@ -19,17 +17,15 @@ import numpy as np
 import torch
 import trimesh
 from jaxtyping import Float
-from safetensors.torch import load_file, save_file
 
+from benchmarks.stages import train_stages
 from models.core.category import Category
 from models.data.batch import Batch
-from models.data.columns import Content, PseudoTruth
 from models.data.crops import collate
-from models.engine.loop import Panel, Summary
 from models.geometry.cameras import PerspectiveCamera, look_at
 from models.geometry.mesh import Mesh
-from models.methods.base import Artifact, Setting, StageContext
-from models.methods.meshrcnn.config import STAGE, MeshRcnnConfig
+from models.methods.base import Setting
+from models.methods.meshrcnn.config import MeshRcnnConfig
 from models.methods.meshrcnn.reconstruction import MeshReconstruction, MeshReconstructor
 from models.methods.meshrcnn.state import Lesson, to_world, true_lesson, voxels
 from models.metrics.baselines import mean_mesh, unit
@@ -38,7 +34,6 @@ from models.metrics.surface_agreement import surface_agreement
 from models.rendering.reference import Reference
 from models.truth.barnyard.scene import HELD_OUT, SEEDS_PER_INDIVIDUAL, sample_scene
 from models.truth.held_out import training_shapes
-from storage.runs.checkpoints import Checkpoints
 
 CPU, PX = torch.device("cpu"), 128
 SEEDS, ANIMALS = (1, 2, 3), 10
@@ -46,35 +41,6 @@ SHAPES = 24
 """Training animals that are averaged, as in the farm's tables."""
 CHAMFER = ChamferConfig()
 Numbers = dict[str, float]
-
-
-def train(category: str, folder: Path, config: MeshRcnnConfig) -> Artifact:
-    """The trained stage; what is there already is read."""
-    file = folder / "meshes.safetensors"
-    if not file.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-
-        def report(step: int, values: dict[str, float], panel: Panel | None) -> None:
-            with (folder / "metrics.jsonl").open("a") as journal:
-                journal.write(json.dumps({"step": step, "seconds": process_time(), **values}) + "\n")
-
-        def column(name: str) -> Sequence[PseudoTruth[Content]]:
-            raise ValueError(f"column {name}: true meshes are learnt from here")
-
-        context = StageContext(
-            Category(name=category, segment_as=(category,)),
-            CPU,
-            Reference(),
-            lambda part: part,
-            samples=(),
-            checkpoints=Checkpoints(str(folder / "checkpoints")),
-            report=report,
-            artifacts={},
-            columns=column,
-        )
-        (stage,) = config.stages()
-        save_file(dict(stage.run(context).tensors), file)
-    return Artifact(load_file(file), Summary(config.training.steps, 0, {}))
 
 
 def measure(category: str, trained: MeshReconstructor, seed: int) -> dict[str, list[Numbers]]:
@@ -163,9 +129,9 @@ def _as_large_as(shape: trimesh.Trimesh, target: trimesh.Trimesh) -> trimesh.Tri
 def main(category: str, folder: Path) -> None:
     """Train, measure, print."""
     config = MeshRcnnConfig.preset("laptop")
-    artifact = train(category, folder, config)
+    artifacts = train_stages(category, folder, config)
     setting = Setting(Category(name=category, segment_as=(category,)), CPU, Reference(), lambda part: part)
-    trained, start = config.load({STAGE: artifact}, setting), process_time()
+    trained, start = config.load(artifacts, setting), process_time()
     for seed in SEEDS:
         for name, rows in measure(category, trained, seed).items():
             means = {key: round(float(np.mean([row[key] for row in rows])), 4) for key in rows[0]}
