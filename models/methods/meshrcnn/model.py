@@ -1,7 +1,8 @@
 """Mesh R-CNN's mesh predictor on a crop: occupied voxels, their surface, and that surface refined (section 3.2)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import torch
 from jaxtyping import Bool, Float, Int
 from pydantic import Field
 from torch import Tensor, nn
@@ -19,6 +20,9 @@ from models.methods.meshrcnn.networks import (
     VoxelBranch,
 )
 from models.methods.meshrcnn.state import from_grid
+
+SURE = 10.0
+"""Logit of what is known."""
 
 
 class PredictorConfig(Config):
@@ -59,6 +63,13 @@ class Look:
         """Some of the crops."""
         features = Features(self.features.fine[rows], self.features.coarse[rows])
         return Look(features, self.logits[rows], self.depth[rows], self.direction[rows])
+
+    def with_truth(self, occupied: Bool[Tensor, "known columns rows layers"], depth: Float[Tensor, " known"]) -> "Look":
+        """The same with the voxels and the depths of the first crops as they are known."""
+        sure = torch.where(occupied, SURE, -SURE)
+        known = len(occupied)
+        logits, depths = torch.cat((sure, self.logits[known:])), torch.cat((depth, self.depth[known:]))
+        return replace(self, logits=logits, depth=depths)
 
 
 class MeshPredictor(nn.Module):

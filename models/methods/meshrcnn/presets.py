@@ -21,6 +21,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "points": 5000,
             "rate": 1e-4,
             "lr_schedule": 1.0,
+            "alone": 0,
         },
     },
 }

@@ -36,15 +36,24 @@ class LossWeights(Config):
 class TrainingConfig(LoopConfig):
     """How long and how fast."""
 
-    steps: int = Field(default=1000, ge=1, description="optimiser steps of the whole run")
+    steps: int = Field(default=1300, ge=1, description="optimiser steps of the whole run")
     report_every: int = Field(default=20, ge=1, description="steps between reports")
     save_every: int = Field(default=50, ge=1, description="steps between checkpoints")
     batch: int = Field(default=16, ge=1, description="crops per step")
     refined: int = Field(default=4, ge=1, description="how many of them have their meshes refined")
     warm_up: int = Field(default=700, ge=0, description="first steps, in which nothing is refined")
+    alone: float = Field(
+        default=0.23,
+        ge=0,
+        lt=1,
+        description="last share of the run, in which refinement alone learns, half of it from true voxels",
+    )
     points: int = Field(default=1000, ge=1, description="points sampled on each surface")
     rate: float = Field(default=1e-3, gt=0, description="learning rate")
-    lr_schedule: Schedule = Field(default=Schedule({0.6: 1.0, 1.0: 0.05}), description="factor on the learning rate")
+    lr_schedule: Schedule = Field(
+        default=Schedule({0.46: 1.0, 0.765: 0.05, 0.77: 1.0, 0.86: 1.0, 1.0: 0.05}),
+        description="factor on the learning rate",
+    )
 
     @model_validator(mode="after")
     def _something_is_refined(self) -> "TrainingConfig":
@@ -77,15 +86,19 @@ class MeshLearner:
     def step(self, number: int, progress: float) -> Values:
         """One optimiser step."""
         config, weights = self.config, self.weights
-        answers = self.lessons.batch(*batch_rows(len(self.lessons), config.batch, number, config.seed))
-        look = self.predictor.look(answers.image, answers.mask)
+        is_alone = progress >= 1 - config.alone
+        count = config.refined if is_alone else config.batch
+        answers = self.lessons.batch(*batch_rows(len(self.lessons), count, number, config.seed))
+        with torch.set_grad_enabled(not is_alone):
+            look = self.predictor.look(answers.image, answers.mask)
         terms = {
             "voxel": (weights.voxel, losses.voxel_loss(look.logits, answers.occupied)),
             "depth": (weights.depth, losses.depth_loss(look.depth, answers.depth)),
             "direction": (weights.direction, losses.direction_loss(look.direction, answers.direction)),
         }
         if number >= config.warm_up:
-            generator = random(config.seed, "step", number)
+            generator, known = random(config.seed, "step", number), count // 2 if is_alone else 0
+            look = look.with_truth(answers.occupied[:known], answers.depth[:known])
             chamfer, normal, edge = self._mesh_losses(look, answers, generator)
             terms |= {
                 "chamfer": (weights.chamfer, chamfer),
@@ -115,7 +128,7 @@ class MeshLearner:
         """Means over the stages; a crop without an occupied voxel is not asked."""
         rows = self.predictor.occupied(look).flatten(1).any(1).nonzero()[: self.config.refined, 0]
         if not len(rows):
-            zero = look.logits.sum() * 0
+            zero = next(self.predictor.stages.parameters()).sum() * 0
             return zero, zero, zero
         look = look.rows(rows)
         chosen = torch.randperm(answers.points.shape[1], generator=generator)[: self.config.points]
