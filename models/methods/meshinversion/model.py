@@ -27,8 +27,9 @@ class GeneratorConfig(Config):
     width: int = Field(default=8, ge=8, multiple_of=8, description="channels of the finest maps")
     texels: int = Field(default=64, ge=64, description="rows and columns of a colour map: 64, 128, 256 ...")
     symmetric: Symmetry = Field(
-        default="nothing",
-        description="maps whose left half is the right one mirrored: both in the papers; animals that walk are not",
+        default="colour",
+        description="maps whose left half is the right one mirrored: both in the papers; animals that walk are not, "
+        "and coats that are look better",
     )
 
     def build(self) -> "AnimalGenerator":
