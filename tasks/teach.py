@@ -14,7 +14,7 @@ from models.core.config import Config
 from models.embedded.autoencoder_training import round_trip
 from models.embedded.feature_training import FeatureTraining, train_features
 from models.embedded.keypoint_training import KeypointTraining, train_keypoints
-from models.embedded.photo_set import Pictures, load_pictures, render_pictures
+from models.embedded.photo_set import Pictures, join_pictures, load_pictures, render_pictures
 from models.embedded.segmenter_training import SegmenterTraining, train_segmenter
 from models.embedded.teacher_training import TeacherTraining, train_teacher
 from models.features import Vit, VitConfig
@@ -60,8 +60,8 @@ def draw(work: str, config: BarnyardConfig, worker: int, workers: int) -> str:
 def teach(part: Part, work: str, weights: str, config: BarnyardConfig) -> str:
     """One folder of weights, learnt from the photos in `work`; continues from its newest checkpoint there.
 
-    Teacher and segmenter know the farm's species, as Stable Diffusion and COCO's models do. ViT and quadruped, from
-    which an animal is learnt, and the reading of keypoints are told of the others alone.
+    The teacher knows the farm's species, as Stable Diffusion does, and the segmenter all, as COCO's models do. ViT and
+    quadruped, from which an animal is learnt, and the reading of keypoints are told of the others alone.
     """
     folder, scratch, checkpoints = Path(layout.member(weights, part)), Path(work), partial(_checkpoints, work)
     with hold_lock(str(folder)), acquire_device("cpu"):
@@ -83,7 +83,10 @@ def teach(part: Part, work: str, weights: str, config: BarnyardConfig) -> str:
 def _pictures(part: Part, work: Path, config: BarnyardConfig) -> Pictures:
     if part in ("vit", "quadruped", "keypoints"):
         return load_pictures(work, config.other_photos, species=OTHERS)
-    return load_pictures(work, config.photos, species=FARM)
+    farm = load_pictures(work, config.photos, species=FARM)
+    if part == "teacher":
+        return farm
+    return join_pictures((farm, load_pictures(work, config.other_photos, species=OTHERS)))
 
 
 def _checkpoints(work: str, training: str) -> Checkpoints:

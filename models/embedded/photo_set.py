@@ -96,6 +96,12 @@ def load_pictures(folder: Path, count: int, *, species: Sequence[SpeciesName] = 
     return Pictures(**{name: np.concatenate([file[name] for file in files]) for name in fields})
 
 
+def join_pictures(parts: Sequence[Pictures]) -> Pictures:
+    """All of them, one after the other."""
+    fields = Pictures.__dataclass_fields__
+    return Pictures(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in fields})
+
+
 def sample_batch(
     pictures: Pictures, extra: UInt8[ndarray, "count size size 3"] | None, batch: int, generator: torch.Generator
 ) -> tuple[Int[ndarray, " batch"], Float[Tensor, "batch 3 size size"]]:

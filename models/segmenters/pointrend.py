@@ -35,7 +35,7 @@ class Instance:
 
     mask: Bool[ndarray, "height width"]
     score: float
-    """Mean probability of its pixels, in [0, 1]."""
+    """How sure the segmenter is that this is an animal, in [0, 1]; embedded: mean over its pixels."""
     label: str
 
 
@@ -45,7 +45,13 @@ class PointRendConfig(Config):
     kind: Literal["pointrend"] = "pointrend"
     weights: str = Field(default="weights/pointrend", description="folder with config.json and model.safetensors")
     points: int = Field(default=768, ge=0, description="uncertain points asked at every doubling; 0 is the coarse mask")
+    known: int = Field(default=128, ge=16, description="longer side to which pictures of up to twice that are brought")
     smallest: float = Field(default=0.005, ge=0, le=1, description="share of the picture below which a region is noise")
+    least_chance: float = Field(
+        default=0.4, ge=0, le=1, description="probability of an animal from which a pixel is of one"
+    )
+    least_score: float = Field(default=0.65, ge=0, le=1, description="score below which a region is no animal")
+    other: float = Field(default=30.0, ge=1, description="times another animal must be likelier than those asked for")
 
     def digest(self) -> str:
         """Digest of the weights, on which the masks depend besides this config."""
@@ -77,14 +83,27 @@ class PointRendConfig(Config):
         return PointRend(self, network.to(device).eval())
 
 
-def _block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+def _block(inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
+        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
     )
 
 
+class _Residual(nn.Module):
+    """Two convolutions beside the identity (He et al. 2016)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first, self.second = _block(channels, channels), _block(channels, channels)[:2]
+
+    def forward(self, values: Features) -> Features:
+        return (values + self.second(self.first(values))).relu()
+
+
 class PointNetwork(nn.Module):
-    """Backbone, coarse head and point head."""
+    """Backbone, top-down pyramid (Lin et al. 2017), coarse head and point head."""
 
     def __init__(self, labels: tuple[str, ...], width: int) -> None:
         """`labels` are the animals; `width` the channels at half resolution."""
@@ -93,11 +112,11 @@ class PointNetwork(nn.Module):
         classes = len(labels) + 1
         self.stem = nn.Sequential(_block(3, width, 2), _block(width, width))
         self.middle = nn.Sequential(_block(width, 2 * width, 2), _block(2 * width, 2 * width))
-        self.deep = nn.Sequential(_block(2 * width, 4 * width, 2), _block(4 * width, 4 * width))
-        self.deepest = nn.Sequential(
-            _block(4 * width, 8 * width, 2), _block(8 * width, 8 * width), _block(8 * width, 8 * width)
-        )
-        self.join = _block(14 * width, 4 * width)
+        self.deep = nn.Sequential(_block(2 * width, 4 * width, 2), _Residual(4 * width))
+        self.deepest = nn.Sequential(_block(4 * width, 8 * width, 2), _Residual(8 * width), _Residual(8 * width))
+        self.context = nn.Linear(8 * width, 8 * width)
+        self.lateral = nn.ModuleList(_block(factor * width, 4 * width, kernel=1) for factor in (2, 4, 8))
+        self.merge, self.join = _block(4 * width, 4 * width), _block(4 * width, 4 * width)
         self.coarse = nn.Conv2d(4 * width, classes, 1)
         self.point = nn.Sequential(
             nn.Conv1d(7 * width + classes, 96, 1), nn.ReLU(inplace=True),
@@ -110,10 +129,13 @@ class PointNetwork(nn.Module):
         half = self.stem(image - 0.5)
         quarter = self.middle(half)
         eighth = self.deep(quarter)
-        wide, wider = (
-            interpolate(values, quarter.shape[-2:], mode="bilinear") for values in (eighth, self.deepest(eighth))
+        deepest = self.deepest(eighth)
+        deepest = deepest + self.context(deepest.mean((2, 3)))[..., None, None]
+        fine, middle, low = (
+            lateral(values) for lateral, values in zip(self.lateral, (quarter, eighth, deepest), strict=True)
         )
-        joined = self.join(torch.cat((quarter, wide, wider), 1))
+        merged = self.merge(middle + interpolate(low, middle.shape[-2:], mode="bilinear"))
+        joined = self.join(fine + interpolate(merged, fine.shape[-2:], mode="bilinear"))
         return self.coarse(joined), [half, quarter, joined]
 
     def refine(self, coarse: Logits, fine: list[Features], points: Points) -> Float[Tensor, "batch classes count"]:
@@ -174,16 +196,20 @@ class PointRend:
         device = next(self.network.parameters()).device
         picture = torch.from_numpy(image).to(device).permute(2, 0, 1)[None] / 255
         height, width = picture.shape[-2:]
-        padded = interpolate(picture, [-(-side // 16) * 16 for side in (height, width)], mode="bilinear")
+        scale = self.config.known / max(height, width)
+        scale = 1.0 if scale < 0.5 else scale
+        padded = interpolate(picture, [-(-round(scale * side) // 16) * 16 for side in (height, width)], mode="bilinear")
         logits = subdivide(self.network, padded, self.config.points)
         chance = interpolate(logits, (height, width), mode="bilinear").softmax(1)[0].cpu().numpy()
         return sorted(self._regions(chance, classes), key=lambda instance: -instance.score)
 
     def _regions(self, chance: Float[ndarray, "classes height width"], classes: tuple[str, ...]) -> list[Instance]:
-        """Connected regions of animal, each of the class with the highest mean probability."""
+        """Connected regions that are surely enough of animals, each of the class with the highest mean probability;
+        the classes asked for have the benefit of the doubt."""
         from scipy.ndimage import label
 
-        animal = chance[0] < 0.5
+        asked = np.array([name in classes for name in self.network.labels])
+        animal = chance[0] < 1 - self.config.least_chance
         regions, count = label(animal)  # pyright: ignore[reportGeneralTypeIssues]
         instances: list[Instance] = []
         for index in range(1, count + 1):
@@ -191,7 +217,8 @@ class PointRend:
             if mask.mean() < self.config.smallest:
                 continue
             votes = chance[1:, mask].mean(1)
-            name = self.network.labels[int(np.argmax(votes))]
-            if name in classes:
-                instances.append(Instance(mask, float(votes.max()), name))
+            score = float(votes.sum())
+            name = self.network.labels[int(np.argmax(np.where(asked, self.config.other * votes, votes)))]
+            if name in classes and score >= self.config.least_score:
+                instances.append(Instance(mask, score, name))
         return instances

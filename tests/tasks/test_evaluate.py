@@ -70,7 +70,7 @@ def test_refinement_is_measured_only_where_masks_are_true(measured):
 def test_refinement_sees_the_segmenters_mask_and_is_judged_by_the_true_one(crops):
     (example,) = held_out("cow", HELD_OUT.model_copy(update={"scenes": 1, "photo": 128, "size": 96}))
     shown = module.show_found_mask(example, module.crop_recipe(crops), "cpu")
-    assert 0.8 < iou(shown.input_mask[0].numpy() > 0.5, example.crop.mask[0].numpy() > 0.5) < 1
+    assert 0.5 < iou(shown.input_mask[0].numpy() > 0.5, example.crop.mask[0].numpy() > 0.5) < 1
     assert torch.equal(join_examples([shown]).mask, shown.input_mask) and torch.equal(
         shown.crop.mask, example.crop.mask
     )

@@ -12,34 +12,9 @@ def generator(seed=0):
 
 @pytest.fixture
 def disc():
-    """Sixteen red discs of label 3 on grey."""
+    """Sixteen opaque discs."""
     axis = torch.linspace(-1, 1, SIZE)
-    inside = (axis[:, None] ** 2 + axis**2 < 0.36).expand(16, -1, -1)
-    image = torch.where(inside[:, None], torch.tensor([0.9, 0.2, 0.1]).view(1, 3, 1, 1), torch.full((16, 3, 1, 1), 0.5))
-    return image, inside.long() * 3
-
-
-def test_pictures_that_are_not_staged_stay_as_they_are(disc):
-    image, label = scenery.stage(*disc, 0.0, 0.0, generator())
-    assert torch.equal(image, disc[0]) and torch.equal(label, disc[1])
-
-
-def test_staged_animals_keep_their_place_and_lose_their_backdrop(disc):
-    image, label = scenery.stage(*disc, 1.0, 0.0, generator())
-    assert ((label == 0) | (label == disc[1])).all() and (label > 0).sum() > 0.9 * (disc[1] > 0).sum()
-    outside = disc[1][:, None] == 0
-    assert ((image - disc[0]).abs() * outside).amax((1, 2, 3)).min() > 0.05
-    assert image.min() >= 0 and image.max() <= 1
-
-
-def test_an_empty_picture_has_no_label(disc):
-    image, label = scenery.stage(*disc, 0.0, 1.0, generator())
-    assert not label.any() and not torch.equal(image, disc[0])
-
-
-def test_the_generator_decides_everything(disc):
-    one, other, third = (scenery.stage(*disc, 0.6, 0.2, generator(seed)) for seed in (1, 1, 2))
-    assert torch.equal(one[0], other[0]) and torch.equal(one[1], other[1]) and not torch.equal(one[0], third[0])
+    return (axis[:, None] ** 2 + axis**2 < 0.36).float().expand(16, 1, -1, -1)
 
 
 def test_backdrops_are_plain_and_rough_dark_and_light():
@@ -50,21 +25,23 @@ def test_backdrops_are_plain_and_rough_dark_and_light():
     assert light.min() < 0.3 and light.max() > 0.7
 
 
-def test_a_new_coat_stays_inside_the_animal_with_its_outline(disc):
-    image, label = disc
-    mask = label[:, None] > 0
-    soft = scenery._soft_edge(mask, generator())
-    assert (soft[~mask] < 0.5).all() and soft[:, :, SIZE // 2, SIZE // 2].min() == 1
-    styled = scenery.restyle(image, mask, torch.rand(image.shape, generator=generator()), generator())
-    assert styled.min() >= 0 and styled.max() <= 1 and (styled != image).flatten(1).any(1).float().mean() > 0.4
-
-
 def test_light_from_behind_darkens_the_animal_alone(disc):
-    image, label = disc
-    alpha = (label[:, None] > 0).float()
-    lit = torch.cat([scenery.relight(image, alpha, generator(seed)) - image for seed in range(8)])
+    image = torch.full((16, 3, SIZE, SIZE), 0.6)
+    lit = torch.cat([scenery.relight(image, disc, generator(seed)) - image for seed in range(8)])
     inside, outside = (lit[..., SIZE // 2, SIZE // 2].mean(1), lit[..., 0, 0].mean(1))
     assert ((inside < -0.05) & (outside == 0)).any() and ((inside < 0) & (outside < -0.2)).any()
+
+
+def test_shadows_lie_below_and_not_above(disc):
+    darkness = scenery.cast_shadows(disc, generator()).amax(0)[0]
+    assert darkness[:8].max() < 0.05 and darkness[SIZE // 2 :].max() > 0.15 and darkness.max() < 0.81
+
+
+def test_only_the_pictures_asked_for_have_something_in_front():
+    where = (torch.arange(16) % 2 == 0).view(-1, 1, 1, 1)
+    hidden = scenery.hide(SIZE, where, generator())
+    assert not hidden[1::2].any() and hidden[::2].flatten(1).any(1).float().mean() > 0.5
+    assert hidden.float().mean((1, 2, 3)).max() < 0.2
 
 
 @pytest.mark.parametrize("size", [64, 50])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from models.core.category import VIEWS
-from models.embedded.photo_set import load_pictures, render_pictures
+from models.embedded.photo_set import join_pictures, load_pictures, render_pictures
 from models.truth.barnyard import FARM, OTHERS, SPECIES
 from models.truth.barnyard.scene import HELD_OUT, SEEDS_PER_INDIVIDUAL, sample_light
 
@@ -21,6 +21,13 @@ def test_what_was_rendered_is_loaded(folder):
         caption = str(pictures.caption[index])
         assert SPECIES[pictures.category[index]] in caption and f"{VIEWS[pictures.view[index]]} view" in caption
         assert 0.05 < (pictures.part[index] > 0).mean() < 0.8
+
+
+def test_joined_pictures_follow_one_another(folder):
+    pictures = load_pictures(folder, 2)
+    joined = join_pictures((pictures, pictures))
+    assert len(joined) == 2 * len(pictures) and np.array_equal(joined.image[len(pictures) :], pictures.image)
+    assert list(joined.caption[: len(pictures)]) == list(pictures.caption)
 
 
 def test_points_of_the_surface_fall_on_the_animal_and_are_as_deep_as_wide(folder):

@@ -66,6 +66,37 @@ def test_each_region_is_an_instance_of_its_class():
     assert [each.label for each in cows] == ["cow"] and cows[0].mask[16, 16] and not cows[0].mask[48, 40]
 
 
+def test_a_region_that_may_be_something_else_is_no_animal():
+    image = np.zeros((1, 64, 64, 3), np.uint8)
+    image[0, 8:24, 8:24, 0], image[0, 40:56, 32:56, 1] = 255, 140
+    sure, doubtful = 255 / 255 * 20 - 10, 140 / 255 * 20 - 10
+    chances = [np.exp(logit) / (np.exp(logit) + 1) for logit in (sure, doubtful)]
+    network = Painted(("cow", "horse"), 4)
+    (both,) = PointRend(PointRendConfig(points=0, least_score=0.0), network).segment(image, ("cow", "horse"))
+    assert [each.label for each in both] == ["cow", "horse"]
+    assert both[1].score < chances[1] + 0.01 and both[1].score < both[0].score
+    between = (both[0].score + both[1].score) / 2
+    (one,) = PointRend(PointRendConfig(points=0, least_score=between), network).segment(image, ("cow", "horse"))
+    assert [each.label for each in one] == ["cow"]
+
+
+def test_the_animal_asked_for_has_the_benefit_of_the_doubt():
+    image = np.zeros((1, 64, 64, 3), np.uint8)
+    image[0, 8:40, 8:40, :2] = 250, 255
+    segmenter = PointRend(PointRendConfig(points=0), Painted(("cow", "horse"), 4))
+    assert [segmenter.segment(image, (name,))[0][0].label for name in ("cow", "horse")] == ["cow", "horse"]
+    assert segmenter.segment(image, ("cow", "horse"))[0][0].label == "horse"
+    strict = PointRend(PointRendConfig(points=0, other=1.0), Painted(("cow", "horse"), 4))
+    assert not strict.segment(image, ("cow",))[0]
+
+
+def test_the_score_is_that_of_an_animal_whichever_it_is():
+    image = np.zeros((1, 64, 64, 3), np.uint8)
+    image[0, 8:40, 8:40, :2] = 255
+    (found,) = PointRend(PointRendConfig(points=0), Painted(("cow", "horse"), 4)).segment(image, ("cow", "horse"))
+    assert found[0].score > 0.9
+
+
 def test_a_class_the_weights_do_not_know_is_refused():
     with pytest.raises(ValueError, match="'pig' is not a class of these weights; they know cow, horse"):
         PointRend(PointRendConfig(), network()).segment(np.zeros((1, 32, 32, 3), np.uint8), ("pig",))

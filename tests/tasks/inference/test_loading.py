@@ -212,7 +212,7 @@ class TestWithoutThePartsThatItLearntWith:
             training_setting(recipe, "cpu:0")
 
     def test_photos_are_cut_out_by_the_embedded_segmenter(self, caplog):
-        recipe = CROPS.model_copy(update={"segmenter": Detectron2Config(), "segment_as": ("dog", "cow"), "size": 48})
+        recipe = CROPS.model_copy(update={"segmenter": Detectron2Config(), "segment_as": ("bear", "cow"), "size": 48})
         usable = usable_crop_recipe(recipe, "cpu:0")
         assert usable.segmenter == PointRendConfig() and usable.segment_as == ("cow",) and usable.size == 48
         assert "the segmenter `detectron2` needs detectron2" in caplog.text
