@@ -3,13 +3,14 @@
 import shlex
 import sys
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flows.cli.console import announce, error_console, print_json
 from flows.cli.options import PORT, Category, Json, Port, Quiet, Root, Scale, example
-from flows.cli.paths import shown_command
+from flows.cli.paths import local_path, shown_command
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -29,15 +30,26 @@ INTERRUPTED = 130
 Method = Annotated[
     str | None, typer.Option(help="farm3d, magicpony, ...: what learns the animal", show_default="farm3d")
 ]
+Photos = Annotated[
+    Path | None,
+    typer.Option(parser=local_path, help="folder of photos of yours to learn from, instead of drawn ones"),
+]
 
 
-@app.command(epilog=example("farm3d run cow", "farm3d run horse --scale smoke --quiet --json > horse.json"))
-def run(
+@app.command(
+    epilog=example(
+        "farm3d run cow",
+        "farm3d run pig --photos my_pigs/",
+        "farm3d run horse --scale smoke --quiet --json > horse.json",
+    )
+)
+def run(  # noqa: PLR0913 - an option each
     category: Category,
     scale: Scale = "laptop",
     root: Root = "data",
     port: Port = PORT,
     method: Method = None,
+    photos: Photos = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -45,14 +57,15 @@ def run(
 
     A run of the same animal that goes on already is shown instead of starting another. Ctrl-C leaves it going on.
     """
-    plan, launcher = _prepare(category, scale, root, port, method, quiet)
+    changes = {"changes": {"own_photos": {"folder": str(photos.absolute())}}} if photos else {}
+    plan, launcher = _prepare(category, scale, root, port, method, changes, quiet)
     from flows.cli.run_progress import RunReader
     from flows.cli.run_results import collect_results, print_results
     from flows.cli.run_view import follow_run
 
     with launcher.client() as client:
         deployment = f"{plan.method.kind}/{category}"
-        flow_run = start_run(client, deployment, {"scale": scale, "root": plan.store.root})
+        flow_run = start_run(client, deployment, {"scale": scale, "root": plan.store.root, **changes})
         if not quiet:
             error_console.print(f"pictures, tables, logs: {launcher.ui}{launcher.hint}")
         try:
@@ -71,16 +84,19 @@ def run(
 
 
 def _prepare(
-    category: str, scale: "ScaleName", root: str, port: int, method: str | None, quiet: bool
+    category: str, scale: "ScaleName", root: str, port: int, method: str | None, parameters: dict[str, Any], quiet: bool
 ) -> "tuple[Plan, Launcher]":
     """The plan, refused before anything starts, and the server and the worker for it."""
     try:
         with nullcontext() if quiet else announce("starting the Prefect server, the worker and the deployments"):
             from flows.cli.launcher import Launcher
-            from flows.plan.plan import load_plan
+            from flows.plan.plan import PlanChanges, load_plan
             from storage.runs.releases import MAIN_METHOD
 
-            plan = load_plan(category, scale, root, method=method or MAIN_METHOD)
+            changes = PlanChanges.model_validate(parameters["changes"]) if parameters else None
+            plan = load_plan(category, scale, root, changes=changes, method=method or MAIN_METHOD)
+            if plan.own_photos:
+                plan.own_photos.check_available(plan.device)
             launcher = Launcher(port=port)
             launcher.up()
     except KeyboardInterrupt:
@@ -90,13 +106,11 @@ def _prepare(
     return plan, launcher
 
 
-def start_run(client: "SyncPrefectClient", deployment: str, parameters: dict[str, str]) -> "UUID":
+def start_run(client: "SyncPrefectClient", deployment: str, parameters: dict[str, Any]) -> "UUID":
     """A run of a deployment: the one that does the same already and is not over, else a new one."""
     known = client.read_deployment_by_name(deployment)
     for flow_run in _unfinished(client, known.id):
-        if all(flow_run.parameters.get(name) == value for name, value in parameters.items()) and not (
-            flow_run.parameters.get("changes")
-        ):
+        if all((flow_run.parameters.get(name) or None) == parameters.get(name) for name in {*parameters, "changes"}):
             error_console.print(f"run {flow_run.name} does this already; this is how far it is")
             return flow_run.id
     return client.create_flow_run_from_deployment(known.id, parameters=parameters).id
@@ -134,6 +148,5 @@ def tell_failure(category: str, progress: "RunProgress") -> None:
     where = f" at its {stage}" if stage else ""
     why = progress.message.removeprefix("Flow run encountered an exception: ") or "no reason is known"
     error_console.print(f"error: {category} {progress.state.lower()}{where}: {why}")
-    error_console.print(
-        f"What is made stays: `{shown_command()} run {category}` continues. The page above has the log."
-    )
+    again = f"{shown_command()} {shlex.join(sys.argv[1:])}"
+    error_console.print(f"What is made stays: `{again}` continues. The page above has the log.")

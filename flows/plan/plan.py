@@ -185,11 +185,12 @@ def load_plan(
     known = methods()
     if method not in known:
         raise ValueError(f"method {method!r} is unknown; choose {', '.join(sorted(known))}")
+    own_photos = getattr(changes, "own_photos", None) is not None
     plain: dict[str, Any] = {
         "category": load_category(category).model_dump(mode="json"),
         "scale": scale,
         "root": root,
-        "method": known[method].preset(scale).model_dump(mode="json"),
+        "method": known[method].preset(scale, own_photos).model_dump(mode="json"),
         **{name: _plain(part) for name, part in preset(scale, _wanted_device(changes)).items()},
     }
     try:

@@ -23,6 +23,10 @@ class Schedule(RootModel[float | dict[Share, float]]):
             raise ValueError("schedule has no knots; give a number or {share of the run: value}")
         return root
 
+    def __hash__(self) -> int:
+        """Equal schedules have the same; configurations that hold one can be looked up by it."""
+        return hash(frozenset(self.root.items()) if isinstance(self.root, dict) else self.root)
+
     def at(self, progress: float) -> float:
         """The value at a share `progress` in [0, 1] of the run."""
         if not isinstance(self.root, dict):

@@ -114,8 +114,8 @@ class Method(Protocol):
         ...
 
     @classmethod
-    def preset(cls, scale: str) -> "Method":
-        """The configuration at a scale: smoke, laptop, gpu or paper."""
+    def preset(cls, scale: str, own_photos: bool = False) -> "Method":
+        """The configuration at a scale: smoke, laptop, gpu or paper; for drawn photos, or for somebody's own."""
         ...
 
     def stages(self) -> tuple[Stage, ...]:

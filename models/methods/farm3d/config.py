@@ -43,16 +43,16 @@ class Farm3DConfig(AnimalTraining):
         return {**super().parts, "diffusion_prior": self.diffusion_prior}
 
     @classmethod
-    def preset(cls, scale: str) -> "Farm3DConfig":
-        """The configuration at a scale."""
-        from models.methods.farm3d.presets import PRESETS
+    def preset(cls, scale: str, own_photos: bool = False) -> "Farm3DConfig":
+        """The configuration at a scale, for drawn photos or for somebody's own."""
+        from models.methods.farm3d.presets import OWN_PHOTOS, PRESETS
 
-        return cls.model_validate(PRESETS[scale].model_dump())
+        return cls.model_validate((OWN_PHOTOS if own_photos else PRESETS)[scale].model_dump())
 
     def stages(self) -> tuple[Stage, ...]:
-        """One training of all networks together."""
-        (stage,) = super().stages()
-        return (replace(stage, shown=(*stage.shown, "sds")),)
+        """The same; the training of all networks distils as well."""
+        *before, stage = super().stages()
+        return (*before, replace(stage, shown=(*stage.shown, "sds")))
 
     def objective(self, setting: Setting) -> Objective:
         """The animal model's terms, and score distillation."""

@@ -6,7 +6,7 @@ from models.generators.known_models import EMBEDDED, STABLE_DIFFUSION_2_1, STABL
 from models.methods.farm3d.config import Farm3DConfig
 from models.methods.farm3d.distillation import DistillationConfig
 from models.methods.magicpony.config import AnimalTraining
-from models.methods.magicpony.presets import GPU, LAPTOP, PAPER, SMOKE
+from models.methods.magicpony.presets import GPU, LAPTOP, LAPTOP_OWN_PHOTOS, PAPER, SMOKE
 
 DEFAULT = Farm3DConfig()
 AUTHORS = DistillationConfig(
@@ -32,23 +32,24 @@ def with_distillation(
     return Farm3DConfig(**shared, diffusion_prior=diffusion_prior, distillation=distillation, sds=sds)
 
 
+def with_embedded_teacher(animal: AnimalTraining) -> Farm3DConfig:
+    """A small diffusion model overrates what it knows, and knows animals only as its own photos show them."""
+    distillation = DistillationConfig(
+        size=128,
+        guidance=Schedule(7.5),
+        mix=(0.3, 0.0, 0.7),
+        elevation_deg=(-5.0, 25.0),
+        fill=(0.2, 0.36),
+        background="photo",
+    )
+    return with_distillation(animal, EMBEDDED, distillation, Schedule({0.5: 0.0, 0.55: 0.3}))
+
+
 PRESETS = {
     "smoke": with_distillation(SMOKE, EMBEDDED, DistillationConfig(size=128)),
-    # A small diffusion model overrates what it knows, and knows animals only as its own photos show them.
-    "laptop": with_distillation(
-        LAPTOP,
-        EMBEDDED,
-        DistillationConfig(
-            size=128,
-            guidance=Schedule(7.5),
-            mix=(0.3, 0.0, 0.7),
-            elevation_deg=(-5.0, 25.0),
-            fill=(0.2, 0.36),
-            background="photo",
-        ),
-        Schedule({0.5: 0.0, 0.55: 0.3}),
-    ),
+    "laptop": with_embedded_teacher(LAPTOP),
     # Every second step: half of the authors' dose fits into a day.
     "gpu": with_distillation(GPU, STABLE_DIFFUSION_2_1_QUICK, AUTHORS.model_copy(update={"every": 2}), SUM_OF_LATENTS),
     "paper": with_distillation(PAPER, STABLE_DIFFUSION_2_1, AUTHORS, SUM_OF_LATENTS),
 }
+OWN_PHOTOS = {**PRESETS, "laptop": with_embedded_teacher(LAPTOP_OWN_PHOTOS)}

@@ -19,13 +19,16 @@ from models.features.head_direction import head_directions
 from models.methods.base import Artifact, Needs, Setting, Stage, StageContext
 from models.methods.magicpony.losses import lighting, reconstruction, regularisers, viewpoints
 from models.methods.magicpony.model import Animal, AnimalConfig
+from models.methods.magicpony.pretraining.silhouette_fitting import SilhouetteLearner
 from models.methods.magicpony.refine import RefinableReconstructor
 from models.methods.magicpony.terms import Objective, Step, Term
 from models.methods.magicpony.train import AnimalLearner, TrainingConfig
 from models.methods.magicpony.warm_start import FromNothing, Start
 
 STAGE = "animal"
-"""The one training of the method."""
+"""The training of all networks."""
+SILHOUETTES = "silhouettes"
+"""The stage before it, where there is one."""
 
 
 class LossWeights(Config):
@@ -120,23 +123,37 @@ class AnimalTraining(Config):
         return {"vit": self.vit, **features, "warm_start": self.warm_start}
 
     def stages(self) -> tuple[Stage, ...]:
-        """One training of all networks together."""
+        """Silhouettes first, where they are asked for; then one training of all networks together."""
         shown, at_once = ("mask", "rgb", "features"), self.training.batch // self.training.accumulate
-        return (Stage(STAGE, self.training.steps, shown, self.train, at_once),)
+        stages = (Stage(STAGE, self.training.steps, shown, self.train, at_once),)
+        fitting = self.warm_start.silhouettes
+        if not fitting.steps:
+            return stages
+        return (Stage(SILHOUETTES, fitting.steps, ("mask",), self.fit_silhouettes, fitting.batch), *stages)
 
     def objective(self, setting: Setting) -> Objective:
         """The table of terms."""
         return self.losses.objective()
 
+    def fit_silhouettes(self, context: StageContext) -> Artifact:
+        """Fit pose, articulation and deformation of the start to the masks of the crops."""
+        animal, config = self.start(context), self.warm_start.silhouettes
+        crops = self.crops(context, context.load(self.feature_vit or self.vit))
+        learner = SilhouetteLearner(animal, crops, context.renderer, config, self.training.seed)
+        loop = self.training.model_copy(update={"steps": config.steps})
+        summary = fit(learner, loop, context.checkpoints, context.report, self.stages()[0].shown)
+        return Artifact(learner.mean.state_dict(), summary)
+
     def train(self, context: StageContext) -> Artifact:
         """Fit the animal model to the crops."""
         animal = self.start(context)
+        if SILHOUETTES in context.artifacts:
+            animal.load_state_dict(context.artifacts[SILHOUETTES].tensors)
         objective = self.objective(context)
         crops = self.crops(context, context.load(self.feature_vit or self.vit))
         with ThreadPoolExecutor(1) as helper:
             learner = AnimalLearner(animal, objective, self.training, crops, context.renderer, helper)
-            (stage,) = self.stages()
-            begin = self.warm_start.begin
+            stage, begin = self.stages()[-1], self.warm_start.begin
             summary = fit(learner, self.training, context.checkpoints, context.report, stage.shown, begin)
         return Artifact(animal.state_dict(), summary)
 
@@ -168,8 +185,8 @@ class AnimalTraining(Config):
         return Crops(samples, self.training.size, context.device, shown.seen, head_directions=head_directions)
 
     def load(self, artifacts: Mapping[str, Artifact], setting: Setting) -> RefinableReconstructor:
-        """The trained model, or the start where there is no artifact yet."""
-        if not artifacts:
+        """The trained model, or the start where it is not there yet."""
+        if STAGE not in artifacts:
             return RefinableReconstructor(self.start(setting).eval(), setting.renderer)
         # Without the warm start: a release answers also where the quadruped it went on from has become another.
         animal = self.untrained(setting)
@@ -183,8 +200,8 @@ class MagicPonyConfig(AnimalTraining):
     kind: Literal["magicpony"] = "magicpony"
 
     @classmethod
-    def preset(cls, scale: str) -> "MagicPonyConfig":
-        """The configuration at a scale."""
-        from models.methods.magicpony.presets import PRESETS
+    def preset(cls, scale: str, own_photos: bool = False) -> "MagicPonyConfig":
+        """The configuration at a scale, for drawn photos or for somebody's own."""
+        from models.methods.magicpony.presets import OWN_PHOTOS, PRESETS
 
-        return cls.model_validate(PRESETS[scale].model_dump())
+        return cls.model_validate((OWN_PHOTOS if own_photos else PRESETS)[scale].model_dump())

@@ -12,6 +12,7 @@ from models.methods.magicpony.networks.deformation import DeformationConfig
 from models.methods.magicpony.networks.encoder import EncoderConfig
 from models.methods.magicpony.networks.pose import PoseConfig
 from models.methods.magicpony.networks.prior import PriorConfig
+from models.methods.magicpony.pretraining.silhouette_fitting import SilhouetteFitting
 from models.methods.magicpony.train import TrainingConfig
 from models.methods.magicpony.warm_start import WarmStart
 
@@ -34,6 +35,8 @@ LAPTOP = AnimalTraining(
     ),
     warm_start=WarmStart(),
 )
+# Photos that nobody drew may show an animal that the start does not know: its masks are learnt from first.
+LAPTOP_OWN_PHOTOS = LAPTOP.model_copy(update={"warm_start": WarmStart(silhouettes=SilhouetteFitting(steps=400))})
 VIT = "facebook/dino-vits8"
 PAPER = AnimalTraining(
     vit=VitConfig(model=VIT),
@@ -87,3 +90,4 @@ GPU = PAPER.model_copy(
     }
 )
 PRESETS = {"smoke": SMOKE, "laptop": LAPTOP, "gpu": GPU, "paper": PAPER}
+OWN_PHOTOS = {**PRESETS, "laptop": LAPTOP_OWN_PHOTOS}

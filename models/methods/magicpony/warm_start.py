@@ -13,6 +13,7 @@ from models.core.schedule import Share
 from models.core.weights import check_digest, digest, locate, replace_folder, report_missing_weights
 from models.features import Pca
 from models.methods.magicpony.model import Animal
+from models.methods.magicpony.pretraining.silhouette_fitting import SilhouetteFitting
 
 
 class FromNothing(Config):
@@ -20,6 +21,7 @@ class FromNothing(Config):
 
     kind: Literal["nothing"] = "nothing"
     begin: ClassVar[float] = 0.0
+    silhouettes: ClassVar[SilhouetteFitting] = SilhouetteFitting()
 
     def digest(self) -> str:
         """There are no weights."""
@@ -45,6 +47,9 @@ class WarmStart(Config):
     begin: Share = Field(
         default=0.97,
         description="schedule position to start from (0-1); starting late keeps learning rates low when fine-tuning",
+    )
+    silhouettes: SilhouetteFitting = Field(
+        default=SilhouetteFitting(), description="fitting to the category's masks, before the training"
     )
 
     def digest(self) -> str:

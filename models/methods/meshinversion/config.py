@@ -58,8 +58,8 @@ class MeshInversionConfig(Config):
         return {"vit": self.vit}
 
     @classmethod
-    def preset(cls, scale: str) -> "MeshInversionConfig":
-        """The configuration at a scale."""
+    def preset(cls, scale: str, own_photos: bool = False) -> "MeshInversionConfig":
+        """The configuration at a scale, whoever made the photos."""
         from models.methods.meshinversion.presets import PRESETS
 
         return cls.model_validate(PRESETS[scale])

@@ -51,8 +51,8 @@ class MeshRcnnConfig(Config):
         return {}
 
     @classmethod
-    def preset(cls, scale: str) -> "MeshRcnnConfig":
-        """The configuration at a scale."""
+    def preset(cls, scale: str, own_photos: bool = False) -> "MeshRcnnConfig":
+        """The configuration at a scale, whoever made the photos."""
         from models.methods.meshrcnn.presets import PRESETS
 
         return cls.model_validate(PRESETS[scale])

@@ -83,8 +83,8 @@ class SmplifyConfig(Config):
         return {"vit": self.vit, "keypoints": self.keypoints, "bodies": self.bodies}
 
     @classmethod
-    def preset(cls, scale: str) -> "SmplifyConfig":
-        """The configuration at a scale."""
+    def preset(cls, scale: str, own_photos: bool = False) -> "SmplifyConfig":
+        """The configuration at a scale, whoever made the photos."""
         from models.methods.smplify.presets import PRESETS
 
         return cls(fit=PRESETS[scale])

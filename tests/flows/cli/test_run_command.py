@@ -77,6 +77,27 @@ def test_a_run_that_does_the_same_already_is_followed_instead(server, tmp_path):
     assert server.followed[0][0] == 2 and not server.made
 
 
+def test_photos_of_ones_own_are_learnt_from_and_a_run_of_others_is_not_followed(server, tmp_path):
+    photos, root = tmp_path / "my cows", str(tmp_path / "data")
+    photos.mkdir()
+    wanted = {"scale": "smoke", "root": root, "changes": {"own_photos": {"folder": str(photos)}}}
+    other = {**wanted, "changes": {"own_photos": {"folder": "elsewhere"}}}
+    drawn = {"scale": "smoke", "root": root}
+    server.unfinished = [
+        SimpleNamespace(id=number, name=f"run-{number}", parameters=parameters)
+        for number, parameters in enumerate((other, drawn))
+    ]
+    typed = ("run", "cow", "--scale", "smoke", "--root", root, "--photos", str(photos))
+    assert printed(*typed)[0] == 0 and server.made == [wanted]
+    server.unfinished.append(SimpleNamespace(id="mine", name="run-2", parameters=wanted))
+    assert printed(*typed)[0] == 0 and server.followed[-1][0] == "mine" and len(server.made) == 1
+
+
+def test_a_folder_of_photos_that_is_not_there_is_refused_before_anything_starts(server, monkeypatch, capsys, tmp_path):
+    code, _, err = ended(monkeypatch, capsys, "run", "cow", "--photos", str(tmp_path / "gone"))
+    assert code == 1 and "gone" in err and "there is no such folder" in err and not server.made
+
+
 def test_ctrl_c_says_that_the_run_goes_on_and_how_to_stop_or_see_it(server, tmp_path, monkeypatch, capsys):
     server.end = KeyboardInterrupt()
     code, out, err = ended(monkeypatch, capsys, "run", "cow", "--scale", "smoke", "--root", str(tmp_path))
@@ -91,7 +112,8 @@ def test_a_run_that_fails_says_where_and_why_and_how_to_go_on(server, tmp_path, 
     server.end = RunProgress("Failed", True, False, message, 60.0, STAGES, None)
     code, out, err = ended(monkeypatch, capsys, "run", "cow", "--root", str(tmp_path))
     assert code == 1 and not out
-    assert "error: cow failed at its training: NothingKept: too few" in err and "run cow` continues" in err
+    assert "error: cow failed at its training: NothingKept: too few" in err
+    assert f"run cow --root {tmp_path}` continues" in err
 
 
 def test_an_unknown_category_is_refused_before_anything_starts(server, capsys, monkeypatch):

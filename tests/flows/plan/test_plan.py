@@ -55,6 +55,28 @@ def test_a_run_may_start_from_nothing():
     assert load_plan("cow", "laptop").method.warm_start == WarmStart()
 
 
+@pytest.mark.parametrize("method", ["farm3d", "magicpony"])
+def test_the_start_is_fitted_to_the_masks_of_own_photos_before_the_training_that_drawn_ones_have(method, tmp_path):
+    photos = {"folder": str(tmp_path)}
+    drawn, own = (
+        load_plan("cow", "laptop", changes=changes, method=method).method
+        for changes in (None, PlanChanges(own_photos=photos))
+    )
+    assert [stage.name for stage in drawn.stages()] == ["animal"]
+    assert [(stage.name, stage.steps) for stage in own.stages()] == [("silhouettes", 400), ("animal", 400)]
+    assert own.warm_start.silhouettes != drawn.warm_start.silhouettes
+    begun = own.warm_start.model_copy(update={"silhouettes": drawn.warm_start.silhouettes})
+    assert own.model_copy(update={"warm_start": begun}) == drawn
+    shorter = PlanChanges(own_photos=photos, method={"warm_start": {"silhouettes": {"steps": 0}}})
+    assert load_plan("cow", "laptop", changes=shorter, method=method).method == drawn
+
+
+@pytest.mark.parametrize("scale", ["smoke", "gpu", "paper"])
+def test_what_learns_from_nothing_learns_from_own_photos_as_from_drawn_ones(scale, tmp_path):
+    own = load_plan("cow", scale, changes=PlanChanges(own_photos={"folder": str(tmp_path)}))
+    assert own.method == load_plan("cow", scale).method
+
+
 def test_a_change_out_of_range_is_refused_with_its_place():
     with pytest.raises(ValueError, match="training.steps is 0"):
         load_plan("cow", changes=PlanChanges(method={"training": {"steps": 0}}))
@@ -229,7 +251,7 @@ def test_other_photos_in_the_own_folder_make_another_recipe(tmp_path):
     assert plan.photo_recipe == before  # for the run that has begun
     plans._DIGESTS.clear()
     assert load_plan("cow", changes=changes).photo_recipe != before
-    assert plan.model_recipe == load_plan("cow").model_recipe
+    assert plan.model_recipe == load_plan("cow", changes=changes).model_recipe
 
 
 def test_an_own_folder_that_is_not_there_is_named(tmp_path):

@@ -17,6 +17,12 @@ def test_the_order_of_knots_does_not_matter():
     assert Schedule({0.75: 2.0, 0.5: 0.0}).at(0.6) == Schedule({0.5: 0.0, 0.75: 2.0}).at(0.6)
 
 
+def test_equal_schedules_are_one_key():
+    known = {Schedule({0.0: 1.0, 0.5: 2.0}): "knots", Schedule(3.0): "number"}
+    assert known[Schedule({0.5: 2.0, 0.0: 1.0})] == "knots" and known[Schedule(3)] == "number"
+    assert Schedule({0.0: 1.0}) not in known
+
+
 def test_it_survives_json():
     ramp = Schedule({0.25: 1.0, 0.5: 3.0})
     assert Schedule.model_validate_json(ramp.model_dump_json()) == ramp

@@ -11,7 +11,8 @@ from models.data.crops import Crops
 from models.engine.loop import NoCheckpoints, no_report
 from models.features import Pca, VitConfig
 from models.methods.base import Artifact, Setting, StageContext
-from models.methods.magicpony.config import STAGE, AnimalTraining, LossWeights, MagicPonyConfig
+from models.methods.magicpony.config import SILHOUETTES, STAGE, AnimalTraining, LossWeights, MagicPonyConfig
+from models.methods.magicpony.pretraining.silhouette_fitting import SilhouetteFitting
 from models.methods.magicpony.terms import Step
 from models.methods.magicpony.train import TrainingConfig
 from models.methods.magicpony.warm_start import WarmStart, write
@@ -160,6 +161,32 @@ def test_the_start_is_the_warm_starts_and_a_trained_model_does_without_it(tmp_pa
     (tmp_path / "animal.safetensors").unlink()
     trained = states(warm, {STAGE: artifact})
     assert all(torch.equal(trained[name], artifact.tensors[name]) for name in trained)
+
+
+def test_a_warm_start_is_fitted_to_silhouettes_first_and_the_training_goes_on_from_there(tmp_path: Path) -> None:
+    write(tmp_path, TINY.animal.build(CATEGORY, tiny_vit()), Pca(torch.zeros(32), torch.zeros(32, 16)))
+    warm = WarmStart(model=str(tmp_path), silhouettes=SilhouetteFitting(steps=3, batch=2, rate=1e-2))
+    method = TINY.model_copy(update={"warm_start": warm})
+    first, last = method.stages()
+    assert (first.name, first.steps, last.name) == (SILHOUETTES, 3, STAGE)
+    reported: list[dict[str, float]] = []
+    fitted = first.run(context(lambda step, values, panel: reported.append(values)))
+    assert fitted.summary.steps == 3 and set(first.shown) <= set(reported[-1])
+    start = states(method, {})
+    assert not torch.equal(fitted.tensors["deformation.mlp.last.weight"], start["deformation.mlp.last.weight"])
+    still = method.model_copy(
+        update={
+            "training": method.training.model_copy(
+                update={"rate_shape": 1e-12, "rate_pose": 1e-12, "rate_rest": 1e-12},
+            )
+        }
+    )
+    trained = still.train(replace(context(), artifacts={SILHOUETTES: fitted}))
+    for name, value in fitted.tensors.items():
+        if value.is_floating_point():
+            torch.testing.assert_close(trained.tensors[name], value, atol=1e-6, rtol=0)
+    # Until all stages are over, the start answers.
+    assert all(torch.equal(value, start[name]) for name, value in states(method, {SILHOUETTES: fitted}).items())
 
 
 def test_crops_carry_maps_of_the_transformer_and_the_spoilt_pictures() -> None:
