@@ -1,4 +1,4 @@
-"""The command line of categories: `farm3d category new pig --segment-as dog,sheep,cow`, `farm3d category list`."""
+"""The command line of categories: `farm3d category new pig --segment-as pig,dog,sheep,cow`, `farm3d category list`."""
 
 from typing import Annotated
 
@@ -10,11 +10,11 @@ from flows.cli.options import Json, example
 app = typer.Typer(
     no_args_is_help=True,
     help="The animals that the farm can make.",
-    epilog=example("farm3d category list", "farm3d category new pig --segment-as dog,sheep,cow"),
+    epilog=example("farm3d category list", "farm3d category new pig --segment-as pig,dog,sheep,cow"),
 )
 
 Name = Annotated[str, typer.Argument(help='the word in every prompt; several as "polar bear"')]
-SegmentAs = Annotated[str, typer.Option(help="classes a segmenter may take it for, as dog,sheep,cow")]
+SegmentAs = Annotated[str, typer.Option(help="classes a segmenter may take it for, as pig,dog,sheep,cow")]
 Truth = Annotated[
     str, typer.Option(help="what models are measured against: barnyard, none, or a folder of photos with truth")
 ]
@@ -37,7 +37,7 @@ def list_(json: Json = False) -> None:
 
 @app.command(
     epilog=example(
-        "farm3d category new pig --segment-as dog,sheep,cow", 'farm3d category new "polar bear" --segment-as bear'
+        "farm3d category new pig --segment-as pig,dog,sheep,cow", 'farm3d category new "polar bear" --segment-as bear'
     )
 )
 def new(name: Name, segment_as: SegmentAs, truth: Truth = "none") -> None:
