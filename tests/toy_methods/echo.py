@@ -18,7 +18,7 @@ class EchoConfig(Config):
     parts: ClassVar = {}
 
     @classmethod
-    def preset(cls, scale):
+    def preset(cls, scale, own_photos=False):
         return cls()
 
     def stages(self):

@@ -24,7 +24,7 @@ class EllipsoidConfig(Config):
     parts: ClassVar = {}
 
     @classmethod
-    def preset(cls, scale):
+    def preset(cls, scale, own_photos=False):
         return cls()
 
     def stages(self):

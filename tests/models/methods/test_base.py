@@ -46,7 +46,7 @@ class Triangle(Config):
         return {}
 
     @classmethod
-    def preset(cls, scale: str) -> "Triangle":
+    def preset(cls, scale: str, own_photos: bool = False) -> "Triangle":
         return cls()
 
     def stages(self) -> tuple[Stage, ...]:
