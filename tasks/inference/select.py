@@ -16,7 +16,7 @@ from models.data import framing as crop
 from models.data.framing import AnimalCrop
 from models.export import film
 from models.export.asset import Asset, asset, is_exportable
-from models.filters.mask_rules import animals, split_crowd
+from models.filters.mask_rules import MaskRules, animals, split_crowd
 from models.rendering import Renderer
 from models.rendering.reconstruction import Reconstruction, Reconstructor
 from models.segmenters import Instance, PointRendConfig, TransformersConfig
@@ -184,17 +184,46 @@ def _nothing(recipe: CropRecipe) -> NothingKept:
 
 
 def _find_masks(photo: np.ndarray, recipe: CropRecipe, where: str) -> list[np.ndarray]:
-    """Masks of all animals. Where the embedded segmenter finds none, or several in one region, it looks closer."""
+    """Masks of all animals, the likeliest first. The embedded segmenter looks closer, too, where the photo shows more.
+
+    At the size that it knows it overlooks animals beside others, or takes those that touch for one.
+    """
     rules = recipe.mask_rules
     masks = [animal.mask for animal in animals(_segment(photo, recipe, where), rules)]
     is_crowded = not masks or any(len(split_crowd(mask, rules)) > 1 for mask in masks)
-    if is_crowded and isinstance(recipe.segmenter, PointRendConfig):
+    shows_more = is_crowded or max(photo.shape[:2]) > recipe.photos.generator.size
+    if shows_more and isinstance(recipe.segmenter, PointRendConfig):
         closer = [animal.mask for animal in animals(_segment(photo, recipe, where, CLOSER), rules)]
         bodies = [body for mask in closer for body in split_crowd(mask, rules)]
-        masks = bodies if len(bodies) > 1 else masks
+        if not is_crowded:
+            masks = _with_bodies(masks, bodies, rules)
+        elif len(bodies) > 1:
+            masks = bodies
     if not masks:
         raise _nothing(recipe)
     return [_enlarged(mask, photo) for mask in masks]
+
+
+def _with_bodies(masks: list[np.ndarray], bodies: list[np.ndarray], rules: MaskRules) -> list[np.ndarray]:
+    """The animals and those overlooked beside them: `bodies` of some size that lie outside.
+
+    `masks` as they are where none does: seen closer, an animal that fills the photo comes in pieces.
+    """
+    if not bodies:
+        return masks
+    coarse = [_enlarged(mask, bodies[0]) for mask in masks]
+    least = rules.other_area * max(mask.sum() for mask in coarse)
+    beside = [
+        body for body in bodies if body.sum() >= least and all((body & mask).sum() < body.sum() / 2 for mask in coarse)
+    ]
+    if not beside:
+        return masks
+    # A body that covers more of an animal than not is the same one, seen finer.
+    finer = [max(bodies, key=lambda body: (body & mask).sum() / (body | mask).sum()) for mask in coarse]
+    return [
+        body if (body & mask).sum() > (body | mask).sum() / 2 else mask
+        for body, mask in zip(finer, coarse, strict=True)
+    ] + beside
 
 
 def _segment(photo: np.ndarray, recipe: CropRecipe, where: str, closer: int = 1) -> list[Instance]:

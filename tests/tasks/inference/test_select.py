@@ -172,12 +172,65 @@ def test_animals_that_seem_one_are_looked_at_closer_and_come_from_left_to_right(
     assert right.left + right.width / 2 == pytest.approx(90, abs=2)
 
 
-def test_one_animal_is_cut_out_as_the_likeliest_one_is_and_looked_at_once(monkeypatch):
+class Small(Red):
+    """Overlooks the left half, unless it looks closer: then it sees each half in `pieces` from top to bottom."""
+
+    def __init__(self, pieces):
+        self.pieces = pieces
+
+    def segment(self, images, classes):
+        red = super().segment(images, classes)[0][0].mask
+        row, column = np.indices(red.shape)
+        left = column < red.shape[1] // 2
+        if max(red.shape) == CROPS.photos.generator.size:
+            return [[Instance(red & ~left, 0.9, "cow")]]
+        piece = row * self.pieces // len(red)
+        parts = (red & side & (piece == number) for side in (~left, left) for number in range(self.pieces))
+        return [[Instance(part, 0.9, "cow") for part in parts if part.any()]]
+
+
+def scaled(photo, factor):
+    """The photo at so many times the size that the segmenter knows."""
+    size = factor * CROPS.photos.generator.size
+    return np.array(Image.fromarray(photo).resize((size, size * len(photo) // photo.shape[1])))
+
+
+def test_an_animal_that_is_overlooked_beside_another_is_seen_where_the_photo_shows_more(monkeypatch):
+    monkeypatch.setattr(module, "cached_model", lambda config, where: Small(pieces=1))
+    photo = scaled(pair(), 2)
+    left, right = (crop.box for crop in crop_animals(photo, CROPS, "cpu:0"))
+    assert left.left + left.width / 2 == pytest.approx(photo.shape[1] / 4, abs=4)
+    assert right.left + right.width / 2 == pytest.approx(3 * photo.shape[1] / 4, abs=4)
+    assert len(crop_animals(scaled(pair(), 1), CROPS, "cpu:0")) == 1
+
+
+def test_one_animal_that_comes_in_pieces_where_it_is_seen_closer_stays_whole(monkeypatch):
+    photo = scaled(pair(), 2)
+    photo[:, : photo.shape[1] // 2] = 90
+    monkeypatch.setattr(module, "cached_model", lambda config, where: Red())
+    (whole,) = crop_animals(photo, CROPS, "cpu:0")
+    monkeypatch.setattr(module, "cached_model", lambda config, where: Small(pieces=2))
+    (crop,) = crop_animals(photo, CROPS, "cpu:0")
+    assert np.array_equal(crop.mask, whole.mask)
+
+
+def test_what_is_small_beside_the_animal_is_no_other_one(monkeypatch):
+    photo = scaled(pair(), 2)
+    photo[:, : photo.shape[1] // 2] = 90
+    photo[20:40, 20:40] = (220, 30, 30)
+    # Small beside the whole animal, and large beside the first of its pieces.
+    monkeypatch.setattr(module, "cached_model", lambda config, where: Small(pieces=4))
+    assert len(crop_animals(photo, CROPS, "cpu:0")) == 1
+
+
+def test_one_animal_is_cut_out_as_the_likeliest_one_is(monkeypatch):
     looks = []
     monkeypatch.setattr(module, "cached_model", lambda config, where: looks.append(config) or Red())
     (crop,) = crop_animals(large(1), CROPS, "cpu:0")
-    assert len(looks) == 1
     assert np.array_equal(crop.image, crop_photo(large(1), CROPS, "cpu:0").image)
+    looks.clear()
+    crop_animals(scaled(large(1), 1), CROPS, "cpu:0")
+    assert len(looks) == 1, "a photo of the size that it knows shows no more"
 
 
 def test_the_animal_under_a_mask_is_the_only_one(monkeypatch):
