@@ -97,7 +97,12 @@ class Farms:
     def hit(self, root: Path, took: float, most: int) -> list[str]:
         """A farm that is hit until it is over; what was wrong with how it ended."""
         run, left = self.start(root), most
-        while left and not self.waited(run, self.chance.uniform(0, FIRST) * took):
+        while left:
+            if self.waited(run, self.chance.uniform(0, FIRST) * took):
+                if self.read(run).state_name == "Completed":
+                    return []
+                run = self.start(root)  # It went on at the last visit, and crashed later: a run may outlive its worker.
+                continue
             for _ in range(min(left, self.chance.randint(1, 3))):
                 left -= self.kill(root, run)
                 time.sleep(self.chance.uniform(0, NEXT) * took)
