@@ -57,7 +57,7 @@ def run(  # noqa: PLR0913 - an option each
 
     A run of the same animal that goes on already is shown instead of starting another. Ctrl-C leaves it going on.
     """
-    changes = {"changes": {"own_photos": {"folder": str(photos.absolute())}}} if photos else {}
+    changes = {"own_photos": {"folder": str(photos.absolute())}} if photos else {}
     plan, launcher = _prepare(category, scale, root, port, method, changes, quiet)
     from flows.cli.run_progress import RunReader
     from flows.cli.run_results import collect_results, print_results
@@ -65,7 +65,8 @@ def run(  # noqa: PLR0913 - an option each
 
     with launcher.client() as client:
         deployment = f"{plan.method.kind}/{category}"
-        flow_run = start_run(client, deployment, {"scale": scale, "root": plan.store.root, **changes})
+        parameters = {"scale": scale, "root": plan.store.root} | ({"changes": changes} if changes else {})
+        flow_run = start_run(client, deployment, parameters)
         if not quiet:
             error_console.print(f"pictures, tables, logs: {launcher.ui}{launcher.hint}")
         try:
@@ -84,7 +85,7 @@ def run(  # noqa: PLR0913 - an option each
 
 
 def _prepare(
-    category: str, scale: "ScaleName", root: str, port: int, method: str | None, parameters: dict[str, Any], quiet: bool
+    category: str, scale: "ScaleName", root: str, port: int, method: str | None, changes: dict[str, Any], quiet: bool
 ) -> "tuple[Plan, Launcher]":
     """The plan, refused before anything starts, and the server and the worker for it."""
     try:
@@ -93,8 +94,7 @@ def _prepare(
             from flows.plan.plan import PlanChanges, load_plan
             from storage.runs.releases import MAIN_METHOD
 
-            changes = PlanChanges.model_validate(parameters["changes"]) if parameters else None
-            plan = load_plan(category, scale, root, changes=changes, method=method or MAIN_METHOD)
+            plan = load_plan(category, scale, root, PlanChanges.model_validate(changes), method or MAIN_METHOD)
             if plan.own_photos:
                 plan.own_photos.check_available(plan.device)
             launcher = Launcher(port=port)
