@@ -29,7 +29,8 @@ import trimesh
 from flows.plan.categories import shoulder_height
 from tasks.inference.answer_files import encode_asset
 from tasks.inference.image_io import load_image
-from tasks.inference.photo_answer import answer
+from tasks.inference.photo_answer import answer_photo
+from tasks.inference.select import select_model
 
 Findings = dict[str, Any]
 KINDS = ("glb", "obj", "ply", "usdz", "fbx")
@@ -159,7 +160,8 @@ def main(folder: Path) -> None:
     """Write every format, let every reader look, and print what they saw."""
     folder.mkdir(parents=True, exist_ok=True)
     pixels, mask = load_image(Path("samples/cow.jpg"))
-    asset = answer(pixels, "cow", str(folder / "no-releases"), mask=mask).asset(1024, shoulder_height("cow"))
+    (answer,) = answer_photo(pixels, select_model("cow", str(folder / "no-releases")), mask=mask, only_likeliest=True)
+    asset = answer.asset(1024, shoulder_height("cow"))
     kinds = [kind for kind in KINDS if kind != "fbx" or shutil.which("blender")]
     found: Findings = {}
     for kind in kinds:

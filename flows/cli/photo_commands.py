@@ -79,7 +79,7 @@ def reconstruct(  # noqa: PLR0913 - an option each
         _check_output(output, quantise, triangles)
         check_name(category, root)
         height = shoulder_height(category.partition("/")[0], age)
-        answers = _reconstruct_photo(photo, category, root, refine, segmenter)
+        answers = _answer_photo(photo, category, root, refine, segmenter)
         if all(answer.is_rigged for answer in answers):
             assets = [answer.asset(texture, height) for answer in answers]
             animals = encode_animals(assets, output, triangles, levels, quantise)
@@ -223,29 +223,27 @@ def _write_film(kind: "Film", photo: Path, output: Path, category: str, root: st
         check_suffix(output, (".webp", ".gif"))
         check_writable(output)
         check_name(category, root)
-        answer = _answer_photo(photo, category, root)
+        (answer,) = _answer_photo(photo, category, root, only_likeliest=True)
     with announce("rendering"):
         pictures = answer.film(kind, size, frames)
         data = (webp if output.suffix == ".webp" else gif)(pictures, frames / SECONDS[kind])
     write_files({output: data}, photo, output)
 
 
-def _reconstruct_photo(
-    photo: Path, category: str, root: str, refine: bool, segmenter: str | None
+def _answer_photo(
+    photo: Path,
+    category: str,
+    root: str,
+    refine: bool = True,
+    segmenter: str | None = None,
+    only_likeliest: bool = False,
 ) -> "Sequence[Answer]":
-    """Every animal in it."""
+    """Every animal in it, or the likeliest alone."""
     from tasks.inference.image_io import load_image
     from tasks.inference.loading import parse_segmenter
-    from tasks.inference.photo_answer import answer_all
+    from tasks.inference.photo_answer import answer_photo
+    from tasks.inference.select import select_model
 
     pixels, mask = load_image(photo)
-    return answer_all(pixels, category, root, mask=mask, refine=refine, segmenter=parse_segmenter(segmenter))
-
-
-def _answer_photo(photo: Path, category: str, root: str) -> "Answer":
-    """The likeliest animal in it."""
-    from tasks.inference.image_io import load_image
-    from tasks.inference.photo_answer import answer
-
-    pixels, mask = load_image(photo)
-    return answer(pixels, category, root, mask=mask)
+    chosen = select_model(category, root, parse_segmenter(segmenter))
+    return answer_photo(pixels, chosen, mask=mask, refine=refine, only_likeliest=only_likeliest)

@@ -107,12 +107,18 @@ def report(
     console.print(f"{output}  {len(text.encode()) / 1e6:.1f} MB; open it in a browser")
 
 
-@app.command(epilog=example("farm3d compare cow -o methods.html", "farm3d compare cow -o methods.html --scenes 60"))
+@app.command(
+    epilog=example(
+        "farm3d compare cow -o methods.html",
+        "farm3d compare cow -o methods.html --scenes 60 --also meshrcnn-laptop-0123456789abcdef",
+    )
+)
 def compare(
     category: Category,
     output: Annotated[Path, typer.Option("--output", "-o", parser=local_path, help="the .html file to write")],
     root: Root = "data",
     scenes: Annotated[int, typer.Option(min=1, help="held-out animals that every method answers")] = 30,
+    also: Annotated[list[str] | None, typer.Option(metavar="RUN", help="another release, too; may be repeated")] = None,
 ) -> None:
     """Every method with a release on the same animals: what each gives, numbers, seconds, memory, pictures."""
     with announce("asking every method about the same animals"):
@@ -124,7 +130,7 @@ def compare(
 
         check_suffix(output, (".html",))
         check_writable(output)
-        with pin_methods(category, root) as (models, crops, truth):
+        with pin_methods(category, root, also or ()) as (models, crops, truth):
             compare_methods.fn(models, crops, truth, ComparisonConfig(scenes=scenes))
             data = bundles.read(layout.comparison(crops.root, category), PAGE)
         output.parent.mkdir(parents=True, exist_ok=True)

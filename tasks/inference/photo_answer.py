@@ -1,6 +1,6 @@
 """The animal of one photo in the photo's own coat, as large as the photo is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,8 +14,7 @@ from models.export.asset import Asset
 from models.export.photo_coat import is_wearer, wear_photo
 from models.rendering import Renderer
 from models.rendering.reconstruction import Reconstruction
-from models.segmenters import TransformersConfig
-from tasks.inference.select import QUADRUPED, Answer, SelectedModel, crop_animals, crop_photo, select_model
+from tasks.inference.select import QUADRUPED, Answer, SelectedModel, crop_animals, crop_photo
 from tasks.runtime.devices import Device, acquire_device, torch_device
 
 LARGEST = 1024
@@ -57,55 +56,31 @@ def describe_weights(digests: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {digest}" for name, digest in sorted(digests.items()) if digest)
 
 
-def answer(
+def answer_photo(
     photo: np.ndarray,
-    category: str,
-    root: str,
+    chosen: SelectedModel,
     device: Device = "auto",
     mask: np.ndarray | None = None,
     refine: bool = True,
-    segmenter: TransformersConfig | None = None,
-) -> PhotoAnswer:
-    """The likeliest animal in a photo (height, width, 3), or that under the mask, by the category's best model.
+    only_likeliest: bool = False,
+) -> list[PhotoAnswer]:
+    """Every animal in a photo (height, width, 3), from left to right, or the likeliest alone; that under the mask.
 
-    The category may name a release of it, as `cow/farm3d-laptop-0123`. The animal is left as predicted, or fitted to
-    its mask and dressed in the photo's coat. `segmenter` looks for it in place of the one that the model came with.
+    Each is left as predicted, or fitted to its mask and dressed in the photo's coat.
 
-    Raises MissingModel if the named one was not published, MissingWeights if the segmenter has none, NothingKept if
-    there is no such animal in the photo.
+    Raises MissingWeights if the segmenter has none, NothingKept if there is no such animal in the photo.
     """
-    chosen = select_model(category, root, segmenter)
+    answers = list[PhotoAnswer]()
     with acquire_device(device) as where:
-        crop = crop_photo(photo, chosen.crops, where, mask)
-        return _answer_crops(chosen, where, refine, photo, [crop])[0]
-
-
-def answer_all(
-    photo: np.ndarray,
-    category: str,
-    root: str,
-    device: Device = "auto",
-    mask: np.ndarray | None = None,
-    refine: bool = True,
-    segmenter: TransformersConfig | None = None,
-) -> list[PhotoAnswer]:
-    """Every animal in a photo, from left to right, each as `answer` answers it; that under the mask if there is one."""
-    chosen = select_model(category, root, segmenter)
-    with acquire_device(device) as where:
-        return _answer_crops(chosen, where, refine, photo, crop_animals(photo, chosen.crops, where, mask))
-
-
-def _answer_crops(
-    chosen: SelectedModel, where: str, refine: bool, photo: np.ndarray, crops: Sequence[AnimalCrop]
-) -> list[PhotoAnswer]:
-    """One by one, so that company changes no bit of an animal."""
-    renderer, model = chosen.renderer(where), chosen.load(where, refine)
-    answers: list[PhotoAnswer] = []
-    for crop in crops:
-        reconstruction = model.predict(collate([crop], chosen.size, torch_device(where)))
-        if refine:
-            reconstruction = dress_answer(reconstruction, renderer, photo, crop)
-        answers.append(PhotoAnswer(chosen.category, reconstruction, renderer, chosen))
+        how = chosen.crops, where, mask
+        crops = [crop_photo(photo, *how)] if only_likeliest else crop_animals(photo, *how)
+        renderer, model = chosen.renderer(where), chosen.load(where, refine)
+        # One by one, so that company changes no bit of an animal.
+        for crop in crops:
+            reconstruction = model.predict(collate([crop], chosen.size, torch_device(where)))
+            if refine:
+                reconstruction = dress_answer(reconstruction, renderer, photo, crop)
+            answers.append(PhotoAnswer(chosen.category, reconstruction, renderer, chosen))
     return answers
 
 

@@ -27,6 +27,18 @@ def test_one_release_of_each_method_is_compared_on_the_animals_of_the_category(r
     assert settings.scenes == 30
 
 
+def test_further_releases_stand_beside_those_of_their_methods_under_their_own_names(root):
+    with pin_methods("cow", root, ("small", "large")) as (models, _, _):
+        assert {name: model.run for name, model in models.items()} == {
+            "farm3d": "large", "smplify": "fitted", "small": "small",
+        }  # fmt: skip
+    with (
+        pytest.raises(ValueError, match="has no release tiny of cow; choose among small, large, fitted"),
+        pin_methods("cow", root, ("tiny",)),
+    ):
+        pass
+
+
 def test_nothing_is_pruned_while_methods_are_compared(root):
     with pin_methods("cow", root):
         assert len(living_pins(root, "cow")[0]) == 1

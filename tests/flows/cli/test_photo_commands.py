@@ -29,10 +29,10 @@ class Found:
 @pytest.fixture
 def photo(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "tasks.inference.photo_answer.answer_all",
-        lambda pixels, category, root, mask, refine, segmenter: [Found(refine)],
+        "tasks.inference.photo_answer.answer_photo",
+        lambda pixels, chosen, mask, refine, only_likeliest: [Found(refine)],
     )
-    monkeypatch.setattr("tasks.inference.photo_answer.answer", lambda pixels, category, root, mask: Found(True))
+    monkeypatch.setattr("tasks.inference.select.select_model", lambda category, root, segmenter: segmenter)
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "photo.jpg")
     return tmp_path / "photo.jpg"
 
@@ -55,7 +55,7 @@ def test_a_young_animal_is_handed_out_smaller_and_an_age_without_a_size_is_refus
     words = ["reconstruct", str(photo), "-o", str(tmp_path / "cow.glb")]
     assert [said(*words, *more)[0] for more in ((), ("--age", "young"))] == [0, 0]
     assert heights == pytest.approx([1.4, 0.8])
-    monkeypatch.setattr("tasks.inference.photo_answer.answer_all", lambda *_, **__: pytest.fail("a model answered"))
+    monkeypatch.setattr("tasks.inference.photo_answer.answer_photo", lambda *_, **__: pytest.fail("a model answered"))
     code, _, err = ended(monkeypatch, capsys, *words, "--age", "old")
     assert code == 1 and "age is 'old'; give young or grown, or say under shoulder_height_m" in " ".join(err.split())
 
@@ -88,7 +88,7 @@ def test_a_folder_takes_no_option_of_one_photos_file(photo, monkeypatch, capsys)
 def test_each_of_several_animals_has_a_file_and_none_takes_the_place_of_somebodys_own(
     photo, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr("tasks.inference.photo_answer.answer_all", lambda *_, **__: [Found(True), Found(False)])
+    monkeypatch.setattr("tasks.inference.photo_answer.answer_photo", lambda *_, **__: [Found(True), Found(False)])
     monkeypatch.setattr("tasks.inference.answer_files.glb", lambda asset: b'"generator":"farm3d ' + asset.encode())
     words = ["reconstruct", str(photo), "-o", str(tmp_path / "cow.glb")]
     (tmp_path / "cow-2.glb").write_bytes(b"mine")
@@ -103,7 +103,7 @@ def test_each_of_several_animals_has_a_file_and_none_takes_the_place_of_somebody
 
 def test_triangles_that_leave_no_animal_are_refused_before_a_model_answers(photo, tmp_path, monkeypatch, capsys):
     words = ["reconstruct", str(photo), "-o", str(tmp_path / "cow.glb"), "--triangles", "10"]
-    monkeypatch.setattr("tasks.inference.photo_answer.answer_all", lambda *_, **__: pytest.fail("a model answered"))
+    monkeypatch.setattr("tasks.inference.photo_answer.answer_photo", lambda *_, **__: pytest.fail("a model answered"))
     code, _, err = ended(monkeypatch, capsys, *words)
     assert code == 1 and "triangles is 10; an animal needs 200 or more: give 1000 to 20000" in " ".join(err.split())
 
@@ -126,7 +126,7 @@ def test_only_a_glb_is_quantised_and_the_others_are_refused_before_a_model_answe
     )
     said("reconstruct", str(photo), "-o", str(tmp_path / "cow.glb"), "--quantise", "--texture", "64")
     assert (tmp_path / "cow.glb").read_text() == "refined asset with 64 texels, True"
-    monkeypatch.setattr("tasks.inference.photo_answer.answer_all", lambda *_, **__: pytest.fail("a model answered"))
+    monkeypatch.setattr("tasks.inference.photo_answer.answer_photo", lambda *_, **__: pytest.fail("a model answered"))
     words = ["reconstruct", str(photo), "-o", str(tmp_path / "cow.obj"), "--quantise"]
     code, _, err = ended(monkeypatch, capsys, *words)
     assert code == 1 and "only a .glb is quantised; give one, or leave out --quantise" in " ".join(err.split())
@@ -146,8 +146,8 @@ def test_another_segmenter_may_look_for_the_animal(photo, tmp_path, monkeypatch,
     asked = []
     monkeypatch.setattr("tasks.inference.answer_files.glb", lambda asset: asset.encode())
     monkeypatch.setattr(
-        "tasks.inference.photo_answer.answer_all",
-        lambda *_, segmenter, refine, **__: asked.append(segmenter) or [Found(refine)],
+        "tasks.inference.photo_answer.answer_photo",
+        lambda _, segmenter, refine, **__: asked.append(segmenter) or [Found(refine)],
     )
     monkeypatch.setattr(
         "tasks.inference.photo_folder.reconstruct_folder",
@@ -171,7 +171,11 @@ def test_a_folder_of_photos_does_not_fit_into_a_file(photo, tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize("verb", ["turntable", "animate", "relight"])
-def test_a_photo_becomes_a_film(photo, tmp_path, verb):
+def test_the_likeliest_animal_of_a_photo_becomes_a_film(photo, tmp_path, monkeypatch, verb):
+    monkeypatch.setattr(
+        "tasks.inference.photo_answer.answer_photo",
+        lambda *_, only_likeliest, **__: [Found(True)] * (1 if only_likeliest else 2),
+    )
     file = tmp_path / "film.gif"
     code, _ = said(verb, str(photo), "-o", str(file), "--frames", "3", "--size", "16")
     assert code == 0 and Image.open(file).size == (16, 16)
@@ -184,7 +188,7 @@ def test_a_kind_of_file_that_is_not_written_is_refused_first(photo, tmp_path, mo
 
 @pytest.mark.parametrize(("name", "said"), [("cow.usdz", "pip install -e '.[usdz]'"), ("cow.fbx", "'blender' is on")])
 def test_a_format_without_its_writer_is_refused_before_a_model_answers(photo, monkeypatch, capsys, name, said):
-    monkeypatch.setattr("tasks.inference.photo_answer.answer_all", lambda *_, **__: pytest.fail("a model answered"))
+    monkeypatch.setattr("tasks.inference.photo_answer.answer_photo", lambda *_, **__: pytest.fail("a model answered"))
     monkeypatch.setattr("storage.formats.usdz.find_spec", lambda _: None)
     monkeypatch.setenv("PATH", "/nowhere")
     code, _, err = ended(monkeypatch, capsys, "reconstruct", str(photo), "-o", str(photo.with_name(name)))
@@ -195,14 +199,14 @@ def test_a_photo_without_an_animal_is_one_sentence_and_no_file(photo, tmp_path, 
     def find_nothing(*_, **__):
         raise NothingKept("no cow was found in the photo; give one that shows the whole animal")
 
-    monkeypatch.setattr("tasks.inference.photo_answer.answer_all", find_nothing)
+    monkeypatch.setattr("tasks.inference.photo_answer.answer_photo", find_nothing)
     code, _, err = ended(monkeypatch, capsys, "reconstruct", str(photo), "-o", str(tmp_path / "cow.glb"))
     assert code == 1 and "no cow was found in the photo; give one" in " ".join(err.split())
     assert "Traceback" not in err and not (tmp_path / "cow.glb").exists()
 
 
 def test_a_folder_that_cannot_be_written_to_is_refused_before_a_model_answers(photo, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("tasks.inference.photo_answer.answer_all", lambda *_, **__: pytest.fail("a model answered"))
+    monkeypatch.setattr("tasks.inference.photo_answer.answer_photo", lambda *_, **__: pytest.fail("a model answered"))
     monkeypatch.setattr("tasks.inference.answer_files.os.access", lambda path, _: path != tmp_path)
     code, _, err = ended(monkeypatch, capsys, "reconstruct", str(photo), "-o", str(tmp_path / "cow.glb"))
     assert code == 1 and "cannot be written to; choose another place, or change its permissions" in " ".join(
@@ -246,7 +250,7 @@ def test_an_address_is_no_place_on_this_machine(photo, monkeypatch, capsys, tmp_
 
 def test_a_texture_does_not_take_the_place_of_the_photo(photo, monkeypatch, capsys):
     before = photo.read_bytes()
-    monkeypatch.setattr(photo_commands, "_reconstruct_photo", lambda *_: [Found(True)])
+    monkeypatch.setattr(photo_commands, "_answer_photo", lambda *_: [Found(True)])
     monkeypatch.setattr("tasks.inference.answer_files.replace", lambda asset, name: name)
     monkeypatch.setattr("tasks.inference.answer_files.obj", lambda name: {f"{name}.obj": b"o", photo.name: b"texture"})
     code, _, err = ended(monkeypatch, capsys, "reconstruct", str(photo), "-o", str(photo.with_suffix(".obj")))

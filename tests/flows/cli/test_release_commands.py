@@ -79,6 +79,7 @@ def test_a_report_that_cannot_be_made_is_one_sentence(typed, sentence, tmp_path,
 def test_a_comparison_is_one_file_that_is_written_where_it_was_asked_for(tmp_path, monkeypatch):
     store, asked = Store(str(tmp_path / "data")), []
     publish(store, "laptop-1", scale="laptop")
+    publish(store, "smoke-1", scale="smoke")
 
     def compare(models, crops, truth, settings):
         asked.append((list(models), settings.scenes))
@@ -86,9 +87,9 @@ def test_a_comparison_is_one_file_that_is_written_where_it_was_asked_for(tmp_pat
 
     monkeypatch.setattr("tasks.contrast.compare_methods.fn", compare)
     file = tmp_path / "new" / "cow.html"
-    code, output = said("compare", "cow", "-o", str(file), "--root", store.root, "--scenes", "7")
-    assert code == 0 and "cow.html  farm3d; " in output and file.read_bytes() == b"<p>a page"
-    assert asked == [(["farm3d"], 7)]
+    code, output = said("compare", "cow", "-o", str(file), "--root", store.root, "--scenes", "7", "--also", "smoke-1")
+    assert code == 0 and "cow.html  farm3d, smoke-1; " in output and file.read_bytes() == b"<p>a page"
+    assert asked == [(["farm3d", "smoke-1"], 7)]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from storage.formats.glb import glb
 from storage.store import bundles, layout
 from tasks.inference import select as module
 from tasks.inference.loading import embedded_recipe
-from tasks.inference.photo_answer import answer
+from tasks.inference.photo_answer import answer_photo
 from tasks.inference.select import CLOSER, QUADRUPED, Answer, crop_animals, crop_photo, select_model
 from tests.models.cloud import Cloud
 from tests.tasks.material import CROPS, Drawn, Red
@@ -26,7 +26,7 @@ def large(seed):
 
 
 def test_a_photo_of_any_size_becomes_an_animal(release):
-    found = answer(large(1), "cow", release.root, "cpu")
+    (found,) = answer_photo(large(1), select_model("cow", release.root), "cpu")
     assert glb(found.asset(32))[:4] == b"glTF"
     assert found.film("turntable", 32, 3).shape == (3, 32, 32, 3)
 
@@ -45,7 +45,7 @@ def test_a_photo_is_cut_out_by_what_runs_here_unless_a_segmenter_was_chosen(rele
 
 def test_a_photo_without_an_animal_is_refused(release):
     with pytest.raises(NothingKept, match="no cow was found in the photo; give one that shows the whole animal"):
-        answer(np.full((60, 60, 3), 90, np.uint8), "cow", release.root, "cpu")
+        answer_photo(np.full((60, 60, 3), 90, np.uint8), select_model("cow", release.root), "cpu")
 
 
 def test_a_segmenter_of_ones_own_sees_more_of_the_photo_and_names_any_animal(release, monkeypatch):
@@ -59,7 +59,7 @@ def test_a_segmenter_of_ones_own_sees_more_of_the_photo_and_names_any_animal(rel
     monkeypatch.setattr(module, "cached_model", lambda config, where: Looking())
     own = TransformersConfig(model="some/model")
     assert select_model("cow", release.root, own).crops.segmenter == own
-    answer(large(1), "cow", release.root, "cpu", refine=False, segmenter=own)
+    answer_photo(large(1), select_model("cow", release.root, own), "cpu", refine=False)
     (shape, classes) = asked[0]
     assert max(shape[1:3]) == 640 and {"cow", "zebra"} <= set(classes)
 
@@ -69,13 +69,13 @@ def test_a_segmenter_without_weights_is_named(release, tmp_path, monkeypatch):
     (tmp_path / "model").mkdir()
     own = TransformersConfig(model=str(tmp_path / "model"))
     with pytest.raises(MissingWeights, match=r"the segmentation model in .*model cannot be loaded"):
-        answer(large(1), "cow", release.root, "cpu", refine=False, segmenter=own)
+        answer_photo(large(1), select_model("cow", release.root, own), "cpu", refine=False)
 
 
 def test_without_a_release_the_embedded_quadruped_answers_and_says_so(tmp_path, monkeypatch, caplog):
     monkeypatch.undo()
     photo = np.asarray(Image.open(REPOSITORY / "samples" / "horse.jpg"))
-    found = answer(photo, "horse", str(tmp_path), "cpu", refine=False)
+    (found,) = answer_photo(photo, select_model("horse", str(tmp_path)), "cpu", refine=False)
     side_on = abs(found.reconstruction.camera.azimuth.sin().item())
     assert found.name == "horse" and side_on > 0.9
     assert "embedded quadruped answers: no model of 'horse' was published" in caplog.text
