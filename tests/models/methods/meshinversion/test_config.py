@@ -1,4 +1,5 @@
 import json
+import logging
 from dataclasses import replace
 
 import numpy as np
@@ -58,6 +59,14 @@ def test_the_three_stages_follow_from_each_other_and_what_they_learnt_answers():
     assert not torch.equal(ours.surface, start.surface) and not torch.equal(
         ours.camera.T_camera_world, start.camera.T_camera_world
     )
+
+
+def test_every_stage_says_its_own_losses_while_it_learns(caplog):
+    for stage in SMOKE.stages()[1:]:
+        with caplog.at_level(logging.INFO, "models.engine.loop"):
+            caplog.clear()
+            stage.run(context(trained()))
+        assert all(f"{name} " in caplog.messages[-1] for name in stage.shown)
 
 
 def test_it_learns_from_what_a_release_answered():

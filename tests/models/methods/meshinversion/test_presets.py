@@ -7,6 +7,7 @@ def test_smoke_is_small_and_paper_has_the_constants_of_the_paper():
     assert smoke.training.steps < 10 and smoke.lessons < 10
     assert laptop == MeshInversionConfig()
     assert (paper.training.batch, paper.generator.texels, paper.generator.symmetric) == (128, 512, "both")
+    assert (smoke.lessons, paper.lessons) == (6, 6000), "as many as CUB has photos to train from"
     assert (paper.training.rate, paper.training.discriminator_rate, paper.training.decay) == (1e-4, 4e-4, 0.999)
     assert (paper.search.starts, paper.search.steps, paper.search.points) == (500, 50, 8192)
     every = [MeshInversionConfig.preset(scale) for scale in PRESETS]

@@ -5,6 +5,7 @@ from models.data.crops import collate
 from models.export.abilities import list_abilities
 from models.geometry.cameras import look_at
 from models.methods.meshinversion import reconstruction
+from models.methods.meshinversion.reconstruction import FROM_THE_SIDE
 from models.rendering.reconstruction import (
     Reconstruction,
     Refinable,
@@ -56,6 +57,7 @@ def test_samples_are_the_same_for_a_seed_and_stand_before_the_camera():
     assert (one.surface.amax(1) + one.surface.amin(1)).abs().max() < 1e-5
     masks = one.render(32).mask
     assert (masks.mean((1, 2)) > 0.1).all() and masks[:, [0, -1]].sum() == 0
+    assert (one.camera.azimuth - FROM_THE_SIDE).abs().max() < 1e-4
 
 
 def test_samples_are_as_alike_as_the_truncation_says(monkeypatch):

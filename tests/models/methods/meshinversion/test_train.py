@@ -1,5 +1,7 @@
 import torch
 
+from models.data.crops import batch_rows
+from models.methods.meshinversion import train
 from models.methods.meshinversion.model import ROWS, GeneratorConfig
 from models.methods.meshinversion.state import AnimalMaps, Pictures
 from models.methods.meshinversion.train import SHOWN, GanLearner, LossWeights, TrainingConfig, draw_sheet
@@ -30,6 +32,14 @@ def test_a_step_depends_on_its_number_alone_and_steps_the_discriminators_twice()
         name: float(value) for name, value in other.step(3, 0.0).items()
     }
     assert len(steps) == 2
+
+
+def test_discriminators_see_known_animals_one_batch_after_the_other(monkeypatch):
+    taught, batches = learner(), list[int]()
+    monkeypatch.setattr(train, "batch_rows", lambda *given: batches.append(given[2]) or batch_rows(*given))
+    for number in range(2):
+        taught.step(number, 0.0)
+    assert batches == [0, 1, 2, 3]
 
 
 def test_the_generator_learns_what_the_animals_are_coloured_like():
