@@ -31,6 +31,7 @@ class HeldOutConfig(Config):
     """Which animals examine a model."""
 
     scenes: int = Field(default=60, gt=0, description="photos, each of another individual")
+    first: int = Field(default=0, ge=0, description="number of the first individual")
     photo: int = Field(default=128, ge=32, description="side of the photos in pixels")
     size: int = Field(default=96, ge=16, description="side of the crops in pixels")
     turns: tuple[float, ...] = Field(default=(pi / 2, pi), description="yaws of the novel views, in radians")
@@ -55,7 +56,8 @@ class HeldOutAnimals:
 
 def held_out(category: str, config: HeldOutConfig) -> list[Example]:
     """One example per individual, the same on every machine."""
-    seeds = range(HELD_OUT, HELD_OUT + config.scenes * SEEDS_PER_INDIVIDUAL, SEEDS_PER_INDIVIDUAL)
+    individuals = range(config.first, config.first + config.scenes)
+    seeds = [HELD_OUT + number * SEEDS_PER_INDIVIDUAL for number in individuals]
     return [_example(sample_scene(category, seed, config.photo), config) for seed in seeds]
 
 

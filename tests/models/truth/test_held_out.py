@@ -22,6 +22,11 @@ def test_they_are_the_same_every_time(examples: list[Example]) -> None:
     assert torch.equal(again.crop.image, examples[0].crop.image)
 
 
+def test_others_are_asked_for_by_the_number_of_the_first(examples: list[Example]) -> None:
+    (later,) = held_out("cow", CONFIG.model_copy(update={"scenes": 1, "first": 2}))
+    assert later.key == examples[2].key and torch.equal(later.crop.image, examples[2].crop.image)
+
+
 def test_the_animal_fills_a_quarter_of_its_crop(examples: list[Example]) -> None:
     for each in examples:
         assert each.crop.mask.mean() == pytest.approx(0.25, abs=0.03)
