@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from models.core.category import BarnyardTruth, FolderTruth, NoTruth, TruthConfig
 from models.core.weights import contents
+from models.data.framing import cut
 from models.metrics import EvaluationConfig
 from models.metrics import evaluate as measured
 from models.metrics.baselines import baselines
@@ -173,11 +175,17 @@ def score_methods(
 
 
 def show_found_mask(example: Example, recipe: CropRecipe, where: str) -> Example:
-    """With the mask that the data set's segmenter finds; an empty one where it finds none."""
-    image = (example.crop.image * 255).round().byte().numpy()
-    (instances,) = cached_model(recipe.segmenter, where).segment(image, recipe.segment_as)
-    mask = torch.from_numpy(instances[0].mask)[None] if instances else torch.zeros_like(example.crop.mask)
-    return replace(example, input_mask=mask.float())
+    """With the mask that the data set's segmenter finds in the whole photo; an empty one where it finds none.
+
+    Raises ValueError for an example whose photo is not known.
+    """
+    if example.source is None:
+        raise ValueError(f"{example.key}: source is None; a segmenter looks at photos, and of this crop none is known")
+    photo, box = example.source.photo, example.source.box
+    (instances,) = cached_model(recipe.segmenter, where).segment(photo[None], recipe.segment_as)
+    found = instances[0].mask if instances else np.zeros(photo.shape[:2], bool)
+    mask = torch.from_numpy(cut(found, box, example.crop.mask.shape[-1]))
+    return replace(example, input_mask=mask[None].float())
 
 
 def _file(name: str) -> str:

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, UInt8
+from numpy import ndarray
 from torch import Tensor
 
 from models.data.batch import Batch
+from models.data.framing import Box
 from models.geometry.mesh import Mesh
 from models.rendering.types import Light
 
@@ -34,6 +36,15 @@ class RelitView:
 
 
 @dataclass(frozen=True)
+class PhotoCut:
+    """The photo that a crop was cut from, as whoever cuts it out sees it."""
+
+    photo: UInt8[ndarray, "height width 3"]
+    box: Box
+    """Where the crop lies in it."""
+
+
+@dataclass(frozen=True)
 class Example:
     """One crop. A truth that nobody knows is None or empty, and the metrics that need it leave the example out."""
 
@@ -48,6 +59,7 @@ class Example:
     seen: Bool[Tensor, " keypoints"] | None = None
     turned: tuple[NovelView, ...] = ()
     relit: tuple[RelitView, ...] = ()
+    source: PhotoCut | None = None
     input_mask: Float[Tensor, "1 size size"] | None = None
     """The mask that a method is shown: a segmenter's, where the crop has the true one."""
 

@@ -7,6 +7,8 @@ from math import pi
 import numpy as np
 import torch
 import trimesh
+from jaxtyping import Bool, UInt8
+from numpy import ndarray
 from pydantic import Field
 from torch import Tensor
 
@@ -17,7 +19,7 @@ from models.data.framing import Box, crop_box, cut
 from models.rendering.types import Light
 from models.truth.barnyard import HELD_OUT, Scene, render_views, sample_scene
 from models.truth.barnyard.scene import SEEDS_PER_INDIVIDUAL, frame_animal
-from models.truth.examples import Example, NovelView, RelitView
+from models.truth.examples import Example, NovelView, PhotoCut, RelitView
 from models.truth.novel_views import crop_to_animal, keep_with_object
 
 LAMPS = ((-0.9, 0.5, 0.4), (0.9, 0.5, 0.4))
@@ -71,7 +73,8 @@ def training_shapes(category: str, count: int) -> list[trimesh.Trimesh]:
 
 def _example(scene: Scene, config: HeldOutConfig) -> Example:
     box = crop_box(scene.mask)
-    image, mask = _cut(scene, box, config.size)
+    photo = _photo(scene)
+    image, mask = _cut(photo, scene.mask, box, config.size)
     inside = cut(np.ones_like(scene.mask), box, config.size)
     crop = Batch(
         image=image[None],
@@ -92,6 +95,7 @@ def _example(scene: Scene, config: HeldOutConfig) -> Example:
         seen=torch.from_numpy(scene.keypoints_visible),
         turned=tuple(_turned(scene, config)),
         relit=tuple(_relit(scene, box, config)),
+        source=PhotoCut(photo, box),
     )
 
 
@@ -110,10 +114,14 @@ def _relit(scene: Scene, box: Box, config: HeldOutConfig) -> Iterator[RelitView]
         unit = torch.nn.functional.normalize(torch.tensor([direction]), dim=-1)
         lamp = Light(unit, torch.tensor([AMBIENT]), torch.tensor([DIFFUSE]))
         (other,) = render_views(scene.category, scene.seed, scene.camera, config.photo, lamp)
-        yield RelitView(lamp, *_cut(other, box, config.size))
+        yield RelitView(lamp, *_cut(_photo(other), other.mask, box, config.size))
 
 
-def _cut(scene: Scene, box: Box, size: int) -> tuple[Tensor, Tensor]:
-    photo = (scene.image * 255).round().astype(np.uint8)
-    image, mask = cut(photo, box, size), cut(scene.mask, box, size)
-    return torch.tensor(image).float() / 255, torch.tensor(mask).float()
+def _photo(scene: Scene) -> UInt8[ndarray, "height width 3"]:
+    return (scene.image * 255).round().astype(np.uint8)
+
+
+def _cut(
+    photo: UInt8[ndarray, "height width 3"], mask: Bool[ndarray, "height width"], box: Box, size: int
+) -> tuple[Tensor, Tensor]:
+    return torch.tensor(cut(photo, box, size)).float() / 255, torch.tensor(cut(mask, box, size)).float()

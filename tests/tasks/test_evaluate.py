@@ -1,13 +1,16 @@
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from models.core.category import BarnyardTruth, FolderTruth, NoTruth
 from models.methods import MagicPonyConfig
 from models.metrics.silhouette import iou
+from models.segmenters import Instance
 from models.truth.examples import join_examples, split_batch
 from models.truth.held_out import held_out
 from storage.dataset import samples
@@ -74,6 +77,28 @@ def test_refinement_sees_the_segmenters_mask_and_is_judged_by_the_true_one(crops
     assert torch.equal(join_examples([shown]).mask, shown.input_mask) and torch.equal(
         shown.crop.mask, example.crop.mask
     )
+
+
+def test_the_segmenter_is_asked_about_the_whole_photo_as_users_ask_it(crops, monkeypatch):
+    seen = []
+
+    class Spy:
+        def segment(self, images, classes):
+            seen.append(images)
+            mask = np.zeros(images.shape[1:3], bool)
+            mask[:, : mask.shape[1] // 2] = True
+            return [[Instance(mask, 1.0, "cow")]]
+
+    monkeypatch.setattr(module, "cached_model", lambda *_: Spy())
+    (example,) = held_out("cow", HELD_OUT.model_copy(update={"scenes": 1, "photo": 128, "size": 96}))
+    shown = module.show_found_mask(example, module.crop_recipe(crops), "cpu")
+    assert seen[0].shape == (1, 128, 128, 3)
+    # The half of the photo that was found lies in the crop where the crop's box has it.
+    box = example.source.box
+    edge = (64 - box.left) / box.width * 96
+    assert abs(float(shown.input_mask[0, 48].sum()) - (edge - max(0, -box.left) / box.width * 96)) <= 1
+    with pytest.raises(ValueError, match=r"cow-\d+: source is None"):
+        module.show_found_mask(replace(example, source=None), module.crop_recipe(crops), "cpu")
 
 
 def test_every_number_has_its_protocol(measured):
