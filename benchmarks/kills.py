@@ -1,12 +1,12 @@
 """SIGKILL at random moments of whole farms: flow, worker and server. Does every farm end the same?
 
-    OMP_NUM_THREADS=1 python -m benchmarks.kills FOLDER 100 --port 5400
+    OMP_NUM_THREADS=1 python -m benchmarks.kills FOLDER 100 --port 5400 --seed 0
 
 Each farm is the deployed flow farm3d/cow with as little of everything as the scale `smoke` allows, through a real
 server and worker. The first one is left alone. Each later one loses processes until `HITS` were killed or it is over:
 between two visits of somebody who types what the README says, one to three of flow, worker and server are killed, each
-at a moment of its own; who, when and how many is drawn from seed 0. A visit is `farm3d up` and, where the run was seen
-to be dead, another run; nothing else is mended. A finished farm is compared with the first one file by file.
+at a moment of its own; who, when and how many is drawn from the seed. A visit is `farm3d up` and, where the run was
+seen to be dead, another run; nothing else is mended. A finished farm is compared with the first one file by file.
 
 Logs a line for each kill and each farm, with every difference and every fault that `farm3d verify` finds; exits with 1
 where there is one, or where a run neither ended nor was seen to be dead in time.
@@ -65,9 +65,10 @@ UNLIKE = re.compile(
 class Farms:
     """Farms of one folder, one after the other, on one server."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, seed: int) -> None:
         """Starts nothing yet."""
-        self.folder, self.launcher, self.chance = folder, launcher.Launcher(folder / "prefect", port), random.Random(0)
+        self.folder, self.launcher = folder, launcher.Launcher(folder / "prefect", port)
+        self.chance = random.Random(seed)
         self.kills: Counter[str] = Counter()
         self.moments: Counter[str] = Counter()
         self.last: dict[UUID, FlowRun] = {}
@@ -232,11 +233,12 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="empty")
     parser.add_argument("kills", type=int)
     parser.add_argument("--port", type=int, default=5400)
+    parser.add_argument("--seed", type=int, default=0, help="another one kills at other moments")
     arguments = parser.parse_args()
     os.environ["TMPDIR"] = str(arguments.folder.resolve() / "tmp")
     Path(os.environ["TMPDIR"]).mkdir(parents=True, exist_ok=True)
     launcher.START_SECONDS = PATIENCE_SECONDS
-    farms = Farms(arguments.folder.resolve(), arguments.port)
+    farms = Farms(arguments.folder.resolve(), arguments.port, arguments.seed)
     try:
         wrong = farms.play(arguments.kills)
     finally:

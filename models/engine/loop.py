@@ -151,12 +151,17 @@ class _Run:
     def __post_init__(self) -> None:
         self.step = self.saved = 0
         self.values: dict[str, float] = {}
+        self.unreported: dict[str, float] = {}
+        """Values of a report that a signal interrupted."""
         self.meter = Meter()
 
     @property
     def progress(self) -> float:
         """Share of all schedules that is done."""
-        return self.begin + (1 - self.begin) * self.step / self.config.steps
+        return self._progress(self.step)
+
+    def _progress(self, step: int) -> float:
+        return self.begin + (1 - self.begin) * step / self.config.steps
 
     @property
     def whole(self) -> bool:
@@ -174,6 +179,8 @@ class _Run:
         if newest is not None:
             self._restore(*newest)
         start_together(self.learner.modules.values(), self.step)
+        if self.unreported:
+            self._report(self.unreported)
 
     def _restore(self, step: int, state: dict[str, Any]) -> None:
         count = state.get("processes", 1)
@@ -187,6 +194,7 @@ class _Run:
         for name, optimiser in self.learner.optimisers.items():
             optimiser.load_state_dict(state["optimisers"][name])
         self.step = self.saved = step
+        self.unreported = state.get("unreported", {})
         logger.info("continuing from the checkpoint of step %d", self.step)
 
     def save(self) -> None:
@@ -196,14 +204,14 @@ class _Run:
         modules = {name: module.state_dict() for name, module in self.learner.modules.items()}
         optimisers = {name: optimiser.state_dict() for name, optimiser in self.learner.optimisers.items()}
         # A state without a number was made by one process.
-        several = {"processes": process_count()} if process_count() > 1 else {}
-        self.checkpoints.save(self.step, {"modules": modules, "optimisers": optimisers, **several})
+        rest = {"processes": process_count()} if process_count() > 1 else {}
+        rest |= {"unreported": self.unreported} if self.unreported else {}
+        self.checkpoints.save(self.step, {"modules": modules, "optimisers": optimisers, **rest})
         self.saved = self.step
 
     def advance(self) -> None:
         """One training step, and what is due after it."""
-        progress = self.progress
-        values = average_values(self.learner.step(self.step, progress))
+        values = average_values(self.learner.step(self.step, self.progress))
         self._check(values)
         self.step += 1
         for optimiser in self.learner.optimisers.values():
@@ -216,7 +224,7 @@ class _Run:
         self.meter.add(values)
         last = self.step == self.config.steps
         if last or self.step % self.config.report_every == 0:
-            self._report(progress, last)
+            self._report({**self.meter.read(), "skipped": float(self.skipped)})
         if last or self.step % self.config.save_every == 0:
             self.save()
 
@@ -233,14 +241,16 @@ class _Run:
                 "lower the learning rates or that term's weight"
             )
 
-    def _report(self, progress: float, last: bool) -> None:
+    def _report(self, values: dict[str, float]) -> None:
         if process_rank():
             return
-        self.values = {**self.meter.read(), "skipped": float(self.skipped)}
+        self.values = self.unreported = values
         if self.shown is not None:
             logger.info("%s", line(self.step, self.config.steps, self.values, self.shown))
-        pictured = last or self.step % self.config.panel_every == 0
-        self.report(self.step, self.values, self.learner.panel(progress) if pictured else None)
+        pictured = self.step == self.config.steps or self.step % self.config.panel_every == 0
+        panel = self.learner.panel(self._progress(self.step - 1)) if pictured else None
+        self.report(self.step, self.values, panel)
+        self.unreported = {}
 
     def _newest(self) -> str:
         return f"the last whole checkpoint is of step {self.saved}" if self.saved else "there is no checkpoint yet"

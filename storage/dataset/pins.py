@@ -39,6 +39,7 @@ def pin_category(root: str, category: str) -> Generator[Callable[[DatasetRef], N
         with ExitStack() as locks:
             # What is being pruned is gone before it can be pinned, and who prunes sees no pin that is not locked yet.
             with hold_lock(pruning):
+                _remove_dead(root, category)
                 _put(where, Pin(holder=holder))
                 locks.enter_context(hold_lock(where))
             yield pin_snapshot
@@ -59,6 +60,13 @@ def living_pins(root: str, category: str) -> tuple[list[Pin], list[str]]:
         with suppress(MissingArtifact):  # It was given back a moment ago.
             living.append(_read(where))
     return living, left
+
+
+def _remove_dead(root: str, category: str) -> None:
+    """Delete what killed processes left in a folder. In an object store only pruning does: leases lapse slowly."""
+    if files.local(layout.pins(root, category)):
+        for url in living_pins(root, category)[1]:
+            files.remove(url)
 
 
 def _read(where: str) -> Pin:

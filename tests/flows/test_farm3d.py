@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from flows import farm3d as module
@@ -99,9 +100,10 @@ def test_killed_twice_it_ends_with_nothing_made_twice(launcher, tmp_path, capfd)
     wait_for(lambda: launcher.mark_crashed_runs() or not launcher.unfinished(), MINUTES)
 
     flow = start(launcher, root)
-    wait_for(lambda: committed(root, STATES), 8 * MINUTES)
-    os.kill(flow, signal.SIGKILL)
+    wait_for(lambda: "prefect.engine" in psutil.Process(flow).cmdline(), MINUTES)
     os.kill(launcher.worker.running().pid, signal.SIGKILL)
+    wait_for(lambda: committed(root, STATES), 8 * MINUTES)  # It goes on without its worker.
+    os.kill(flow, signal.SIGKILL)
     assert not committed(root, "runs/*/model/*"), "the training was over before it was killed"
     second = stamps(committed(root, "*/*/*.tar"))
     (saved, *_) = [int(path.stem.removeprefix("step-")) for path in committed(root, STATES)]

@@ -140,6 +140,9 @@ def test_a_signal_saves_the_last_whole_step_and_passes_through() -> None:
     assert max(shelf.kept) == 5
     saved = shelf.kept[5]["modules"]
     assert torch.equal(saved["maker"]["weight"], learner.maker.weight)
+    told: list[int] = []
+    train(Duel(), shelf, lambda step, *_: told.append(step))
+    assert told == [6, 8], "what was reported is not reported again"
 
 
 def test_a_signal_between_the_updates_of_two_optimisers_saves_nothing_torn() -> None:
@@ -166,15 +169,24 @@ def test_a_signal_in_the_middle_of_an_update_saves_nothing_torn(monkeypatch: pyt
     assert max(shelf.kept) == 3
 
 
-def test_a_signal_while_a_report_is_made_saves_the_step_it_is_about() -> None:
-    def interrupted(step: int, *_: object) -> None:
-        if step == 4:
+@pytest.mark.parametrize("at", [4, 8])
+def test_a_signal_while_a_report_is_made_saves_its_step_and_the_next_run_makes_the_report(at: int) -> None:
+    begun: list[tuple[int, dict[str, float], np.ndarray]] = []
+    told: list[tuple[int, dict[str, float], np.ndarray]] = []
+
+    def interrupted(*report: Any) -> None:
+        begun.append(report)
+        if report[0] == at:
             raise KeyboardInterrupt
 
     shelf = Shelf()
     with pytest.raises(KeyboardInterrupt):
         train(Duel(), shelf, interrupted)
-    assert max(shelf.kept) == 4
+    assert max(shelf.kept) == at
+    summary = train(Duel(), shelf, lambda *report: told.append(report))
+    assert [step for step, _, _ in told] == [*range(at, 9, 2)]
+    assert told[0][1] == begun[-1][1] and (told[0][2] == begun[-1][2]).all()
+    assert summary.values == told[-1][1]
 
 
 def test_an_error_keeps_the_older_checkpoint() -> None:

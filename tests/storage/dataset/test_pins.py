@@ -2,6 +2,7 @@ import os
 import signal
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Event, Thread
 
 import pytest
@@ -60,6 +61,17 @@ def test_it_ends_with_its_holder_however_that_ends(root) -> None:
     for url in left:
         files.remove(url)
     assert pins.living_pins(root, "cow") == ([], [])
+
+
+def test_the_next_flow_takes_away_what_a_killed_one_left(folder) -> None:
+    child = inside(lambda: pin_category(folder, "cow"))
+    with pin_category(folder, "cow"):
+        assert kept(folder) == [None, None]
+        os.kill(child, signal.SIGKILL)
+        ended(child)
+        with pin_category(folder, "cow"):
+            assert pins.living_pins(folder, "cow")[1] == [] and kept(folder) == [None, None]
+    assert list(Path(layout.pins(folder, "cow")).iterdir()) == []
 
 
 def test_who_begins_to_pin_waits_until_nobody_prunes(folder) -> None:
