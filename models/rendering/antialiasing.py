@@ -11,9 +11,12 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.utils.weak import WeakIdKeyDictionary
 
 from models.rendering.screen import Screen, corner_points, double_area, to_screen
 
+_KNOWN = WeakIdKeyDictionary()
+"""`corners` and `other` of a `ScreenMesh` by its faces, which are drawn again and again and never written into."""
 WALK = 64
 """Faces crossed at most between an edge and its pixel. Half-edge 3 f + c runs from corner c of face f to the next."""
 
@@ -138,8 +141,10 @@ def _mesh(screen: Screen, faces: Int[Tensor, "faces 3"], batch: int) -> ScreenMe
     points = corner_points(faces, batch, len(screen.x) // batch)
     x, y = (tuple(axis.index_select(0, corner) for corner in points) for axis in screen)
     front = (double_area(x, y) > 0).to(torch.uint8).view(batch, -1).T.contiguous()
-    corners = torch.stack([faces.roll(-step, 1).flatten() for step in range(3)])
-    return ScreenMesh(screen, corners, neighbours(faces), front)
+    if faces not in _KNOWN:
+        _KNOWN[faces] = torch.stack([faces.roll(-step, 1).flatten() for step in range(3)]), neighbours(faces)
+    corners, other = _KNOWN[faces]
+    return ScreenMesh(screen, corners, other, front)
 
 
 def _along_and_across(point: Screen, flat: Bool[Tensor, " edges"]) -> tuple[Along, Along]:

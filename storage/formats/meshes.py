@@ -9,7 +9,7 @@ from io import BytesIO, StringIO
 from typing import Any, Protocol, cast
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int, Num, UInt8
 
 from storage.formats.pictures import png
 
@@ -132,11 +132,11 @@ def obj(asset: Asset) -> dict[str, bytes]:
     words = "".join(f"# {line}\n" for line in _origin_lines(asset))
     text = StringIO()
     text.write(f"{OBJ_HEAD}{words}mtllib {name}.mtl\no {name}\n")
-    np.savetxt(text, asset.posed, "v %.6f %.6f %.6f")
-    np.savetxt(text, np.c_[asset.uv[:, 0], 1 - asset.uv[:, 1]], "vt %.6f %.6f")
-    np.savetxt(text, _smooth_normals(asset.posed, asset.faces), "vn %.4f %.4f %.4f")
+    text.write(_rows("v %.6f %.6f %.6f\n", asset.posed))
+    text.write(_rows("vt %.6f %.6f\n", np.c_[asset.uv[:, 0], 1 - asset.uv[:, 1]]))
+    text.write(_rows("vn %.4f %.4f %.4f\n", _smooth_normals(asset.posed, asset.faces)))
     text.write("usemtl coat\ns 1\n")
-    np.savetxt(text, np.repeat(asset.faces + 1, 3, axis=1), "f %d/%d/%d %d/%d/%d %d/%d/%d")
+    text.write(_rows("f %d/%d/%d %d/%d/%d %d/%d/%d\n", np.repeat(asset.faces + 1, 3, axis=1)))
     material = f"{words}newmtl coat\nKd 1 1 1\nKs 0 0 0\nillum 1\nmap_Kd {name}.png\n"
     return {
         f"{asset.name}.obj": text.getvalue().encode(),
@@ -197,11 +197,12 @@ def _smooth_normals(
 
 def plain_obj(vertices: Float[np.ndarray, "vertices 3"], faces: Int[np.ndarray, "faces 3"]) -> bytes:
     """Vertices and triangles alone, in their order."""
-    text = StringIO()
-    text.write(OBJ_HEAD)
-    np.savetxt(text, vertices, "v %.6f %.6f %.6f")
-    np.savetxt(text, faces + 1, "f %d %d %d")
-    return text.getvalue().encode()
+    return (OBJ_HEAD + _rows("v %.6f %.6f %.6f\n", vertices) + _rows("f %d %d %d\n", faces + 1)).encode()
+
+
+def _rows(line: str, values: Num[np.ndarray, "rows columns"]) -> str:
+    """A line of text for each row, all at once: `numpy.savetxt`, row by row, takes five times as long."""
+    return line * len(values) % tuple(values.reshape(-1).tolist())
 
 
 def plain_glb(

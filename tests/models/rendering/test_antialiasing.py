@@ -4,7 +4,7 @@ import torch
 from scipy.spatial import ConvexHull
 
 from models.geometry.cameras import look_at
-from models.rendering import Reference
+from models.rendering import Reference, antialiasing
 from models.rendering.antialiasing import neighbours
 from models.rendering.screen import to_screen
 
@@ -29,6 +29,18 @@ def polygon(corners):
     ndc = (points + 0.5) * (2 / SIZE) - 1
     faces = torch.tensor([[0, k, k + 1] for k in range(1, len(points) - 1)])
     return torch.cat((ndc, torch.zeros_like(ndc[:, :1]), torch.ones_like(ndc[:, :1])), 1)[None], faces
+
+
+def test_neighbours_are_looked_for_once_while_faces_live(ball, cameras, monkeypatch):
+    asked = []
+    monkeypatch.setattr(antialiasing, "neighbours", lambda faces: asked.append(faces.tolist()) or neighbours(faces))
+    clip, faces, other = ball.clip(cameras), ball.faces.clone(), ball.faces.flip(0)
+    pictures = [mask(clip, drawn) for drawn in (faces, other, faces, other)]
+    assert asked == [faces.tolist(), other.tolist()]
+    assert all(torch.equal(picture, pictures[0]) for picture in pictures)
+    known = len(antialiasing._KNOWN)
+    del faces, other
+    assert len(antialiasing._KNOWN) == known - 2
 
 
 def test_neighbours_share_the_edge_in_the_other_direction(ball):
