@@ -80,7 +80,7 @@ class MeshInversionConfig(Config):
         shapes, colours = fit_animals(self._lessons(context), uv_sphere(ROWS), self.generator.texels, self.fit)
         tensors = {
             "displacement": uv_sphere(ROWS).displacement(shapes).half(),
-            "colour": (colours.clamp(0, 1) * 255).round().byte(),
+            "colour": (colours * 255).round().byte(),
         }
         return Artifact(tensors, Summary(len(shapes), 0, {}))
 
