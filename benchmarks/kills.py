@@ -42,6 +42,7 @@ FIRST, NEXT = 1.0, 0.2
 """The first kill after a visit and those after it wait at most this share of the time that the first farm took."""
 SEEN_SECONDS = 150
 """A run whose process is gone has to be seen to be dead within this time of a visit."""
+UNSEEN = "dead and not seen to be"
 PATIENCE_SECONDS = 900
 """For one run, or the start of a server, on a machine that does other things."""
 VICTIMS = ("flow", "worker", "server")
@@ -72,6 +73,7 @@ class Farms:
         self.kills: Counter[str] = Counter()
         self.moments: Counter[str] = Counter()
         self.last: dict[UUID, FlowRun] = {}
+        self.unseen: list[str] = []
 
     def play(self, count: int) -> list[str]:
         """The first farm and as many others as it takes to kill `count` times; what was wrong with them."""
@@ -93,7 +95,7 @@ class Farms:
             log.info("%s: %s; %d kills so far", root.name, "; ".join(ending) or "equal", self.kills.total())
             wrong += ending
         log.info("%d kills (%s) of %d farms; %s", self.kills.total(), _told(self.kills), number, _told(self.moments))
-        return wrong
+        return wrong + self.unseen
 
     def hit(self, root: Path, took: float, most: int) -> list[str]:
         """A farm that is hit until it is over; what was wrong with how it ended."""
@@ -113,6 +115,8 @@ class Farms:
             log.info("%s: %s after a visit of %.0f s", root.name, state, time.monotonic() - began)
             if state == "Completed":
                 return []
+            if state == UNSEEN:
+                self.unseen.append(f"{root.name}: a run was {state}")
             if is_over(self.read(run)):
                 run = self.start(root)
         return self.finish(root, run)
@@ -137,7 +141,7 @@ class Farms:
             if is_over(seen) or not seen.infrastructure_pid or self.living(seen).get("flow"):
                 return seen.state_name or "unknown"
             time.sleep(1)
-        return "dead and not seen to be"
+        return UNSEEN
 
     def waited(self, run: UUID, seconds: float) -> bool:
         """Whether a run was over within this time."""

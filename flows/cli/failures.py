@@ -9,6 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = tuple(str(ROOT / package) + os.sep for package in ("flows", "tasks", "models", "storage"))
 BUG = "this is a bug in farm3d, please report it with the command and what follows"
 MEMORY = "there is not enough memory; close other programs, give smaller photos, or fewer at a time"
+HOMELESS = "this user has no home folder; set HOME to a folder that can be written to"
 REMEDIES = {
     errno.EACCES: "change its permissions, or choose another place",
     errno.EPERM: "change its permissions, or choose another place",
@@ -39,6 +40,8 @@ def explain_failure(error: Exception) -> str | None:
         return str(error) if _is_raised_here(error.__traceback__) else None
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "out of memory" in str(error)):
         return MEMORY
+    if isinstance(error, RuntimeError) and "home directory" in str(error):
+        return HOMELESS
     if isinstance(error, OSError):
         return _explain_system(error) or words(error)
     if type(error).__module__.startswith("botocore."):

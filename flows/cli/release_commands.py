@@ -1,6 +1,7 @@
 """The commands of releases: `farm3d promote`, `farm3d lineage`, `farm3d report` and `farm3d compare`."""
 
 import getpass
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +32,7 @@ def promote(
         from storage.store.layout import Store
 
         check_name(release, root)
-        promotion = releases.promote_release(Store(root), release, getpass.getuser())
+        promotion = releases.promote_release(Store(root), release, _user_name())
     console.print(f"{release} answers for {release.partition('/')[0]}, promoted by {promotion.by} at {promotion.at}")
 
 
@@ -136,6 +137,14 @@ def compare(
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_bytes(data)
     console.print(f"{output}  {', '.join(models)}; {len(data) / 1e6:.1f} MB; open it in a browser")
+
+
+def _user_name() -> str:
+    """That of the system, or its number where there is none, as often in a container."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
 
 
 def _dated_report(release: "Release") -> "Report":

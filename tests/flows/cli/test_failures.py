@@ -1,9 +1,10 @@
 import errno
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from flows.cli.failures import MEMORY, explain_failure
+from flows.cli.failures import HOMELESS, MEMORY, explain_failure
 from models.core.category import Skeleton
 from models.core.errors import NothingKept
 from storage.store.errors import StorageFull
@@ -43,6 +44,14 @@ def test_a_wrong_value_is_told_by_whoever_looks_for_it_and_a_bug_in_a_library():
     assert explain_failure(raised(lambda: np.linalg.inv(np.zeros((2, 3))))) is None
     assert "legs" in explain_failure(raised(lambda: Skeleton(legs=3)))
     assert "category" in explain_failure(raised(lambda: Store("data").release("../x", "a")))
+
+
+def test_a_user_without_a_home_is_told_to_set_one(monkeypatch):
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda uid: {}[uid])
+    with pytest.raises(RuntimeError) as caught:
+        Path.home()
+    assert explain_failure(caught.value) == HOMELESS
 
 
 def test_a_store_without_keys_says_which(monkeypatch):

@@ -1,4 +1,5 @@
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -22,6 +23,15 @@ def test_a_promoted_release_answers_for_its_category(tmp_path):
     code, output = printed("promote", "cow/smoke-1", "--root", str(tmp_path))
     assert code == 0 and output.startswith("cow/smoke-1 answers for cow, promoted by ")
     assert select_release(store, "cow").ref.run == "smoke-1"
+
+
+def test_a_user_without_a_name_promotes_by_number(tmp_path, monkeypatch):
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda uid: {}[uid])
+    publish(Store(str(tmp_path)), "smoke-1")
+    code, output = printed("promote", "cow/smoke-1", "--root", str(tmp_path))
+    assert code == 0 and f"promoted by user {os.getuid()} at" in output
 
 
 @pytest.mark.parametrize("named", ["cow/laptop-2", "cow", "dragon/laptop-1"])

@@ -4,11 +4,14 @@ import sys
 
 from flows.control import checkout
 from flows.control.checkout import ROOT, enter_checkout
+from flows.deployments import list_deployments
 
 RUN = """
 import subprocess
+import prefect.main
 from prefect.logging import get_logger
 from flows.control.checkout import enter_checkout
+get_logger("test").warning("nobody reads this, and nothing ends")
 enter_checkout()
 get_logger("test").warning("told by Prefect")
 print("printed")
@@ -27,10 +30,11 @@ def test_a_flow_runs_in_the_checkout_that_holds_it(tmp_path, monkeypatch):
 def test_what_a_run_prints_after_its_worker_died_is_in_the_log(tmp_path):
     log = tmp_path / "worker.log"
     log.write_text("of the worker\n")
+    (variables, *_) = [deployment["work_pool"]["job_variables"] for deployment in list_deployments()]
     run = subprocess.Popen(
         [sys.executable, "-c", RUN],
         cwd=ROOT,
-        env={**os.environ, "PREFECT_HOME": str(tmp_path)},
+        env={**os.environ, **variables["env"], "PREFECT_HOME": str(tmp_path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
