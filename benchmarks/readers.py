@@ -1,6 +1,7 @@
 """Every format an animal is handed out in, read by programs of others: sizes, seconds, what they saw.
 
     python benchmarks/readers.py FOLDER            the embedded quadruped on samples/cow.jpg
+    python benchmarks/readers.py FOLDER data       the release under `data` on it
 
 FOLDER keeps the files. trimesh reads GLB, OBJ and PLY; usd-core validates USDZ; node with `gltf-validator` on NODE_PATH
 validates GLB; `blender` on the PATH writes FBX and reads all but PLY; `chromium`, with `three` on NODE_PATH, reads all
@@ -156,11 +157,11 @@ def read_with_three(folder: Path) -> Findings:
             server.shutdown()
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, root: str) -> None:
     """Write every format, let every reader look, and print what they saw."""
     folder.mkdir(parents=True, exist_ok=True)
     pixels, mask = load_image(Path("samples/cow.jpg"))
-    (answer,) = answer_photo(pixels, select_model("cow", str(folder / "no-releases")), mask=mask, only_likeliest=True)
+    (answer,) = answer_photo(pixels, select_model("cow", root), mask=mask, only_likeliest=True)
     asset = answer.asset(1024, shoulder_height("cow"))
     kinds = [kind for kind in KINDS if kind != "fbx" or shutil.which("blender")]
     found: Findings = {}
@@ -186,4 +187,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else str(Path(sys.argv[1], "no-releases")))
