@@ -34,12 +34,17 @@ Photos = Annotated[
     Path | None,
     typer.Option(parser=local_path, help="folder of photos of yours to learn from, instead of drawn ones"),
 ]
+FromNothing = Annotated[
+    bool,
+    typer.Option("--from-nothing", help="without the embedded quadruped, at its scale: six cones and random weights"),
+]
 
 
 @app.command(
     epilog=example(
         "farm3d run cow",
         "farm3d run pig --photos my_pigs/",
+        "farm3d run cow --from-nothing",
         "farm3d run horse --scale smoke --quiet --json > horse.json",
     )
 )
@@ -50,6 +55,7 @@ def run(  # noqa: PLR0913 - an option each
     port: Port = PORT,
     method: Method = None,
     photos: Photos = None,
+    from_nothing: FromNothing = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -57,7 +63,8 @@ def run(  # noqa: PLR0913 - an option each
 
     A run of the same animal that goes on already is shown instead of starting another. Ctrl-C leaves it going on.
     """
-    changes = {"own_photos": {"folder": str(photos.absolute())}} if photos else {}
+    changes: dict[str, Any] = {"own_photos": {"folder": str(photos.absolute())}} if photos else {}
+    changes |= {"method": {"warm_start": {"kind": "nothing"}}} if from_nothing else {}
     plan, launcher = _prepare(category, scale, root, port, method, changes, quiet)
     from flows.cli.run_progress import RunReader
     from flows.cli.run_results import collect_results, print_results

@@ -190,7 +190,7 @@ def load_plan(
         "category": load_category(category).model_dump(mode="json"),
         "scale": scale,
         "root": root,
-        "method": known[method].preset(scale, own_photos).model_dump(mode="json"),
+        "method": known[method].preset(scale, own_photos, _starts_from_nothing(changes)).model_dump(mode="json"),
         **{name: _plain(part) for name, part in preset(scale, _wanted_device(changes)).items()},
     }
     try:
@@ -208,6 +208,12 @@ def load_plan(
         looked_for = ", ".join(plan.segment_as)
         logger.warning("%s: the segmenter does not know %s; looks for %s", category, ", ".join(unknown), looked_for)
     return plan
+
+
+def _starts_from_nothing(changes: Changes | None) -> bool:
+    """Whether the start is asked to be left out, which wants other rates and another first shape."""
+    asked = changes.over({}) if changes else {}
+    return asked.get("method", {}).get("warm_start", {}).get("kind") == "nothing"
 
 
 def check_needs(plan: Plan) -> None:

@@ -114,8 +114,11 @@ class Method(Protocol):
         ...
 
     @classmethod
-    def preset(cls, scale: str, own_photos: bool = False) -> "Method":
-        """The configuration at a scale: smoke, laptop, gpu or paper; for drawn photos, or for somebody's own."""
+    def preset(cls, scale: str, own_photos: bool = False, from_nothing: bool = False) -> "Method":
+        """The configuration at a scale: smoke, laptop, gpu or paper.
+
+        For drawn photos, or for somebody's own; from what it starts from there, or from random weights.
+        """
         ...
 
     def stages(self) -> tuple[Stage, ...]:

@@ -18,7 +18,7 @@ class EchoConfig(Config):
     parts: ClassVar = {}
 
     @classmethod
-    def preset(cls, scale, own_photos=False):
+    def preset(cls, scale, own_photos=False, from_nothing=False):
         return cls()
 
     def stages(self):

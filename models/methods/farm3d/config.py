@@ -43,11 +43,12 @@ class Farm3DConfig(AnimalTraining):
         return {**super().parts, "diffusion_prior": self.diffusion_prior}
 
     @classmethod
-    def preset(cls, scale: str, own_photos: bool = False) -> "Farm3DConfig":
-        """The configuration at a scale, for drawn photos or for somebody's own."""
-        from models.methods.farm3d.presets import OWN_PHOTOS, PRESETS
+    def preset(cls, scale: str, own_photos: bool = False, from_nothing: bool = False) -> "Farm3DConfig":
+        """The configuration at a scale, for drawn photos or for somebody's own, or from random weights."""
+        from models.methods.farm3d.presets import FROM_NOTHING, OWN_PHOTOS, PRESETS
 
-        return cls.model_validate((OWN_PHOTOS if own_photos else PRESETS)[scale].model_dump())
+        presets = FROM_NOTHING if from_nothing else OWN_PHOTOS if own_photos else PRESETS
+        return cls.model_validate(presets[scale].model_dump())
 
     def stages(self) -> tuple[Stage, ...]:
         """The same; the training of all networks distils as well."""

@@ -6,7 +6,7 @@ from models.generators.known_models import EMBEDDED, STABLE_DIFFUSION_2_1, STABL
 from models.methods.farm3d.config import Farm3DConfig
 from models.methods.farm3d.distillation import DistillationConfig
 from models.methods.magicpony.config import AnimalTraining
-from models.methods.magicpony.presets import GPU, LAPTOP, LAPTOP_OWN_PHOTOS, PAPER, SMOKE
+from models.methods.magicpony.presets import GPU, LAPTOP, LAPTOP_FROM_NOTHING, LAPTOP_OWN_PHOTOS, PAPER, SMOKE
 
 DEFAULT = Farm3DConfig()
 AUTHORS = DistillationConfig(
@@ -53,3 +53,4 @@ PRESETS = {
     "paper": with_distillation(PAPER, STABLE_DIFFUSION_2_1, AUTHORS, SUM_OF_LATENTS),
 }
 OWN_PHOTOS = {**PRESETS, "laptop": with_embedded_teacher(LAPTOP_OWN_PHOTOS)}
+FROM_NOTHING = {**PRESETS, "laptop": with_embedded_teacher(LAPTOP_FROM_NOTHING)}

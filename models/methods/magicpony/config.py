@@ -200,8 +200,9 @@ class MagicPonyConfig(AnimalTraining):
     kind: Literal["magicpony"] = "magicpony"
 
     @classmethod
-    def preset(cls, scale: str, own_photos: bool = False) -> "MagicPonyConfig":
-        """The configuration at a scale, for drawn photos or for somebody's own."""
-        from models.methods.magicpony.presets import OWN_PHOTOS, PRESETS
+    def preset(cls, scale: str, own_photos: bool = False, from_nothing: bool = False) -> "MagicPonyConfig":
+        """The configuration at a scale, for drawn photos or for somebody's own, or from random weights."""
+        from models.methods.magicpony.presets import FROM_NOTHING, OWN_PHOTOS, PRESETS
 
-        return cls.model_validate((OWN_PHOTOS if own_photos else PRESETS)[scale].model_dump())
+        presets = FROM_NOTHING if from_nothing else OWN_PHOTOS if own_photos else PRESETS
+        return cls.model_validate(presets[scale].model_dump())

@@ -51,7 +51,15 @@ class AnimalConfig(Config):
     deformed_from: Share = Field(default=0.65, description="animals differ in shape")
 
     def build(self, category: Category, vit: Vit) -> "Animal":
-        """Untrained: every photo gives the same ellipsoid."""
+        """Untrained: every photo gives the same first shape.
+
+        Raises ValueError where that is a quadruped and the category is none.
+        """
+        if self.prior.first == "quadruped" and category.skeleton.legs != 4:  # noqa: PLR2004
+            raise ValueError(
+                f"animal.prior.first is 'quadruped' and {category.name} has {category.skeleton.legs} legs; "
+                "give 'ellipsoid'"
+            )
         return Animal(self, category.skeleton, vit)
 
 

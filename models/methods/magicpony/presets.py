@@ -37,6 +37,12 @@ LAPTOP = AnimalTraining(
 )
 # Photos that nobody drew may show an animal that the start does not know: its masks are learnt from first.
 LAPTOP_OWN_PHOTOS = LAPTOP.model_copy(update={"warm_start": WarmStart(silhouettes=SilhouetteFitting(steps=400))})
+# Without the quadruped: rounded cones of no species, and rates at which everything is learnt. So short a training loses
+# its viewpoints where photos are corrupted (docs/lab, round 4).
+LAPTOP_FROM_NOTHING = AnimalTraining(
+    animal=AnimalConfig(prior=PriorConfig(first="quadruped")),
+    training=TrainingConfig(steps=2500, augmentation=Augmentation(share=0)),
+)
 VIT = "facebook/dino-vits8"
 PAPER = AnimalTraining(
     vit=VitConfig(model=VIT),
@@ -91,3 +97,4 @@ GPU = PAPER.model_copy(
 )
 PRESETS = {"smoke": SMOKE, "laptop": LAPTOP, "gpu": GPU, "paper": PAPER}
 OWN_PHOTOS = {**PRESETS, "laptop": LAPTOP_OWN_PHOTOS}
+FROM_NOTHING = {**PRESETS, "laptop": LAPTOP_FROM_NOTHING}

@@ -13,6 +13,7 @@ from models.core.schedule import Share
 from models.core.weights import check_digest, digest, locate, replace_folder, report_missing_weights
 from models.features import Pca
 from models.methods.magicpony.model import Animal
+from models.methods.magicpony.networks.prior import PriorConfig
 from models.methods.magicpony.pretraining.silhouette_fitting import SilhouetteFitting
 
 
@@ -64,7 +65,7 @@ class WarmStart(Config):
         """Put its weights into `animal`.
 
         Raises MissingWeights where they are absent, broken or taught with another transformer than the animal's,
-        ValueError where they have other sizes.
+        ValueError where they have other sizes or add to another first shape.
         """
         from safetensors.torch import load_file
 
@@ -72,6 +73,7 @@ class WarmStart(Config):
         _check_vit(folder, animal.tokens.vit.digest)
         with report_missing_weights(str(folder), "the quadruped"):
             weights = load_file(folder / "animal.safetensors")
+        self._check_first_shape(folder, animal)
         for name, wanted in animal.state_dict().items():
             if name not in weights or weights[name].shape != wanted.shape:
                 found = tuple(weights[name].shape) if name in weights else "absent"
@@ -80,6 +82,19 @@ class WarmStart(Config):
                     'leave the sizes of `animal` alone or set warm_start to {"kind": "nothing"}'
                 )
         animal.load_state_dict({name: value.to(animal.state_dict()[name].dtype) for name, value in weights.items()})
+
+    @staticmethod
+    def _check_first_shape(folder: Path, animal: Animal) -> None:
+        """Raises ValueError where the distance field was learnt on top of another shape than the animal's."""
+        with report_missing_weights(str(folder), "the quadruped"):
+            said = json.loads((folder / "config.json").read_text())["animal"]["prior"]
+        taught, ours = PriorConfig.model_validate(said), animal.config.prior
+        for name in ("first", "radius", "stretch"):
+            if (wanted := getattr(taught, name)) != (found := getattr(ours, name)):
+                raise ValueError(
+                    f"{folder}: was learnt with animal.prior.{name} {wanted!r}, and this animal has {found!r}; "
+                    'leave it alone or set warm_start to {"kind": "nothing"}'
+                )
 
     def pca(self) -> Pca:
         """The directions that its feature field was learnt in."""

@@ -58,8 +58,8 @@ class MeshInversionConfig(Config):
         return {"vit": self.vit}
 
     @classmethod
-    def preset(cls, scale: str, own_photos: bool = False) -> "MeshInversionConfig":
-        """The configuration at a scale, whoever made the photos."""
+    def preset(cls, scale: str, own_photos: bool = False, from_nothing: bool = False) -> "MeshInversionConfig":
+        """The configuration at a scale, whoever made the photos; there is no start to leave out."""
         from models.methods.meshinversion.presets import PRESETS
 
         return cls.model_validate(PRESETS[scale])

@@ -51,8 +51,8 @@ class MeshRcnnConfig(Config):
         return {}
 
     @classmethod
-    def preset(cls, scale: str, own_photos: bool = False) -> "MeshRcnnConfig":
-        """The configuration at a scale, whoever made the photos."""
+    def preset(cls, scale: str, own_photos: bool = False, from_nothing: bool = False) -> "MeshRcnnConfig":
+        """The configuration at a scale, whoever made the photos; there is no start to leave out."""
         from models.methods.meshrcnn.presets import PRESETS
 
         return cls.model_validate(PRESETS[scale])

@@ -83,8 +83,8 @@ class SmplifyConfig(Config):
         return {"vit": self.vit, "keypoints": self.keypoints, "bodies": self.bodies}
 
     @classmethod
-    def preset(cls, scale: str, own_photos: bool = False) -> "SmplifyConfig":
-        """The configuration at a scale, whoever made the photos."""
+    def preset(cls, scale: str, own_photos: bool = False, from_nothing: bool = False) -> "SmplifyConfig":
+        """The configuration at a scale, whoever made the photos; there is no start to leave out."""
         from models.methods.smplify.presets import PRESETS
 
         return cls(fit=PRESETS[scale])

@@ -93,6 +93,13 @@ def test_photos_of_ones_own_are_learnt_from_and_a_run_of_others_is_not_followed(
     assert printed(*typed)[0] == 0 and server.followed[-1][0] == "mine" and len(server.made) == 1
 
 
+def test_a_run_from_nothing_asks_for_it_alone(server, tmp_path):
+    root = str(tmp_path)
+    assert printed("run", "cow", "--scale", "smoke", "--root", root, "--from-nothing")[0] == 0
+    asked = {"method": {"warm_start": {"kind": "nothing"}}}
+    assert server.made == [{"scale": "smoke", "root": root, "changes": asked}]
+
+
 def test_a_folder_of_photos_that_is_not_there_is_refused_before_anything_starts(server, monkeypatch, capsys, tmp_path):
     code, _, err = ended(monkeypatch, capsys, "run", "cow", "--photos", str(tmp_path / "gone"))
     assert code == 1 and "gone" in err and "there is no such folder" in err and not server.made

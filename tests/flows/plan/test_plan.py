@@ -56,6 +56,27 @@ def test_a_run_may_start_from_nothing():
 
 
 @pytest.mark.parametrize("method", ["farm3d", "magicpony"])
+def test_what_starts_from_nothing_learns_at_the_rates_of_a_whole_training_from_a_generic_quadruped(method):
+    asked = {"warm_start": {"kind": "nothing"}}
+    started = load_plan("cow", "laptop", changes=PlanChanges(method=asked), method=method).method
+    gentle = load_plan("cow", "laptop", method=method).method
+    assert started.animal.prior.first == "quadruped" and gentle.animal.prior.first == "ellipsoid"
+    assert started.training.steps > 5 * gentle.training.steps
+    for rate in ("rate_shape", "rate_pose", "rate_rest"):
+        assert getattr(started.training, rate) >= 30 * getattr(gentle.training, rate)
+    shorter = PlanChanges(method=asked | {"training": {"steps": 7}, "animal": {"prior": {"first": "ellipsoid"}}})
+    changed = load_plan("cow", "laptop", changes=shorter, method=method).method
+    assert changed.training == started.training.model_copy(update={"steps": 7})
+    assert changed.animal.prior.first == "ellipsoid"
+
+
+@pytest.mark.parametrize("scale", ["smoke", "gpu", "paper"])
+def test_scales_that_start_from_nothing_stay_as_they_are_when_asked_to(scale):
+    asked = PlanChanges(method={"warm_start": {"kind": "nothing"}})
+    assert load_plan("cow", scale, changes=asked) == load_plan("cow", scale)
+
+
+@pytest.mark.parametrize("method", ["farm3d", "magicpony"])
 def test_the_start_is_fitted_to_the_masks_of_own_photos_before_the_training_that_drawn_ones_have(method, tmp_path):
     photos = {"folder": str(tmp_path)}
     drawn, own = (

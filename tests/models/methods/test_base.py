@@ -46,7 +46,7 @@ class Triangle(Config):
         return {}
 
     @classmethod
-    def preset(cls, scale: str, own_photos: bool = False) -> "Triangle":
+    def preset(cls, scale: str, own_photos: bool = False, from_nothing: bool = False) -> "Triangle":
         return cls()
 
     def stages(self) -> tuple[Stage, ...]:

@@ -161,3 +161,10 @@ def test_the_rig_poses_the_rest_meshes_as_predicted(animal: Animal) -> None:
 def test_the_distance_is_positive_inside(animal: Animal) -> None:
     inside, outside = animal.sdf(torch.tensor(((0.0, 0, 0), (3, 3, 3)))).tolist()
     assert inside > 0 > outside
+
+
+def test_a_bird_does_not_start_as_a_quadruped() -> None:
+    bird = CATEGORY.model_copy(update={"name": "hen", "skeleton": Skeleton(legs=2)})
+    config = CONFIG.model_copy(update={"prior": CONFIG.prior.model_copy(update={"first": "quadruped"})})
+    with pytest.raises(ValueError, match="first is 'quadruped' and hen has 2 legs; give 'ellipsoid'"):
+        config.build(bird, PatchVit())

@@ -53,6 +53,14 @@ def test_an_animal_of_another_size_is_named(folder):
         WarmStart(model=str(folder)).load(animal(wider))
 
 
+@pytest.mark.parametrize("change", [{"first": "quadruped"}, {"radius": 1.2}, {"stretch": 1.5}])
+def test_a_distance_that_was_learnt_on_another_first_shape_is_refused(folder, change):
+    (name,) = change
+    other = CONFIG.model_copy(update={"prior": CONFIG.prior.model_copy(update=change)})
+    with pytest.raises(ValueError, match=f"learnt with animal.prior.{name} .*; leave it alone or set warm_start"):
+        WarmStart(model=str(folder)).load(animal(other))
+
+
 def test_a_weight_that_is_not_there_is_named(folder):
     weights = load_file(folder / "animal.safetensors")
     name = min(weights)

@@ -3,6 +3,7 @@ from math import pi
 import pytest
 import torch
 
+from models.geometry.generic_quadruped import generic_quadruped
 from models.geometry.sdf import axes
 from models.layers.coordinate_mlp import HALF_EXTENT, harmonics
 from models.methods.magicpony.networks.prior import Prior, PriorConfig
@@ -18,6 +19,12 @@ def prior() -> Prior:
 def test_the_shape_starts_as_the_ellipsoid(prior: Prior) -> None:
     extents = prior.eval().mesh(1.0, None).vertices[0].abs().amax(0)
     assert torch.allclose(extents, torch.tensor((1.05, 1.05, 2.1)), atol=0.03)
+
+
+def test_the_shape_may_start_as_the_generic_quadruped() -> None:
+    prior = PriorConfig(grid=32, first="quadruped").build().eval()
+    near = generic_quadruped(prior.mesh(0.0, None).vertices[0]).abs()
+    assert near.mean() < 0.02 and near.max() < 0.15, "of a grid with cubes of 0.22"
 
 
 def test_the_grid_gets_finer_at_its_share(prior: Prior) -> None:
