@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.core.category import Category
+from models.core.category import Category, Skeleton
 from models.data.batch import Batch
 from models.methods.magicpony.model import Animal, AnimalConfig
 from models.methods.magicpony.networks.encoder import EncoderConfig
