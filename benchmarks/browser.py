@@ -12,10 +12,12 @@ import time
 from base64 import b64decode
 from collections.abc import Generator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from PIL import Image
 from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
@@ -24,6 +26,9 @@ NO_WEBGL = ("--disable-gpu", "--disable-3d-apis")
 COMMAND = next((name for name in ("chromium", "chromium-browser", "google-chrome") if shutil.which(name)), "")
 Value = Any
 """What a script gives: anything that JSON knows."""
+SIDES = ("width", "height")
+TALLEST = 4096
+"""Pixels of a page that are drawn at once."""
 PATIENCE = 300.0
 """Seconds after which something is taken to hang."""
 
@@ -116,8 +121,18 @@ class Page:
         self.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
 
     def picture(self, whole: bool = False) -> bytes:
-        """The window as PNG, or all of the page."""
-        return b64decode(self.send("Page.captureScreenshot", captureBeyondViewport=whole)["data"])
+        """The window as PNG, or all of the page, strip by strip: a taller one would begin again at its top."""
+        if not whole:
+            return b64decode(self.send("Page.captureScreenshot")["data"])
+        width, height = (round(self.send("Page.getLayoutMetrics")["cssContentSize"][side]) for side in SIDES)
+        sheet = Image.new("RGB", (width, height))
+        for top in range(0, height, TALLEST):
+            clip = {"x": 0, "y": top, "width": width, "height": min(TALLEST, height - top), "scale": 1}
+            strip = self.send("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)["data"]
+            sheet.paste(Image.open(BytesIO(b64decode(strip))), (0, top))
+        stream = BytesIO()
+        sheet.save(stream, "PNG")
+        return stream.getvalue()
 
     def violations(self, axe: Path) -> list[str]:
         """What axe-core finds wrong, as rule, impact and the first place."""
