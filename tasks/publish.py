@@ -29,12 +29,12 @@ from storage.formats.report import page
 from storage.runs import releases
 from storage.runs.releases import ReleaseAbout
 from storage.runs.revision import code
-from storage.runs.scores import by_metric
+from storage.runs.scores import by_metric, encode_scores
 from storage.runs.training_runs import is_made_from
 from storage.store import bundles, layout
 from storage.store.layout import Store
 from storage.store.locks import hold_lock
-from storage.store.references import DatasetRef, ModelRef, ReleaseRef, Scale
+from storage.store.references import DatasetRef, ModelRef, ReleaseRef, Scale, digest
 from tasks.evaluate import measured_on, read
 from tasks.inference.loading import (
     crop_recipe,
@@ -90,16 +90,31 @@ def publish(
     device: Device = "auto",
     shoulder_height: float = 1.0,
 ) -> ReleaseRef:
-    """GLB and OBJ of well reconstructed photos, films, cards and the report of a measured model."""
+    """GLB and OBJ of well reconstructed photos, films, cards and the report of a measured model.
+
+    It is there already if nothing changed; asked to show more, or measured otherwise since, it is made again.
+    """
     release = Store(model.root).release(model.category, model.run)
-    with hold_lock(layout.release(release)):
-        if not is_made_from(layout.release(release), crops):
+    folder, tables = (
+        layout.release(release),
+        {name: encode_scores(table).decode() for name, table in read(model).items()},
+    )
+    asked = digest([config, shoulder_height, tables])
+    with hold_lock(folder):
+        if not _is_published(folder, crops, asked):
             with acquire_device(device) as where:
                 shown = _shown(model, crops, config, shoulder_height, where)
-            bundles.commit(layout.release(release), _contents(model, crops, shown), _about(model, crops, scale))
+            about = _about(model, crops, scale).model_copy(update={"asked": asked})
+            bundles.commit(folder, _contents(model, crops, shown), about)
     releases.announce(release)
     artifacts.page(f"release-{model.category}", _overview(model, release), f"run {model.run}, {_protocol(model)}")
     return release
+
+
+def _is_published(folder: str, crops: DatasetRef, asked: str) -> bool:
+    """Whether the release is there, byte by byte, and shows what is asked for."""
+    about = bundles.read_about(folder, ReleaseAbout) if is_made_from(folder, crops) else None
+    return about is not None and about.asked == asked
 
 
 def _about(model: ModelRef, crops: DatasetRef, scale: Scale) -> ReleaseAbout:

@@ -29,6 +29,7 @@ class ReleaseAbout(Record):
     snapshot: int = Field(ge=1, description="what its model learnt from")
     code: str = Field(default="", description="revision of the code that made it")
     weights: dict[str, Sha256] = Field(default={}, description="sha256 of its model's files by their names")
+    asked: str = Field(default="", description="digest of how much it shows, and of the scores that it shows")
     order: int = Field(default=0, description="counts the publications of its category; 0 until it is announced")
     scores: dict[str, tuple[Score, ...]] = Field(default={}, description="its own scores by what they are measured on")
 

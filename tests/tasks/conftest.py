@@ -9,9 +9,21 @@ from storage.runs.releases import promote_release
 from storage.store.layout import Store
 from storage.store.references import digest
 from tasks.evaluate import evaluate
-from tasks.publish import ReleaseConfig, publish
+from tasks.publish import publish
 from tasks.shard import shard
-from tests.tasks.material import ALIKE, CONFIG, HELD_OUT, PHOTOS, Drawn, Red, made, tiny_model, tiny_vit, trained
+from tests.tasks.material import (
+    ALIKE,
+    CONFIG,
+    HELD_OUT,
+    PHOTOS,
+    RELEASE,
+    Drawn,
+    Red,
+    made,
+    tiny_model,
+    tiny_vit,
+    trained,
+)
 
 
 @pytest.fixture
@@ -71,6 +83,6 @@ def measured(model, crops):
 @pytest.fixture(scope="session")
 def release(measured, crops):
     """What was published of it; it is of MagicPony, not of the main method, so it answers because it is promoted."""
-    published = publish.fn(measured, crops, ReleaseConfig(assets=1, film=32, frames=2, texture=32), "smoke", "cpu")
+    published = publish.fn(measured, crops, RELEASE, "smoke", "cpu")
     promote_release(Store(published.root), f"cow/{published.run}", by="tests")
     return published

@@ -26,6 +26,7 @@ from models.truth.held_out import HeldOutConfig
 from storage.store.references import digest
 from tasks.filter import filter
 from tasks.generate import generate
+from tasks.publish import ReleaseConfig
 from tasks.runtime.recipes import CropRecipe, DuplicateRecipe, ModelRecipe, PhotoRecipe
 from tasks.segment import segment
 from tasks.train import assemble, train
@@ -44,6 +45,7 @@ CROPS = CropRecipe(
 ALIKE = DuplicateRecipe(rules=DuplicateRules(), features=VitConfig(), weights_digest="embedded")
 HELD_OUT = HeldOutConfig(scenes=2, photo=48, size=32)
 CONFIG = EvaluationConfig(chamfer=ChamferConfig(voxels=16, icp_points=60, icp_iterations=3, points=100))
+RELEASE = ReleaseConfig(assets=1, film=32, frames=2, texture=32)
 
 
 class Drawn:

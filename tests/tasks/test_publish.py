@@ -21,6 +21,7 @@ from tasks import evaluate, publish
 from tasks.publish import ReleaseConfig
 from tasks.reports import release_page
 from tests.storage.material import flip
+from tests.tasks.material import RELEASE
 
 
 def file(release, name):
@@ -173,7 +174,7 @@ def test_the_model_card_and_the_report_have_the_start_beside_the_result(release,
 
 def test_a_release_is_made_once(release, model, crops, monkeypatch):
     monkeypatch.setattr(publish, "_shown", lambda *_: pytest.fail("made again"))
-    assert publish.publish.fn(model, crops, ReleaseConfig(), "smoke", "cpu") == release
+    assert publish.publish.fn(model, crops, RELEASE, "smoke", "cpu") == release
 
 
 @pytest.fixture
@@ -201,10 +202,25 @@ def test_two_runs_at_once_make_it_once_and_both_have_it(moved, monkeypatch):
     assert asked == [1] and file(release, "strip.jpg") == b"strip"
 
 
+@pytest.mark.parametrize("change", ["assets", "height", "scores"])
+def test_a_release_that_shall_show_something_else_is_made_again_once(moved, monkeypatch, change):
+    model, crops, release = moved
+    config = ReleaseConfig(**{**RELEASE.model_dump(), "assets": 2}) if change == "assets" else RELEASE
+    height = 2.0 if change == "height" else 1.0
+    if change == "scores":
+        (name, table), *others = publish.read(model).items()
+        monkeypatch.setattr(publish, "read", lambda model: {name: table[:-1], **dict(others)})
+    made = []
+    monkeypatch.setattr(publish, "_shown", lambda *_: made.append(1) or publish.Shown(b"strip", {}, [], {}, {}))
+    for _ in range(2):
+        assert publish.publish.fn(model, crops, config, "smoke", "cpu", height) == release
+    assert made == [1] and file(release, "strip.jpg") == b"strip"
+
+
 @pytest.mark.parametrize("name", ["cow-1.glb", "report.html", "manifest.json"])
 def test_a_damaged_release_is_made_again(moved, monkeypatch, name):
     model, crops, release = moved
     flip(layout.member(layout.release(release), name), 100)
     monkeypatch.setattr(publish, "_shown", lambda *_: publish.Shown(b"strip", {}, [], {}, {}))
-    assert publish.publish.fn(model, crops, ReleaseConfig(), "smoke", "cpu") == release
+    assert publish.publish.fn(model, crops, RELEASE, "smoke", "cpu") == release
     assert file(release, "strip.jpg") == b"strip" and bundles.find_intact(layout.release(release))
