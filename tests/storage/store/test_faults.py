@@ -1,5 +1,9 @@
+import pytest
+
 from storage.store import bundles, files, layout
-from storage.store.faults import find_bundle_faults, leftover
+from storage.store.errors import CorruptArtifact
+from storage.store.faults import find_bundle_faults, leftover, mirror_faults
+from storage.store.mirror import Mirrored
 from storage.store.references import Record
 
 
@@ -33,3 +37,20 @@ def test_a_leftover_is_deleted_by_a_repair(folder) -> None:
     files.put(f"{folder}/half.tar", b"half")
     assert leftover(f"{folder}/half.tar", "was never committed").mend() == "deleted"
     assert files.size(f"{folder}/half.tar") is None
+
+
+@pytest.mark.parametrize(("damaged", "left", "mended"), [(1, "--repair", "made anew"), (2, "by hand", "")])
+def test_a_copy_mends_a_file_and_nothing_says_so_where_both_are_damaged(folder, damaged, left, mended) -> None:
+    def parse(data: bytes) -> bytes:
+        if data != b"a cow":
+            raise CorruptArtifact("list", "is no cow", "mend it")
+        return data
+
+    stored = Mirrored(f"{folder}/list", f"{folder}/copies/list", parse)
+    stored.write(b"a cow")
+    for url in stored.urls[:damaged]:
+        files.put(url, b"a c0w")
+    faults = list(mirror_faults(stored, "by hand"))
+    assert [fault.where for fault in faults] == [*stored.urls[:damaged]]
+    assert all(left in fault.what for fault in faults)
+    assert faults[0].mend().removesuffix(" from its copy") == mended
