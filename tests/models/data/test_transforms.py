@@ -16,6 +16,11 @@ def test_labels_move_with_the_picture():
     assert ((moved[:, 0] > 0.5) == (label == 1)).float().mean() > 0.98
 
 
+def test_a_picture_is_zoomed_by_seven_tenths_to_fourteen() -> None:
+    zoom = motion(4000, generator())[:, :, :2].det().abs().sqrt()
+    assert 0.7 < zoom.min() < 0.71 and 1.4 < zoom.max() < 1.42
+
+
 def test_points_move_with_the_picture_and_swap_sides_in_a_mirror():
     points = torch.rand(16, 2, 2, generator=generator()) - 0.5
     y, x = torch.meshgrid(*2 * [(2 * torch.arange(64) + 1) / 64 - 1], indexing="ij")

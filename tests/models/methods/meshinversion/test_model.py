@@ -2,7 +2,7 @@ import torch
 
 from models.data.crops import random
 from models.geometry.mesh import Mesh
-from models.methods.meshinversion.model import ROWS, GeneratorConfig, draw, sample_latents
+from models.methods.meshinversion.model import ROWS, Animals, GeneratorConfig, draw, sample_latents
 from models.methods.meshinversion.state import Placement
 from models.rendering.reference import Reference
 from models.rendering.types import front_light
@@ -26,6 +26,13 @@ def test_maps_are_read_as_deviations_from_the_mean_animal():
     assert torch.equal(
         model.surface(0 * unit, torch.zeros(5, 3, 64, 64)).vertices[0], SPHERE.vertices(known.mean(0)[None])[0]
     )
+
+
+def test_animals_are_centred_by_the_middle_of_their_boxes():
+    vertices = torch.rand(2, 5, 3, generator=torch.Generator().manual_seed(0)) + torch.tensor([3.0, -2.0, 0.5])
+    centred = Animals(vertices, torch.zeros(2, 3, 4, 4)).centred().vertices
+    torch.testing.assert_close(centred.amax(1), -centred.amin(1))
+    torch.testing.assert_close(centred[:, 1:] - centred[:, :1], vertices[:, 1:] - vertices[:, :1])
 
 
 def test_latents_are_nearer_to_the_mean_where_they_are_truncated():
