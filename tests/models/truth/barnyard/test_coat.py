@@ -76,6 +76,14 @@ def test_a_donkey_has_a_pale_muzzle_a_dark_mane_and_a_dark_line_down_its_back():
     assert colours[back & middle].mean() < 0.75 * colours[back & ~middle].mean()
 
 
+def test_of_a_donkeys_ears_the_tips_alone_are_dark():
+    donkey = body("donkey", 0)
+    colours, height = albedo(donkey, "grey", np.random.default_rng(0)).mean(-1), donkey.vertices[:, 1]
+    ear = donkey.part == PART["ear"]
+    tip, root = (colours[ear & (height > height.max() - 0.15)], colours[ear & (height < height.max() - 0.35)])
+    assert len(tip) and len(root) and root.mean() > 2 * tip.mean()
+
+
 def test_wool_is_darker_in_its_folds():
     llama = body("llama", 0)
     colours = albedo(llama, "white", np.random.default_rng(0)).mean(-1)[llama.wool]
