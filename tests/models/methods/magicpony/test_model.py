@@ -4,6 +4,7 @@ from torch import Tensor
 
 from models.core.category import Category, Skeleton
 from models.data.batch import Batch
+from models.methods.magicpony import model as module
 from models.methods.magicpony.model import Animal, AnimalConfig
 from models.methods.magicpony.networks.encoder import EncoderConfig
 from models.methods.magicpony.networks.prior import PriorConfig
@@ -149,6 +150,14 @@ def test_the_tree_is_part_of_the_state_and_changes_in_training_only(animal: Anim
     other = CONFIG.build(CATEGORY, PatchVit())
     other.load_state_dict(animal.state_dict())
     assert torch.equal(other.attachment, hung) and other.tree_age == 30
+
+
+def test_a_tree_that_training_saw_is_not_looked_up_again_when_an_animal_is_shown(monkeypatch) -> None:
+    animal = CONFIG.model_copy(update={"articulated_from": 0.0}).build(CATEGORY, PatchVit())
+    animal.train()(photos(), 0.001, random())
+    assert animal.tree_age == 0
+    monkeypatch.setattr(module, "attach", lambda *_: pytest.fail("looked up again"))
+    animal.eval()(photos(), 0.001)
 
 
 def test_the_rig_poses_the_rest_meshes_as_predicted(animal: Animal) -> None:

@@ -10,6 +10,11 @@ def test_a_cow_has_horns_udder_and_a_level_neck():
     assert joints[HEAD, 1] - joints[4, 1] < 0.6 * (joints[HEAD, 2] - joints[4, 2])
 
 
+def test_a_cows_tail_hangs_down_from_its_dock():
+    tail = [solid for solid in cow().solids if solid.part == "tail"]
+    assert len(tail) > 3 and all(solid.end[1] < solid.start[1] for solid in tail)
+
+
 def test_landmarks_name_the_left_and_central_keypoints():
     assert set(cow().landmarks) == {name for name in KEYPOINTS if not name.startswith("right")}
 
