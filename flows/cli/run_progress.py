@@ -29,7 +29,7 @@ from storage.store import layout
 from storage.store.errors import StorageError
 from storage.store.references import ShardRef, digest
 
-WINDOW_SECONDS = 90.0
+WINDOW_SECONDS = 240.0
 """How long ago a speed still counts."""
 StageState = Literal["waits", "runs", "done", "failed"]
 
@@ -85,7 +85,7 @@ class Counts:
 
 @dataclass
 class Speed:
-    """How fast a count grows, over the last minute or so."""
+    """How fast a count grows, over the last minutes: pictures come sixteen at a time, and time left must not jump with each."""
 
     _seen: deque[tuple[float, float]] = field(default_factory=deque)
 

@@ -130,7 +130,7 @@ def test_a_speed_is_that_of_the_last_minutes():
     assert speed.per_second(10.0, 20.0) == 2.0
     assert speed.per_second(20.0, 20.0) == 1.0  # nothing came since
     speed.per_second(1000.0, 21.0)
-    assert speed.per_second(1010.0, 31.0) == pytest.approx(11 / 90)
+    assert speed.per_second(1010.0, 31.0) == pytest.approx(11 / 240)
 
 
 @pytest.mark.parametrize(("state", "rate", "left"), [("runs", 2.0, 5.0), ("done", 2.0, None), ("runs", None, None)])
