@@ -19,7 +19,7 @@ from models.export.asset import Asset, asset, is_exportable
 from models.export.photo_coat import is_wearer, wear_photo
 from models.geometry.mesh import Mesh
 from models.metrics.silhouette import iou
-from models.rendering.reconstruction import Reconstruction, Reconstructor, Renderable
+from models.rendering.reconstruction import Reconstruction, Reconstructor, Refinable, Renderable
 from storage.dataset import snapshots
 from storage.formats.glb import glb
 from storage.formats.markdown import code_span, escape_markdown, markdown_table
@@ -130,10 +130,12 @@ def _about(model: ModelRef, crops: DatasetRef, scale: Scale) -> ReleaseAbout:
 
 
 def _shown(model: ModelRef, crops: DatasetRef, config: ReleaseConfig, shoulder_height: float, where: str) -> Shown:
-    recipe, ours = recipe_of(model), reconstructor(model, where, refine=True)
+    recipe, plain = recipe_of(model), reconstructor(model, where)
+    ours = plain.refined() if isinstance(plain, Refinable) else plain
     photos = validation(crops, recipe.method.resolution, CANDIDATES)
     every = photos.batch(torch.arange(len(photos)))
-    overlap, renderer = _overlap(ours.predict(every), every), setting(recipe, where).renderer
+    # Chosen by answers as they are predicted: what is not shown need not be fitted, where a fit takes seconds a photo.
+    overlap, renderer = _overlap(plain.predict(every), every), setting(recipe, where).renderer
     rows = _chosen(every, overlap, config.assets)
     batch = photos.batch(rows)
     reconstruction = ours.predict(batch)
@@ -181,14 +183,17 @@ def _origins(model: ModelRef, crops: DatasetRef, rows: Tensor) -> list[dict[str,
 
 
 def _cases(ours: Reconstructor, photos: Crops, overlap: Sequence[float], size: int) -> bytes:
-    """The best, the middle and the two worst explained photos, each with the IoU of its silhouette."""
+    """The best, the middle and the two worst predicted photos, each with its IoU and that of the silhouette shown."""
     order = np.argsort(overlap, kind="stable")
     rows = dict.fromkeys([order[-1], order[len(order) // 2], *order[1::-1]])
     batch = photos.batch(torch.tensor([int(row) for row in rows]))
     reconstruction = ours.predict(batch)
     if not film.is_drawable(reconstruction):
         return b""
-    names = [f"{number}: mask IoU {overlap[row]:.0%}" for number, row in enumerate(rows, 1)]
+    names = [
+        f"{number}: mask IoU {overlap[row]:.0%}, here {fitted:.0%}"
+        for number, (row, fitted) in enumerate(zip(rows, _overlap(reconstruction, batch), strict=True), 1)
+    ]
     pictures = dict(zip(names, film.strip(reconstruction, batch, size), strict=True))
     return jpeg(labelled_rows(pictures, ("photo", "reconstruction", "shape", "from 90°", "from 180°", "from 270°")))
 

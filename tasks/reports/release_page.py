@@ -21,7 +21,7 @@ from tasks.runtime.recipes import CropRecipe, ModelRecipe, Photographs
 FILMS = {"turntable": "once round the animal", "walk": "the animal walks", "relit": "a lamp goes round the animal"}
 STRIP = "strip.jpg"
 CASES = "cases.jpg"
-CASES_CAPTION = "photos that it did not learn from: the best explained, the middle one and the two worst, by mask IoU"
+CASES_CAPTION = "photos that it did not learn from: the best predicted, the middle one and the two worst, by mask IoU"
 SHEET_CAPTIONS = {"kept": "kept: view and coat that the prompt asked for", "dropped": "dropped: the reason"}
 
 

@@ -127,10 +127,40 @@ def test_the_worst_explained_photos_are_shown_beside_the_best(monkeypatch):
     monkeypatch.setattr(publish.film, "is_drawable", lambda _: True)
     monkeypatch.setattr(publish.film, "strip", lambda _, batch, size: np.zeros((len(batch), 8, 48, 3), np.uint8))
     photos = SimpleNamespace(batch=lambda rows: asked.append(rows.tolist()) or rows)
-    ours = SimpleNamespace(predict=lambda batch: batch)
+    monkeypatch.setattr(publish, "_overlap", lambda reconstruction, batch: [0.95] * len(batch))
+    monkeypatch.setattr(
+        publish, "labelled_rows", lambda rows, columns: labels.extend(rows) or np.zeros((8, 8, 3), np.uint8)
+    )
+    ours, labels = SimpleNamespace(predict=lambda batch: batch), list[str]()
     assert publish._cases(ours, photos, [0.5, 0.9, 0.7, 0.2, 0.8], 8)[:2] == b"\xff\xd8"
     publish._cases(ours, photos, [0.5], 8)
     assert asked == [[1, 2, 0, 3], [0]]
+    assert labels[:2] == ["1: mask IoU 90%, here 95%", "2: mask IoU 70%, here 95%"]
+
+
+def test_photos_are_chosen_by_predictions_and_only_those_that_are_shown_are_fitted(model, crops, monkeypatch):
+    asked = {"plain": list[int](), "refined": list[int]()}
+    load = publish.reconstructor
+
+    def counted(*given):
+        plain = load(*given)
+
+        class Counting:
+            def predict(self, batch, kind="plain", of=plain):
+                asked[kind].append(len(batch))
+                return of.predict(batch)
+
+            def refined(self):
+                fitted, of = Counting(), plain.refined()
+                fitted.predict = lambda batch: self.predict(batch, "refined", of)
+                return fitted
+
+        return Counting()
+
+    monkeypatch.setattr(publish, "reconstructor", counted)
+    publish._shown(model, crops, ReleaseConfig(assets=1, film=32, frames=2, texture=32), 1.4, "cpu:0")
+    candidates = asked["plain"]
+    assert len(candidates) == 1 and asked["refined"] == [1, min(4, candidates[0])]
 
 
 def test_a_method_without_rig_and_texture_is_released_as_plain_meshes(release, model, crops, monkeypatch):
@@ -149,7 +179,7 @@ def test_a_method_without_rig_and_texture_is_released_as_plain_meshes(release, m
             return self
 
     ours = SimpleNamespace(predict=lambda batch: Plain())
-    monkeypatch.setattr(publish, "reconstructor", lambda *_, refine: ours)
+    monkeypatch.setattr(publish, "reconstructor", lambda *_: ours)
     shown = publish._shown(model, crops, ReleaseConfig(assets=1, film=32, frames=2, texture=32), 1.4, "cpu:0")
     assert (shown.films, shown.assets, list(shown.meshes)) == ({}, [], ["cow-1"])
     contents = publish._contents(model, crops, shown)
