@@ -85,7 +85,7 @@ class Counts:
 
 @dataclass
 class Speed:
-    """How fast a count grows, over the last minutes: pictures come sixteen at a time, and time left must not jump with each."""
+    """How fast a count grows, over minutes: pictures come sixteen at a time, and the time left should not jump."""
 
     _seen: deque[tuple[float, float]] = field(default_factory=deque)
 
