@@ -100,7 +100,7 @@ def test_killed_twice_it_ends_with_nothing_made_twice(launcher, tmp_path, capfd)
     wait_for(lambda: launcher.mark_crashed_runs() or not launcher.unfinished(), MINUTES)
 
     flow = start(launcher, root)
-    wait_for(lambda: "prefect.engine" in psutil.Process(flow).cmdline(), MINUTES)
+    wait_for(lambda: "prefect.engine" in psutil.Process(flow).cmdline(), 2 * MINUTES)
     os.kill(launcher.worker.running().pid, signal.SIGKILL)
     wait_for(lambda: committed(root, STATES), 8 * MINUTES)  # It goes on without its worker.
     os.kill(flow, signal.SIGKILL)
