@@ -36,7 +36,7 @@ Photos = Annotated[
 ]
 FromNothing = Annotated[
     bool,
-    typer.Option("--from-nothing", help="without the embedded quadruped, at its scale: six cones and random weights"),
+    typer.Option("--from-nothing", help="farm3d and magicpony: without the embedded quadruped, from six cones and random weights"),
 ]
 
 
