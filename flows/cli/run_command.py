@@ -36,7 +36,7 @@ Photos = Annotated[
 ]
 FromNothing = Annotated[
     bool,
-    typer.Option("--from-nothing", help="farm3d and magicpony: without the embedded quadruped, from six cones and random weights"),
+    typer.Option("--from-nothing", help="from six cones and random weights, not from the quadruped (farm3d, magicpony)"),
 ]
 
 
