@@ -36,7 +36,7 @@ Photos = Annotated[
 ]
 FromNothing = Annotated[
     bool,
-    typer.Option("--from-nothing", help="from six cones and random weights not the quadruped (farm3d, magicpony)"),
+    typer.Option("--from-nothing", help="from six cones and random weights, without the quadruped (farm3d, magicpony)"),
 ]
 
 
