@@ -95,10 +95,8 @@ def publish(
     It is there already if nothing changed; asked to show more, or measured otherwise since, it is made again.
     """
     release = Store(model.root).release(model.category, model.run)
-    folder, tables = (
-        layout.release(release),
-        {name: encode_scores(table).decode() for name, table in read(model).items()},
-    )
+    folder = layout.release(release)
+    tables = {name: encode_scores(table).decode() for name, table in read(model).items()}
     asked = digest([config, shoulder_height, tables])
     with hold_lock(folder):
         if not _is_published(folder, crops, asked):

@@ -16,6 +16,8 @@ CONES = (
     ((0.42, -0.2, -1.2, 0.34), (0.42, -1.8, -1.2, 0.18)),
 )
 """Trunk, neck, head, tail, a fore and a hind leg: x, y, z and radius of both ends, scene units."""
+LEGS = 4
+"""What a category has whose animals may start as it."""
 BLEND = 0.12
 """Width of the fillets where cones meet, scene units."""
 

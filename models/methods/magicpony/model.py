@@ -16,6 +16,7 @@ from models.core.precision import bf16_autocast
 from models.core.schedule import Share
 from models.data.batch import Batch
 from models.geometry.cameras import Camera
+from models.geometry.generic_quadruped import LEGS
 from models.geometry.kinematics import blend, bone_motions, skin_weights
 from models.geometry.mesh import Mesh
 from models.geometry.skeleton import Rig, attach, joints, parents
@@ -55,7 +56,7 @@ class AnimalConfig(Config):
 
         Raises ValueError where that is a quadruped and the category is none.
         """
-        if self.prior.first == "quadruped" and category.skeleton.legs != 4:  # noqa: PLR2004
+        if self.prior.first == "quadruped" and category.skeleton.legs != LEGS:
             raise ValueError(
                 f"animal.prior.first is 'quadruped' and {category.name} has {category.skeleton.legs} legs; "
                 "give 'ellipsoid'"

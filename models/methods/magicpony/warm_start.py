@@ -1,8 +1,9 @@
 """A quadruped that was learnt before, for a category to go on from, as the papers make cows out of horses."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -70,10 +71,12 @@ class WarmStart(Config):
         from safetensors.torch import load_file
 
         folder = Path(locate(self.model))
-        _check_vit(folder, animal.tokens.vit.digest)
+        with report_missing_weights(str(folder), "the quadruped"):
+            said = json.loads((folder / "config.json").read_text())
+        _check_vit(folder, said, animal.tokens.vit.digest)
+        _check_first_shape(folder, said, animal.config.prior)
         with report_missing_weights(str(folder), "the quadruped"):
             weights = load_file(folder / "animal.safetensors")
-        self._check_first_shape(folder, animal)
         for name, wanted in animal.state_dict().items():
             if name not in weights or weights[name].shape != wanted.shape:
                 found = tuple(weights[name].shape) if name in weights else "absent"
@@ -82,19 +85,6 @@ class WarmStart(Config):
                     'leave the sizes of `animal` alone or set warm_start to {"kind": "nothing"}'
                 )
         animal.load_state_dict({name: value.to(animal.state_dict()[name].dtype) for name, value in weights.items()})
-
-    @staticmethod
-    def _check_first_shape(folder: Path, animal: Animal) -> None:
-        """Raises ValueError where the distance field was learnt on top of another shape than the animal's."""
-        with report_missing_weights(str(folder), "the quadruped"):
-            said = json.loads((folder / "config.json").read_text())["animal"]["prior"]
-        taught, ours = PriorConfig.model_validate(said), animal.config.prior
-        for name in ("first", "radius", "stretch"):
-            if (wanted := getattr(taught, name)) != (found := getattr(ours, name)):
-                raise ValueError(
-                    f"{folder}: was learnt with animal.prior.{name} {wanted!r}, and this animal has {found!r}; "
-                    'leave it alone or set warm_start to {"kind": "nothing"}'
-                )
 
     def pca(self) -> Pca:
         """The directions that its feature field was learnt in."""
@@ -105,14 +95,25 @@ class WarmStart(Config):
             return Pca(**load_file(folder / "pca.safetensors"))
 
 
-def _check_vit(folder: Path, found: str) -> None:
+def _check_vit(folder: Path, said: Mapping[str, Any], found: str) -> None:
     """Raises MissingWeights where the quadruped in the folder reads the tokens of another transformer."""
-    with report_missing_weights(str(folder), "the quadruped"):
-        said = json.loads((folder / "config.json").read_text())
     if "vit" not in said:
         raise MissingWeights(f"{folder}/config.json does not name its ViT by digest; run the flow `barnyard` again")
     remedy = "put back the ViT of that digest, or teach the quadruped anew with the flow `barnyard`"
     check_digest("the ViT of this run", found, f"the quadruped in {folder}", said["vit"], remedy)
+
+
+def _check_first_shape(folder: Path, said: Mapping[str, Any], ours: PriorConfig) -> None:
+    """Raises ValueError where the distance field was learnt on top of another shape than the animal's."""
+    with report_missing_weights(str(folder), "the quadruped"):
+        prior = said["animal"]["prior"]
+    taught = PriorConfig.model_validate(prior)
+    for name in ("first", "radius", "stretch"):
+        if (wanted := getattr(taught, name)) != (found := getattr(ours, name)):
+            raise ValueError(
+                f"{folder}: was learnt with animal.prior.{name} {wanted!r}, and this animal has {found!r}; "
+                'leave it alone or set warm_start to {"kind": "nothing"}'
+            )
 
 
 Start = Annotated[FromNothing | WarmStart, Field(discriminator="kind")]
