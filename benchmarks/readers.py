@@ -1,6 +1,6 @@
 """Every format an animal is handed out in, read by programs of others: sizes, seconds, what they saw.
 
-    python benchmarks/readers.py FOLDER            the embedded quadruped on samples/cow.jpg
+    python benchmarks/readers.py FOLDER            the taught quadruped on samples/cow.jpg
     python benchmarks/readers.py FOLDER data       the release under `data` on it
 
 FOLDER keeps the files. trimesh reads GLB, OBJ and PLY; usd-core validates USDZ; node with `gltf-validator` on NODE_PATH

@@ -1,6 +1,6 @@
 """The bodies that ship in `weights/bodies`.
 
-python docs/bodies.py cow      distilled from what the embedded quadruped makes of photos; also horse, sheep, ...
+python docs/bodies.py cow      distilled from what the taught quadruped makes of photos; also horse, sheep, ...
 python docs/bodies.py human    from the CC0 phenotypes of the package `anny`, which nothing else needs: install it with
                                `pip install --no-deps anny==0.6.2 roma` in an environment of its own
 """

@@ -34,7 +34,7 @@ class BarnyardConfig(Config):
 
     photos: int = Field(default=7200, ge=16, description="photos of each species of the farm")
     other_photos: int = Field(
-        default=720, ge=1, description="photos of each other species, which ViT and quadruped are told of"
+        default=1440, ge=1, description="photos of each other species, which ViT and quadruped are told of"
     )
     size: int = Field(default=128, ge=32, multiple_of=16, description="pixels along an edge of a photo")
     blurred: int = Field(

@@ -185,12 +185,18 @@ def load_plan(
     known = methods()
     if method not in known:
         raise ValueError(f"method {method!r} is unknown; choose {', '.join(sorted(known))}")
-    own_photos = getattr(changes, "own_photos", None) is not None
+    own_photos, from_nothing = getattr(changes, "own_photos", None) is not None, _starts_from_nothing(changes)
+    if from_nothing and "warm_start" not in known[method].model_fields:
+        able = [name for name, each in sorted(known.items()) if "warm_start" in each.model_fields]
+        raise ValueError(
+            f"method {method} goes on from no animal, so there is nothing to leave out; leave out --from-nothing "
+            f"(changes: method.warm_start), or choose {' or '.join(able)}"
+        )
     plain: dict[str, Any] = {
         "category": load_category(category).model_dump(mode="json"),
         "scale": scale,
         "root": root,
-        "method": known[method].preset(scale, own_photos, _starts_from_nothing(changes)).model_dump(mode="json"),
+        "method": known[method].preset(scale, own_photos, from_nothing).model_dump(mode="json"),
         **{name: _plain(part) for name, part in preset(scale, _wanted_device(changes)).items()},
     }
     try:

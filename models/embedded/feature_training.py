@@ -98,6 +98,7 @@ def train_features(config: FeatureTraining, pictures: Pictures, folder: Path, ch
         return total
 
     average = train_network(network, loss, config.recipe, checkpoints)
+    average.vit.config.told = pictures.species
     with replace_folder(folder) as place:
         average.vit.half().save_pretrained(place, safe_serialization=True)
 

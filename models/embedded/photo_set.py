@@ -52,6 +52,11 @@ class Pictures:
         """How many."""
         return len(self.image)
 
+    @property
+    def species(self) -> list[str]:
+        """What they show, in the order of the alphabet."""
+        return sorted({str(SPECIES[number]) for number in self.category})
+
 
 def render_pictures(
     folder: Path,

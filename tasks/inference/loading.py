@@ -15,7 +15,7 @@ from models.data.framing import Crop
 from models.engine.loop import Summary
 from models.filters import ImageRules, MaskRules
 from models.generators.known_models import EMBEDDED
-from models.methods import methods
+from models.methods import taught
 from models.methods.base import Artifact, Setting
 from models.rendering import ReferenceConfig, RendererConfig
 from models.rendering.reconstruction import Reconstructor, Refinable
@@ -23,7 +23,6 @@ from models.segmenters import PointRendConfig, SegmenterConfig, TransformersConf
 from storage.dataset import samples, snapshots
 from storage.dataset.encoding import Sample
 from storage.runs.checkpoints import weights_from
-from storage.runs.releases import MAIN_METHOD
 from storage.runs.scores import START
 from storage.runs.training_runs import StageAbout
 from storage.store import bundles, files, layout
@@ -111,8 +110,8 @@ def load_start(recipe: ModelRecipe, where: str) -> Reconstructor | None:
 
 
 def embedded_recipe() -> ModelRecipe:
-    """The embedded quadruped: where the main method's laptop scale starts from."""
-    method = methods()[MAIN_METHOD].preset("laptop")
+    """The embedded animals that were told everything of the farm's species; no training starts from them."""
+    method = taught()
     category = Category(name="quadruped", segment_as=PointRendConfig().classes())
     digests = {name: part.digest() for name, part in method.parts.items()}
     return ModelRecipe(category=category, method=method, weights_digests=digests, renderer=ReferenceConfig())

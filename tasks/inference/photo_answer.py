@@ -14,7 +14,7 @@ from models.export.asset import Asset
 from models.export.photo_coat import is_wearer, wear_photo
 from models.rendering import Renderer
 from models.rendering.reconstruction import Reconstruction
-from tasks.inference.select import QUADRUPED, Answer, SelectedModel, crop_animals, crop_photo
+from tasks.inference.select import TAUGHT, Answer, SelectedModel, crop_animals, crop_photo
 from tasks.runtime.devices import Device, acquire_device, torch_device
 
 LARGEST = 1024
@@ -43,7 +43,7 @@ def describe_origin(selected: SelectedModel, is_dressed: bool) -> Mapping[str, s
     """Licence, lineage and digests of the model for the files of an animal, whose coat may be the photo's own."""
     licence = selected.recipe.category.license
     coat = "; the coat is the photo's own, on its owner's terms" if is_dressed else ""
-    lineage = f"{selected.category}/{selected.name}" if selected.model else QUADRUPED
+    lineage = f"{selected.category}/{selected.name}" if selected.model else TAUGHT
     return {
         "licence": f"{licence}{coat}",
         "lineage": lineage,

@@ -1,6 +1,6 @@
 """Single-photo inference: which model answers for a category, and what it makes of a photo.
 
-Where no model of the category was published, the embedded quadruped answers and says so.
+Where no model of the category was published, the embedded taught quadruped answers and says so.
 """
 
 import logging
@@ -40,7 +40,7 @@ from tasks.runtime.recipes import CropRecipe, ModelRecipe
 
 logger = logging.getLogger(__name__)
 
-QUADRUPED = "embedded-quadruped"
+TAUGHT = "taught-quadruped"
 """Names the model that ships beside the runs of a category."""
 LEAST_PX = 640
 """Pixels along the longer edge of a photo below which models that were taught COCO see too little."""
@@ -97,14 +97,14 @@ class SelectedModel:
 
     category: str
     model: ModelRef | None
-    """None: the embedded quadruped, which is the start of the category's training."""
+    """None: the taught quadruped."""
     recipe: ModelRecipe
     crops: CropRecipe
 
     @property
     def name(self) -> str:
         """The run that trained it."""
-        return self.model.run if self.model else QUADRUPED
+        return self.model.run if self.model else TAUGHT
 
     @property
     def size(self) -> int:
@@ -128,7 +128,7 @@ class SelectedModel:
 def select_model(category: str, root: str, segmenter: TransformersConfig | None = None) -> SelectedModel:
     """The model of the release that answers for a category, or of the one that is named as `cow/farm3d-laptop-0123`.
 
-    Where the category has no release, the embedded quadruped is taken, with a line in the log that says so. Photos are
+    Where the category has no release, the taught quadruped is taken, with a line in the log that says so. Photos are
     cut out as its training pictures were, or by `segmenter`.
 
     Raises MissingModel if a release is named that is not there.
@@ -142,7 +142,7 @@ def select_model(category: str, root: str, segmenter: TransformersConfig | None 
         if run:
             raise MissingModel(f"{store.root}: no model of {category!r} was published; {remedy}")
         why = f"no {'farm3d ' if runs else ''}model of {animal!r} was published under {store.root}; {remedy}"
-        logger.warning("the embedded quadruped answers: %s", why)
+        logger.warning("the taught quadruped answers: %s", why)
         selected = SelectedModel(animal, None, embedded_recipe(), embedded_crop_recipe(animal))
     else:
         dataset = store.dataset(release.ref.category, release.about.snapshot)

@@ -1,4 +1,6 @@
+import json
 import os
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -63,6 +65,9 @@ def test_every_part_loads_as_the_shipped_one_does(folders):
     assert vit.channels == 64
     KeypointConfig(model=f"{weights}/keypoints").build(CPU).check_vit(vit)
     WarmStart(model=f"{weights}/quadruped").load(TINY_QUADRUPED.animal.build(QUADRUPED, vit))
+    for part in ("vit", "quadruped"):
+        said = json.loads((Path(weights) / part / "config.json").read_text())
+        assert said["told"] == sorted(OTHERS)
 
 
 def test_the_quadruped_leaves_checkpoints_to_go_on_from(folders):

@@ -96,9 +96,7 @@ class Animal(nn.Module):
         In training the grid is jittered and a viewpoint hypothesis drawn, all from `generator`.
         """
         out, keys = self.tokens(batch, self.training)
-        # Tokens are trained to ignore colour; the texture needs to see it.
-        colours = 2 * adaptive_avg_pool2d(batch.shown.movedim(-1, 1), self.config.encoder.grid) - 1
-        texture_code, key_code = self.out_code(torch.cat((out, colours), 1)), self.key_code(keys)
+        texture_code, key_code = self.texture_code(batch, out), self.key_code(keys)
         prior = self.prior.mesh(progress, generator)
         allowed = plausible(batch.view, batch.heading, batch.truth and batch.truth.towards)
         pose = self.pose(keys, allowed, progress, generator)
@@ -126,6 +124,13 @@ class Animal(nn.Module):
             deformation=deformation,
             angles=angles,
         )
+
+    def texture_code(
+        self, batch: Batch, out: Float[Tensor, "batch channels rows columns"]
+    ) -> Float[Tensor, "batch code"]:
+        """Image code of coat and light: of the final tokens, which ignore colour, and of the colours themselves."""
+        colours = 2 * adaptive_avg_pool2d(batch.shown.movedim(-1, 1), self.config.encoder.grid) - 1
+        return self.out_code(torch.cat((out, colours), 1))
 
     def render(  # noqa: PLR0913
         self,

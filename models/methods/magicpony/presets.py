@@ -11,7 +11,7 @@ from models.methods.magicpony.networks.articulation import ArticulationConfig
 from models.methods.magicpony.networks.deformation import DeformationConfig
 from models.methods.magicpony.networks.encoder import EncoderConfig
 from models.methods.magicpony.networks.pose import PoseConfig
-from models.methods.magicpony.networks.prior import PriorConfig
+from models.methods.magicpony.networks.prior import FROM_CONES, PriorConfig
 from models.methods.magicpony.pretraining.silhouette_fitting import SilhouetteFitting
 from models.methods.magicpony.train import TrainingConfig
 from models.methods.magicpony.warm_start import WarmStart
@@ -20,10 +20,13 @@ SMOKE = AnimalTraining(
     animal=AnimalConfig(prior=PriorConfig(grid=16, fine_grid=16), encoder=EncoderConfig(image=64, grid=8)),
     training=TrainingConfig(steps=30, size=64, report_every=5, panel_every=15, save_every=10),
 )
+QUADRUPED = AnimalConfig(prior=FROM_CONES)
 LAPTOP = AnimalTraining(
+    animal=QUADRUPED,
     # The quadruped was told its lights, and some of them do stand behind.
     losses=LossWeights(backlight=Schedule(0.0)),
-    # The quadruped knows legs and poses better than the embedded diffusion model draws them: both hardly move.
+    # The quadruped knows legs and poses better than the embedded diffusion model draws them: after its
+    # silhouettes, both hardly move.
     training=TrainingConfig(
         steps=400,
         rate_shape=1e-5,
@@ -33,16 +36,19 @@ LAPTOP = AnimalTraining(
         panel_every=100,
         save_every=100,
     ),
-    warm_start=WarmStart(),
+    warm_start=WarmStart(silhouettes=SilhouetteFitting(steps=200, deforms=False)),
 )
-# Photos that nobody drew may show an animal that the start does not know: its masks are learnt from first.
+# Photos that nobody drew show an animal's proportions as they are.
 LAPTOP_OWN_PHOTOS = LAPTOP.model_copy(update={"warm_start": WarmStart(silhouettes=SilhouetteFitting(steps=400))})
 # Without the quadruped: rounded cones of no species, and rates at which everything is learnt. So short a training loses
 # its viewpoints where photos are corrupted (docs/lab, round 4).
 LAPTOP_FROM_NOTHING = AnimalTraining(
-    animal=AnimalConfig(prior=PriorConfig(first="quadruped")),
+    animal=QUADRUPED,
     training=TrainingConfig(steps=2500, augmentation=Augmentation(share=0)),
 )
+# What was told everything of procedural cows, horses and sheep: an upper bound, and what answers where there is no
+# release.
+TAUGHT = AnimalTraining(vit=VitConfig(model="weights/taught/vit"), warm_start=WarmStart(model="weights/taught"))
 VIT = "facebook/dino-vits8"
 PAPER = AnimalTraining(
     vit=VitConfig(model=VIT),

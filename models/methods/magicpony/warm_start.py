@@ -1,7 +1,7 @@
 """A quadruped that was learnt before, for a category to go on from, as the papers make cows out of horses."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -119,13 +119,17 @@ def _check_first_shape(folder: Path, said: Mapping[str, Any], ours: PriorConfig)
 Start = Annotated[FromNothing | WarmStart, Field(discriminator="kind")]
 
 
-def write(folder: Path, animal: Animal, pca: Pca) -> None:
-    """A folder that `WarmStart` loads; it names the transformer that the animal was taught with."""
+def write(folder: Path, animal: Animal, pca: Pca, told: Sequence[str] = ()) -> None:
+    """A folder that `WarmStart` loads; it names the transformer and the species that the animal was taught with."""
     from safetensors.torch import save_file
 
     half = {name: value.half() if value.is_floating_point() else value for name, value in animal.state_dict().items()}
     with replace_folder(folder) as place:
         save_file({name: value.contiguous() for name, value in half.items()}, place / "animal.safetensors")
         save_file({"mean": pca.mean.contiguous(), "directions": pca.directions.contiguous()}, place / "pca.safetensors")
-        settings = {"vit": animal.tokens.vit.digest, "animal": animal.config.model_dump(mode="json")}
+        settings = {
+            "vit": animal.tokens.vit.digest,
+            "told": list(told),
+            "animal": animal.config.model_dump(mode="json"),
+        }
         (place / "config.json").write_text(json.dumps(settings, indent=1))

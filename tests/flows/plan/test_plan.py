@@ -6,7 +6,7 @@ from models.core.schedule import Schedule
 from models.generators import StableDiffusionConfig
 from models.methods import Farm3DConfig, MagicPonyConfig, methods
 from models.methods.base import Needs
-from models.methods.magicpony.warm_start import FromNothing, WarmStart
+from models.methods.magicpony.warm_start import FromNothing
 from storage.dataset import shards, snapshots
 from storage.store.layout import Store
 from storage.store.references import digest
@@ -52,7 +52,7 @@ def test_another_model_takes_the_place_of_the_scales_own():
 def test_a_run_may_start_from_nothing():
     plan = load_plan("cow", "laptop", changes=PlanChanges(method={"warm_start": {"kind": "nothing"}}))
     assert plan.method.warm_start == FromNothing() and plan.model_recipe.weights_digests["warm_start"] == ""
-    assert load_plan("cow", "laptop").method.warm_start == WarmStart()
+    assert load_plan("cow", "laptop").method.warm_start.kind == "quadruped"
 
 
 @pytest.mark.parametrize("method", ["farm3d", "magicpony"])
@@ -60,7 +60,7 @@ def test_what_starts_from_nothing_learns_at_the_rates_of_a_whole_training_from_a
     asked = {"warm_start": {"kind": "nothing"}}
     started = load_plan("cow", "laptop", changes=PlanChanges(method=asked), method=method).method
     gentle = load_plan("cow", "laptop", method=method).method
-    assert started.animal.prior.first == "quadruped" and gentle.animal.prior.first == "ellipsoid"
+    assert started.animal.prior.first == "quadruped"
     assert started.training.steps > 5 * gentle.training.steps
     for rate in ("rate_shape", "rate_pose", "rate_rest"):
         assert getattr(started.training, rate) >= 30 * getattr(gentle.training, rate)
@@ -77,25 +77,31 @@ def test_scales_that_start_from_nothing_stay_as_they_are_when_asked_to(scale):
 
 
 @pytest.mark.parametrize("method", ["farm3d", "magicpony"])
-def test_the_start_is_fitted_to_the_masks_of_own_photos_before_the_training_that_drawn_ones_have(method, tmp_path):
-    photos = {"folder": str(tmp_path)}
+def test_proportions_are_learnt_from_own_photos_and_not_from_drawn_ones(method, tmp_path):
     drawn, own = (
         load_plan("cow", "laptop", changes=changes, method=method).method
-        for changes in (None, PlanChanges(own_photos=photos))
+        for changes in (None, PlanChanges(own_photos={"folder": str(tmp_path)}))
     )
-    assert [stage.name for stage in drawn.stages()] == ["animal"]
-    assert [(stage.name, stage.steps) for stage in own.stages()] == [("silhouettes", 400), ("animal", 400)]
-    assert own.warm_start.silhouettes != drawn.warm_start.silhouettes
-    begun = own.warm_start.model_copy(update={"silhouettes": drawn.warm_start.silhouettes})
-    assert own.model_copy(update={"warm_start": begun}) == drawn
-    shorter = PlanChanges(own_photos=photos, method={"warm_start": {"silhouettes": {"steps": 0}}})
-    assert load_plan("cow", "laptop", changes=shorter, method=method).method == drawn
+    for learnt in (drawn, own):
+        assert [stage.name for stage in learnt.stages()] == ["silhouettes", "animal"]
+    assert own.warm_start.silhouettes.deforms and not drawn.warm_start.silhouettes.deforms
+    assert own.model_copy(update={"warm_start": drawn.warm_start}) == drawn
+    without = PlanChanges(method={"warm_start": {"silhouettes": {"steps": 0}}})
+    plain = load_plan("cow", "laptop", changes=without, method=method).method
+    assert [stage.name for stage in plain.stages()] == ["animal"]
 
 
 @pytest.mark.parametrize("scale", ["smoke", "gpu", "paper"])
 def test_what_learns_from_nothing_learns_from_own_photos_as_from_drawn_ones(scale, tmp_path):
     own = load_plan("cow", scale, changes=PlanChanges(own_photos={"folder": str(tmp_path)}))
     assert own.method == load_plan("cow", scale).method
+
+
+@pytest.mark.parametrize("method", ["meshinversion", "meshrcnn", "smplify"])
+def test_what_goes_on_from_no_animal_cannot_leave_it_out(method):
+    asked = PlanChanges(method={"warm_start": {"kind": "nothing"}})
+    with pytest.raises(ValueError, match=f"^method {method} goes on from .* --from-nothing .* farm3d or magicpony$"):
+        load_plan("cow", "laptop", changes=asked, method=method)
 
 
 def test_a_change_out_of_range_is_refused_with_its_place():

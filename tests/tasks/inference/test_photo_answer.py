@@ -38,10 +38,10 @@ def test_an_animal_as_it_was_predicted_keeps_its_predicted_coat(release):
     assert asset.origin == {"licence": "CC0-1.0", "lineage": f"cow/{release.run}", "model": weights}
 
 
-def test_an_animal_of_the_embedded_quadruped_names_it_and_its_weights(tmp_path):
+def test_an_animal_of_the_taught_quadruped_names_it_and_its_weights(tmp_path):
     selected = select.select_model("cow", str(tmp_path))
     origin = describe_origin(selected, is_dressed=False)
-    assert origin["lineage"] == "embedded-quadruped"
+    assert origin["lineage"] == "taught-quadruped"
     assert f"warm_start {selected.recipe.weights_digests['warm_start']}" in origin["model"]
 
 

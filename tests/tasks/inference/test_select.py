@@ -10,7 +10,7 @@ from storage.store import bundles, layout
 from tasks.inference import select as module
 from tasks.inference.loading import embedded_recipe
 from tasks.inference.photo_answer import answer_photo
-from tasks.inference.select import CLOSER, QUADRUPED, Answer, crop_animals, crop_photo, select_model
+from tasks.inference.select import CLOSER, TAUGHT, Answer, crop_animals, crop_photo, select_model
 from tests.models.cloud import Cloud
 from tests.tasks.material import CROPS, Drawn, Red
 
@@ -72,27 +72,27 @@ def test_a_segmenter_without_weights_is_named(release, tmp_path, monkeypatch):
         answer_photo(large(1), select_model("cow", release.root, own), "cpu", refine=False)
 
 
-def test_without_a_release_the_embedded_quadruped_answers_and_says_so(tmp_path, monkeypatch, caplog):
+def test_without_a_release_the_taught_quadruped_answers_and_says_so(tmp_path, monkeypatch, caplog):
     monkeypatch.undo()
     photo = np.asarray(Image.open(REPOSITORY / "samples" / "horse.jpg"))
     (found,) = answer_photo(photo, select_model("horse", str(tmp_path)), "cpu", refine=False)
     side_on = abs(found.reconstruction.camera.azimuth.sin().item())
     assert found.name == "horse" and side_on > 0.9
-    assert "embedded quadruped answers: no model of 'horse' was published" in caplog.text
+    assert "taught quadruped answers: no model of 'horse' was published" in caplog.text
     assert "train one with `farm3d run horse`" in caplog.text
     assert len(caplog.records) == 1 and "\n" not in caplog.text.strip()
 
 
 def test_without_a_release_the_start_of_the_main_method_is_selected(tmp_path):
     chosen = select_model("horse", str(tmp_path))
-    assert (chosen.category, chosen.model, chosen.name) == ("horse", None, QUADRUPED)
+    assert (chosen.category, chosen.model, chosen.name) == ("horse", None, TAUGHT)
     assert chosen.recipe == embedded_recipe() and chosen.size == chosen.recipe.method.resolution
     assert chosen.weights_digests["warm_start"] == chosen.recipe.method.warm_start.digest()
 
 
 def test_a_release_of_another_method_does_not_answer_unless_it_is_named_or_promoted(release, monkeypatch, caplog):
     monkeypatch.setattr("storage.runs.releases.read_promotion", lambda *_: None)
-    assert select_model("cow", release.root).name == QUADRUPED
+    assert select_model("cow", release.root).name == TAUGHT
     assert "no farm3d model of 'cow' was published" in caplog.text and "choose among tiny" in caplog.text
     assert select_model("cow/tiny", release.root).recipe.method.kind == "magicpony"
 
@@ -124,7 +124,7 @@ def test_of_an_answer_that_cannot_walk_the_films_that_can_be_made_are_named():
 
 
 def test_a_named_run_is_never_answered_by_another_model(tmp_path):
-    assert select_model("horse", str(tmp_path)).name == QUADRUPED
+    assert select_model("horse", str(tmp_path)).name == TAUGHT
     with pytest.raises(MissingModel, match="no model of 'horse/laptop-1' was published; train one with `farm3d run ho"):
         select_model("horse/laptop-1", str(tmp_path))
 

@@ -1,4 +1,4 @@
-"""Where known keypoints are: taught to the embedded quadruped only, whose animals are procedural."""
+"""Where known keypoints are: taught to the embedded quadrupeds only, whose animals are procedural."""
 
 from jaxtyping import Float
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""How far a surface is from a known one: taught to the embedded quadruped only, whose animals are procedural."""
+"""How far a surface is from a known one: taught to the embedded quadrupeds only, whose animals are procedural."""
 
 import torch
 from jaxtyping import Float

@@ -41,6 +41,10 @@ class PriorConfig(Config):
         return Prior(self)
 
 
+FROM_CONES = PriorConfig(first="quadruped", sdf=CoordMlpConfig(layers=4, frequencies=4))
+"""From six rounded cones; a fifth octave came out as rings about the trunk (docs/lab, rounds 14 and 20)."""
+
+
 class Prior(nn.Module):
     """Signed distance (positive inside, mirror-symmetric) and features (one-sided) at points of the object frame."""
 

@@ -40,8 +40,7 @@ SHOWN = ("keypoints", "surface", "mask", "camera", "quadrant")
 class PosePretrainingConfig(SilhouetteWeights):
     """How long, and what counts how much."""
 
-    after: int = Field(default=6000, ge=0, description="steps of the training before the pre-training")
-    steps: int = Field(default=3000, ge=0, description="optimiser steps; 0 for none")
+    steps: int = Field(default=2000, ge=0, description="optimiser steps; 0 for none")
     batch: int = Field(default=48, ge=1, description="crops per step")
     rate: float = Field(default=1e-3, gt=0, description="learning rate")
     rate_prior: float = Field(default=5e-4, gt=0, description="learning rate of the prior shape")

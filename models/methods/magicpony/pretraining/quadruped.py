@@ -5,14 +5,13 @@ procedural animals: camera and light of each picture, keypoints such as hooves a
 those on the unseen side too.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
-from pydantic import Field, model_validator
-from torch import nn
+from pydantic import Field
 
 from models.core.category import Category
 from models.core.config import Config
@@ -22,8 +21,7 @@ from models.data.crops import Crops
 from models.data.framing import crop_animal
 from models.data.ground_truth import Truth
 from models.embedded.photo_set import Pictures
-from models.engine.loop import Checkpoints, Panel, Values, fit
-from models.engine.optimiser import Optimiser
+from models.engine.loop import Checkpoints, fit
 from models.features import Vit
 from models.features.dense import add_feature_maps
 from models.features.head_direction import head_directions
@@ -33,6 +31,8 @@ from models.methods.magicpony.losses import viewpoints
 from models.methods.magicpony.losses.lighting import light_distance
 from models.methods.magicpony.model import AnimalConfig
 from models.methods.magicpony.networks.encoder import EncoderConfig
+from models.methods.magicpony.networks.prior import FROM_CONES
+from models.methods.magicpony.pretraining.appearance_fitting import AppearanceFitting, AppearanceLearner
 from models.methods.magicpony.pretraining.pose_pretraining import PosePretrainingConfig, pretrain_pose
 from models.methods.magicpony.pretraining.surface_keypoints import KeypointAnimal
 from models.methods.magicpony.terms import Term
@@ -51,21 +51,15 @@ class QuadrupedTraining(Config):
     """What it learns from, and how."""
 
     crops: int = Field(default=18_000, ge=1, description="animals cut out of the first photos")
-    animal: AnimalConfig = AnimalConfig(encoder=EncoderConfig(feature_cache_size=36_000))
+    animal: AnimalConfig = AnimalConfig(prior=FROM_CONES, encoder=EncoderConfig(feature_cache_size=36_000))
     losses: LossWeights = LossWeights(mask_distance=Schedule(30.0), backlight=Schedule(0.0))
     camera: Schedule = Field(default=Schedule(10.0), description="weight of the error of the camera's direction")
     keypoints: Schedule = Field(default=Schedule(3.0), description="weight of the distance to known keypoints")
     surface: Schedule = Field(default=Schedule(9.0), description="weight of the distance to the known surface")
     light: Schedule = Field(default=Schedule(1.0), description="weight of the error of the light's coefficients")
-    training: TrainingConfig = TrainingConfig(steps=8000, batch=16, rate_pose=3e-4)
+    training: TrainingConfig = TrainingConfig(steps=400, batch=8, rate_pose=3e-4)
     pose_pretraining: PosePretrainingConfig = PosePretrainingConfig()
-
-    @model_validator(mode="after")
-    def _pretrained_within_the_training(self) -> "QuadrupedTraining":
-        after, steps = self.pose_pretraining.after, self.training.steps
-        if self.pose_pretraining.steps and after >= steps:
-            raise ValueError(f"pose_pretraining.after is {after}; give less than training.steps, {steps}")
-        return self
+    appearance: AppearanceFitting = AppearanceFitting(steps=4000)
 
     def train(self, pictures: Pictures, vit: Vit, folder: Path, checkpoints: Callable[[str], Checkpoints]) -> None:
         """Write a folder for `WarmStart`; goes on from the newest of its checkpoints."""
@@ -77,7 +71,7 @@ def train_quadruped(
 ) -> None:
     """Write a folder for `WarmStart`; what has been learnt is not learnt again.
 
-    `checkpoints` gives each of the two trainings their own: quadruped, pose_pretraining.
+    `checkpoints` gives each of the three trainings their own: quadruped, pose_pretraining, appearance.
     """
     count, animal, training = min(config.crops, len(pictures)), config.animal, config.training
     crops = [
@@ -104,10 +98,6 @@ def train_quadruped(
     renderer = ReferenceConfig().build(CPU)
     training_set = Crops(samples, training.size, CPU, shown.seen, truth, head_directions)
 
-    def pretrain() -> None:
-        shelf = checkpoints("pose_pretraining")
-        pretrain_pose(quadruped, training_set, renderer, config.pose_pretraining, training.seed, shelf)
-
     objective = config.losses.objective()
     known = (
         Term("camera", lambda step: viewpoints.camera_distance(step.prediction.camera, step.batch), config.camera),
@@ -118,38 +108,13 @@ def train_quadruped(
     objective = replace(objective, terms=(*objective.terms, *known))
     with ThreadPoolExecutor(1) as helper:
         learner = AnimalLearner(quadruped, objective, training, training_set, renderer, helper)
-        pretrained = _Pretrained(learner, config.pose_pretraining.after, pretrain)
-        fit(pretrained, training, checkpoints("quadruped"), shown=SHOWN)
-    write(folder, quadruped.without_keypoints(plain), pca)
-
-
-@dataclass(frozen=True)
-class _Pretrained:
-    """A learner that is pre-trained before one of its steps.
-
-    A checkpoint of that step is from before; a run that goes on from it takes the pre-training's own checkpoints.
-    """
-
-    learner: AnimalLearner
-    before: int
-    pretrain: Callable[[], None]
-
-    @property
-    def modules(self) -> Mapping[str, nn.Module]:
-        """The learner's."""
-        return self.learner.modules
-
-    @property
-    def optimisers(self) -> Mapping[str, Optimiser]:
-        """The learner's."""
-        return self.learner.optimisers
-
-    def step(self, number: int, progress: float) -> Values:
-        """The learner's, after the pre-training where its time has come."""
-        if number == self.before:
-            self.pretrain()
-        return self.learner.step(number, progress)
-
-    def panel(self, progress: float) -> Panel:
-        """The learner's."""
-        return self.learner.panel(progress)
+        fit(learner, training, checkpoints("quadruped"), shown=SHOWN)
+    pretrain_pose(
+        quadruped, training_set, renderer, config.pose_pretraining, training.seed, checkpoints("pose_pretraining")
+    )
+    if steps := config.appearance.steps:
+        painter = AppearanceLearner(quadruped, training_set, renderer, config.appearance, training.seed)
+        loop = training.model_copy(update={"steps": steps})
+        fit(painter, loop, checkpoints("appearance"), shown=("rgb", "features", "light"))
+        painter.finish()
+    write(folder, quadruped.without_keypoints(plain), pca, pictures.species)

@@ -57,6 +57,9 @@ class SilhouetteFitting(SilhouetteWeights):
 
     steps: int = Field(default=0, ge=0, description="optimiser steps; 0 for none")
     batch: int = Field(default=48, ge=1, description="crops per step")
+    deforms: bool = Field(
+        default=True, description="whether the animals' shapes learn; false where the photos' proportions are doubtful"
+    )
     quadrant: float = Field(default=0.1, ge=0, description="odds of the viewpoints that view word and head rule out")
     rate: float = Field(default=5e-4, gt=0, description="learning rate of articulation and deformation")
     rate_pose: float = Field(default=1e-4, gt=0, description="learning rate of the viewpoint network")
@@ -135,7 +138,8 @@ class SilhouetteLearner:
         self.animal, self.crops, self.renderer, self.config, self.seed = animal, crops, renderer, config, seed
         self.objective = SilhouetteObjective(animal, renderer, config)
         self.mean = deepcopy(animal).requires_grad_(False)
-        rest = [p for part in (animal.key_code, animal.articulation, animal.deformation) for p in part.parameters()]
+        parts = [animal.key_code, animal.articulation, *([animal.deformation] if config.deforms else [])]
+        rest = [parameter for part in parts for parameter in part.parameters()]
         groups = [{"params": list(animal.pose.parameters()), "lr": config.rate_pose}, {"params": rest}]
         adam = torch.optim.AdamW(groups, lr=config.rate, weight_decay=config.weight_decay)
         self.optimiser = Optimiser(adam, config.lr_schedule)

@@ -12,6 +12,7 @@ from models.methods.magicpony.model import AnimalConfig
 from models.methods.magicpony.networks.encoder import EncoderConfig
 from models.methods.magicpony.networks.prior import PriorConfig
 from models.methods.magicpony.warm_start import FromNothing, WarmStart, write
+from models.truth.barnyard.species import FARM, OTHERS
 from tests.models.methods.magicpony.test_model import CATEGORY, CONFIG, PatchVit
 
 PCA = Pca(torch.arange(3.0), torch.eye(3))
@@ -107,6 +108,8 @@ def test_a_quadruped_that_names_no_transformer_is_refused(folder):
         WarmStart(model=str(folder)).load(animal())
 
 
-def test_the_shipped_quadruped_was_taught_with_the_shipped_transformer():
+def test_the_shipped_quadruped_was_taught_with_the_shipped_transformer_and_neither_saw_the_farms_species():
     said = json.loads((Path(locate(WarmStart().model)) / "config.json").read_text())
     assert said["vit"] == VitConfig().digest()
+    vit = json.loads((Path(locate(VitConfig().model)) / "config.json").read_text())
+    assert said["told"] == vit["told"] == sorted(OTHERS) and not set(OTHERS) & set(FARM)

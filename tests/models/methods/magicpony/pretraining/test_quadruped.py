@@ -10,6 +10,7 @@ from models.methods.magicpony.model import AnimalConfig
 from models.methods.magicpony.networks.encoder import EncoderConfig
 from models.methods.magicpony.networks.prior import PriorConfig
 from models.methods.magicpony.pretraining import quadruped as module
+from models.methods.magicpony.pretraining.appearance_fitting import AppearanceFitting
 from models.methods.magicpony.pretraining.pose_pretraining import PosePretrainingConfig
 from models.methods.magicpony.pretraining.quadruped import QUADRUPED, QuadrupedTraining, train_quadruped
 from models.methods.magicpony.train import TrainingConfig
@@ -25,7 +26,8 @@ TINY = QuadrupedTraining(
     ),
     losses=LossWeights(eikonal_points=20),
     training=TrainingConfig(steps=2, batch=2, size=32, save_every=1, report_every=1),
-    pose_pretraining=PosePretrainingConfig(after=1, steps=2, batch=2),
+    pose_pretraining=PosePretrainingConfig(steps=2, batch=2),
+    appearance=AppearanceFitting(steps=2, batch=2, pixels=4),
 )
 
 
@@ -46,8 +48,8 @@ def tiny_vit():
 
 
 def shelves():
-    """Checkpoints of both trainings."""
-    return {"quadruped": Shelf(), "pose_pretraining": Shelf()}
+    """Checkpoints of the three trainings."""
+    return {"quadruped": Shelf(), "pose_pretraining": Shelf(), "appearance": Shelf()}
 
 
 def learnt(pictures, folder, kept):
@@ -61,7 +63,6 @@ def test_a_stopped_training_goes_on_to_the_same_quadruped(pictures, tmp_path):
     straight, halfway = shelves(), shelves()
     expected = learnt(pictures, tmp_path / "straight", straight)
     halfway["quadruped"].save(1, straight["quadruped"].kept[1])
-    halfway["pose_pretraining"] = straight["pose_pretraining"]
     found = learnt(pictures, tmp_path / "continued", halfway)
     assert all(torch.equal(expected[name], found[name]) for name in expected)
     assert WarmStart(model=str(tmp_path / "straight")).pca().directions.shape == (32, 4)
@@ -74,18 +75,19 @@ def test_it_moves_away_from_the_ellipsoid(pictures, tmp_path):
     assert (found["prior.distance.last.weight"] != fresh["prior.distance.last.weight"]).any()
 
 
-def test_a_stop_within_the_pretraining_is_made_up_for(pictures, tmp_path, monkeypatch):
+@pytest.mark.parametrize("training", ["pretrain_pose", "AppearanceLearner"])
+def test_a_stop_between_two_trainings_is_made_up_for(pictures, tmp_path, monkeypatch, training):
     expected = learnt(pictures, tmp_path / "straight", shelves())
 
     def stop(*_):
         raise KeyboardInterrupt
 
     stopped = shelves()
-    monkeypatch.setattr(module, "pretrain_pose", stop)
+    monkeypatch.setattr(module, training, stop)
     with pytest.raises(KeyboardInterrupt):
         learnt(pictures, tmp_path / "stopped", stopped)
     monkeypatch.undo()
-    assert stopped["quadruped"].newest()[0] == 1
+    assert stopped["quadruped"].newest()[0] == 2
     found = learnt(pictures, tmp_path / "stopped", stopped)
     assert all(torch.equal(expected[name], found[name]) for name in expected)
 
@@ -103,17 +105,15 @@ def test_every_part_of_an_animal_is_in_its_mask(pictures, tmp_path, monkeypatch)
     assert masks[0].sum() == (pictures.part[0] != PARTS.index("background")).sum()
 
 
-def test_a_pretraining_after_the_end_is_refused():
-    with pytest.raises(ValueError, match=r"pose_pretraining\.after is 70; give less than training\.steps, 60"):
-        QuadrupedTraining(training=TrainingConfig(steps=60), pose_pretraining=PosePretrainingConfig(after=70))
-
-
-def test_pose_pretraining_takes_part(pictures, tmp_path):
-    without = TINY.model_copy(update={"pose_pretraining": TINY.pose_pretraining.model_copy(update={"steps": 0})})
+@pytest.mark.parametrize(
+    ("part", "weight"), [("pose_pretraining", "articulation.leave.weight"), ("appearance", "light.layers.0.weight")]
+)
+def test_each_training_takes_part(pictures, tmp_path, part, weight):
+    without = TINY.model_copy(update={part: getattr(TINY, part).model_copy(update={"steps": 0})})
     states = []
     for name, config in (("with", TINY), ("without", without)):
         train_quadruped(config, pictures, tiny_vit(), tmp_path / name, shelves().__getitem__)
         animal = TINY.animal.build(QUADRUPED, tiny_vit())
         WarmStart(model=str(tmp_path / name)).load(animal)
         states.append(animal.state_dict())
-    assert not torch.equal(*(state["articulation.leave.weight"] for state in states))
+    assert not torch.equal(*(state[weight] for state in states))
