@@ -6,7 +6,6 @@ from pydantic import Field
 
 from models.methods.farm3d.config import Farm3DConfig
 from models.methods.magicpony.config import MagicPonyConfig
-from models.methods.magicpony.presets import TAUGHT
 from models.methods.magicpony.pretraining.quadruped import QuadrupedTraining
 from models.methods.meshinversion.config import MeshInversionConfig
 from models.methods.meshrcnn.config import MeshRcnnConfig
@@ -27,11 +26,6 @@ def methods() -> dict[str, type[MethodConfig]]:
     return {member.model_fields["kind"].default: member for member in get_args(union)}
 
 
-def taught() -> MethodConfig:
-    """The embedded animals that were told everything; they answer without a training."""
-    return MagicPonyConfig.model_validate(TAUGHT.model_dump())
-
-
 __all__ = [
     "BodyFitter",
     "Farm3DConfig",
@@ -42,5 +36,4 @@ __all__ = [
     "Pretraining",
     "SmplifyConfig",
     "methods",
-    "taught",
 ]

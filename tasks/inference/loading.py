@@ -15,7 +15,7 @@ from models.data.framing import Crop
 from models.engine.loop import Summary
 from models.filters import ImageRules, MaskRules
 from models.generators.known_models import EMBEDDED
-from models.methods import taught
+from models.methods import MagicPonyConfig
 from models.methods.base import Artifact, Setting
 from models.rendering import ReferenceConfig, RendererConfig
 from models.rendering.reconstruction import Reconstructor, Refinable
@@ -111,7 +111,7 @@ def load_start(recipe: ModelRecipe, where: str) -> Reconstructor | None:
 
 def embedded_recipe() -> ModelRecipe:
     """The embedded animals that were told everything of the farm's species; no training starts from them."""
-    method = taught()
+    method = MagicPonyConfig.taught()
     category = Category(name="quadruped", segment_as=PointRendConfig().classes())
     digests = {name: part.digest() for name, part in method.parts.items()}
     return ModelRecipe(category=category, method=method, weights_digests=digests, renderer=ReferenceConfig())

@@ -206,3 +206,10 @@ class MagicPonyConfig(AnimalTraining):
 
         presets = FROM_NOTHING if from_nothing else OWN_PHOTOS if own_photos else PRESETS
         return cls.model_validate(presets[scale].model_dump())
+
+    @classmethod
+    def taught(cls) -> "MagicPonyConfig":
+        """The embedded quadruped that was told everything of the farm's species; it answers without a training."""
+        from models.methods.magicpony.presets import TAUGHT
+
+        return cls.model_validate(TAUGHT.model_dump())

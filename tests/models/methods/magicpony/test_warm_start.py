@@ -108,7 +108,7 @@ def test_a_quadruped_that_names_no_transformer_is_refused(folder):
         WarmStart(model=str(folder)).load(animal())
 
 
-def test_the_shipped_quadruped_was_taught_with_the_shipped_transformer_and_neither_saw_the_farms_species():
+def test_the_shipped_quadruped_was_taught_with_the_shipped_transformer_and_neither_saw_a_species_of_the_farm():
     said = json.loads((Path(locate(WarmStart().model)) / "config.json").read_text())
     assert said["vit"] == VitConfig().digest()
     vit = json.loads((Path(locate(VitConfig().model)) / "config.json").read_text())
