@@ -128,7 +128,8 @@ class AppearanceLearner:
         self.networks = _Networks(animal)
         self.mean = deepcopy(self.networks).requires_grad_(False)
         self.optimiser = Optimiser(torch.optim.Adam(self.networks.parameters(), lr=config.rate), config.lr_schedule)
-        self._pixels: SeenPixels | None = None
+        self.pixels: SeenPixels | None = None
+        """What the crops show, by `Batch.index`; found at the first step."""
 
     @property
     def modules(self) -> Mapping[str, nn.Module]:
@@ -142,10 +143,10 @@ class AppearanceLearner:
 
     def step(self, number: int, progress: float) -> Values:
         """One optimiser step."""
-        if self._pixels is None:
-            self._pixels = self._look()
+        if self.pixels is None:
+            self.pixels = self._look()
         rows, flipped = batch_rows(len(self.crops), self.config.batch, number, self.seed)
-        batch, seen = self.crops.batch(rows, flipped), self._pixels.rows(2 * rows + flipped)
+        batch, seen = self.crops.batch(rows, flipped), self.pixels.rows(2 * rows + flipped)
         self.animal.train()
         out, _ = self.animal.tokens(batch, True)
         code = self.animal.texture_code(batch, out)

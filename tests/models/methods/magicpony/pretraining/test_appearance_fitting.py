@@ -136,3 +136,25 @@ def test_a_stopped_fitting_goes_on_to_the_same_bits(monkeypatch: pytest.MonkeyPa
     train(continued, shelf)
     for one, other in ((straight.animal, continued.animal), (straight.mean, continued.mean)):
         assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+
+def test_every_crop_is_looked_at_as_it_is_and_mirrored() -> None:
+    learning = learner(steps=1)
+    untrained = deepcopy(learning.animal)
+    train(learning)
+    rows, flipped = torch.arange(4).repeat_interleave(2), torch.arange(8) % 2 == 1
+    expected = see_pixels(untrained, CROPS.batch(rows, flipped), Reference(), SIZE, PIXELS, random(1, "pixels", 0))
+    assert learning.pixels is not None
+    torch.testing.assert_close(learning.pixels.normal.float(), expected.normal, atol=1e-3, rtol=0)
+    assert torch.equal(learning.pixels.usable, expected.usable)
+
+
+def test_what_an_unusable_crop_shows_changes_nothing() -> None:
+    weights: list[torch.Tensor] = []
+    for shown in (0, 255):
+        nothing = replace(PHOTOS[1], mask=np.zeros_like(MIDDLE), image=np.full_like(PHOTOS[1].image, shown))
+        crops = Crops([PHOTOS[0], nothing, *PHOTOS[2:]], SIZE, CPU)
+        learning = AppearanceLearner(started(), crops, Reference(), CONFIGURATION.model_copy(update={"steps": 2}), 1)
+        train(learning)
+        weights.append(learning.animal.albedo.mlp.last.weight.detach())
+    assert torch.equal(*weights)
