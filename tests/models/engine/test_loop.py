@@ -35,6 +35,17 @@ class Signal(BaseException):
     """As Prefect's TerminationSignal: no Exception."""
 
 
+def interrupted(step: Callable[[int, float], Any], number: int) -> Callable[[int, float], Any]:
+    """The same step of a learner, but for the one of this number, before which a signal comes."""
+
+    def signalled(now: int, progress: float) -> Any:
+        if now == number:
+            raise Signal
+        return step(now, progress)
+
+    return signalled
+
+
 class Duel:
     """A generator and a critic with an optimiser each, and the running mean of the generator's weights."""
 

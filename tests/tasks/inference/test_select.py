@@ -83,7 +83,7 @@ def test_without_a_release_the_taught_quadruped_answers_and_says_so(tmp_path, mo
     assert len(caplog.records) == 1 and "\n" not in caplog.text.strip()
 
 
-def test_without_a_release_the_start_of_the_main_method_is_selected(tmp_path):
+def test_without_a_release_the_taught_quadruped_is_selected(tmp_path):
     chosen = select_model("horse", str(tmp_path))
     assert (chosen.category, chosen.model, chosen.name) == ("horse", None, TAUGHT)
     assert chosen.recipe == embedded_recipe() and chosen.size == chosen.recipe.method.resolution

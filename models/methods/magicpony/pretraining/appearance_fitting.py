@@ -75,15 +75,13 @@ class SeenPixels:
 
 
 @torch.no_grad()
-def see_pixels(  # noqa: PLR0913 - what a picture is made of
-    animal: Animal, batch: Batch, renderer: Renderer, size: int, pixels: int, generator: torch.Generator
-) -> SeenPixels:
+def see_pixels(animal: Animal, batch: Batch, renderer: Renderer, pixels: int, generator: torch.Generator) -> SeenPixels:
     """`pixels` random pixels of each crop of a batch, some of them more than once where there are fewer.
 
     `animal` answers as it does outside of training; pixels at the rim of either silhouette are left out.
     """
     animal.eval()
-    prediction = animal(batch, 1.0)
+    prediction, size = animal(batch, 1.0), batch.image.shape[1]
     mesh, camera = prediction.mesh, prediction.camera
     _, fragments = deferred.rasterize(renderer, mesh, camera, size)
     drawn = fragments.face >= 0
@@ -185,7 +183,5 @@ class AppearanceLearner:
         for index in torch.arange(2 * len(self.crops)).split(AT_ONCE):
             batch = self.crops.batch(index // 2, index % 2 > 0)
             generator = random(self.seed, "pixels", int(index[0]))
-            parts.append(
-                see_pixels(self.animal, batch, self.renderer, self.crops.size, self.config.pixels, generator).stored()
-            )
+            parts.append(see_pixels(self.animal, batch, self.renderer, self.config.pixels, generator).stored())
         return SeenPixels(*(torch.cat([getattr(part, each.name) for part in parts]) for each in fields(SeenPixels)))

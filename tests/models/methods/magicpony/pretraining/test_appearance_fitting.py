@@ -20,7 +20,7 @@ from models.methods.magicpony.pretraining.appearance_fitting import (
 from models.rendering.reference import Reference
 from models.rendering.shading import shade
 from tests.models.data.test_crops import CPU, crop
-from tests.models.engine.test_loop import Shelf, Signal
+from tests.models.engine.test_loop import Shelf, Signal, interrupted
 from tests.models.methods.magicpony.test_model import CATEGORY, CONFIG, PatchVit
 
 SIZE, PIXELS = 32, 20
@@ -57,7 +57,7 @@ def test_it_is_what_the_loop_trains() -> None:
 def test_a_pixel_is_read_as_a_picture_of_the_animal_draws_it() -> None:
     """The colour that the fields give at a pixel is the one in a rendering, which finds its pixels by itself."""
     animal, batch = started().eval(), CROPS.batch(torch.arange(4))
-    seen = see_pixels(animal, batch, Reference(), SIZE, PIXELS, random("pixels"))
+    seen = see_pixels(animal, batch, Reference(), PIXELS, random("pixels"))
     with torch.no_grad():
         prediction = animal(batch, 1.0)
         drawn = animal.render(prediction, Reference(), SIZE)
@@ -77,7 +77,7 @@ def test_a_crop_without_an_animal_counts_for_nothing() -> None:
     animal, batch = started(), CROPS.batch(torch.arange(4))
     mask = batch.mask.clone()
     mask[2] = 0
-    seen = see_pixels(animal, replace(batch, mask=mask), Reference(), SIZE, PIXELS, random("pixels"))
+    seen = see_pixels(animal, replace(batch, mask=mask), Reference(), PIXELS, random("pixels"))
     assert not seen.usable[2]
 
 
@@ -86,9 +86,9 @@ def test_a_viewpoint_that_the_word_rules_out_counts_for_nothing() -> None:
     with torch.no_grad():
         from_behind = animal.eval()(batch, 1.0).hypothesis >= 2
     ruled_out = torch.where(from_behind, VIEWS.index("front"), VIEWS.index("back"))
-    seen = see_pixels(animal, replace(batch, view=ruled_out), Reference(), SIZE, PIXELS, random("pixels"))
+    seen = see_pixels(animal, replace(batch, view=ruled_out), Reference(), PIXELS, random("pixels"))
     assert not seen.usable.any()
-    seen = see_pixels(animal, replace(batch, view=2 - ruled_out), Reference(), SIZE, PIXELS, random("pixels"))
+    seen = see_pixels(animal, replace(batch, view=2 - ruled_out), Reference(), PIXELS, random("pixels"))
     assert seen.usable.any()
 
 
@@ -122,14 +122,7 @@ def test_a_stopped_fitting_goes_on_to_the_same_bits(monkeypatch: pytest.MonkeyPa
     straight, shelf = learner(steps=6), Shelf()
     train(straight)
     stopped = learner(steps=6)
-    whole = stopped.step
-
-    def step(number: int, progress: float) -> Any:
-        if number == 4:
-            raise Signal
-        return whole(number, progress)
-
-    monkeypatch.setattr(stopped, "step", step)
+    monkeypatch.setattr(stopped, "step", interrupted(stopped.step, 4))
     with pytest.raises(Signal):
         train(stopped, shelf)
     continued = learner(steps=6)
@@ -143,7 +136,7 @@ def test_every_crop_is_looked_at_as_it_is_and_mirrored() -> None:
     untrained = deepcopy(learning.animal)
     train(learning)
     rows, flipped = torch.arange(4).repeat_interleave(2), torch.arange(8) % 2 == 1
-    expected = see_pixels(untrained, CROPS.batch(rows, flipped), Reference(), SIZE, PIXELS, random(1, "pixels", 0))
+    expected = see_pixels(untrained, CROPS.batch(rows, flipped), Reference(), PIXELS, random(1, "pixels", 0))
     assert learning.pixels is not None
     torch.testing.assert_close(learning.pixels.normal.float(), expected.normal, atol=1e-3, rtol=0)
     assert torch.equal(learning.pixels.usable, expected.usable)

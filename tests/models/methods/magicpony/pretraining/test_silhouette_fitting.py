@@ -21,7 +21,7 @@ from models.methods.magicpony.pretraining.silhouette_fitting import (
 )
 from models.rendering.reference import Reference
 from tests.models.data.test_crops import CPU, crop
-from tests.models.engine.test_loop import Shelf, Signal
+from tests.models.engine.test_loop import Shelf, Signal, interrupted
 from tests.models.methods.magicpony.test_model import CATEGORY, CONFIG, PatchVit
 
 CONFIGURATION = SilhouetteFitting(steps=30, batch=4, rate=5e-3, rate_pose=5e-3, ema_decay=0.5)
@@ -71,14 +71,7 @@ def test_a_stopped_fitting_goes_on_to_the_same_bits(monkeypatch: pytest.MonkeyPa
     straight, shelf = learner(steps=6), Shelf()
     train(straight)
     stopped = learner(steps=6)
-    whole = stopped.step
-
-    def step(number: int, progress: float) -> Any:
-        if number == 4:
-            raise Signal
-        return whole(number, progress)
-
-    monkeypatch.setattr(stopped, "step", step)
+    monkeypatch.setattr(stopped, "step", interrupted(stopped.step, 4))
     with pytest.raises(Signal):
         train(stopped, shelf)
     continued = learner(steps=6)
