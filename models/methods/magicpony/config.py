@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from typing import Any, Literal
 
 import torch
@@ -12,6 +13,7 @@ from models.core.config import Config
 from models.core.schedule import Schedule
 from models.data.augmentation import augment_crops
 from models.data.crops import Crops
+from models.engine.ema import update_ema
 from models.engine.loop import fit
 from models.features import Pca, Vit, VitConfig
 from models.features.dense import add_feature_maps
@@ -147,6 +149,7 @@ class AnimalTraining(Config):
     def train(self, context: StageContext) -> Artifact:
         """Fit the animal model to the crops."""
         animal = self.start(context)
+        mean = deepcopy(animal)
         if SILHOUETTES in context.artifacts:
             animal.load_state_dict(context.artifacts[SILHOUETTES].tensors)
         objective = self.objective(context)
@@ -155,7 +158,8 @@ class AnimalTraining(Config):
             learner = AnimalLearner(animal, objective, self.training, crops, context.renderer, helper)
             stage, begin = self.stages()[-1], self.warm_start.begin
             summary = fit(learner, self.training, context.checkpoints, context.report, stage.shown, begin)
-        return Artifact(animal.state_dict(), summary)
+        update_ema(mean, animal, self.warm_start.kept)
+        return Artifact(mean.state_dict(), summary)
 
     def start(self, setting: Setting) -> Animal:
         """The animal model before the training."""

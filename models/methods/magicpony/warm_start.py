@@ -23,6 +23,7 @@ class FromNothing(Config):
 
     kind: Literal["nothing"] = "nothing"
     begin: ClassVar[float] = 0.0
+    kept: ClassVar[float] = 0.0
     silhouettes: ClassVar[SilhouetteFitting] = SilhouetteFitting()
 
     def digest(self) -> str:
@@ -49,6 +50,11 @@ class WarmStart(Config):
     begin: Share = Field(
         default=0.97,
         description="schedule position to start from (0-1); starting late keeps learning rates low when fine-tuning",
+    )
+    kept: Share = Field(
+        default=0.0,
+        description="share of the start in what answers at the end, the mean of both, weight by weight "
+        "(Wortsman et al. 2022); 0 for the trained weights alone",
     )
     silhouettes: SilhouetteFitting = Field(
         default=SilhouetteFitting(), description="fitting to the category's masks, before the training"

@@ -218,3 +218,22 @@ def test_the_feature_loss_may_look_more_closely_than_the_encoder() -> None:
         asked.clear()
         method.train(StageContext(**{**vars(context()), "load": load}))
         assert asked == (expected or [method.vit, method.feature_vit])
+
+
+def test_what_answers_is_the_mean_of_the_start_and_of_what_was_learnt(tmp_path: Path) -> None:
+    write(tmp_path, TINY.animal.build(CATEGORY, tiny_vit()), Pca(torch.zeros(32), torch.zeros(32, 16)))
+
+    def method(kept: float) -> MagicPonyConfig:
+        return TINY.model_copy(update={"warm_start": WarmStart(model=str(tmp_path), kept=kept)})
+
+    start, learnt, mean = (
+        states(method(0), {}),
+        method(0).train(context()).tensors,
+        method(0.25).train(context()).tensors,
+    )
+    assert any(not torch.equal(learnt[name], start[name]) for name in start)
+    for name, value in mean.items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value, 0.25 * start[name] + 0.75 * learnt[name], atol=1e-6, rtol=1e-5)
+        else:
+            assert torch.equal(value, learnt[name])
