@@ -134,7 +134,7 @@ def main(category: str, folder: Path) -> None:
     for seed in SEEDS:
         examples = held_out(category, HeldOutConfig(scenes=ANIMALS, first=100 * seed, size=config.size))
         every += examples
-        for name, method in {"best latent": trained, TEXTURES[0]: trained.refined()}.items():
+        for name, method in {"best latent": trained, config.search.texture: trained.refined()}.items():
             logger.info("seed %d, %s: %s", seed, name, measured.measure(name, method, examples))
     for texture in TEXTURES:
         search = config.search.model_copy(update={"texture": texture})
