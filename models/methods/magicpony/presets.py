@@ -36,7 +36,7 @@ LAPTOP = AnimalTraining(
         panel_every=100,
         save_every=100,
     ),
-    # Half of the way only: what drawn photos teach beyond their own faults.
+    # Half of the way has most of what drawn photos teach and half of their faults (docs/lab, round 21).
     warm_start=WarmStart(kept=0.5, silhouettes=SilhouetteFitting(steps=200, deforms=False)),
 )
 # Photos that nobody drew show an animal's proportions as they are.

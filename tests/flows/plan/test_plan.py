@@ -85,6 +85,7 @@ def test_proportions_are_learnt_from_own_photos_and_not_from_drawn_ones(method, 
     for learnt in (drawn, own):
         assert [stage.name for stage in learnt.stages()] == ["silhouettes", "animal"]
     assert own.warm_start.silhouettes.deforms and not drawn.warm_start.silhouettes.deforms
+    assert (drawn.warm_start.kept, own.warm_start.kept) == (0.5, 0)
     assert own.model_copy(update={"warm_start": drawn.warm_start}) == drawn
     without = PlanChanges(method={"warm_start": {"silhouettes": {"steps": 0}}})
     plain = load_plan("cow", "laptop", changes=without, method=method).method
