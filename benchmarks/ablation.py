@@ -73,7 +73,9 @@ Config = TypeVar("Config", bound=AnimalTraining)
 class OneHypothesisNetwork(pose.PoseNetwork):
     """A viewpoint network with one answer, free to look from all around."""
 
-    def forward(self, keys: Tensor, allowed: Tensor, progress: float, generator: object) -> pose.Pose:
+    def forward(
+        self, keys: Tensor, allowed: Tensor, progress: float, generator: object, misfit: object = None
+    ) -> pose.Pose:
         """The first hypothesis, with its direction as it is."""
         raw = self.head(keys)
         view = raw[:, 1:4]

@@ -40,7 +40,7 @@ def reconstructor() -> AnimalReconstructor:
         for part in (animal.articulation, animal.deformation, animal.albedo):
             for weights in part.parameters():
                 weights += 0.15 * torch.randn_like(weights)
-    return AnimalReconstructor(animal.eval(), Reference())
+    return AnimalReconstructor(animal.eval(), Reference(), None)
 
 
 @pytest.fixture(scope="session")

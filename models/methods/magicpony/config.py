@@ -18,14 +18,16 @@ from models.engine.loop import fit
 from models.features import Pca, Vit, VitConfig
 from models.features.dense import add_feature_maps
 from models.features.head_direction import head_directions
+from models.features.keypoint_reading import KeypointConfig
 from models.methods.base import Artifact, Needs, Setting, Stage, StageContext
+from models.methods.magicpony.keypoints import KeypointFinder
 from models.methods.magicpony.losses import lighting, reconstruction, regularisers, viewpoints
 from models.methods.magicpony.model import Animal, AnimalConfig
 from models.methods.magicpony.pretraining.silhouette_fitting import SilhouetteLearner
 from models.methods.magicpony.refine import RefinableReconstructor
 from models.methods.magicpony.terms import Objective, Step, Term
 from models.methods.magicpony.train import AnimalLearner, TrainingConfig
-from models.methods.magicpony.warm_start import FromNothing, Start
+from models.methods.magicpony.warm_start import FromNothing, Start, WarmStart
 
 STAGE = "animal"
 """The training of all networks."""
@@ -103,6 +105,9 @@ class AnimalTraining(Config):
     feature_vit: VitConfig | None = Field(
         default=None, description="what the feature loss compares with, where it is not as the encoder sees"
     )
+    reading: KeypointConfig | None = Field(
+        default=None, description="what reads keypoints from the ViT's tokens, where the start knows them; none: nobody"
+    )
     animal: AnimalConfig = Field(default=AnimalConfig(), description="the networks of the animal model")
     losses: LossWeights = Field(default=LossWeights(), description="weights of the photo's own view")
     training: TrainingConfig = Field(default=TrainingConfig(), description="how long and how fast")
@@ -120,9 +125,15 @@ class AnimalTraining(Config):
 
     @property
     def parts(self) -> Mapping[str, Any]:
-        """The transformer, or both of them, and the start."""
+        """The transformer, or both of them, the start, and the reading of keypoints."""
         features = {"feature_vit": self.feature_vit} if self.feature_vit else {}
-        return {"vit": self.vit, **features, "warm_start": self.warm_start}
+        keypoints = {"keypoints": self.reading} if self._reads else {}
+        return {"vit": self.vit, **features, "warm_start": self.warm_start, **keypoints}
+
+    @property
+    def _reads(self) -> bool:
+        """Whether keypoints are read: on random weights none of them has a place."""
+        return self.reading is not None and isinstance(self.warm_start, WarmStart)
 
     def stages(self) -> tuple[Stage, ...]:
         """Silhouettes first, where they are asked for; then one training of all networks together."""
@@ -131,17 +142,20 @@ class AnimalTraining(Config):
         fitting = self.warm_start.silhouettes
         if not fitting.steps:
             return stages
-        return (Stage(SILHOUETTES, fitting.steps, ("mask",), self.fit_silhouettes, fitting.batch), *stages)
+        shown = ("mask", "keypoints") if self._reads else ("mask",)
+        return (Stage(SILHOUETTES, fitting.steps, shown, self.fit_silhouettes, fitting.batch), *stages)
 
     def objective(self, setting: Setting) -> Objective:
         """The table of terms."""
         return self.losses.objective()
 
     def fit_silhouettes(self, context: StageContext) -> Artifact:
-        """Fit pose, articulation and deformation of the start to the masks of the crops."""
+        """Fit pose, articulation and deformation of the start to the masks of the crops and to found keypoints."""
         animal, config = self.start(context), self.warm_start.silhouettes
+        finder = self._finder(animal, context)
         crops = self.crops(context, context.load(self.feature_vit or self.vit))
-        learner = SilhouetteLearner(animal, crops, context.renderer, config, self.training.seed)
+        found = finder and finder.find_all(crops)
+        learner = SilhouetteLearner(animal, crops, context.renderer, config, self.training.seed, found)
         loop = self.training.model_copy(update={"steps": config.steps})
         summary = fit(learner, loop, context.checkpoints, context.report, self.stages()[0].shown)
         return Artifact(learner.mean.state_dict(), summary)
@@ -190,12 +204,19 @@ class AnimalTraining(Config):
 
     def load(self, artifacts: Mapping[str, Artifact], setting: Setting) -> RefinableReconstructor:
         """The trained model, or the start where it is not there yet."""
-        if STAGE not in artifacts:
-            return RefinableReconstructor(self.start(setting).eval(), setting.renderer)
-        # Without the warm start: a release answers also where the quadruped it went on from has become another.
-        animal = self.untrained(setting)
-        animal.load_state_dict(artifacts[STAGE].tensors)
-        return RefinableReconstructor(animal.eval(), setting.renderer)
+        if STAGE in artifacts:
+            # Without the warm start: a release answers also where the quadruped it went on from has become another.
+            animal = self.untrained(setting)
+            animal.load_state_dict(artifacts[STAGE].tensors)
+        else:
+            animal = self.start(setting)
+        return RefinableReconstructor(animal.eval(), setting.renderer, self._finder(animal, setting))
+
+    def _finder(self, animal: Animal, setting: Setting) -> KeypointFinder | None:
+        """Not before the animal has its weights: they say where its keypoints are."""
+        if not self._reads:
+            return None
+        return KeypointFinder.of(animal, setting.load(self.reading), setting.load(self.vit))
 
 
 class MagicPonyConfig(AnimalTraining):

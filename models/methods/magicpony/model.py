@@ -25,7 +25,7 @@ from models.methods.magicpony.networks.appearance import AppearanceConfig
 from models.methods.magicpony.networks.articulation import ArticulationConfig
 from models.methods.magicpony.networks.deformation import DeformationConfig
 from models.methods.magicpony.networks.encoder import EncoderConfig, Head, Vit
-from models.methods.magicpony.networks.pose import PoseConfig, plausible
+from models.methods.magicpony.networks.pose import Misfit, PoseConfig, plausible
 from models.methods.magicpony.networks.prior import PriorConfig
 from models.methods.magicpony.state import Prediction
 from models.rendering import Renderer, deferred
@@ -50,6 +50,9 @@ class AnimalConfig(Config):
     articulated_from: Share = Field(default=0.25, description="bones move")
     attached_from: Share = Field(default=0.45, description="legs follow the spine")
     deformed_from: Share = Field(default=0.65, description="animals differ in shape")
+    keypoints: tuple[str, ...] = Field(
+        default=(), description="names of keypoints whose places on the prior shape the warm start knows"
+    )
 
     def build(self, category: Category, vit: Vit) -> "Animal":
         """Untrained: every photo gives the same first shape.
@@ -73,6 +76,8 @@ class Animal(nn.Module):
     """The spine bone that each leg is attached to."""
     tree_age: Tensor
     """The interval of the run in which the attachment was computed; -1 for never."""
+    markers: Tensor
+    """Where the keypoints are on the prior shape, object frame; only where the configuration names some."""
 
     def __init__(self, config: AnimalConfig, skeleton: Skeleton, vit: Vit) -> None:
         """All parts, on the CPU."""
@@ -87,19 +92,28 @@ class Animal(nn.Module):
         self.deformation = config.deformation.build(code)
         self.articulation = config.articulation.build(skeleton, vit.channels + code)
         self.albedo, self.light = config.appearance.build(code)
+        if config.keypoints:
+            self.register_buffer("markers", torch.zeros(len(config.keypoints), 3))
         self.register_buffer("attachment", torch.zeros(skeleton.legs, dtype=torch.long))
         self.register_buffer("tree_age", torch.tensor(-1))
 
-    def forward(self, batch: Batch, progress: float = 1.0, generator: torch.Generator | None = None) -> Prediction:
+    def forward(
+        self,
+        batch: Batch,
+        progress: float = 1.0,
+        generator: torch.Generator | None = None,
+        misfit: Misfit | None = None,
+    ) -> Prediction:
         """One animal per photo, as far as the model goes at this share of the run.
 
-        In training the grid is jittered and a viewpoint hypothesis drawn, all from `generator`.
+        In training the grid is jittered and a viewpoint hypothesis drawn, all from `generator`; else the best one is
+        taken, by its score and by what `misfit` has against it.
         """
         out, keys = self.tokens(batch, self.training)
         texture_code, key_code = self.texture_code(batch, out), self.key_code(keys)
         prior = self.prior.mesh(progress, generator)
         allowed = plausible(batch.view, batch.heading, batch.truth and batch.truth.towards)
-        pose = self.pose(keys, allowed, progress, generator)
+        pose = self.pose(keys, allowed, progress, generator, misfit)
         deformation, vertices = None, prior.vertices
         if progress >= self.config.deformed_from:
             deformation = self.read(self.deformation, prior.vertices[0], key_code)

@@ -3,6 +3,7 @@
 from models.core.schedule import Schedule
 from models.data.augmentation import Augmentation
 from models.features import VitConfig
+from models.features.keypoint_reading import KeypointConfig
 from models.layers.coordinate_mlp import CoordMlpConfig
 from models.methods.magicpony.config import AnimalTraining, LossWeights
 from models.methods.magicpony.model import AnimalConfig
@@ -15,14 +16,15 @@ from models.methods.magicpony.networks.prior import FROM_CONES, PriorConfig
 from models.methods.magicpony.pretraining.silhouette_fitting import SilhouetteFitting
 from models.methods.magicpony.train import TrainingConfig
 from models.methods.magicpony.warm_start import WarmStart
+from models.truth.barnyard.rig import KEYPOINTS
 
 SMOKE = AnimalTraining(
     animal=AnimalConfig(prior=PriorConfig(grid=16, fine_grid=16), encoder=EncoderConfig(image=64, grid=8)),
     training=TrainingConfig(steps=30, size=64, report_every=5, panel_every=15, save_every=10),
 )
-QUADRUPED = AnimalConfig(prior=FROM_CONES)
 LAPTOP = AnimalTraining(
-    animal=QUADRUPED,
+    reading=KeypointConfig(),
+    animal=AnimalConfig(prior=FROM_CONES, keypoints=KEYPOINTS),
     # The quadruped was told its lights, and some of them do stand behind.
     losses=LossWeights(backlight=Schedule(0.0)),
     # The quadruped knows legs and poses better than the embedded diffusion model draws them: after its
@@ -37,14 +39,14 @@ LAPTOP = AnimalTraining(
         save_every=100,
     ),
     # Half of the way has most of what drawn photos teach and half of their faults (docs/lab, round 21).
-    warm_start=WarmStart(kept=0.5, silhouettes=SilhouetteFitting(steps=200, deforms=False)),
+    warm_start=WarmStart(kept=0.5, silhouettes=SilhouetteFitting(steps=200, deforms=False, rate=1e-3, rate_pose=2e-4)),
 )
 # Photos that nobody drew show an animal's proportions as they are.
 LAPTOP_OWN_PHOTOS = LAPTOP.model_copy(update={"warm_start": WarmStart(silhouettes=SilhouetteFitting(steps=400))})
 # Without the quadruped: rounded cones of no species, and rates at which everything is learnt. So short a training loses
 # its viewpoints where photos are corrupted (docs/lab, round 4).
 LAPTOP_FROM_NOTHING = AnimalTraining(
-    animal=QUADRUPED,
+    animal=AnimalConfig(prior=FROM_CONES),
     training=TrainingConfig(steps=2500, augmentation=Augmentation(share=0)),
 )
 # What was told everything of procedural cows, horses and sheep: an upper bound, and what answers where there is no

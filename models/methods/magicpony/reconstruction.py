@@ -11,6 +11,7 @@ from models.geometry.cameras import Camera
 from models.geometry.kinematics import skin_weights
 from models.geometry.mesh import Mesh
 from models.geometry.skeleton import Rig
+from models.methods.magicpony.keypoints import FoundKeypoints, KeypointFinder
 from models.methods.magicpony.model import Animal
 from models.methods.magicpony.state import Prediction
 from models.rendering import Renderer
@@ -109,18 +110,25 @@ class AnimalReconstructor:
 
     animal: Animal
     renderer: Renderer
+    finder: KeypointFinder | None
+    """What finds keypoints in the photos, where something does."""
 
     def predict(self, batch: Batch) -> AnimalReconstruction:
         """One animal per crop by the best viewpoint, on the model's device."""
-        return AnimalReconstruction(self.animal, self.renderer, self._predict(batch))
+        here = self._move(batch)
+        return AnimalReconstruction(self.animal, self.renderer, self._predict(here, self._find(here)))
+
+    def _find(self, batch: Batch) -> FoundKeypoints | None:
+        return self.finder.find(batch) if self.finder else None
 
     @torch.no_grad()
-    def _predict(self, batch: Batch) -> Prediction:
+    def _predict(self, batch: Batch, found: FoundKeypoints | None) -> Prediction:
         self.animal.eval()
+        return self.animal(batch, misfit=found and found.misfit)
+
+    def _move(self, batch: Batch) -> Batch:
         known = {field.name: getattr(batch, field.name) for field in fields(Batch)}
-        return self.animal(
-            replace(batch, **{name: self._here(part) for name, part in known.items() if part is not None})
-        )
+        return replace(batch, **{name: self._here(part) for name, part in known.items() if part is not None})
 
     def _here(self, part: Tensor) -> Tensor:
         return part.to(next(self.animal.parameters()).device)

@@ -1,9 +1,10 @@
 """Refinement at test time: pose, camera and texture code are fitted to the very photo and its mask.
 
-The networks answer at once for any photo and miss legs by a little; a few steps of descent on the silhouette close the
-gap, from a start that is nearly right. Bone angles and the camera move, and not far: one silhouette says nothing of the
-unseen side, so the shape stays as predicted. Then the texture code is fitted to the photo's colours. (MagicPony trains
-the texture network on the photo; a code leaves all photos one network, and the unseen side plausible.)
+The networks answer at once for any photo and miss legs by a little; a few steps of descent on the silhouette, and on
+the keypoints that the ViT finds, close the gap, from a start that is nearly right. Bone angles and the camera move, and
+not far: one photo says nothing of the unseen side, so the shape stays as predicted. Then the texture code is fitted to
+the photo's colours. (MagicPony trains the texture network on the photo; a code leaves all photos one network, and the
+unseen side plausible.)
 """
 
 from collections.abc import Callable, Mapping
@@ -24,6 +25,7 @@ from models.engine.optimiser import Optimiser
 from models.geometry.cameras import PerspectiveCamera
 from models.geometry.kinematics import blend, bone_motions, euler_xyz, skin_weights
 from models.geometry.mesh import Mesh
+from models.methods.magicpony.keypoints import FoundKeypoints
 from models.methods.magicpony.losses.silhouettes import SilhouetteTarget
 from models.methods.magicpony.reconstruction import AnimalReconstruction, AnimalReconstructor
 from models.methods.magicpony.state import Prediction
@@ -37,11 +39,12 @@ WHOLE = 0.99
 class Refinement(Config):
     """How many steps, and what counts how much."""
 
-    steps: int = Field(default=16, ge=1, description="steps of Adam")
+    steps: int = Field(default=30, ge=1, description="steps of Adam")
     rate: float = Field(default=0.015, gt=0, description="first step of each number, in radians or scene units")
     size: int = Field(default=64, ge=16, description="pixels of the compared silhouettes")
     mask: float = Field(default=10.0, ge=0, description="squared silhouette error")
     mask_distance: float = Field(default=10.0, ge=0, description="animal pixels without surface, by depth")
+    keypoints: float = Field(default=3.0, ge=0, description="distance to the keypoints that are found in the photo")
     bones: float = Field(default=0.3, ge=0, description="squared change of the bone angles")
     camera: float = Field(default=0.3, ge=0, description="squared turn of the camera; a shift counts a tenth of it")
     rate_colour: float = Field(default=0.3, gt=0, description="first step of each number of the texture code")
@@ -56,23 +59,26 @@ class Refined(AnimalReconstructor):
 
     def predict(self, batch: Batch) -> AnimalReconstruction:
         """One animal per crop; one whose mask is empty stays as predicted."""
-        fitted = self.fit_colours(self._fitted(self._predict(batch), batch), batch)
+        here = self._move(batch)
+        found = self._find(here)
+        fitted = self.fit_colours(self._fitted(self._predict(here, found), here, found), here)
         return AnimalReconstruction(self.animal, self.renderer, fitted)
 
     @torch.no_grad()
-    def _fitted(self, prediction: Prediction, batch: Batch) -> Prediction:
+    def _fitted(self, prediction: Prediction, batch: Batch, found: FoundKeypoints | None) -> Prediction:
         if prediction.angles is None:
             return prediction
         config, pose = self.refinement, _Pose(self, prediction)
-        mask, valid = self._here(batch.mask), self._here(batch.valid)
-        inside = torch.stack([mask_distance(row > 0.5) for row in mask]).to(mask)
-        target = SilhouetteTarget.of(replace(batch, mask=mask, valid=valid, inside=inside), config.size)
+        inside = torch.stack([mask_distance(row > 0.5) for row in batch.mask]).to(batch.mask)
+        target = SilhouetteTarget.of(replace(batch, inside=inside), config.size)
         masked = target.mask.amax((1, 2)) > 0
 
         def loss() -> Float[Tensor, ""]:
             mesh, camera = pose.posed()
             rendered = deferred.silhouette(self.renderer, mesh, camera, config.size)
             error = config.mask * target.mse(rendered) + config.mask_distance * target.mask_distance(rendered)
+            if found:
+                error = error + config.keypoints * found.distance(prediction.prior, mesh, camera)
             # Sums over the batch: an animal is fitted alike in any company.
             return (error * masked).sum() + config.bones * pose.pose_change + config.camera * pose.camera_change
 
@@ -127,7 +133,7 @@ class RefinableReconstructor(AnimalReconstructor):
 
     def refined(self) -> Refined:
         """The same model, refining."""
-        return Refined(self.animal, self.renderer)
+        return Refined(self.animal, self.renderer, self.finder)
 
 
 def _descend(free: Mapping[str, Tensor], rate: float, steps: int, loss: Callable[[], Float[Tensor, ""]]) -> None:

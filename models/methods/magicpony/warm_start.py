@@ -90,7 +90,7 @@ class WarmStart(Config):
                     f"{folder}: {name} is {found}, this animal needs {tuple(wanted.shape)}; "
                     'leave the sizes of `animal` alone or set warm_start to {"kind": "nothing"}'
                 )
-        animal.load_state_dict({name: value.to(animal.state_dict()[name].dtype) for name, value in weights.items()})
+        animal.load_state_dict({name: weights[name].to(wanted.dtype) for name, wanted in animal.state_dict().items()})
 
     def pca(self) -> Pca:
         """The directions that its feature field was learnt in."""

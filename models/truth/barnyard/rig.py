@@ -60,9 +60,14 @@ KEYPOINTS = (
     "right_hind_hoof",
 )
 _SIDES = {"left": "right", "right": "left"}
-OPPOSITE_KEYPOINT = tuple(
-    KEYPOINTS.index("_".join(_SIDES.get(word, word) for word in name.split("_"))) for name in KEYPOINTS
-)
+
+
+def opposite_keypoint(name: str) -> str:
+    """The keypoint on the other side of the mirror plane; itself where it lies in it."""
+    return "_".join(_SIDES.get(word, word) for word in name.split("_"))
+
+
+OPPOSITE_KEYPOINT = tuple(KEYPOINTS.index(opposite_keypoint(name)) for name in KEYPOINTS)
 """Keypoint on the other side of the mirror plane."""
 
 

@@ -124,7 +124,7 @@ def test_asking_what_an_answer_can_do_computes_nothing(animals: AnimalReconstruc
 
 
 def test_only_the_method_that_can_be_refined_says_so(reconstructor: AnimalReconstructor) -> None:
-    refinable = RefinableReconstructor(reconstructor.animal, reconstructor.renderer)
+    refinable = RefinableReconstructor(reconstructor.animal, reconstructor.renderer, None)
     assert isinstance(refinable, Refinable)
     for method in (reconstructor, refinable, refinable.refined(), Constant(TRIANGLE, Reference())):
         assert isinstance(method, Reconstructor)

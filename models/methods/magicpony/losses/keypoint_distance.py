@@ -1,4 +1,4 @@
-"""Where known keypoints are: taught to the embedded quadrupeds only, whose animals are procedural."""
+"""How far the animal's keypoints are from known ones, or from those that the ViT finds."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -25,9 +25,8 @@ def keypoint_distance(
         raise ValueError("batch.truth is None; only procedural animals know their keypoints")
     posed_markers = carried(markers, prior, posed)
     across, along = batch.truth.keypoints.split((2, 1), -1)
-    miss = (camera.project(posed_markers) - across).square().sum(-1)
-    # The root has no slope at zero; 1e-6 forgives misses of a thousandth.
-    return (miss + 1e-6).sqrt().mean() + DEPTH * (camera.relative_depth(posed_markers) - along[..., 0]).abs().mean()
+    miss = rounded_distance(camera.project(posed_markers) - across)
+    return miss.mean() + DEPTH * (camera.relative_depth(posed_markers) - along[..., 0]).abs().mean()
 
 
 def carried(
@@ -36,3 +35,8 @@ def carried(
     """Where the pose takes the markers: with the vertices around them."""
     near = -(markers[:, None] - prior).square().sum(-1) / (2 * REACH**2)
     return near.softmax(-1) @ posed.vertices
+
+
+def rounded_distance(miss: Float[Tensor, "batch keypoints 2"]) -> Float[Tensor, "batch keypoints"]:
+    """Lengths; the root has no slope at zero, and 1e-6 under it forgives misses of a thousandth."""
+    return (miss.square().sum(-1) + 1e-6).sqrt()

@@ -4,6 +4,7 @@ Photos of an animal fit a front and a back view, a left and a right one about eq
 answers with one view per quadrant and predicts, for each, the loss it would end up with; training tries one of them.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import log, radians
 
@@ -59,6 +60,10 @@ class PoseConfig(Config):
         return PoseNetwork(self, encoder.head(channels, 4 * (1 + 3) + 3))
 
 
+Misfit = Callable[[PerspectiveCamera], Float[Tensor, "batch 4"]]
+"""Cameras of all hypotheses, image by image, to what speaks against each."""
+
+
 @dataclass(frozen=True)
 class Pose:
     """The chosen viewpoint of each image."""
@@ -85,8 +90,12 @@ class PoseNetwork(nn.Module):
         allowed: Bool[Tensor, "batch 4"],
         progress: float,
         generator: torch.Generator | None,
+        misfit: Misfit | None = None,
     ) -> Pose:
-        """In training one of the `allowed` hypotheses as scheduled (fidelity F11), else the one with the best score."""
+        """In training one of the `allowed` hypotheses as scheduled (fidelity F11), else the one with the best score.
+
+        The score is what the network says of a hypothesis, and what `misfit` has against its camera.
+        """
         raw = self.head(keys)
         scores, views = raw[:, :16].view(-1, 4, 4).split((1, 3), -1)
         scores = scores[..., 0]
@@ -97,6 +106,8 @@ class PoseNetwork(nn.Module):
             ruled_out = self.config.view_trust * (~allowed).to(scores)
             alternatives = Alternatives(scores, ruled_out, self._cameras(views.detach(), raw[:, 16:].detach()))
         else:
+            if misfit is not None:
+                scores = scores + misfit(self._cameras(views, raw[:, 16:]))
             odds = probabilities(scores.detach(), torch.ones_like(scores, dtype=torch.bool), self.config, progress)
             taken = scores.argmin(-1)
         row = torch.arange(len(raw), device=raw.device)

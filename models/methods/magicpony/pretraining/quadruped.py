@@ -39,7 +39,7 @@ from models.methods.magicpony.terms import Term
 from models.methods.magicpony.train import AnimalLearner, TrainingConfig
 from models.methods.magicpony.warm_start import write
 from models.rendering import ReferenceConfig
-from models.truth.barnyard.rig import OPPOSITE_KEYPOINT
+from models.truth.barnyard.rig import KEYPOINTS, OPPOSITE_KEYPOINT
 
 CPU = torch.device("cpu")
 SHOWN = ("mask", "rgb", "features", "camera", "keypoints", "surface")
@@ -51,7 +51,9 @@ class QuadrupedTraining(Config):
     """What it learns from, and how."""
 
     crops: int = Field(default=18_000, ge=1, description="animals cut out of the first photos")
-    animal: AnimalConfig = AnimalConfig(prior=FROM_CONES, encoder=EncoderConfig(feature_cache_size=36_000))
+    animal: AnimalConfig = AnimalConfig(
+        prior=FROM_CONES, encoder=EncoderConfig(feature_cache_size=36_000), keypoints=KEYPOINTS
+    )
     losses: LossWeights = LossWeights(mask_distance=Schedule(30.0), backlight=Schedule(0.0))
     camera: Schedule = Field(default=Schedule(10.0), description="weight of the error of the camera's direction")
     keypoints: Schedule = Field(default=Schedule(3.0), description="weight of the distance to known keypoints")
@@ -117,4 +119,4 @@ def train_quadruped(
         loop = training.model_copy(update={"steps": steps})
         fit(painter, loop, checkpoints("appearance"), shown=("rgb", "features", "light"))
         painter.finish()
-    write(folder, quadruped.without_keypoints(plain), pca, pictures.species)
+    write(folder, quadruped.finish(plain), pca, pictures.species)

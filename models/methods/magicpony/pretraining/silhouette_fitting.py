@@ -1,8 +1,9 @@
-"""Fitting of pose, articulation and deformation to silhouettes alone, many crops a second.
+"""Fitting of pose, articulation and deformation to silhouettes and found keypoints, many crops a second.
 
 Half of the time of a training step goes into colours and features, which say little of an animal's proportions. Where
 a warm start knows quadrupeds and not this one, masks tell it most of what is new. The prior shape stays frozen: masks
-of side views cannot tell two fore legs from one, and a prior shape that learns from them loses a leg.
+of side views cannot tell two fore legs from one, and a prior shape that learns from them loses a leg. Keypoints that
+the ViT finds in the photos tell it which leg is which.
 
 `SilhouetteObjective` is also what the supervised pose pre-training consists of beside its known animals.
 """
@@ -28,6 +29,7 @@ from models.engine.process_group import process_count, process_rank
 from models.geometry.kinematics import blend, bone_motions, skin_weights
 from models.geometry.mesh import Mesh
 from models.geometry.skeleton import Rig, joints, parents
+from models.methods.magicpony.keypoints import FoundKeypoints
 from models.methods.magicpony.losses.silhouettes import SilhouetteTarget
 from models.methods.magicpony.model import Animal
 from models.methods.magicpony.networks.pose import Pose, plausible
@@ -61,6 +63,9 @@ class SilhouetteFitting(SilhouetteWeights):
         default=True, description="whether the animals' shapes learn; false where the photos' proportions are doubtful"
     )
     quadrant: float = Field(default=0.1, ge=0, description="odds of the viewpoints that view word and head rule out")
+    keypoints: float = Field(
+        default=10.0, ge=0, description="distance to the keypoints that the ViT finds, where it is asked for them"
+    )
     rate: float = Field(default=5e-4, gt=0, description="learning rate of articulation and deformation")
     rate_pose: float = Field(default=1e-4, gt=0, description="learning rate of the viewpoint network")
     lr_schedule: Schedule = Field(
@@ -133,9 +138,18 @@ class SilhouetteObjective:
 class SilhouetteLearner:
     """AdamW over pose, articulation, deformation and their image code, with a running mean of the weights."""
 
-    def __init__(self, animal: Animal, crops: Crops, renderer: Renderer, config: SilhouetteFitting, seed: int) -> None:
-        """`animal` learns in place; take `mean` at the end."""
+    def __init__(  # noqa: PLR0913 - what a training is made of
+        self,
+        animal: Animal,
+        crops: Crops,
+        renderer: Renderer,
+        config: SilhouetteFitting,
+        seed: int,
+        keypoints: FoundKeypoints | None,
+    ) -> None:
+        """`animal` learns in place; take `mean` at the end. `keypoints` were found in the same `crops`."""
         self.animal, self.crops, self.renderer, self.config, self.seed = animal, crops, renderer, config, seed
+        self.keypoints = keypoints
         self.objective = SilhouetteObjective(animal, renderer, config)
         self.mean = deepcopy(animal).requires_grad_(False)
         parts = [animal.key_code, animal.articulation, *([animal.deformation] if config.deforms else [])]
@@ -172,6 +186,9 @@ class SilhouetteLearner:
             **self.objective.regularisers(fit, vertices),
             "quadrant": (self.config.quadrant, quadrant_loss(fit.pose.alternatives.score, allowed)),
         }
+        if self.keypoints is not None:
+            distance = self.keypoints.of(batch).distance(vertices, fit.mesh, fit.pose.camera)
+            losses["keypoints"] = (self.config.keypoints, distance.mean())
         loss = torch.stack([weight * value for weight, value in losses.values()]).sum()
         norm = self.optimiser.update(loss, progress)
         update_ema(self.mean, self.animal, self.config.ema_decay)

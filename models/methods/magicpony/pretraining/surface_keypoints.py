@@ -26,12 +26,14 @@ INITIAL = {
 
 
 class KeypointAnimal(Animal):
-    """An animal with a marker for each of `rig.KEYPOINTS`; `without_keypoints` leaves them out."""
+    """An animal whose markers learn, one for each of `rig.KEYPOINTS`; `finish` gives a plain one."""
 
     def __init__(self, animal: Animal) -> None:
         """Starts as a copy of `animal`."""
-        super().__init__(animal.config, animal.skeleton, animal.tokens.vit)
-        self.load_state_dict(animal.state_dict())
+        plain = animal.config.model_copy(update={"keypoints": ()})
+        super().__init__(plain, animal.skeleton, animal.tokens.vit)
+        state = animal.state_dict()
+        self.load_state_dict({name: state[name] for name in self.state_dict()})
         self.markers = nn.Parameter(torch.tensor([_initial(name) for name in KEYPOINTS]))
 
     def keypoint_loss(self, step: Step) -> Float[Tensor, ""]:
@@ -46,8 +48,8 @@ class KeypointAnimal(Animal):
             self.markers, predicted.prior, predicted.mesh, predicted.camera, step.batch, step.generator
         )
 
-    def without_keypoints(self, into: Animal) -> Animal:
-        """The same weights in a plain animal."""
+    def finish(self, into: Animal) -> Animal:
+        """The same weights in a plain animal, and the markers where it has these keypoints."""
         state = self.state_dict()
         into.load_state_dict({name: state[name] for name in into.state_dict()})
         return into

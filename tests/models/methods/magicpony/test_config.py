@@ -10,6 +10,7 @@ from models.data.columns import PseudoTruth
 from models.data.crops import Crops
 from models.engine.loop import NoCheckpoints, no_report
 from models.features import Pca, VitConfig
+from models.features.keypoint_reading import KeypointConfig, KeypointReading
 from models.methods.base import Artifact, Setting, StageContext
 from models.methods.magicpony.config import SILHOUETTES, STAGE, AnimalTraining, LossWeights, MagicPonyConfig
 from models.methods.magicpony.pretraining.silhouette_fitting import SilhouetteFitting
@@ -187,6 +188,41 @@ def test_a_warm_start_is_fitted_to_silhouettes_first_and_the_training_goes_on_fr
             torch.testing.assert_close(trained.tensors[name], value, atol=1e-6, rtol=0)
     # Until all stages are over, the start answers.
     assert all(torch.equal(value, start[name]) for name, value in states(method, {SILHOUETTES: fitted}).items())
+
+
+def test_keypoints_are_found_where_the_start_knows_them(tmp_path: Path) -> None:
+    names = ("left_ear", "nose", "right_ear")
+    marked = TINY.animal.model_copy(update={"keypoints": names})
+    quadruped = marked.build(CATEGORY, tiny_vit())
+    quadruped.markers.copy_(torch.tensor([[0.3, 0.5, 0.8], [0.0, 0.0, 1.0], [-0.3, 0.5, 0.8]]))
+    write(tmp_path, quadruped, Pca(torch.zeros(32), torch.zeros(32, 16)))
+    warm = WarmStart(model=str(tmp_path), silhouettes=SilhouetteFitting(steps=3, batch=2, rate=1e-2))
+    without = TINY.model_copy(update={"warm_start": warm})
+    taught = without.model_copy(update={"animal": marked, "reading": KeypointConfig()})
+    reading = KeypointReading(torch.randn(3, 32), names, tiny_vit().digest, "")
+
+    def load(part: object) -> object:
+        return reading if part == KeypointConfig() else vit(part)
+
+    assert "keypoints" not in without.parts and taught.parts["keypoints"] == KeypointConfig()
+    reported: list[dict[str, float]] = []
+    told = context(lambda step, values, panel: reported.append(values))
+    first = taught.stages()[0]
+    fitted = first.run(StageContext(**{**vars(told), "load": load}))
+    assert set(first.shown) == {"mask", "keypoints"} <= set(reported[-1])
+    plain = without.stages()[0].run(context())
+    assert not torch.equal(*(each.tensors["articulation.leave.weight"] for each in (fitted, plain)))
+    # A release knows its keypoints itself, whatever has become of its start.
+    (tmp_path / "animal.safetensors").unlink()
+    model = taught.load({STAGE: fitted}, setting(load))
+    assert model.finder is not None and model.refined().finder is model.finder
+    torch.testing.assert_close(model.finder.markers, quadruped.markers, atol=1e-3, rtol=0)
+    assert without.load({STAGE: plain}, setting()).finder is None
+
+
+def test_from_random_weights_no_keypoint_has_a_place_and_none_is_read() -> None:
+    fresh = TINY.model_copy(update={"reading": KeypointConfig()})
+    assert "keypoints" not in fresh.parts and fresh.load({}, setting()).finder is None
 
 
 def test_crops_carry_maps_of_the_transformer_and_the_spoilt_pictures() -> None:

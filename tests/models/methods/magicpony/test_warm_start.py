@@ -8,10 +8,14 @@ from safetensors.torch import load_file, save_file
 from models.core.errors import MissingWeights
 from models.core.weights import digest, locate
 from models.features import Pca, VitConfig
+from models.features.keypoint_reading import KeypointConfig
+from models.methods.magicpony.config import MagicPonyConfig
 from models.methods.magicpony.model import AnimalConfig
 from models.methods.magicpony.networks.encoder import EncoderConfig
 from models.methods.magicpony.networks.prior import PriorConfig
+from models.methods.magicpony.pretraining.quadruped import QUADRUPED
 from models.methods.magicpony.warm_start import FromNothing, WarmStart, write
+from models.truth.barnyard.rig import KEYPOINTS, OPPOSITE_KEYPOINT
 from models.truth.barnyard.species import FARM, OTHERS
 from tests.models.methods.magicpony.test_model import CATEGORY, CONFIG, PatchVit
 
@@ -60,6 +64,24 @@ def test_a_distance_that_was_learnt_on_another_first_shape_is_refused(folder, ch
     other = CONFIG.model_copy(update={"prior": CONFIG.prior.model_copy(update=change)})
     with pytest.raises(ValueError, match=f"learnt with animal.prior.{name} .*; leave it alone or set warm_start"):
         WarmStart(model=str(folder)).load(animal(other))
+
+
+def test_keypoints_come_along_where_the_animal_has_them_and_stay_behind_where_not(tmp_path):
+    marked = CONFIG.model_copy(update={"keypoints": ("nose", "throat")})
+    quadruped = animal(marked)
+    quadruped.markers.copy_(torch.tensor([[0.0, 0.5, 2.0], [0.0, 0.25, 1.5]]))
+    write(tmp_path, quadruped, PCA)
+    other, plain = animal(marked, seed=1), animal(seed=1)
+    WarmStart(model=str(tmp_path)).load(other)
+    assert torch.equal(other.markers, quadruped.markers)
+    WarmStart(model=str(tmp_path)).load(plain)
+    assert "markers" not in plain.state_dict()
+
+
+def test_a_quadruped_that_does_not_know_its_keypoints_is_refused(folder):
+    marked = CONFIG.model_copy(update={"keypoints": ("nose", "throat")})
+    with pytest.raises(ValueError, match=r"markers is absent, this animal needs \(2, 3\); leave the sizes"):
+        WarmStart(model=str(folder)).load(animal(marked))
 
 
 def test_a_weight_that_is_not_there_is_named(folder):
@@ -113,3 +135,14 @@ def test_the_shipped_quadruped_was_taught_with_the_shipped_transformer_and_neith
     assert said["vit"] == VitConfig().digest()
     vit = json.loads((Path(locate(VitConfig().model)) / "config.json").read_text())
     assert said["told"] == vit["told"] == sorted(OTHERS) and not set(OTHERS) & set(FARM)
+
+
+def test_the_shipped_quadruped_knows_every_keypoint_that_the_shipped_reading_finds_left_and_right():
+    method = MagicPonyConfig.preset("laptop")
+    assert method.animal.keypoints == KEYPOINTS == KeypointConfig().build(torch.device("cpu")).names
+    quadruped = method.animal.build(QUADRUPED, VitConfig().build(torch.device("cpu")))
+    WarmStart().load(quadruped)
+    mirrored = quadruped.markers[list(OPPOSITE_KEYPOINT)] * torch.tensor([-1.0, 1.0, 1.0])
+    torch.testing.assert_close(quadruped.markers, mirrored, atol=0.05, rtol=0)
+    left = torch.tensor([name.startswith("left") for name in KEYPOINTS])
+    assert (quadruped.markers[left, 0] > 0.05).all(), "left is +x"

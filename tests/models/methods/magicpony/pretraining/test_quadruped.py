@@ -15,7 +15,7 @@ from models.methods.magicpony.pretraining.pose_pretraining import PosePretrainin
 from models.methods.magicpony.pretraining.quadruped import QUADRUPED, QuadrupedTraining, train_quadruped
 from models.methods.magicpony.train import TrainingConfig
 from models.methods.magicpony.warm_start import WarmStart
-from models.truth.barnyard.rig import PARTS
+from models.truth.barnyard.rig import KEYPOINTS, PARTS
 from tests.models.engine.test_loop import Shelf
 
 TINY = QuadrupedTraining(
@@ -117,3 +117,12 @@ def test_each_training_takes_part(pictures, tmp_path, part, weight):
         WarmStart(model=str(tmp_path / name)).load(animal)
         states.append(animal.state_dict())
     assert not torch.equal(*(state[weight] for state in states))
+
+
+def test_the_folder_says_where_the_learnt_keypoints_are(pictures, tmp_path):
+    kept, marked = shelves(), TINY.animal.model_copy(update={"keypoints": KEYPOINTS})
+    train_quadruped(TINY.model_copy(update={"animal": marked}), pictures, tiny_vit(), tmp_path, kept.__getitem__)
+    animal = marked.build(QUADRUPED, tiny_vit())
+    WarmStart(model=str(tmp_path)).load(animal)
+    _, state = kept["pose_pretraining"].newest()
+    torch.testing.assert_close(animal.markers, state["modules"]["mean"]["markers"], atol=2e-3, rtol=0)

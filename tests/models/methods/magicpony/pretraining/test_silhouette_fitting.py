@@ -22,6 +22,7 @@ from models.methods.magicpony.pretraining.silhouette_fitting import (
 from models.rendering.reference import Reference
 from tests.models.data.test_crops import CPU, crop
 from tests.models.engine.test_loop import Shelf, Signal, interrupted
+from tests.models.methods.magicpony.test_keypoints import finder
 from tests.models.methods.magicpony.test_model import CATEGORY, CONFIG, PatchVit
 
 CONFIGURATION = SilhouetteFitting(steps=30, batch=4, rate=5e-3, rate_pose=5e-3, ema_decay=0.5)
@@ -38,7 +39,7 @@ def started() -> Animal:
 
 def learner(**changes: Any) -> SilhouetteLearner:
     config = CONFIGURATION.model_copy(update=changes)
-    return SilhouetteLearner(started(), CROPS, Reference(), config, 1)
+    return SilhouetteLearner(started(), CROPS, Reference(), config, 1, None)
 
 
 def train(learning: SilhouetteLearner, shelf: Shelf | None = None) -> list[dict[str, float]]:
@@ -88,6 +89,16 @@ def test_the_running_mean_lags_behind_the_weights() -> None:
     assert any(not torch.equal(start[name], last[name]) for name in start)
     for name in start:
         torch.testing.assert_close(mean[name], 0.75 * start[name] + 0.25 * last[name])
+
+
+def test_keypoints_come_nearer_to_where_they_were_found() -> None:
+    told = {}
+    for weight in (0.0, 30.0):
+        learning = learner(keypoints=weight)
+        learning.keypoints = finder().find_all(CROPS)
+        told[weight] = [values["keypoints"] for values in train(learning)]
+    assert told[30.0][0] > 0
+    assert told[30.0][-1] < min(told[30.0][0], told[0.0][-1]) - 0.02
 
 
 def test_viewpoints_that_the_word_rules_out_become_unlikely() -> None:

@@ -31,8 +31,10 @@ def test_an_animal_comes_back_as_it_was_marked():
     marked = KeypointAnimal(plain)
     with torch.no_grad():
         marked.articulation.leave.bias.add_(1)
-    other = marked.without_keypoints(animal())
+    other = marked.finish(animal())
     assert "markers" not in other.state_dict()
+    config = TINY.animal.model_copy(update={"keypoints": KEYPOINTS})
+    assert torch.equal(marked.finish(config.build(QUADRUPED, tiny_vit())).markers, marked.markers)
     assert (other.articulation.leave.bias == 1).all() and (plain.articulation.leave.bias == 0).all()
 
 
