@@ -20,8 +20,8 @@ from models.features.dense import add_feature_maps
 from models.features.head_direction import head_directions
 from models.features.keypoint_reading import KeypointConfig
 from models.methods.base import Artifact, Needs, Setting, Stage, StageContext
-from models.methods.magicpony.keypoints import KeypointFinder
 from models.methods.magicpony.losses import lighting, reconstruction, regularisers, viewpoints
+from models.methods.magicpony.losses.found_keypoints import KeypointFinder
 from models.methods.magicpony.model import Animal, AnimalConfig
 from models.methods.magicpony.pretraining.silhouette_fitting import SilhouetteLearner
 from models.methods.magicpony.refine import RefinableReconstructor

@@ -11,7 +11,7 @@ from models.geometry.cameras import Camera
 from models.geometry.kinematics import skin_weights
 from models.geometry.mesh import Mesh
 from models.geometry.skeleton import Rig
-from models.methods.magicpony.keypoints import FoundKeypoints, KeypointFinder
+from models.methods.magicpony.losses.found_keypoints import FoundKeypoints, KeypointFinder
 from models.methods.magicpony.model import Animal
 from models.methods.magicpony.state import Prediction
 from models.rendering import Renderer

@@ -25,7 +25,7 @@ from models.engine.optimiser import Optimiser
 from models.geometry.cameras import PerspectiveCamera
 from models.geometry.kinematics import blend, bone_motions, euler_xyz, skin_weights
 from models.geometry.mesh import Mesh
-from models.methods.magicpony.keypoints import FoundKeypoints
+from models.methods.magicpony.losses.found_keypoints import FoundKeypoints
 from models.methods.magicpony.losses.silhouettes import SilhouetteTarget
 from models.methods.magicpony.reconstruction import AnimalReconstruction, AnimalReconstructor
 from models.methods.magicpony.state import Prediction

@@ -251,9 +251,11 @@ class TestWhatNamesTheProducts:
         assert digests == {
             "vit": "VitConfig",
             "warm_start": "WarmStart",
+            "keypoints": "KeypointConfig",
             "diffusion_prior": "StableDiffusionConfig",
         }
-        assert load_plan("cow", method="magicpony").model_recipe.weights_digests.keys() == {"vit", "warm_start"}
+        plain = load_plan("cow", method="magicpony").model_recipe.weights_digests
+        assert plain.keys() == {"vit", "warm_start", "keypoints"}
 
     def test_a_run_has_the_name_of_its_method_and_scale_and_other_weights_are_another_run(self, monkeypatch, tmp_path):
         store = Store(str(tmp_path))

@@ -29,7 +29,7 @@ from models.engine.process_group import process_count, process_rank
 from models.geometry.kinematics import blend, bone_motions, skin_weights
 from models.geometry.mesh import Mesh
 from models.geometry.skeleton import Rig, joints, parents
-from models.methods.magicpony.keypoints import FoundKeypoints
+from models.methods.magicpony.losses.found_keypoints import FoundKeypoints
 from models.methods.magicpony.losses.silhouettes import SilhouetteTarget
 from models.methods.magicpony.model import Animal
 from models.methods.magicpony.networks.pose import Pose, plausible

@@ -8,7 +8,7 @@ import torch
 
 from models.data.batch import Batch
 from models.features.keypoint_reading import KeypointReading
-from models.methods.magicpony.keypoints import FoundKeypoints, KeypointFinder
+from models.methods.magicpony.losses.found_keypoints import FoundKeypoints, KeypointFinder
 from models.methods.magicpony.losses.keypoint_distance import carried
 from models.methods.magicpony.reconstruction import AnimalReconstructor, pick
 from models.methods.magicpony.refine import RefinableReconstructor, Refined, Refinement

@@ -22,7 +22,7 @@ from models.methods.magicpony.pretraining.silhouette_fitting import (
 from models.rendering.reference import Reference
 from tests.models.data.test_crops import CPU, crop
 from tests.models.engine.test_loop import Shelf, Signal, interrupted
-from tests.models.methods.magicpony.test_keypoints import finder
+from tests.models.methods.magicpony.losses.test_found_keypoints import finder
 from tests.models.methods.magicpony.test_model import CATEGORY, CONFIG, PatchVit
 
 CONFIGURATION = SilhouetteFitting(steps=30, batch=4, rate=5e-3, rate_pose=5e-3, ema_decay=0.5)

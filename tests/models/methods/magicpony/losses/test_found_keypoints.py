@@ -10,7 +10,7 @@ from models.data.crops import Crops
 from models.features.keypoint_reading import KeypointReading
 from models.geometry.cameras import Camera, PerspectiveCamera, look_at
 from models.geometry.mesh import Mesh
-from models.methods.magicpony.keypoints import MISFIT, FoundKeypoints, KeypointFinder
+from models.methods.magicpony.losses.found_keypoints import MISFIT, FoundKeypoints, KeypointFinder
 from models.methods.magicpony.losses.keypoint_distance import carried
 from models.methods.magicpony.model import Animal
 from tests.models.data.test_crops import CPU, crop
