@@ -8,6 +8,7 @@ import torch
 
 from models.data.batch import Batch
 from models.features.keypoint_reading import KeypointReading
+from models.geometry.cameras import PerspectiveCamera
 from models.methods.magicpony.losses.found_keypoints import FoundKeypoints, KeypointFinder
 from models.methods.magicpony.losses.keypoint_distance import carried
 from models.methods.magicpony.reconstruction import AnimalReconstructor, pick
@@ -88,6 +89,22 @@ def knowing(reconstructor: AnimalReconstructor, crops: Batch) -> Knowing:
     found = FoundKeypoints(markers, opposite, moved.camera.project(carried(markers, prior, moved.mesh)), trust)
     vit = reconstructor.animal.tokens.vit
     return Knowing(markers, opposite, KeypointReading(torch.zeros(1, 3), ("nose",), vit.digest, ""), vit, 64, found)
+
+
+def test_keypoints_have_a_say_in_the_viewpoint(
+    reconstructor: AnimalReconstructor, knowing: Knowing, crops: Batch
+) -> None:
+    cameras: list[PerspectiveCamera] = []
+    with torch.no_grad():
+        reconstructor.animal(crops, misfit=lambda each: (cameras.append(each), torch.zeros(len(crops), 4))[1])
+    other = (reconstructor.predict(crops).prediction.hypothesis + 1) % 4
+    seen = cameras[0][4 * torch.arange(len(crops)) + other]
+    places = seen.project(knowing.markers.expand(len(crops), -1, -1))
+    found = replace(knowing.found, places=places)
+    finder = replace(knowing, found=found)
+    told = AnimalReconstructor(reconstructor.animal, reconstructor.renderer, finder)
+    assert torch.equal(told.predict(crops).prediction.hypothesis, other)
+    assert torch.equal(Refined(told.animal, told.renderer, finder).predict(crops).prediction.hypothesis, other)
 
 
 def test_keypoints_come_nearer_to_where_they_were_found(
