@@ -144,7 +144,8 @@ class Page:
 @contextmanager
 def browser(*flags: str) -> Generator[Page]:
     """A browser with a profile of its own, its debugging port on 127.0.0.1 alone."""
-    with TemporaryDirectory() as profile:
+    # Helpers of the browser outlive it by a moment and still write: what they leave is no fault of the page.
+    with TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         process = subprocess.Popen(
             [
                 COMMAND, "--headless=new", "--no-sandbox", "--hide-scrollbars", "--disable-extensions",
