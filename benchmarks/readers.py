@@ -145,7 +145,8 @@ def read_with_three(folder: Path) -> Findings:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    with TemporaryDirectory() as profile:
+    # Helpers of the browser outlive it by a moment and still write.
+    with TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}"]
         page = f"http://127.0.0.1:{server.server_port}/page.html"
         browser = subprocess.Popen([*command, page], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -94,7 +94,7 @@ class KeypointFinder:
         if lacking := set(names) - set(known):
             raise MissingWeights(
                 f"the keypoint reading finds {min(lacking)!r}, which is none of animal.keypoints; "
-                "name it there, or set `reading` to null"
+                "give `reading.model` a folder whose reading finds those, or teach the quadruped that one, too"
             )
         markers = animal.markers[[known.index(name) for name in names]].clone()
         opposite = torch.tensor([names.index(opposite_keypoint(name)) for name in names], device=markers.device)

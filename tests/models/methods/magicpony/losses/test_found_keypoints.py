@@ -149,7 +149,7 @@ def test_the_viewpoint_is_taken_that_the_scores_and_the_keypoints_agree_on() -> 
 
 def test_a_keypoint_that_the_animal_does_not_have_is_named() -> None:
     stranger = KeypointReading(READING.weight, ("left_ear", "tongue", "right_ear"), VIT.digest, "")
-    with pytest.raises(MissingWeights, match="finds 'tongue', which is none of animal.keypoints; name it there"):
+    with pytest.raises(MissingWeights, match="finds 'tongue', which is none of animal.keypoints; give `reading.model`"):
         finder(stranger)
 
 
