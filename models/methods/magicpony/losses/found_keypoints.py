@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from models.core.errors import MissingWeights
 from models.data.batch import Batch
@@ -21,6 +20,7 @@ from models.geometry.cameras import Camera
 from models.geometry.mesh import Mesh
 from models.methods.magicpony.losses.keypoint_distance import carried, rounded_distance
 from models.methods.magicpony.model import Animal
+from models.methods.magicpony.networks.encoder import resize_for_vit
 from models.truth.barnyard.rig import opposite_keypoint
 
 AT_ONCE = 32
@@ -103,9 +103,8 @@ class KeypointFinder:
     @torch.no_grad()
     def find(self, batch: Batch) -> FoundKeypoints:
         """In each crop as it is: what the encoder is shown instead is not looked at."""
-        size = (self.pixels, self.pixels)
-        images = interpolate(batch.image.movedim(-1, 1), size, mode="bilinear", antialias=True).clamp(0, 1)
-        places, trust = self.reading.read(self.vit.tokens(images.movedim(1, -1))[0])
+        tokens, _ = self.vit.tokens(resize_for_vit(batch.image, self.pixels))
+        places, trust = self.reading.read(tokens)
         return FoundKeypoints(self.markers, self.opposite, places, trust)
 
     def find_all(self, crops: Crops) -> FoundKeypoints:

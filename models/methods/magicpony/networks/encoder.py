@@ -117,9 +117,7 @@ class Tokenizer:
     @torch.no_grad()
     def _ask(self, image: Tensor, bf16: bool = False) -> Tensor:
         size, grid = self.config.image, self.config.grid
-        if image.shape[1] != size:
-            channels_first = image.permute(0, 3, 1, 2)
-            image = interpolate(channels_first, (size, size), mode="bilinear", antialias=True).permute(0, 2, 3, 1)
+        image = resize_for_vit(image, size)
         with bf16_autocast(image.device.type) if bf16 else nullcontext():
             maps = torch.stack(self.vit.tokens(image)).float()
         if maps.shape[-2:] != (grid, grid):
@@ -137,6 +135,14 @@ class Tokenizer:
         if key[0] >= 0 and len(self._kept) < self.config.feature_cache_size:
             self._kept[key] = maps
         return maps
+
+
+def resize_for_vit(images: Float[Tensor, "batch height width 3"], size: int) -> Float[Tensor, "batch {size} {size} 3"]:
+    """The pictures at the size at which the transformer sees them."""
+    if images.shape[1] == size:
+        return images
+    channels_first = images.permute(0, 3, 1, 2)
+    return interpolate(channels_first, (size, size), mode="bilinear", antialias=True).permute(0, 2, 3, 1)
 
 
 def _key(batch: Batch, place: int) -> tuple[int, float]:
