@@ -3,23 +3,32 @@
     mkdir packages && cd packages
     apt-get download openclipart-png fonts-noto-color-emoji
     for file in *.deb; do dpkg-deb -x $file .; done
-    npm pack @lobehub/fluent-emoji-3d@1.1.0 && tar xzf lobehub-*.tgz && cd ..
+    npm pack @lobehub/fluent-emoji-3d@1.1.0 && tar xzf lobehub-*.tgz
+    npm install --prefix . @iconify-json/{fluent-emoji-flat@1.2.6,twemoji@1.2.5,fxemoji@1.2.2,noto-v1@1.2.5} \
+        @iconify-json/{game-icons@1.2.4,streamline-emojis@1.2.4} && cd ..
+    pip install resvg-py==0.5.0
     python benchmarks/collect_artwork.py packages artwork
 
-Open Clip Art (public domain), Noto Color Emoji (OFL-1.1), Fluent Emoji of Microsoft (MIT), pictures of scikit-image
-(public domain). No piece of `benchmarks/foreign_pictures.py` is among the animals, and of the things none lies in a
-folder that its development or exam set is drawn from. Then `BarnyardConfig(segmenter={"artwork": "artwork"})`.
+Open Clip Art (public domain), Noto Color Emoji (OFL-1.1; its first edition Apache-2.0), Fluent Emoji of Microsoft
+(MIT), Twemoji and Streamline Emojis (CC-BY-4.0), FxEmoji (Apache-2.0), game-icons.net (CC-BY-3.0), pictures of
+scikit-image (public domain). No piece of `benchmarks/foreign_pictures.py` is among the animals, nor the same character
+in another edition of its set; of the things none lies in a folder that its development or exam set is drawn from.
+Then `BarnyardConfig(segmenter={"artwork": "artwork"})`.
 """
 
 import argparse
+import io
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 CLIPS = "usr/share/openclipart/png"
 FLUENT = "package/assets"
+ICONS = "node_modules/@iconify-json"
 NOTO = "usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"
 ANIMALS = {
     "cow": ("vacca_pezzata_rossa_val_01", "1f402", "1f403", "1f404", "1f9ac", "U+1F9AC"),
@@ -54,6 +63,56 @@ ANIMALS = {
     "llama": ("1f999", "contour_camel", "1f42a", "1f42b", "U+1F42A"),
 }
 """Files of Open Clip Art, of Fluent Emoji, and characters of Noto Emoji; camels count as llamas, bisons as cows."""
+DRAWINGS = {
+    "fluent-emoji-flat": {
+        "cow": "bison cow ox water-buffalo",
+        "horse": "horse zebra",
+        "sheep": "ewe ram",
+        "pig": "pig",
+        "goat": "goat",
+        "deer": "deer",
+        "dog": "dog guide-dog poodle service-dog",
+        "donkey": "donkey",
+        "llama": "camel giraffe llama two-hump-camel",
+    },
+    "twemoji": {
+        "cow": "bison cow ox water-buffalo",
+        "horse": "horse",
+        "sheep": "ewe ram",
+        "pig": "pig",
+        "goat": "goat",
+        "dog": "dog guide-dog poodle service-dog",
+        "donkey": "donkey",
+        "llama": "camel giraffe llama two-hump-camel",
+    },
+    "fxemoji": {
+        "cow": "cow ox waterbuffalo",
+        "horse": "horse",
+        "sheep": "ram sheep",
+        "goat": "goat",
+        "dog": "dogside poodle",
+        "llama": "bactriancamel dromedarycamel",
+    },
+    "noto-v1": {"pig": "boar pig", "goat": "goat", "dog": "poodle", "llama": "camel two-hump-camel"},
+    "game-icons": {
+        "cow": "bison charging-bull cow",
+        "sheep": "sheep",
+        "pig": "boar pig",
+        "deer": "deer",
+        "dog": "sitting-dog",
+        "llama": "camel",
+    },
+    "streamline-emojis": {
+        "cow": "cow ox water-buffalo",
+        "horse": "horse",
+        "sheep": "ewe-1 ram",
+        "pig": "pig",
+        "goat": "goat",
+        "dog": "dog poodle",
+        "llama": "camel",
+    },
+}
+"""Whole animals of Iconify's sets of icons; giraffes count as llamas, zebras as horses."""
 THINGS = {
     "tools": 99, "tools/weapons": 36, "computer": 70, "computer/hardware": 56, "computer/icons": 60, "office": 120,
     "office/telephone": 16, "transportation": 79, "transportation/vehicles": 55, "transportation/boating": 35,
@@ -94,6 +153,27 @@ def collect_animals(packages: Path, folder: Path) -> None:
             else:
                 picture = Image.open(packages / CLIPS / "animals/mammals" / f"{piece}.png")
             picture.convert("RGBA").save(folder / species / f"{piece.replace('/', '-')}.png")
+
+
+def collect_drawings(packages: Path, folder: Path) -> None:
+    """Every animal that is drawn by curves."""
+    for name, animals in DRAWINGS.items():
+        icons = json.loads((packages / ICONS / name / "icons.json").read_text())
+        for species, pieces in animals.items():
+            (folder / species).mkdir(parents=True, exist_ok=True)
+            for piece in pieces.split():
+                draw_icon(icons, piece).save(folder / species / f"{name}-{piece}.png")
+
+
+def draw_icon(icons: dict[str, Any], name: str) -> Image.Image:
+    """An icon of a set, black where it has the colour of the text around it."""
+    import resvg_py
+
+    icon = {"left": 0, "top": 0, "width": 16, "height": 16, **icons, **icons["icons"][name]}
+    box = " ".join(str(icon[side]) for side in ("left", "top", "width", "height"))
+    body = icon["body"].replace("currentColor", "black")
+    drawing = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" width="256" height="256">{body}</svg>'
+    return Image.open(io.BytesIO(bytes(resvg_py.svg_to_bytes(svg_string=drawing)))).convert("RGBA")
 
 
 def draw_character(packages: Path, code: int) -> Image.Image:
@@ -151,6 +231,7 @@ def main() -> None:
     asked = arguments.parse_args()
     Image.MAX_IMAGE_PIXELS = None  # only the head of the largest is read
     collect_animals(asked.packages, asked.folder)
+    collect_drawings(asked.packages, asked.folder)
     collect_things(asked.packages, asked.folder / "things")
     collect_backdrops(asked.packages, asked.folder / "backdrops")
 

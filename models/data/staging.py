@@ -78,7 +78,7 @@ class Stage:
         kinds = kind.view(-1, 1, 1, 1)
         backdrop = self._backdrops(kind, size, generator)
         layer = self._place(kind, size, generator)
-        styled = self._restyle(layer, kinds >= DRAWN, generator)
+        styled = blend_in(self._restyle(layer, kinds >= DRAWN, generator), backdrop, layer.opacity, generator)
         trim = uniform(count, 0.5, 1.0, generator) * (kinds < DRAWN)
         edge = (layer.opacity * uniform(count, 1.5, 2.2, generator) - trim).clamp(0, 1)
         image = (backdrop * (1 - cast_shadows(layer.opacity, generator))).lerp(styled, edge)
@@ -214,6 +214,14 @@ def place(kind: Kinds, generator: torch.Generator) -> Motion:
     centre = (torch.rand(count, 2, generator=generator) * 2 - 1) * reach[:, None]
     theta[:, :, 2] = -(theta[:, :, :2] @ centre[:, :, None])[:, :, 0]
     return theta
+
+
+def blend_in(image: Pictures, backdrop: Pictures, opacity: Field, generator: torch.Generator) -> Pictures:
+    """A fifth of the pictures in tones close to those that they cover: white sheep in snow, bays in leaves."""
+    count = len(image)
+    covered = ((backdrop - image) * opacity).mean((2, 3), keepdim=True) / opacity.mean((2, 3), keepdim=True).clamp(1e-3)
+    strength = some(count, 0.2, generator) * uniform(count, 0.4, 1.0, generator)
+    return (image + strength * covered).clamp(0, 1)
 
 
 def light_solids(slope: Slopes, generator: torch.Generator) -> tuple[Field, Field]:

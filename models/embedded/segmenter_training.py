@@ -41,7 +41,7 @@ class SegmenterTraining(Config):
         default=(96, 128), description="pixels of a picture, in turn; the last alone in the last fifth of the run"
     )
     shares: tuple[float, float, float, float, float] = Field(
-        default=(0.23, 0.35, 0.18, 0.19, 0.05),
+        default=(0.22, 0.32, 0.25, 0.18, 0.03),
         description="photos as they are, their animals before other backdrops, drawn animals, things, backdrops alone",
     )
     artwork: str | None = Field(
@@ -52,7 +52,7 @@ class SegmenterTraining(Config):
     backdrops: int = Field(default=900, ge=1, description="backdrops without any meaning")
     meadows: int = Field(default=350, ge=1, description="empty places of the barnyard")
     clutter: int = Field(default=600, ge=0, description="backdrops full of things")
-    recipe: FitConfig = FitConfig(steps=9000, batch=24, rate=2.5e-3, weight_decay=0.02, ema_decay=0.998)
+    recipe: FitConfig = FitConfig(steps=18000, batch=24, rate=2.5e-3, weight_decay=0.02, ema_decay=0.998)
 
 
 def train_segmenter(

@@ -1,6 +1,7 @@
 """Where named points of an animal are in its crop: a linear reading of a frozen transformer's tokens as heat maps.
 
-The ViT that ships learnt tokens from which such readings can be taken (`models.embedded.feature_training`).
+Each place is read from its token and the eight around it. The ViT that ships learnt tokens from which such readings can
+be taken (`models.embedded.feature_training`).
 """
 
 from pathlib import Path
@@ -9,6 +10,7 @@ import torch
 from jaxtyping import Float
 from pydantic import Field
 from torch import Tensor
+from torch.nn.functional import conv2d
 
 from models.core.config import Config
 from models.core.weights import check_digest, digest, locate, report_missing_weights
@@ -47,7 +49,7 @@ class KeypointReading:
     """Heat maps of named points."""
 
     def __init__(
-        self, weight: Float[Tensor, "keypoints channels"], names: tuple[str, ...], vit: str, digest: str
+        self, weight: Float[Tensor, "keypoints channels 3 3"], names: tuple[str, ...], vit: str, digest: str
     ) -> None:
         """`vit` is the digest of the transformer whose tokens the weights read."""
         self.weight, self.names, self.vit, self.digest = weight, names, vit, digest
@@ -63,10 +65,10 @@ class KeypointReading:
 
 
 def heat_maps(
-    weight: Float[Tensor, "keypoints channels"], tokens: TokenMap
+    weight: Float[Tensor, "keypoints channels 3 3"], tokens: TokenMap
 ) -> Float[Tensor, "batch keypoints rows columns"]:
     """Logits of each keypoint's place."""
-    return torch.einsum("kc,bchw->bkhw", weight, tokens)
+    return conv2d(tokens, weight, padding=1)
 
 
 def centres(

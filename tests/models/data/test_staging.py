@@ -77,6 +77,21 @@ def test_the_generator_decides_everything(props):
     assert torch.equal(one[0], other[0]) and torch.equal(one[1], other[1]) and not torch.equal(one[0], third[0])
 
 
+def test_a_fifth_of_what_is_pasted_comes_near_to_the_tones_that_it_covers():
+    image, backdrop = torch.full((400, 3, 8, 8), 0.7), torch.full((400, 3, 8, 8), 0.3)
+    image[:, 0], backdrop[:, :, :, 4:] = 0.5, 0.9
+    opacity = torch.zeros(400, 1, 8, 8)
+    opacity[:, :, :, :4] = 1.0
+    blended = staging.blend_in(image, backdrop, opacity, generator())
+    nearness = (image - blended)[:, 1:].mean((1, 2, 3)) / 0.4
+    changed = nearness > 0
+    assert 0.15 < changed.float().mean() < 0.25 and torch.equal(blended[~changed], image[~changed])
+    assert (nearness[changed] > 0.39).all() and (nearness[changed] < 1.01).all()
+    kept = blended[changed, 1].mean((1, 2)) - blended[changed, 0].mean((1, 2))
+    covered = 0.2 * (1 - nearness[changed])
+    torch.testing.assert_close(kept, covered, msg="each channel comes as near as the others")
+
+
 def test_photos_move_less_than_things():
     turns = []
     for kind in (PHOTO, THING):

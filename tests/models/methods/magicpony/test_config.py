@@ -199,7 +199,7 @@ def test_keypoints_are_found_where_the_start_knows_them(tmp_path: Path) -> None:
     warm = WarmStart(model=str(tmp_path), silhouettes=SilhouetteFitting(steps=3, batch=2, rate=1e-2))
     without = TINY.model_copy(update={"warm_start": warm})
     taught = without.model_copy(update={"animal": marked, "reading": KeypointConfig()})
-    reading = KeypointReading(torch.randn(3, 32), names, tiny_vit().digest, "")
+    reading = KeypointReading(torch.randn(3, 32, 3, 3), names, tiny_vit().digest, "")
 
     def load(part: object) -> object:
         return reading if part == KeypointConfig() else vit(part)

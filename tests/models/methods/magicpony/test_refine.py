@@ -88,7 +88,9 @@ def knowing(reconstructor: AnimalReconstructor, crops: Batch) -> Knowing:
     opposite, trust = torch.arange(len(markers)), torch.ones(len(crops), len(markers))
     found = FoundKeypoints(markers, opposite, moved.camera.project(carried(markers, prior, moved.mesh)), trust)
     vit = reconstructor.animal.tokens.vit
-    return Knowing(markers, opposite, KeypointReading(torch.zeros(1, 3), ("nose",), vit.digest, ""), vit, 64, found)
+    return Knowing(
+        markers, opposite, KeypointReading(torch.zeros(1, 3, 3, 3), ("nose",), vit.digest, ""), vit, 64, found
+    )
 
 
 def test_keypoints_have_a_say_in_the_viewpoint(

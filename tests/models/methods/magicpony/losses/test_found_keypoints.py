@@ -28,7 +28,7 @@ NAMES = ("left_ear", "nose", "right_ear")
 CROPS = Crops([crop(seed, size=32) for seed in range(4)], 32, CPU)
 VIT = tiny_vit()
 torch.manual_seed(3)
-READING = KeypointReading(5 * torch.randn(3, 32), NAMES, VIT.digest, "")
+READING = KeypointReading(2 * torch.randn(3, 32, 3, 3), NAMES, VIT.digest, "")
 CLOUD = 2 * torch.rand(300, 3, generator=torch.Generator().manual_seed(0)) - 1
 PRIOR = torch.cat((CLOUD, CLOUD * torch.tensor((-1.0, 1.0, 1.0))))
 """A prior shape that is the same after mirroring, as the animals' are."""
