@@ -40,11 +40,11 @@ class Refinement(Config):
     """How many steps, and what counts how much."""
 
     steps: int = Field(default=30, ge=1, description="steps of Adam")
-    rate: float = Field(default=0.015, gt=0, description="first step of each number, in radians or scene units")
+    rate: float = Field(default=0.025, gt=0, description="first step of each number, in radians or scene units")
     size: int = Field(default=64, ge=16, description="pixels of the compared silhouettes")
     mask: float = Field(default=10.0, ge=0, description="squared silhouette error")
     mask_distance: float = Field(default=10.0, ge=0, description="animal pixels without surface, by depth")
-    keypoints: float = Field(default=3.0, ge=0, description="distance to the keypoints that are found in the photo")
+    keypoints: float = Field(default=5.0, ge=0, description="distance to the keypoints that are found in the photo")
     bones: float = Field(default=0.3, ge=0, description="squared change of the bone angles")
     camera: float = Field(default=0.3, ge=0, description="squared turn of the camera; a shift counts a tenth of it")
     rate_colour: float = Field(default=0.3, gt=0, description="first step of each number of the texture code")
