@@ -167,9 +167,9 @@ def collect_drawings(packages: Path, folder: Path) -> None:
 
 def draw_icon(icons: dict[str, Any], name: str) -> Image.Image:
     """An icon of a set, black where it has the colour of the text around it."""
-    import resvg_py
+    import resvg_py  # pyright: ignore[reportMissingImports] - of no other use here
 
-    icon = {"left": 0, "top": 0, "width": 16, "height": 16, **icons, **icons["icons"][name]}
+    icon: dict[str, Any] = {"left": 0, "top": 0, "width": 16, "height": 16, **icons, **icons["icons"][name]}
     box = " ".join(str(icon[side]) for side in ("left", "top", "width", "height"))
     body = icon["body"].replace("currentColor", "black")
     drawing = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" width="256" height="256">{body}</svg>'
