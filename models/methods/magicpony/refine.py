@@ -45,7 +45,7 @@ class Refinement(Config):
     mask: float = Field(default=10.0, ge=0, description="squared silhouette error")
     mask_distance: float = Field(default=10.0, ge=0, description="animal pixels without surface, by depth")
     keypoints: float = Field(default=5.0, ge=0, description="distance to the keypoints that are found in the photo")
-    bones: float = Field(default=0.3, ge=0, description="squared change of the bone angles")
+    bones: float = Field(default=2.0, ge=0, description="squared change of the bone angles")
     camera: float = Field(default=0.3, ge=0, description="squared turn of the camera; a shift counts a tenth of it")
     rate_colour: float = Field(default=0.3, gt=0, description="first step of each number of the texture code")
     colour: float = Field(default=3e-4, ge=0, description="squared change of the texture code")
