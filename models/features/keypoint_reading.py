@@ -42,6 +42,8 @@ class KeypointConfig(Config):
         with report_missing_weights(self.model, "the keypoint reading"), safe_open(Path(folder) / FILE, "pt") as opened:
             words = opened.metadata() or {}
             weight = opened.get_tensor("weight").float().to(device)
+            if weight.shape[2:] != (3, 3):
+                raise ValueError(f"the shape of its weight is {list(weight.shape)}, not [points, channels, 3, 3]")
             return KeypointReading(weight, tuple(words["keypoints"].split()), words["vit"], self.digest())
 
 

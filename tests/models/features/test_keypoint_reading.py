@@ -37,6 +37,12 @@ def test_an_absent_reading_says_so(tmp_path):
         KeypointConfig(model=str(tmp_path)).check_available("cpu")
 
 
+def test_a_reading_of_single_tokens_is_refused_by_its_shape(tmp_path):
+    save_file({"weight": torch.randn(2, 5)}, tmp_path / FILE, {"keypoints": "nose tail", "vit": "abc"})
+    with pytest.raises(MissingWeights, match=r"is \[2, 5\]"):
+        KeypointConfig(model=str(tmp_path)).check_available("cpu")
+
+
 def test_tokens_of_another_transformer_are_refused():
     vit = VitConfig().build(torch.device("cpu"))
     KeypointConfig().build(torch.device("cpu")).check_vit(vit)
