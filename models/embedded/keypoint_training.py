@@ -1,6 +1,6 @@
 """Training of the keypoint reading: one linear layer on the frozen ViT's tokens of barnyard photos, mirrored ones too.
 
-More photos and weight decay count more than anything else here (docs/lab, round 23).
+The number of photos counts more than anything else that was tried (docs/lab, round 23).
 """
 
 from pathlib import Path
@@ -13,12 +13,14 @@ from torch import Tensor
 from models.core.config import Config
 from models.core.weights import replace_folder
 from models.data.framing import crop_animal
+from models.data.transforms import move_points
 from models.embedded.photo_set import Pictures
 from models.features.keypoint_reading import FILE, centres, heat_maps
 from models.features.vit import Vit
 from models.truth.barnyard.rig import KEYPOINTS, OPPOSITE_KEYPOINT
 
 BATCH_SIZE = 32
+MIRROR = torch.tensor([[-1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 
 
 class KeypointTraining(Config):
@@ -53,14 +55,14 @@ def read_tokens(
     images, known = [], []
     for row in rows:
         crop = crop_animal(pictures.image[row], pictures.part[row] > 0, size)
-        image = torch.from_numpy(crop.image)
+        images.append(torch.from_numpy(crop.image))
         pixels = (pictures.keypoints[row, :, :2] + 1) / 2 * size - (crop.box.left, crop.box.top)
-        places = torch.from_numpy(pixels / crop.box.width * 2 - 1).float()
-        images += [image, image.flip(1)]
-        known += [places, places[list(OPPOSITE_KEYPOINT)] * places.new_tensor((-1.0, 1.0))]
-    stacked = torch.stack(images)
-    tokens = [vit.tokens(batch.float() / 255)[0].half() for batch in stacked.split(BATCH_SIZE)]
-    return torch.cat(tokens), torch.stack(known)
+        known.append(torch.from_numpy(pixels / crop.box.width * 2 - 1).float())
+    crops, places = torch.stack(images), torch.stack(known)
+    mirrored = move_points(places, torch.tensor(OPPOSITE_KEYPOINT), MIRROR.expand(len(places), -1, -1))
+    shown = torch.stack((crops, crops.flip(2)), 1).flatten(0, 1)
+    tokens = [vit.tokens(batch.float() / 255)[0].half() for batch in shown.split(BATCH_SIZE)]
+    return torch.cat(tokens), torch.stack((places, mirrored), 1).flatten(0, 1)
 
 
 def fit_reading(
