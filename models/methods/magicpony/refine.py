@@ -1,10 +1,10 @@
-"""Refinement at test time: pose, camera and texture code are fitted to the very photo and its mask.
+"""Refinement at test time: pose, camera, shape and texture code are fitted to the very photo and its mask.
 
 The networks answer at once for any photo and miss legs by a little; a few steps of descent on the silhouette, and on
-the keypoints that the ViT finds, close the gap, from a start that is nearly right. Bone angles and the camera move, and
-not far: one photo says nothing of the unseen side, so the shape stays as predicted. Then the texture code is fitted to
-the photo's colours. (MagicPony trains the texture network on the photo; a code leaves all photos one network, and the
-unseen side plausible.)
+the keypoints that the ViT finds, close the gap, from a start that is nearly right. Bone angles, the camera and the
+control points of a free-form deformation move, and not far. One photo says nothing of the unseen side, so the shape
+changes alike on both. Then the texture code is fitted to the photo's colours. (MagicPony trains the texture network on
+the photo; a code leaves all photos one network, and the unseen side plausible.)
 """
 
 from collections.abc import Callable, Mapping
@@ -23,10 +23,12 @@ from models.data.crops import mask_distance
 from models.engine.loop import LoopConfig, NoCheckpoints, Values, fit
 from models.engine.optimiser import Optimiser
 from models.geometry.cameras import PerspectiveCamera
+from models.geometry.free_form import Lattice
 from models.geometry.kinematics import blend, bone_motions, euler_xyz, skin_weights
 from models.geometry.mesh import Mesh
 from models.methods.magicpony.losses.found_keypoints import FoundKeypoints
 from models.methods.magicpony.losses.silhouettes import SilhouetteTarget
+from models.methods.magicpony.model import Animal
 from models.methods.magicpony.reconstruction import AnimalReconstruction, AnimalReconstructor
 from models.methods.magicpony.state import Prediction
 from models.rendering import deferred
@@ -41,12 +43,14 @@ class Refinement(Config):
 
     steps: int = Field(default=30, ge=1, description="steps of Adam")
     rate: float = Field(default=0.025, gt=0, description="first step of each number, in radians or scene units")
-    size: int = Field(default=64, ge=16, description="pixels of the compared silhouettes")
+    size: int = Field(default=96, ge=16, description="pixels of the compared silhouettes")
+    spacing: float = Field(default=0.25, gt=0, description="distance of the control points of the shape, scene units")
     mask: float = Field(default=10.0, ge=0, description="squared silhouette error")
     mask_distance: float = Field(default=10.0, ge=0, description="animal pixels without surface, by depth")
     keypoints: float = Field(default=5.0, ge=0, description="distance to the keypoints that are found in the photo")
     bones: float = Field(default=2.0, ge=0, description="squared change of the bone angles")
     camera: float = Field(default=0.3, ge=0, description="squared turn of the camera; a shift counts a tenth of it")
+    shape: float = Field(default=60.0, ge=0, description="squared shift of the control points")
     rate_colour: float = Field(default=0.3, gt=0, description="first step of each number of the texture code")
     colour: float = Field(default=3e-4, ge=0, description="squared change of the texture code")
 
@@ -68,23 +72,23 @@ class Refined(AnimalReconstructor):
     def _fitted(self, prediction: Prediction, batch: Batch, found: FoundKeypoints | None) -> Prediction:
         if prediction.angles is None:
             return prediction
-        config, pose = self.refinement, _Pose(self, prediction)
+        config, free = self.refinement, _FreeAnimal(self.animal, prediction, self.refinement.spacing)
         inside = torch.stack([mask_distance(row > 0.5) for row in batch.mask]).to(batch.mask)
         target = SilhouetteTarget.of(replace(batch, inside=inside), config.size)
         masked = target.mask.amax((1, 2)) > 0
 
         def loss() -> Float[Tensor, ""]:
-            mesh, camera = pose.posed()
+            mesh, camera = free.posed()
             rendered = deferred.silhouette(self.renderer, mesh, camera, config.size)
             error = config.mask * target.mse(rendered) + config.mask_distance * target.mask_distance(rendered)
             if found:
                 error = error + config.keypoints * found.distance(prediction.prior, mesh, camera)
             # Sums over the batch: an animal is fitted alike in any company.
-            return (error * masked).sum() + config.bones * pose.pose_change + config.camera * pose.camera_change
+            changes = config.bones * free.pose_change + config.camera * free.camera_change
+            return (error * masked).sum() + changes + config.shape * free.shape_change
 
-        _descend(pose.free, config.rate, config.steps, loss)
-        mesh, camera = pose.posed()
-        return replace(prediction, mesh=mesh, camera=camera, angles=pose.angles)
+        _descend(free.variables, config.rate, config.steps, loss)
+        return free.prediction
 
     @torch.no_grad()
     def fit_colours(self, prediction: Prediction, batch: Batch) -> Prediction:
@@ -172,24 +176,23 @@ class _Descent:
         """There are no pictures."""
 
 
-class _Pose:
-    """Bone angles and cameras near the predicted ones."""
+class _FreeAnimal:
+    """Bone angles, cameras and shapes near the predicted ones."""
 
-    def __init__(self, reconstructor: AnimalReconstructor, prediction: Prediction) -> None:
+    def __init__(self, animal: Animal, prediction: Prediction, spacing: float) -> None:
         assert prediction.angles is not None
-        self.prediction, self.freedom = prediction, reconstructor.animal.articulation.freedom
-        self.rig = reconstructor.animal.rig(prediction)
-        self.weights = skin_weights(prediction.rest.vertices, self.rig.ends)
-        count = len(prediction.angles)
-        self.bones = torch.zeros_like(prediction.angles, requires_grad=True)
-        self.turn, self.shift = (prediction.angles.new_zeros(count, 3).requires_grad_() for _ in range(2))
-        self.free = {"bones": self.bones, "turn": self.turn, "shift": self.shift}
+        self.animal, self.predicted, self.predicted_angles = animal, prediction, prediction.angles
+        self.lattice = Lattice.around(prediction.prior, spacing)
+        self.bones, zeros = torch.zeros_like(self.predicted_angles, requires_grad=True), self.predicted_angles.new_zeros
+        count = len(self.bones)
+        self.turn, self.shift = (zeros(count, 3).requires_grad_() for _ in range(2))
+        self.points = zeros(count, len(self.lattice.points), 3).requires_grad_()
+        self.variables = {"bones": self.bones, "turn": self.turn, "shift": self.shift, "points": self.points}
 
     @property
     def angles(self) -> Float[Tensor, "batch bones 3"]:
         """Legs bend sideways and twist as little as in the prediction."""
-        assert self.prediction.angles is not None
-        return self.prediction.angles + self.bones * self.freedom
+        return self.predicted_angles + self.bones * self.animal.articulation.freedom
 
     @property
     def pose_change(self) -> Float[Tensor, ""]:
@@ -201,11 +204,32 @@ class _Pose:
         """Squared turn and, a tenth as heavy, squared shift of the cameras."""
         return self.turn.square().sum() + 0.1 * self.shift.square().sum()
 
+    @property
+    def shape_change(self) -> Float[Tensor, ""]:
+        """Squared shift of the control points."""
+        return self.points.square().mean((1, 2)).sum()
+
+    @property
+    def rest(self) -> Mesh:
+        """The animals before they are posed."""
+        rest = self.predicted.rest
+        return Mesh(rest.vertices + self.lattice.carry(self.points), rest.faces)
+
+    @property
+    def prediction(self) -> Prediction:
+        """What was predicted, with what has changed."""
+        rest, (mesh, camera) = self.rest, self.posed()
+        deformation = rest.vertices - self.predicted.prior
+        return replace(self.predicted, mesh=mesh, rest=rest, camera=camera, angles=self.angles, deformation=deformation)
+
     def posed(self) -> tuple[Mesh, PerspectiveCamera]:
-        """The posed animals and their cameras."""
-        vertices = blend(self.prediction.rest.vertices, self.weights, bone_motions(self.rig, self.angles))
-        T = self.prediction.camera.T_camera_world
+        """The posed animals and their cameras; the skeleton follows the shape, without gradient."""
+        rest = self.rest
+        rig = self.animal.rig(replace(self.predicted, rest=rest))
+        weights = skin_weights(rest.vertices.detach(), rig.ends)
+        vertices = blend(rest.vertices, weights, bone_motions(rig, self.angles))
+        T = self.predicted.camera.T_camera_world
         rotation, shift = euler_xyz(self.turn) @ T[:, :3, :3], T[:, :3, 3] + self.shift
         top = torch.cat((rotation, shift[..., None]), -1)
-        camera = self.prediction.camera.with_extrinsics(torch.cat((top, T[:, 3:]), 1))
-        return Mesh(vertices, self.prediction.mesh.faces), camera
+        camera = self.predicted.camera.with_extrinsics(torch.cat((top, T[:, 3:]), 1))
+        return Mesh(vertices, self.predicted.mesh.faces), camera
