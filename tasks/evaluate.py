@@ -137,7 +137,7 @@ def _tables(
     first = models[0].run
     recipe = recipe_of(models[0])
     methods: dict[str, Reconstructor] = {model.run: reconstructor(model, where) for model in models}
-    model, shapes = methods[first], source.training_shapes(SHAPES) if source else ()
+    shapes = source.training_shapes(SHAPES) if source else ()
     if recipe.method.stages():
         methods[START] = start(recipe, where)
     here = setting(recipe, where)
@@ -149,7 +149,9 @@ def _tables(
     examples = source.examples()
     if isinstance(source, HeldOutAnimals):
         # Elsewhere nothing may be known but the mask itself, which an answer would be fitted to.
-        methods |= {f"{first} {REFINED}": model.refined()} if isinstance(model, Refinable) else {}
+        for name in (first, START):
+            if isinstance(answering := methods.get(name), Refinable):
+                methods[f"{name} {REFINED}"] = answering.refined()
         segmentation = crop_recipe(crops)
         examples = [show_found_mask(example, segmentation, where) for example in examples]
     return {source.name: score_methods(methods, examples, config), **tables}
