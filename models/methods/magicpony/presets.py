@@ -47,7 +47,7 @@ LAPTOP_OWN_PHOTOS = LAPTOP.model_copy(update={"warm_start": WarmStart(silhouette
 # its viewpoints where photos are corrupted (docs/lab, round 4).
 LAPTOP_FROM_NOTHING = AnimalTraining(
     animal=AnimalConfig(prior=FROM_CONES),
-    training=TrainingConfig(steps=2500, augmentation=Augmentation(share=0)),
+    training=TrainingConfig(steps=7000, augmentation=Augmentation(share=0)),
 )
 # What was told everything of procedural cows, horses and sheep: an upper bound, and what answers where there is no
 # release.
