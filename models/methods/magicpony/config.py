@@ -23,6 +23,7 @@ from models.methods.base import Artifact, Needs, Setting, Stage, StageContext
 from models.methods.magicpony.losses import lighting, reconstruction, regularisers, viewpoints
 from models.methods.magicpony.losses.found_keypoints import KeypointFinder
 from models.methods.magicpony.model import Animal, AnimalConfig
+from models.methods.magicpony.pretraining.shape_fitting import ShapeLearner
 from models.methods.magicpony.pretraining.silhouette_fitting import SilhouetteLearner
 from models.methods.magicpony.refine import RefinableReconstructor
 from models.methods.magicpony.terms import Objective, Step, Term
@@ -33,6 +34,8 @@ STAGE = "animal"
 """The training of all networks."""
 SILHOUETTES = "silhouettes"
 """The stage before it, where there is one."""
+SHAPE = "shape"
+"""The stage before that, where there is one."""
 
 
 class LossWeights(Config):
@@ -139,30 +142,46 @@ class AnimalTraining(Config):
         """Silhouettes first, where they are asked for; then one training of all networks together."""
         shown, at_once = ("mask", "rgb", "features"), self.training.batch // self.training.accumulate
         stages = (Stage(STAGE, self.training.steps, shown, self.train, at_once),)
-        fitting = self.warm_start.silhouettes
-        if not fitting.steps:
-            return stages
-        shown = ("mask", "keypoints") if self._reads else ("mask",)
-        return (Stage(SILHOUETTES, fitting.steps, shown, self.fit_silhouettes, fitting.batch), *stages)
+        shape, fitting = self.warm_start.shape, self.warm_start.silhouettes
+        if fitting.steps:
+            shown = self._shown_silhouettes
+            stages = (Stage(SILHOUETTES, fitting.steps, shown, self.fit_silhouettes, fitting.batch), *stages)
+        if shape.steps:
+            stages = (Stage(SHAPE, shape.steps, (), self.fit_shape, shape.batch), *stages)
+        return stages
+
+    @property
+    def _shown_silhouettes(self) -> tuple[str, ...]:
+        return ("mask", "keypoints") if self._reads else ("mask",)
 
     def objective(self, setting: Setting) -> Objective:
         """The table of terms."""
         return self.losses.objective()
 
+    def fit_shape(self, context: StageContext) -> Artifact:
+        """Let the start's deformation answer what refinement changes in the crops on average."""
+        animal = self.start(context)
+        crops = self.crops(context, context.load(self.feature_vit or self.vit))
+        method = RefinableReconstructor(animal, context.renderer, self._finder(animal, context))
+        learner = ShapeLearner(animal, crops, method, self.warm_start.shape, self.training.seed)
+        loop = self.training.model_copy(update={"steps": self.warm_start.shape.steps})
+        summary = fit(learner, loop, context.checkpoints, context.report, ())
+        return Artifact(animal.state_dict(), summary)
+
     def fit_silhouettes(self, context: StageContext) -> Artifact:
         """Fit pose, articulation and deformation of the start to the masks of the crops and to found keypoints."""
-        animal, config = self.start(context), self.warm_start.silhouettes
+        animal, config = self._shaped_start(context), self.warm_start.silhouettes
         finder = self._finder(animal, context)
         crops = self.crops(context, context.load(self.feature_vit or self.vit))
         found = finder and finder.find_all(crops)
         learner = SilhouetteLearner(animal, crops, context.renderer, config, self.training.seed, found)
         loop = self.training.model_copy(update={"steps": config.steps})
-        summary = fit(learner, loop, context.checkpoints, context.report, self.stages()[0].shown)
+        summary = fit(learner, loop, context.checkpoints, context.report, self._shown_silhouettes)
         return Artifact(learner.mean.state_dict(), summary)
 
     def train(self, context: StageContext) -> Artifact:
         """Fit the animal model to the crops."""
-        animal = self.start(context)
+        animal = self._shaped_start(context)
         mean = deepcopy(animal)
         if SILHOUETTES in context.artifacts:
             animal.load_state_dict(context.artifacts[SILHOUETTES].tensors)
@@ -179,6 +198,13 @@ class AnimalTraining(Config):
         """The animal model before the training."""
         animal = self.untrained(setting)
         self.warm_start.load(animal)
+        return animal
+
+    def _shaped_start(self, context: StageContext) -> Animal:
+        """The animal model before the training, with the category's own shape where that was looked for."""
+        animal = self.start(context)
+        if SHAPE in context.artifacts:
+            animal.load_state_dict(context.artifacts[SHAPE].tensors)
         return animal
 
     def untrained(self, setting: Setting) -> Animal:

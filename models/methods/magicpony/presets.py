@@ -13,6 +13,7 @@ from models.methods.magicpony.networks.deformation import DeformationConfig
 from models.methods.magicpony.networks.encoder import EncoderConfig
 from models.methods.magicpony.networks.pose import PoseConfig
 from models.methods.magicpony.networks.prior import FROM_CONES, PriorConfig
+from models.methods.magicpony.pretraining.shape_fitting import ShapeFitting
 from models.methods.magicpony.pretraining.silhouette_fitting import SilhouetteFitting
 from models.methods.magicpony.train import TrainingConfig
 from models.methods.magicpony.warm_start import WarmStart
@@ -39,10 +40,16 @@ LAPTOP = AnimalTraining(
         save_every=100,
     ),
     # Half of the way has most of what drawn photos teach and half of their faults (docs/lab, round 21).
-    warm_start=WarmStart(kept=0.5, silhouettes=SilhouetteFitting(steps=200, deforms=False, rate=1e-3, rate_pose=2e-4)),
+    warm_start=WarmStart(
+        shape=ShapeFitting(steps=400),
+        kept=0.5,
+        silhouettes=SilhouetteFitting(steps=200, deforms=False, rate=1e-3, rate_pose=2e-4),
+    ),
 )
 # Photos that nobody drew show an animal's proportions as they are.
-LAPTOP_OWN_PHOTOS = LAPTOP.model_copy(update={"warm_start": WarmStart(silhouettes=SilhouetteFitting(steps=400))})
+LAPTOP_OWN_PHOTOS = LAPTOP.model_copy(
+    update={"warm_start": WarmStart(shape=ShapeFitting(steps=400), silhouettes=SilhouetteFitting(steps=400))}
+)
 # Without the quadruped: rounded cones of no species, and rates at which everything is learnt. So short a training loses
 # its viewpoints where photos are corrupted (docs/lab, round 4).
 LAPTOP_FROM_NOTHING = AnimalTraining(
