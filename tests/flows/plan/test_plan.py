@@ -77,17 +77,17 @@ def test_scales_that_start_from_nothing_stay_as_they_are_when_asked_to(scale):
 
 
 @pytest.mark.parametrize("method", ["farm3d", "magicpony"])
-def test_proportions_are_learnt_from_own_photos_and_not_from_drawn_ones(method, tmp_path):
+def test_each_animals_proportions_are_learnt_from_own_photos_and_not_from_drawn_ones(method, tmp_path):
     drawn, own = (
         load_plan("cow", "laptop", changes=changes, method=method).method
         for changes in (None, PlanChanges(own_photos={"folder": str(tmp_path)}))
     )
     for learnt in (drawn, own):
-        assert [stage.name for stage in learnt.stages()] == ["silhouettes", "animal"]
+        assert [stage.name for stage in learnt.stages()] == ["shape", "silhouettes", "animal"]
     assert own.warm_start.silhouettes.deforms and not drawn.warm_start.silhouettes.deforms
     assert (drawn.warm_start.kept, own.warm_start.kept) == (0.5, 0)
     assert own.model_copy(update={"warm_start": drawn.warm_start}) == drawn
-    without = PlanChanges(method={"warm_start": {"silhouettes": {"steps": 0}}})
+    without = PlanChanges(method={"warm_start": {"silhouettes": {"steps": 0}, "shape": {"steps": 0}}})
     plain = load_plan("cow", "laptop", changes=without, method=method).method
     assert [stage.name for stage in plain.stages()] == ["animal"]
 
