@@ -40,8 +40,10 @@ class Widening(RefinableReconstructor):
         return replace(found, prediction=replace(found.prediction, rest=Mesh(rest, found.prediction.rest.faces)))
 
 
-def learner(**changes: Any) -> ShapeLearner:
+def learner(deforms: bool = False, **changes: Any) -> ShapeLearner:
     animal = started()
+    if deforms:
+        torch.nn.init.normal_(animal.deformation.mlp.last.weight, std=10)
     config = CONFIGURATION.model_copy(update=changes)
     return ShapeLearner(animal, CROPS, Widening(animal, Reference(), None), config, 1)
 
@@ -69,12 +71,14 @@ def test_the_change_is_the_mean_of_what_refinement_changes() -> None:
 
 
 def test_every_answer_changes_by_it_and_nothing_else_learns() -> None:
-    learning = learner(steps=300, gain=3.0)
+    learning = learner(deforms=True, steps=300, gain=3.0)
     before = deepcopy(learning.animal.state_dict())
     told = train(learning)
     assert told[-1]["loss"] < 0.2 * told[0]["loss"]
     with torch.no_grad():
-        moved = learning.animal.deformation(learning.vertices, learning.codes)
+        answers = [each(learning.vertices, learning.codes) for each in (learning.before, learning.animal.deformation)]
+    moved = answers[1] - answers[0]
+    assert answers[0].norm(dim=-1).mean() > learning.change.norm(dim=-1).mean()
     wanted = 3 * learning.change.expand_as(moved)
     assert (moved - wanted).norm(dim=-1).mean() < 0.25 * wanted.norm(dim=-1).mean()
     after = learning.animal.state_dict()
