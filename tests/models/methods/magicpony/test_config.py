@@ -191,7 +191,7 @@ def test_a_warm_start_is_fitted_to_silhouettes_first_and_the_training_goes_on_fr
     assert all(torch.equal(value, start[name]) for name, value in states(method, {SILHOUETTES: fitted}).items())
 
 
-def test_the_categorys_own_shape_comes_first_and_everything_goes_on_from_there(tmp_path: Path) -> None:
+def test_a_shape_of_the_category_comes_first_and_everything_goes_on_from_there(tmp_path: Path) -> None:
     write(tmp_path, TINY.animal.build(CATEGORY, tiny_vit()), Pca(torch.zeros(32), torch.zeros(32, 16)))
     fitting = SilhouetteFitting(steps=2, batch=2, deforms=False)
     warm = WarmStart(model=str(tmp_path), shape=ShapeFitting(steps=3, batch=2), silhouettes=fitting, kept=1.0)
