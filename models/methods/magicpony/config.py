@@ -163,7 +163,7 @@ class AnimalTraining(Config):
         animal = self.start(context)
         crops = self.crops(context, context.load(self.feature_vit or self.vit))
         method = RefinableReconstructor(animal, context.renderer, self._finder(animal, context))
-        learner = ShapeLearner(animal, crops, method, self.warm_start.shape, self.training.seed)
+        learner = ShapeLearner(animal, crops, method.refined(), self.warm_start.shape, self.training.seed)
         loop = self.training.model_copy(update={"steps": self.warm_start.shape.steps})
         summary = fit(learner, loop, context.checkpoints, context.report, ())
         return Artifact(animal.state_dict(), summary)

@@ -64,9 +64,14 @@ class Refined(AnimalReconstructor):
     def predict(self, batch: Batch) -> AnimalReconstruction:
         """One animal per crop; one whose mask is empty stays as predicted."""
         here = self._move(batch)
-        found = self._find(here)
-        fitted = self.fit_colours(self._fitted(self._predict(here, found), here, found), here)
-        return AnimalReconstruction(self.animal, self.renderer, fitted)
+        _, fitted = self.fit_geometry(here)
+        return AnimalReconstruction(self.animal, self.renderer, self.fit_colours(fitted, here))
+
+    def fit_geometry(self, batch: Batch) -> tuple[Prediction, Prediction]:
+        """The animals as predicted, and fitted to masks and keypoints in the predicted coats."""
+        found = self._find(batch)
+        predicted = self._predict(batch, found)
+        return predicted, self._fitted(predicted, batch, found)
 
     @torch.no_grad()
     def _fitted(self, prediction: Prediction, batch: Batch, found: FoundKeypoints | None) -> Prediction:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -31,6 +31,9 @@ class Shelf:
         return (max(self.kept), self.kept[max(self.kept)]) if self.kept else None
 
 
+Stepping = TypeVar("Stepping", bound=Learner)
+
+
 class Signal(BaseException):
     """As Prefect's TerminationSignal: no Exception."""
 
@@ -44,6 +47,20 @@ def interrupted(step: Callable[[int, float], Any], number: int) -> Callable[[int
         return step(now, progress)
 
     return signalled
+
+
+def straight_and_continued(
+    make: Callable[[], Stepping], train: Callable[[Stepping, Shelf], Any]
+) -> tuple[Stepping, Stepping]:
+    """A learner that was trained in one go, and one that goes on from the checkpoints of another, which was stopped."""
+    straight, stopped, continued, shelf = make(), make(), make(), Shelf()
+    train(straight, Shelf())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stopped, "step", interrupted(stopped.step, 4))
+        with pytest.raises(Signal):
+            train(stopped, shelf)
+    train(continued, shelf)
+    return straight, continued
 
 
 class Duel:

@@ -22,7 +22,7 @@ from models.engine.optimiser import Optimiser
 from models.engine.process_group import process_count, process_rank
 from models.methods.magicpony.model import Animal
 from models.methods.magicpony.panels import ROWS, panel
-from models.methods.magicpony.refine import RefinableReconstructor
+from models.methods.magicpony.refine import Refined
 
 AT_ONCE = 32
 """Crops that are refined at a time."""
@@ -45,10 +45,8 @@ class ShapeFitting(Config):
 class ShapeLearner:
     """Adam over the deformation network, whose answers move by the mean change of shape."""
 
-    def __init__(
-        self, animal: Animal, crops: Crops, method: RefinableReconstructor, config: ShapeFitting, seed: int
-    ) -> None:
-        """`method` answers with `animal`, which learns in place."""
+    def __init__(self, animal: Animal, crops: Crops, method: Refined, config: ShapeFitting, seed: int) -> None:
+        """`method` refines the answers of `animal`, which learns in place."""
         self.animal, self.renderer, self.config, self.seed = animal.eval(), method.renderer, config, seed
         self.rows = torch.arange(len(crops))[:: max(1, len(crops) // config.photos)][: config.photos]
         self.crops, self.before = crops, deepcopy(animal.deformation).requires_grad_(False)
@@ -60,15 +58,15 @@ class ShapeLearner:
         """What this process computes of every batch."""
 
     @torch.no_grad()
-    def _look(self, method: RefinableReconstructor) -> tuple[Float[Tensor, "crops code"], Float[Tensor, "vertices 3"]]:
+    def _look(self, method: Refined) -> tuple[Float[Tensor, "crops code"], Float[Tensor, "vertices 3"]]:
         """The image codes of the crops, and their mean change of shape."""
-        refined, codes, changes = method.refined(), [], torch.zeros_like(self.vertices)
+        codes, change = [], torch.zeros_like(self.vertices)
         for rows in self.rows.split(AT_ONCE):
             batch = self.crops.batch(rows)
             codes.append(self.animal.key_code(self.animal.tokens(batch, False)[1]))
-            shapes = [each.predict(batch).prediction.rest.vertices for each in (method, refined)]
-            changes += (shapes[1] - shapes[0]).sum(0)
-        return torch.cat(codes), changes / len(self.rows)
+            predicted, fitted = method.fit_geometry(batch)
+            change += (fitted.rest.vertices - predicted.rest.vertices).sum(0)
+        return torch.cat(codes), change / len(self.rows)
 
     @property
     def modules(self) -> Mapping[str, nn.Module]:

@@ -3,7 +3,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
 
 from models.core.category import VIEWS
@@ -20,7 +19,7 @@ from models.methods.magicpony.pretraining.appearance_fitting import (
 from models.rendering.reference import Reference
 from models.rendering.shading import shade
 from tests.models.data.test_crops import CPU, crop
-from tests.models.engine.test_loop import Shelf, Signal, interrupted
+from tests.models.engine.test_loop import Shelf, straight_and_continued
 from tests.models.methods.magicpony.test_model import CATEGORY, CONFIG, PatchVit
 
 SIZE, PIXELS = 32, 20
@@ -118,15 +117,8 @@ def test_it_ends_as_the_running_mean() -> None:
     assert torch.allclose(learning.animal.albedo.mlp.last.weight, 0.75 * before + 0.25 * newest)
 
 
-def test_a_stopped_fitting_goes_on_to_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
-    straight, shelf = learner(steps=6), Shelf()
-    train(straight)
-    stopped = learner(steps=6)
-    monkeypatch.setattr(stopped, "step", interrupted(stopped.step, 4))
-    with pytest.raises(Signal):
-        train(stopped, shelf)
-    continued = learner(steps=6)
-    train(continued, shelf)
+def test_a_stopped_fitting_goes_on_to_the_same_bits() -> None:
+    straight, continued = straight_and_continued(lambda: learner(steps=6), train)
     for one, other in ((straight.animal, continued.animal), (straight.mean, continued.mean)):
         assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
 

@@ -1,7 +1,7 @@
 """What refinement changes in most photos becomes part of every answer."""
 
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,31 +13,25 @@ from models.engine.loop import Learner, LoopConfig, fit
 from models.geometry.mesh import Mesh
 from models.methods.magicpony.panels import LINE_PX
 from models.methods.magicpony.pretraining.shape_fitting import ShapeFitting, ShapeLearner
-from models.methods.magicpony.reconstruction import AnimalReconstruction
-from models.methods.magicpony.refine import RefinableReconstructor
+from models.methods.magicpony.refine import Refined
+from models.methods.magicpony.state import Prediction
 from models.rendering.reference import Reference
 from tests.models.data.test_crops import CPU, crop
-from tests.models.engine.test_loop import Shelf, Signal, interrupted
+from tests.models.engine.test_loop import Shelf, straight_and_continued
 from tests.models.methods.magicpony.pretraining.test_silhouette_fitting import started
 
 CONFIGURATION = ShapeFitting(steps=60, photos=4, batch=4, vertices=256, rate=1e-2)
 CROPS = Crops([crop(seed, size=32, channels=16) for seed in range(9)], 32, CPU)
 
 
-@dataclass(frozen=True)
-class Widening(RefinableReconstructor):
-    """Its refined answers are wider, each crop's by more than the one's before."""
+class Widening(Refined):
+    """Its fitted answers are wider, each crop's by more than the one's before."""
 
-    by: float = 0.0
-
-    def refined(self) -> "Widening":  # type: ignore[override]
-        return replace(self, by=0.01)
-
-    def predict(self, batch: Batch) -> AnimalReconstruction:
-        found = super().predict(batch)
-        factor = 1 + self.by * (batch.index // 2)[:, None, None]
-        rest = found.prediction.rest.vertices * torch.cat((factor, torch.ones_like(factor).expand(-1, 1, 2)), 2)
-        return replace(found, prediction=replace(found.prediction, rest=Mesh(rest, found.prediction.rest.faces)))
+    def fit_geometry(self, batch: Batch) -> tuple[Prediction, Prediction]:
+        predicted = self._predict(batch, None)
+        factor = 1 + 0.01 * (batch.index // 2)[:, None, None]
+        wide = predicted.rest.vertices * torch.cat((factor, torch.ones_like(factor).expand(-1, 1, 2)), 2)
+        return predicted, replace(predicted, rest=Mesh(wide, predicted.rest.faces))
 
 
 def learner(deforms: bool = False, **changes: Any) -> ShapeLearner:
@@ -86,14 +80,7 @@ def test_every_answer_changes_by_it_and_nothing_else_learns() -> None:
     assert changed == {"deformation"}
 
 
-def test_a_stopped_fitting_goes_on_to_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
-    straight, shelf = learner(steps=6), Shelf()
-    train(straight)
-    stopped = learner(steps=6)
-    monkeypatch.setattr(stopped, "step", interrupted(stopped.step, 4))
-    with pytest.raises(Signal):
-        train(stopped, shelf)
-    continued = learner(steps=6)
-    train(continued, shelf)
+def test_a_stopped_fitting_goes_on_to_the_same_bits() -> None:
+    straight, continued = straight_and_continued(lambda: learner(steps=6), train)
     ours, theirs = straight.animal.state_dict(), continued.animal.state_dict()
     assert all(torch.equal(value, theirs[name]) for name, value in ours.items())

@@ -21,7 +21,7 @@ from models.methods.magicpony.pretraining.silhouette_fitting import (
 )
 from models.rendering.reference import Reference
 from tests.models.data.test_crops import CPU, crop
-from tests.models.engine.test_loop import Shelf, Signal, interrupted
+from tests.models.engine.test_loop import Shelf, straight_and_continued
 from tests.models.methods.magicpony.losses.test_found_keypoints import finder
 from tests.models.methods.magicpony.test_model import CATEGORY, CONFIG, PatchVit
 
@@ -68,15 +68,8 @@ def test_shape_colours_and_light_that_all_animals_share_stay_bit_for_bit(deforms
     assert changed == {"pose", "key_code", "articulation"} | ({"deformation"} if deforms else set())
 
 
-def test_a_stopped_fitting_goes_on_to_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
-    straight, shelf = learner(steps=6), Shelf()
-    train(straight)
-    stopped = learner(steps=6)
-    monkeypatch.setattr(stopped, "step", interrupted(stopped.step, 4))
-    with pytest.raises(Signal):
-        train(stopped, shelf)
-    continued = learner(steps=6)
-    train(continued, shelf)
+def test_a_stopped_fitting_goes_on_to_the_same_bits() -> None:
+    straight, continued = straight_and_continued(lambda: learner(steps=6), train)
     for one, other in ((straight.animal, continued.animal), (straight.mean, continued.mean)):
         assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
 
