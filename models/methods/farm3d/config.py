@@ -11,7 +11,7 @@ from models.core.schedule import Schedule
 from models.generators import StableDiffusionConfig
 from models.geometry.cameras import Camera
 from models.geometry.mesh import Mesh
-from models.methods.base import Needs, Setting, Stage
+from models.methods.base import Needs, Setting
 from models.methods.farm3d.distillation import Distillation, DistillationConfig
 from models.methods.magicpony.config import AnimalTraining
 from models.methods.magicpony.state import Prediction
@@ -50,10 +50,9 @@ class Farm3DConfig(AnimalTraining):
         presets = FROM_NOTHING if from_nothing else OWN_PHOTOS if own_photos else PRESETS
         return cls.model_validate(presets[scale].model_dump())
 
-    def stages(self) -> tuple[Stage, ...]:
-        """The same; the training of all networks distils as well."""
-        *before, stage = super().stages()
-        return (*before, replace(stage, shown=(*stage.shown, "sds")))
+    @property
+    def _shown(self) -> tuple[str, ...]:
+        return *super()._shown, "sds"
 
     def objective(self, setting: Setting) -> Objective:
         """The animal model's terms, and score distillation."""

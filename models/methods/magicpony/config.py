@@ -23,7 +23,7 @@ from models.methods.base import Artifact, Needs, Setting, Stage, StageContext
 from models.methods.magicpony.losses import lighting, reconstruction, regularisers, viewpoints
 from models.methods.magicpony.losses.found_keypoints import KeypointFinder
 from models.methods.magicpony.model import Animal, AnimalConfig
-from models.methods.magicpony.pretraining.shape_fitting import ShapeLearner
+from models.methods.magicpony.pretraining.shape_fitting import ShapeFitting, ShapeLearner
 from models.methods.magicpony.pretraining.silhouette_fitting import SilhouetteLearner
 from models.methods.magicpony.refine import RefinableReconstructor
 from models.methods.magicpony.terms import Objective, Step, Term
@@ -34,8 +34,8 @@ STAGE = "animal"
 """The training of all networks."""
 SILHOUETTES = "silhouettes"
 """The stage before it, where there is one."""
-SHAPE = "shape"
-"""The stage before that, where there is one."""
+OWN_SHAPE = "own_shape"
+"""The stage after it, where there is one."""
 
 
 class LossWeights(Config):
@@ -115,6 +115,9 @@ class AnimalTraining(Config):
     losses: LossWeights = Field(default=LossWeights(), description="weights of the photo's own view")
     training: TrainingConfig = Field(default=TrainingConfig(), description="how long and how fast")
     warm_start: Start = Field(default=FromNothing(), description="what the weights are before the training")
+    own_shape: ShapeFitting = Field(
+        default=ShapeFitting(), description="the category's own shape, by refinement of its photos, after the training"
+    )
 
     @property
     def needs(self) -> Needs:
@@ -139,16 +142,20 @@ class AnimalTraining(Config):
         return self.reading is not None and isinstance(self.warm_start, WarmStart)
 
     def stages(self) -> tuple[Stage, ...]:
-        """Silhouettes first, where they are asked for; then one training of all networks together."""
-        shown, at_once = ("mask", "rgb", "features"), self.training.batch // self.training.accumulate
-        stages = (Stage(STAGE, self.training.steps, shown, self.train, at_once),)
-        shape, fitting = self.warm_start.shape, self.warm_start.silhouettes
+        """One training of all networks together; silhouettes before it and the own shape after it, where asked for."""
+        at_once = self.training.batch // self.training.accumulate
+        stages = [Stage(STAGE, self.training.steps, self._shown, self.train, at_once)]
+        shape, fitting = self.own_shape, self.warm_start.silhouettes
         if fitting.steps:
             shown = self._shown_silhouettes
-            stages = (Stage(SILHOUETTES, fitting.steps, shown, self.fit_silhouettes, fitting.batch), *stages)
+            stages.insert(0, Stage(SILHOUETTES, fitting.steps, shown, self.fit_silhouettes, fitting.batch))
         if shape.steps:
-            stages = (Stage(SHAPE, shape.steps, (), self.fit_shape, shape.batch), *stages)
-        return stages
+            stages.append(Stage(OWN_SHAPE, shape.steps, (), self.fit_shape, shape.batch))
+        return tuple(stages)
+
+    @property
+    def _shown(self) -> tuple[str, ...]:
+        return "mask", "rgb", "features"
 
     @property
     def _shown_silhouettes(self) -> tuple[str, ...]:
@@ -158,19 +165,9 @@ class AnimalTraining(Config):
         """The table of terms."""
         return self.losses.objective()
 
-    def fit_shape(self, context: StageContext) -> Artifact:
-        """Let the start's deformation answer what refinement changes in the crops on average."""
-        animal = self.start(context)
-        crops = self.crops(context, context.load(self.feature_vit or self.vit))
-        method = RefinableReconstructor(animal, context.renderer, self._finder(animal, context))
-        learner = ShapeLearner(animal, crops, method.refined(), self.warm_start.shape, self.training.seed)
-        loop = self.training.model_copy(update={"steps": self.warm_start.shape.steps})
-        summary = fit(learner, loop, context.checkpoints, context.report, ())
-        return Artifact(animal.state_dict(), summary)
-
     def fit_silhouettes(self, context: StageContext) -> Artifact:
         """Fit pose, articulation and deformation of the start to the masks of the crops and to found keypoints."""
-        animal, config = self._shaped_start(context), self.warm_start.silhouettes
+        animal, config = self.start(context), self.warm_start.silhouettes
         finder = self._finder(animal, context)
         crops = self.crops(context, context.load(self.feature_vit or self.vit))
         found = finder and finder.find_all(crops)
@@ -181,7 +178,7 @@ class AnimalTraining(Config):
 
     def train(self, context: StageContext) -> Artifact:
         """Fit the animal model to the crops."""
-        animal = self._shaped_start(context)
+        animal = self.start(context)
         mean = deepcopy(animal)
         if SILHOUETTES in context.artifacts:
             animal.load_state_dict(context.artifacts[SILHOUETTES].tensors)
@@ -189,22 +186,24 @@ class AnimalTraining(Config):
         crops = self.crops(context, context.load(self.feature_vit or self.vit))
         with ThreadPoolExecutor(1) as helper:
             learner = AnimalLearner(animal, objective, self.training, crops, context.renderer, helper)
-            stage, begin = self.stages()[-1], self.warm_start.begin
-            summary = fit(learner, self.training, context.checkpoints, context.report, stage.shown, begin)
+            begin = self.warm_start.begin
+            summary = fit(learner, self.training, context.checkpoints, context.report, self._shown, begin)
         update_ema(mean, animal, self.warm_start.kept)
         return Artifact(mean.state_dict(), summary)
+
+    def fit_shape(self, context: StageContext) -> Artifact:
+        """Let the trained animal's deformation answer what refinement changes in the crops on average."""
+        method = self.load(context.artifacts, context).refined()
+        crops = self.crops(context, context.load(self.feature_vit or self.vit))
+        learner = ShapeLearner(method.animal, crops, method, self.own_shape, self.training.seed)
+        loop = self.training.model_copy(update={"steps": self.own_shape.steps})
+        summary = fit(learner, loop, context.checkpoints, context.report, ())
+        return Artifact(method.animal.state_dict(), summary)
 
     def start(self, setting: Setting) -> Animal:
         """The animal model before the training."""
         animal = self.untrained(setting)
         self.warm_start.load(animal)
-        return animal
-
-    def _shaped_start(self, context: StageContext) -> Animal:
-        """The animal model before the training, with the category's own shape where that was looked for."""
-        animal = self.start(context)
-        if SHAPE in context.artifacts:
-            animal.load_state_dict(context.artifacts[SHAPE].tensors)
         return animal
 
     def untrained(self, setting: Setting) -> Animal:
@@ -230,10 +229,11 @@ class AnimalTraining(Config):
 
     def load(self, artifacts: Mapping[str, Artifact], setting: Setting) -> RefinableReconstructor:
         """The trained model, or the start where it is not there yet."""
-        if STAGE in artifacts:
+        trained = artifacts.get(OWN_SHAPE) or artifacts.get(STAGE)
+        if trained:
             # Without the warm start: a release answers also where the quadruped it went on from has become another.
             animal = self.untrained(setting)
-            animal.load_state_dict(artifacts[STAGE].tensors)
+            animal.load_state_dict(trained.tensors)
         else:
             animal = self.start(setting)
         return RefinableReconstructor(animal.eval(), setting.renderer, self._finder(animal, setting))

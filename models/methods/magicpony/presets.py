@@ -41,20 +41,19 @@ LAPTOP = AnimalTraining(
     ),
     # Half of the way has most of what drawn photos teach and half of their faults (docs/lab, round 21).
     warm_start=WarmStart(
-        shape=ShapeFitting(steps=400),
         kept=0.5,
         silhouettes=SilhouetteFitting(steps=200, deforms=False, rate=1e-3, rate_pose=2e-4),
     ),
+    own_shape=ShapeFitting(steps=400),
 )
 # Photos that nobody drew show an animal's proportions as they are.
-LAPTOP_OWN_PHOTOS = LAPTOP.model_copy(
-    update={"warm_start": WarmStart(shape=ShapeFitting(steps=400), silhouettes=SilhouetteFitting(steps=400))}
-)
+LAPTOP_OWN_PHOTOS = LAPTOP.model_copy(update={"warm_start": WarmStart(silhouettes=SilhouetteFitting(steps=400))})
 # Without the quadruped: rounded cones of no species, and rates at which everything is learnt. So short a training loses
 # its viewpoints where photos are corrupted (docs/lab, round 4).
 LAPTOP_FROM_NOTHING = AnimalTraining(
     animal=AnimalConfig(prior=FROM_CONES),
     training=TrainingConfig(steps=7000, augmentation=Augmentation(share=0)),
+    own_shape=ShapeFitting(steps=400),
 )
 # What was told everything of procedural cows, horses and sheep: an upper bound, and what answers where there is no
 # release.

@@ -15,7 +15,6 @@ from models.core.weights import check_digest, digest, locate, replace_folder, re
 from models.features import Pca
 from models.methods.magicpony.model import Animal
 from models.methods.magicpony.networks.prior import PriorConfig
-from models.methods.magicpony.pretraining.shape_fitting import ShapeFitting
 from models.methods.magicpony.pretraining.silhouette_fitting import SilhouetteFitting
 
 
@@ -25,7 +24,6 @@ class FromNothing(Config):
     kind: Literal["nothing"] = "nothing"
     begin: ClassVar[float] = 0.0
     kept: ClassVar[float] = 0.0
-    shape: ClassVar[ShapeFitting] = ShapeFitting()
     silhouettes: ClassVar[SilhouetteFitting] = SilhouetteFitting()
 
     def digest(self) -> str:
@@ -57,10 +55,6 @@ class WarmStart(Config):
         default=0.0,
         description="share of the start in what answers at the end, the mean of both, weight by weight "
         "(Wortsman et al. 2022); 0 for the trained weights alone",
-    )
-    shape: ShapeFitting = Field(
-        default=ShapeFitting(),
-        description="the category's own shape, by refinement of its photos, before anything else",
     )
     silhouettes: SilhouetteFitting = Field(
         default=SilhouetteFitting(), description="fitting to the category's masks, before the training"

@@ -61,6 +61,7 @@ def test_what_starts_from_nothing_learns_at_the_rates_of_a_whole_training_from_a
     started = load_plan("cow", "laptop", changes=PlanChanges(method=asked), method=method).method
     gentle = load_plan("cow", "laptop", method=method).method
     assert started.animal.prior.first == "quadruped"
+    assert [stage.name for stage in started.stages()] == ["animal", "own_shape"]
     assert started.training.steps > 5 * gentle.training.steps
     for rate in ("rate_shape", "rate_pose", "rate_rest"):
         assert getattr(started.training, rate) >= 30 * getattr(gentle.training, rate)
@@ -83,11 +84,11 @@ def test_each_animals_proportions_are_learnt_from_own_photos_and_not_from_drawn_
         for changes in (None, PlanChanges(own_photos={"folder": str(tmp_path)}))
     )
     for learnt in (drawn, own):
-        assert [stage.name for stage in learnt.stages()] == ["shape", "silhouettes", "animal"]
+        assert [stage.name for stage in learnt.stages()] == ["silhouettes", "animal", "own_shape"]
     assert own.warm_start.silhouettes.deforms and not drawn.warm_start.silhouettes.deforms
     assert (drawn.warm_start.kept, own.warm_start.kept) == (0.5, 0)
     assert own.model_copy(update={"warm_start": drawn.warm_start}) == drawn
-    without = PlanChanges(method={"warm_start": {"silhouettes": {"steps": 0}, "shape": {"steps": 0}}})
+    without = PlanChanges(method={"warm_start": {"silhouettes": {"steps": 0}}, "own_shape": {"steps": 0}})
     plain = load_plan("cow", "laptop", changes=without, method=method).method
     assert [stage.name for stage in plain.stages()] == ["animal"]
 

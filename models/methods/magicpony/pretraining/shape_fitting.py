@@ -1,10 +1,11 @@
-"""A species' own shape on top of the quadruped's: the mean of what refinement changes in its photos.
+"""A species' own shape on top of what was learnt: the mean of what refinement changes in its photos.
 
 One photo shows a front, a side or a back, and refinement bends the predicted animal to what it shows. What most photos
-of a species ask for is its own: the deformation network, which knows the species that the quadruped was taught, learns
-to answer that in addition. No picture is rendered for it but those of the refinement.
+of a species ask for is its own: the deformation network learns to answer that in addition. No picture is rendered for
+it but those of the refinement.
 """
 
+import logging
 from collections.abc import Mapping
 from copy import deepcopy
 
@@ -23,6 +24,8 @@ from models.engine.process_group import process_count, process_rank
 from models.methods.magicpony.model import Animal
 from models.methods.magicpony.panels import ROWS, panel
 from models.methods.magicpony.refine import Refined
+
+logger = logging.getLogger(__name__)
 
 AT_ONCE = 32
 """Crops that are refined at a time."""
@@ -66,6 +69,7 @@ class ShapeLearner:
             codes.append(self.animal.key_code(self.animal.tokens(batch, False)[1]))
             predicted, fitted = method.fit_geometry(batch)
             change += (fitted.rest.vertices - predicted.rest.vertices).sum(0)
+            logger.info("refined %d of %d photos", sum(map(len, codes)), len(self.rows))
         return torch.cat(codes), change / len(self.rows)
 
     @property

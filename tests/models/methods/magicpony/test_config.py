@@ -12,7 +12,7 @@ from models.engine.loop import NoCheckpoints, no_report
 from models.features import Pca, VitConfig
 from models.features.keypoint_reading import KeypointConfig, KeypointReading
 from models.methods.base import Artifact, Setting, StageContext
-from models.methods.magicpony.config import SHAPE, SILHOUETTES, STAGE, AnimalTraining, LossWeights, MagicPonyConfig
+from models.methods.magicpony.config import OWN_SHAPE, SILHOUETTES, STAGE, AnimalTraining, LossWeights, MagicPonyConfig
 from models.methods.magicpony.pretraining.shape_fitting import ShapeFitting
 from models.methods.magicpony.pretraining.silhouette_fitting import SilhouetteFitting
 from models.methods.magicpony.terms import Step
@@ -191,23 +191,16 @@ def test_a_warm_start_is_fitted_to_silhouettes_first_and_the_training_goes_on_fr
     assert all(torch.equal(value, start[name]) for name, value in states(method, {SILHOUETTES: fitted}).items())
 
 
-def test_a_shape_of_the_category_comes_first_and_everything_goes_on_from_there(tmp_path: Path) -> None:
-    write(tmp_path, TINY.animal.build(CATEGORY, tiny_vit()), Pca(torch.zeros(32), torch.zeros(32, 16)))
-    fitting = SilhouetteFitting(steps=2, batch=2, deforms=False)
-    warm = WarmStart(model=str(tmp_path), shape=ShapeFitting(steps=3, batch=2), silhouettes=fitting, kept=1.0)
-    method = TINY.model_copy(update={"warm_start": warm})
-    first, second, last = method.stages()
-    assert [stage.name for stage in (first, second, last)] == [SHAPE, SILHOUETTES, STAGE] and first.steps == 3
-    shaped = first.run(context())
-    learnt = "deformation.mlp.last.weight"
-    assert shaped.summary.steps == 3 and not torch.equal(shaped.tensors[learnt], states(method, {})[learnt])
-    fitted = second.run(replace(context(), artifacts={SHAPE: shaped}))
-    assert torch.equal(fitted.tensors[learnt], shaped.tensors[learnt])
-    # All of the start is kept here, and the start that is kept has the category's shape.
-    trained = last.run(replace(context(), artifacts={SHAPE: shaped, SILHOUETTES: fitted}))
-    for name, value in shaped.tensors.items():
-        if value.is_floating_point():
-            torch.testing.assert_close(trained.tensors[name], value, atol=1e-6, rtol=0)
+def test_a_shape_of_the_category_comes_last_on_top_of_what_was_learnt(artifact: Artifact) -> None:
+    method = TINY.model_copy(update={"own_shape": ShapeFitting(steps=3, batch=2)})
+    first, last = method.stages()
+    assert (first.name, last.name, last.steps) == (STAGE, OWN_SHAPE, 3)
+    learnt = {STAGE: artifact}
+    shaped = last.run(replace(context(), artifacts=learnt))
+    moved = {name for name, value in artifact.tensors.items() if not torch.equal(shaped.tensors[name], value)}
+    assert shaped.summary.steps == 3 and moved and all(name.startswith("deformation.") for name in moved)
+    answers = states(method, learnt | {OWN_SHAPE: shaped})
+    assert all(torch.equal(value, shaped.tensors[name]) for name, value in answers.items())
 
 
 def test_keypoints_are_found_where_the_start_knows_them(tmp_path: Path) -> None:
