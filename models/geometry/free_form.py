@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import linear
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Lattice:
 
     def carry(self, shifts: Float[Tensor, "batch points 3"]) -> Float[Tensor, "batch vertices 3"]:
         """Shifts of the control points on the side of +x to those of the vertices, image by image."""
-        # One product for all images: a narrow one for each is several times slower.
-        flat = self.weights @ shifts.movedim(0, 1).flatten(1)
-        return self.side * flat.unflatten(1, (-1, 3)).movedim(1, 0)
+        # One product for all images, the few numbers of each in rows: with them in columns, the backward pass of a
+        # single image takes five times as long.
+        rows = linear(shifts.mT.flatten(0, 1), self.weights)
+        return self.side * rows.unflatten(0, (-1, 3)).mT
