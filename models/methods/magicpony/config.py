@@ -195,7 +195,7 @@ class AnimalTraining(Config):
         """Let the trained animal's deformation answer what refinement changes in the crops on average."""
         method = self.load(context.artifacts, context).refined()
         crops = self.crops(context, context.load(self.feature_vit or self.vit))
-        learner = ShapeLearner(method.animal, crops, method, self.own_shape, self.training.seed)
+        learner = ShapeLearner(method, crops, self.own_shape, self.training.seed)
         loop = self.training.model_copy(update={"steps": self.own_shape.steps})
         summary = fit(learner, loop, context.checkpoints, context.report, ())
         return Artifact(method.animal.state_dict(), summary)

@@ -21,7 +21,6 @@ from models.data.parts import Part
 from models.engine.loop import Panel, Values
 from models.engine.optimiser import Optimiser
 from models.engine.process_group import process_count, process_rank
-from models.methods.magicpony.model import Animal
 from models.methods.magicpony.panels import ROWS, panel
 from models.methods.magicpony.refine import Refined
 
@@ -48,14 +47,14 @@ class ShapeFitting(Config):
 class ShapeLearner:
     """Adam over the deformation network, whose answers move by the mean change of shape."""
 
-    def __init__(self, animal: Animal, crops: Crops, method: Refined, config: ShapeFitting, seed: int) -> None:
-        """`method` refines the answers of `animal`, which learns in place."""
-        self.animal, self.renderer, self.config, self.seed = animal.eval(), method.renderer, config, seed
+    def __init__(self, method: Refined, crops: Crops, config: ShapeFitting, seed: int) -> None:
+        """The animal of `method` learns in place."""
+        self.animal, self.renderer, self.config, self.seed = method.animal.eval(), method.renderer, config, seed
         self.rows = torch.arange(len(crops))[:: max(1, len(crops) // config.photos)][: config.photos]
-        self.crops, self.before = crops, deepcopy(animal.deformation).requires_grad_(False)
-        self.vertices = animal.prior.mesh(1.0, None).vertices[0].detach()
+        self.crops, self.before = crops, deepcopy(self.animal.deformation).requires_grad_(False)
+        self.vertices = self.animal.prior.mesh(1.0, None).vertices[0].detach()
         self.codes, self.change = self._look(method)
-        adam = torch.optim.Adam(animal.deformation.parameters(), lr=config.rate)
+        adam = torch.optim.Adam(self.animal.deformation.parameters(), lr=config.rate)
         self.optimiser = Optimiser(adam, config.lr_schedule)
         self.part = Part(process_rank(), process_count())
         """What this process computes of every batch."""

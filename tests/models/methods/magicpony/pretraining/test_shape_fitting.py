@@ -39,7 +39,7 @@ def learner(deforms: bool = False, **changes: Any) -> ShapeLearner:
     if deforms:
         torch.nn.init.normal_(animal.deformation.mlp.last.weight, std=10)
     config = CONFIGURATION.model_copy(update=changes)
-    return ShapeLearner(animal, CROPS, Widening(animal, Reference(), None), config, 1)
+    return ShapeLearner(Widening(animal, Reference(), None), CROPS, config, 1)
 
 
 def train(learning: ShapeLearner, shelf: Shelf | None = None) -> list[dict[str, float]]:
