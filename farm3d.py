@@ -169,6 +169,7 @@ class Animal:
         FBX without Blender.
         """
         from flows.plan.categories import shoulder_height
+        from storage.store.files import put
         from tasks.inference.answer_files import check_format, check_writable, encode_asset, encode_plain
 
         output = Path(file)
@@ -178,7 +179,7 @@ class Animal:
         one = self._answer
         contents = encode_asset(one.asset(texture, height), output) if one.is_rigged else encode_plain(one, output)
         for path, data in contents.items():
-            path.write_bytes(data)
+            put(str(path), data)
         return list(contents)
 
     def _mesh(self) -> Any:  # noqa: ANN401 - a mesh of models.geometry, which is not imported before it is needed

@@ -34,4 +34,6 @@ def evaluation(
     with pin_dataset(plans[0]) as crops:
         models = [training(plan, crops) for plan in plans]
     plan = plans[0]
-    return evaluate(models, crops, plan.category.truth, plan.held_out, plan.evaluation, plan.device)
+    # Each method reads the crops at its own size; none gets more than was cut.
+    largest = plan.held_out.model_copy(update={"size": max(each.method.resolution for each in plans)})
+    return evaluate(models, crops, plan.category.truth, largest, plan.evaluation, plan.device)

@@ -18,6 +18,7 @@ from models.data.framing import cut
 from models.metrics import EvaluationConfig
 from models.metrics import evaluate as measured
 from models.metrics.baselines import baselines
+from models.metrics.resolution import AtResolution
 from models.rendering.reconstruction import Reconstructor, Refinable
 from models.truth import TruthSource
 from models.truth.examples import Example, split_batch
@@ -136,11 +137,13 @@ def _tables(
 ) -> dict[str, list[Score]]:
     first = models[0].run
     recipe = recipe_of(models[0])
-    methods: dict[str, Reconstructor] = {model.run: reconstructor(model, where) for model in models}
+    loaded: dict[str, Reconstructor] = {model.run: reconstructor(model, where) for model in models}
+    sizes = {model.run: recipe_of(model).method.resolution for model in models}
     shapes = source.training_shapes(SHAPES) if source else ()
     if recipe.method.stages():
-        methods[START] = start(recipe, where)
+        loaded[START], sizes[START] = start(recipe, where), recipe.method.resolution
     here = setting(recipe, where)
+    methods: dict[str, Reconstructor] = {name: AtResolution(method, sizes[name]) for name, method in loaded.items()}
     methods |= baselines(shapes, here.renderer, here.device)
     generated = photo_examples(crops, held_out.size, held_out.scenes)
     tables = {name_photos(crops): score_methods(methods, generated, config)}
@@ -150,8 +153,8 @@ def _tables(
     if isinstance(source, HeldOutAnimals):
         # Elsewhere nothing may be known but the mask itself, which an answer would be fitted to.
         for name in (first, START):
-            if isinstance(answering := methods.get(name), Refinable):
-                methods[f"{name} {REFINED}"] = answering.refined()
+            if isinstance(answering := loaded.get(name), Refinable):
+                methods[f"{name} {REFINED}"] = AtResolution(answering.refined(), sizes[name])
         segmentation = crop_recipe(crops)
         examples = [show_found_mask(example, segmentation, where) for example in examples]
     return {source.name: score_methods(methods, examples, config), **tables}

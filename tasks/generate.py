@@ -52,11 +52,12 @@ def _drawn(shard: ShardRef, recipe: PhotoRecipe, config: Generator, where: str) 
     generator = cached_model(config, where)
     asked = requests(recipe.words, shard.index * recipe.photos, recipe.photos)
     bar = artifacts.Progress(len(asked), f"photos of {shard.category} shard {shard.index}")
-    sampler = type(generator.pipeline.scheduler).__name__
     for start in range(0, len(asked), config.batch):
         some = asked[start : start + config.batch]
         images = generator.generate([each.prompt for each in some], [each.seed for each in some])
-        yield from (Sample(_row(recipe, config, sampler, *pair), pair[1]) for pair in zip(some, images, strict=True))
+        yield from (
+            Sample(_row(recipe, config, generator.sampler, *pair), pair[1]) for pair in zip(some, images, strict=True)
+        )
         bar.at(start + len(some))
 
 
@@ -73,10 +74,7 @@ def _row(recipe: PhotoRecipe, config: Generator, sampler: str, request: Request,
         place=request.place,
         seed=request.seed,
         sampler=sampler,
-        steps=config.steps,
-        guidance=config.guidance,
-        negative_prompt=config.negative_prompt,
-        model=config.model,
+        **vars(config.sampling),
         model_digest=recipe.weights_digest,
         photo_width=image.shape[1],
         photo_height=image.shape[0],

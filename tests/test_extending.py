@@ -17,9 +17,16 @@ from torch import Tensor
 from models.core.category import Category
 from models.core.config import Config
 from models.filters.mask_rules import RULES, Mask, MaskRules
+from models.generators.sampling import Sampling
 from models.methods.magicpony.state import Prediction
 from models.truth.barnyard import SPECIES
+from storage.dataset import samples
+from storage.store.layout import Store
+from storage.store.references import digest
+from tasks.generate import generate
+from tasks.runtime.recipes import PhotoRecipe
 from tests.models.filters.test_mask_rules import disc
+from tests.tasks.material import COW
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "extending.md").read_text()
@@ -32,6 +39,7 @@ NAMES = {
     "Mask": Mask,
     "MaskRules": MaskRules,
     "Prediction": Prediction,
+    "Sampling": Sampling,
     "Tensor": Tensor,
     "UInt8": UInt8,
     "ndarray": ndarray,
@@ -67,6 +75,20 @@ def test_a_picture_of_the_generator_depends_on_its_seed_alone() -> None:
     pictures = generator.generate(["a cow"] * 3, [5, 6, 5])
     assert pictures.shape == (3, 64, 64, 3) and pictures.dtype == np.uint8
     assert (pictures[0] == pictures[2]).all() and (pictures[0] != pictures[1]).any()
+
+
+def test_a_shard_of_the_generator_says_in_every_row_what_drew_it(tmp_path: Path) -> None:
+    config = define("An image generator").FlatConfig(size=64, batch=3)
+
+    class Recipe(PhotoRecipe):
+        generator: Any = config
+
+    recipe = Recipe(words=COW.words, weights_digest="none", photos=4)
+    shard = generate.fn(Store(str(tmp_path)).raw("cow", digest(recipe), 0), recipe, "cpu")
+    made = samples.of_shard(shard)
+    assert [(row.model, row.sampler, row.steps) for row in made.rows] == 4 * [("flat colours", "", 0)]
+    photos = [sample.image for sample in made]
+    assert all(photo.shape == (64, 64, 3) and (photo == photo[0, 0]).all() for photo in photos)
 
 
 def test_the_metric_is_the_error_of_the_area() -> None:

@@ -8,9 +8,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
+import trimesh
 from PIL import Image
 
 import farm3d
+from models.geometry.mesh import Mesh
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -169,6 +172,16 @@ def test_a_batch_keeps_its_order_and_is_computed_eight_at_a_time(model, tmp_path
 def test_what_is_no_photo_and_no_mask_of_it_is_one_sentence(model, photo, mask, said):
     with pytest.raises(ValueError, match=said):
         model.reconstruct(photo, mask)
+
+
+def test_an_answer_is_exported_into_a_folder_that_is_not_there_yet(model, tmp_path, monkeypatch):
+    animal = model.reconstruct(grey(9), np.ones((16, 16)))
+    box = trimesh.creation.box()
+    monkeypatch.setattr(
+        Brightest, "mesh", lambda self, row: Mesh(torch.tensor(box.vertices)[None].float(), torch.tensor(box.faces))
+    )
+    (file,) = animal.export(tmp_path / "new" / "folder" / "a.obj")
+    assert len(trimesh.load(file).vertices) == 8
 
 
 def test_what_a_method_cannot_do_is_one_sentence(model, tmp_path):

@@ -61,6 +61,8 @@ class ViewsColumn(Content):
     """The animal from other cameras, on black."""
 
     rgb: UInt8[ndarray, "views size size 3"]
+    albedo: UInt8[ndarray, "views size size 3"]
+    """The same without light."""
     mask: Bool[ndarray, "views size size"]
     depth: Float16[ndarray, "views size size"]
     """Distance along the camera's axis; 0 on the background."""
@@ -161,13 +163,16 @@ MASK = Column("mask", "mask.png")
 CAMERA = DerivedColumn("cam", "cam.npz", CameraColumn)
 MESH = DerivedColumn("mesh", "mesh.npz", MeshColumn)
 ARTICULATION = DerivedColumn("arti", "arti.npz", ArticulationColumn)
-VIEWS = DerivedColumn("views", "views.npz", ViewsColumn)
+VIEWS = DerivedColumn("views", "nv.npz", ViewsColumn)
 KEYPOINTS = DerivedColumn("kp", "kp.npz", KeypointColumn)
 
 COLUMNS: dict[str, Column] = {
     column.name: column for column in (IMAGE, MASK, CAMERA, MESH, ARTICULATION, VIEWS, KEYPOINTS)
 }
-"""All columns by their names. A new one is a dataclass and a line here."""
+"""All columns by their names. A new one is a dataclass and a line here.
+
+Where the arrays of one change, its extension does, too: shards that were derived before are then none of its.
+"""
 
 
 def derived_extensions(names: Sequence[str]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from math import pi
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from numpy import ndarray
 from pydantic import Field
 from torch import Tensor
@@ -101,19 +101,24 @@ def keypoint_column(one: Reconstruction, config: DerivationConfig) -> KeypointCo
 
 
 def views_column(one: Reconstruction, key: str, config: DerivationConfig) -> ViewsColumn:
-    """Pictures from cameras all round the animal, under its own light."""
+    """Pictures from cameras all round the animal; each has the light where the photo's camera has it."""
     many, camera = one.pick(0, config.views), novel_cameras(key, config)
     if not isinstance(many, Renderable):
         raise ValueError(_lacking(VIEWS.name, one, "pictures"))
     drawn = many.render(config.size, camera)
     return ViewsColumn(
-        rgb=(drawn.rgb.clamp(0, 1) * 255).round().byte().cpu().numpy(),
+        rgb=_bytes(drawn.rgb),
+        albedo=_bytes(drawn.albedo),
         mask=drawn.mask.cpu().numpy() > 0.5,
         depth=drawn.depth.cpu().numpy().astype(np.float16),
         normal=drawn.normal.cpu().numpy().astype(np.float16),
         T_camera_world=_floats(camera.T_camera_world),
         fov=np.array(camera.fov, np.float32),
     )
+
+
+def _bytes(colours: Float[Tensor, "*shape"]) -> UInt8[ndarray, "*shape"]:
+    return (colours.clamp(0, 1) * 255).round().byte().cpu().numpy()
 
 
 def novel_cameras(key: str, config: DerivationConfig) -> PerspectiveCamera:

@@ -28,6 +28,7 @@ from models.core.config import Config
 from models.core.errors import MissingPackage
 from models.core.hub import read_settings
 from models.data.parts import normal_noise
+from models.generators.sampling import Sampling
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline, SchedulerMixin
@@ -78,6 +79,11 @@ class StableDiffusionConfig(Config):
         if self.negative_prompt and self.guidance <= 1:
             raise ValueError(f"has a negative_prompt, which guidance {self.guidance} ignores; drop it, or guide by > 1")
         return self
+
+    @property
+    def sampling(self) -> Sampling:
+        """What rows and cards say of it."""
+        return Sampling(self.model, self.steps, self.guidance, self.negative_prompt)
 
     def digest(self) -> str:
         """What the photos depend on besides this config: the bytes of a folder, or a hub id at a revision."""
@@ -151,6 +157,11 @@ class StableDiffusion:
             if isinstance(part, torch.nn.Module):
                 part.requires_grad_(False).eval()
         self._encoded: dict[str, tuple[Embeddings | Pooled, ...]] = {}
+
+    @property
+    def sampler(self) -> str:
+        """Name of the class that walks through the noise levels."""
+        return type(self.pipeline.scheduler).__name__
 
     def generate(self, prompts: list[str], seeds: list[int]) -> UInt8[ndarray, "count size size 3"]:
         """One photo per prompt. Its noise depends on its own seed alone, not on the batch it is made in."""

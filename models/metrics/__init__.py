@@ -6,7 +6,7 @@ To add a metric: its function in a module of this folder, its test, and one row 
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache
 from math import degrees, nan, pi, radians
 
 import numpy as np
@@ -83,7 +83,7 @@ def _surfaces(measure: Callable[[Chamfer, Agreement], float]) -> Values:
     ]
 
 
-@lru_cache(maxsize=1024)
+@cache
 def _compared(ours: trimesh.Trimesh, theirs: Mesh, settings: str) -> tuple[Chamfer, Agreement]:
     """One fit for all metrics of two surfaces, with the settings as JSON; `evaluate` forgets it at its end."""
     target, config = _as_trimesh(theirs), ChamferConfig.model_validate_json(settings)

@@ -98,11 +98,12 @@ def _source(photos: PhotoRecipe) -> tuple[str, str, str]:
             f"Digest of its files: {photos.weights_digest}",
             f"Licence of the photos: {escape_markdown(source.license)}",
         )
-    against = f", away from {escape_markdown(repr(source.negative_prompt))}" if source.negative_prompt else ""
+    sampling = source.sampling
+    how = f", {escape_markdown(sampling.settings)}" if sampling.settings else ""
     return (
-        f"Generator: {code_span(source.model)}, {source.steps} steps, guidance {source.guidance}{against}",
+        f"Generator: {code_span(sampling.model)}{how}",
         f"Its weights: {photos.weights_digest}",
-        f"Licence of the generator's weights: {escape_markdown(licence(source.model))}",
+        f"Licence of the generator's weights: {escape_markdown(licence(sampling.model))}",
     )
 
 

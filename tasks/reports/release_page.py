@@ -114,8 +114,8 @@ def _pictures(recipe: CropRecipe) -> dict[str, str]:
     cut = {"masks": f"{segmenter.kind}, {finder}; classes {', '.join(recipe.segment_as)}", "crops": f"{recipe.size} px"}
     if isinstance(photos.generator, Photographs):
         return {"pictures": f"a folder of somebody's own, digest {photos.weights_digest}"} | cut
-    source, prompts = photos.generator, [request.prompt for request in requests(photos.words, 0, 3)]
+    sampling, prompts = photos.generator.sampling, [request.prompt for request in requests(photos.words, 0, 3)]
     return {
         "first prompts": "; ".join(prompts),
-        "pictures": f"{source.model}, {source.steps} steps, guidance {source.guidance}",
+        "pictures": ", ".join(filter(None, (sampling.model, sampling.settings))),
     } | cut

@@ -31,6 +31,14 @@ def test_the_two_differ_in_the_method_alone(asked):
     assert with_sds.method.training == without.method.training and without.method.training.seed == 7
 
 
+def test_crops_are_cut_for_the_method_that_reads_the_largest(asked, monkeypatch):
+    held_out = []
+    monkeypatch.setattr(module, "evaluate", lambda models, crops, truth, cut, *_: held_out.append(cut) or models[0])
+    evaluation.fn("cow", "laptop", methods=("farm3d", "smplify"))
+    assert [plan.method.resolution for plan in asked[0]] == [96, 128]
+    assert held_out[0] == asked[0][0].held_out.model_copy(update={"size": 128})
+
+
 def test_one_method_is_trained_once(asked):
     trained, measured = asked
     evaluation.fn("cow", "smoke", methods=("magicpony",))

@@ -1,7 +1,5 @@
 """Recipes, and parts that are small enough to read: drawn animals, and a segmenter that sees red."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import torch
 from prefect.states import State
@@ -51,7 +49,7 @@ RELEASE = ReleaseConfig(assets=1, film=32, frames=2, texture=32)
 class Drawn:
     """A red ellipse on green noise per seed; every fourth photo is blank, and `photos` counts."""
 
-    pipeline = SimpleNamespace(scheduler=SimpleNamespace())
+    sampler = "Ellipses"
 
     def __init__(self):
         self.photos = 0

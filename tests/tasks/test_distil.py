@@ -141,7 +141,7 @@ def test_a_trained_model_gives_all_columns_that_can_be_derived(model, crops):
     recipe = derived_recipe(crops, Release(ref, about), ["cam", "mesh", "arti", "kp", "views"], settings)
     shard = distil.fn(snapshots.shard(crops, snapshots.read(crops).shards[0]), recipe, model, "cpu")
     (answer, *_) = samples.of_shard(shard)
-    assert answer.columns.keys() == {"cam.npz", "mesh.npz", "arti.npz", "kp.npz", "views.npz"}
+    assert answer.columns.keys() == {"cam.npz", "mesh.npz", "arti.npz", "kp.npz", "nv.npz"}
     camera, mesh, points, views = (
         column.decode(answer.columns[column.extension], "0").estimate for column in (CAMERA, MESH, KEYPOINTS, VIEWS)
     )

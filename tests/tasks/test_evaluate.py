@@ -2,6 +2,7 @@ import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -60,6 +61,29 @@ def test_several_methods_stand_in_one_table_and_the_start_is_that_of_the_first(m
     evaluate.fn([model, longer], crops, NoTruth(), HELD_OUT, CONFIG, "cpu")
     methods = list(dict.fromkeys(row.method for row in read(model)[PHOTOS]))
     assert methods == ["tiny", "longer", START, "unit sphere"]
+
+
+def test_each_method_is_shown_the_crops_at_the_size_that_it_reads(model, crops, vit, elsewhere, monkeypatch):
+    recipe = tiny_model(vit)
+    method = recipe.method.model_copy(update={"training": recipe.method.training.model_copy(update={"size": 24})})
+    small = trained(Store(crops.root).model("cow", "small"), crops, recipe.model_copy(update={"method": method}))
+    assert [module.recipe_of(each).method.resolution for each in (model, small)] == [32, 24]
+    sizes = {"tiny": set(), "small": set()}
+    load = module.reconstructor
+
+    def watched(ref, where):
+        loaded = load(ref, where)
+
+        def predict(batch):
+            sizes[ref.run].add(batch.mask.shape[-1])
+            return loaded.predict(batch)
+
+        return SimpleNamespace(predict=predict)
+
+    monkeypatch.setattr(module, "reconstructor", watched)
+    evaluate.fn([model, small], crops, NoTruth(), HELD_OUT, CONFIG, "cpu")
+    assert sizes == {"tiny": {32}, "small": {24}}
+    assert {row.method for row in read(model)[PHOTOS] if row.metric == "mask IoU"} >= {"tiny", "small"}
 
 
 def test_refinement_is_measured_only_where_masks_are_true(measured):

@@ -30,7 +30,7 @@ def test_a_row_says_how_its_photo_was_sampled(drawn, store):
     generator = PHOTOS.generator.model_copy(update={"guidance": 7.5, "negative_prompt": "a toy"})
     recipe = PHOTOS.model_copy(update={"generator": generator})
     (row, *_) = samples.of_shard(make(store.raw("cow", digest(recipe), 0), recipe, "cpu")).rows
-    assert (row.sampler, row.steps, row.guidance, row.negative_prompt) == ("SimpleNamespace", 25, 7.5, "a toy")
+    assert (row.sampler, row.steps, row.guidance, row.negative_prompt) == ("Ellipses", 25, 7.5, "a toy")
 
 
 def test_no_photo_is_made_twice(drawn, photos):

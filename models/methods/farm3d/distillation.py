@@ -95,6 +95,13 @@ class DistillationConfig(Config):
         description="one random colour per view, or the colours of the photo's own background from top to foot",
     )
 
+    @field_validator("times")
+    @classmethod
+    def _in_range(cls, times: tuple[float, float]) -> tuple[float, float]:
+        if not 0 <= times[0] <= times[1] <= 1:
+            raise ValueError(f"is {times}; give a share from 0 to 1, and one that is no smaller")
+        return times
+
     @field_validator("prompt")
     @classmethod
     def _whole(cls, prompt: str) -> str:
@@ -133,7 +140,8 @@ class Distillation:
         """The diffusion model must be on the device of the animals."""
         self.config, self.diffusion_prior, self.prompts = config, diffusion_prior, prompts
         # Asked here, so that a model without noise levels is refused before the training and not half-way.
-        self.times = tuple(round(share * len(diffusion_prior.alphas_cumprod)) for share in config.times)
+        levels = len(diffusion_prior.alphas_cumprod)
+        self.times = tuple(min(round(share * levels), levels - 1) for share in config.times)
 
     def __call__(
         self,

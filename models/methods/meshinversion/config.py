@@ -77,11 +77,9 @@ class MeshInversionConfig(Config):
 
         Raises ValueError for a category whose true surfaces nobody has.
         """
-        shapes, colours = fit_animals(self._lessons(context), uv_sphere(ROWS), self.generator.texels, self.fit)
-        tensors = {
-            "displacement": uv_sphere(ROWS).displacement(shapes).half(),
-            "colour": (colours * 255).round().byte(),
-        }
+        sphere, lessons, texels = uv_sphere(ROWS), self._lessons(context), self.generator.texels
+        shapes, colours = fit_animals(lessons, sphere, texels, self.fit, context.checkpoints, context.report)
+        tensors = {"displacement": sphere.displacement(shapes).half(), "colour": colours}
         return Artifact(tensors, Summary(len(shapes), 0, {}))
 
     def train_gan(self, context: StageContext) -> Artifact:

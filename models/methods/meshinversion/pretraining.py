@@ -7,17 +7,19 @@ One animal is fitted from the sphere, all others from that one: so a texel means
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 import torch
 import trimesh
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt8
 from numpy import ndarray
 from pydantic import Field
 from scipy.spatial import KDTree
 from torch import Tensor
 
 from models.core.config import Config
+from models.engine.loop import Checkpoints, Report
 from models.geometry.mesh import Mesh, face_normals
 from models.geometry.uv_sphere import UvSphere, middles, read_map
 from models.methods.meshinversion.state import Lesson
@@ -38,24 +40,38 @@ class FitConfig(Config):
     points: int = Field(default=2000, ge=1, description="points on each surface")
     rate: float = Field(default=0.02, gt=0, description="step length of Adam in scene units")
     flat: float = Field(default=0.01, ge=0, description="weight of (1 - cosine)^2 between neighbouring faces")
+    save_every: int = Field(default=100, ge=1, description="animals between checkpoints")
 
 
-def fit_animals(
-    lessons: Iterable[Lesson], sphere: UvSphere, texels: int, config: FitConfig
-) -> tuple[Float[Tensor, "animals vertices 3"], Float[Tensor, "animals 3 {texels} {texels}"]]:
-    """The sphere on each animal in its pose, and its colours in [0, 1]; one individual is fitted once."""
-    shapes, colours = list[Tensor](), list[Tensor]()
-    first: Tensor | None = None
-    fitted: Tensor | None = None
-    rest: Float[ndarray, "vertices 3"] | None = None
-    for lesson in lessons:
+def fit_animals(  # noqa: PLR0913 - the last two are how every stage goes on and tells
+    lessons: Iterable[Lesson],
+    sphere: UvSphere,
+    texels: int,
+    config: FitConfig,
+    checkpoints: Checkpoints,
+    report: Report,
+) -> tuple[Float[Tensor, "animals vertices 3"], UInt8[Tensor, "animals 3 {texels} {texels}"]]:
+    """The sphere on each animal in its pose, and its colours; one individual is fitted once.
+
+    Goes on from the newest checkpoint, which has the animals until then.
+    """
+    done, kept = checkpoints.newest() or (0, {"shapes": [], "colours": []})
+    shapes, colours = list[Tensor](kept["shapes"]), list[Tensor](kept["colours"])
+    first: Tensor | None = kept.get("first")
+    fitted: Tensor | None = kept.get("fitted")
+    rest: Float[ndarray, "vertices 3"] | None = kept["rest"].numpy() if "rest" in kept else None
+    for number, lesson in enumerate(islice(lessons, done, None), done + 1):
         surface = sample_surface(lesson.rest, lesson.faces, config.points)
         if first is None:
             first = fit_sphere(sphere, envelope(sphere, surface), surface, config, FIRST)
         if fitted is None or rest is None or not np.array_equal(rest, lesson.rest):
             rest, fitted = lesson.rest, fit_sphere(sphere, first, surface, config)
         shapes.append(carry(fitted, lesson.rest, lesson.posed))
-        colours.append(colour_map(fitted, sphere, texels, lesson.rest, lesson.colour))
+        colours.append((colour_map(fitted, sphere, texels, lesson.rest, lesson.colour) * 255).round().byte())
+        if number % config.save_every == 0:
+            going_on = {"first": first, "fitted": fitted, "rest": torch.from_numpy(rest)}
+            checkpoints.save(number, {"shapes": shapes, "colours": colours, **going_on})
+            report(number, {}, None)
     return torch.stack(shapes), torch.stack(colours)
 
 

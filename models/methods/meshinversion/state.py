@@ -149,16 +149,16 @@ def distilled_lessons(samples: Samples, columns: ReadColumn) -> Iterator[Lesson]
 
 
 def seen_colours(vertices: Float[ndarray, "vertices 3"], views: ViewsColumn) -> Float[ndarray, "vertices 3"]:
-    """Mean colour of each vertex in the views that see it; what none sees is like the nearest that one does."""
-    size = views.rgb.shape[1]
+    """Mean albedo of each vertex in the views that see it; what none sees is like the nearest that one does."""
+    size = views.albedo.shape[1]
     camera = PerspectiveCamera(torch.from_numpy(views.T_camera_world), float(views.fov))
-    points = torch.from_numpy(vertices).expand(len(views.rgb), -1, -1)
+    points = torch.from_numpy(vertices).expand(len(views.albedo), -1, -1)
     ndc, distance = camera.project(points).numpy(), camera.distance(points).numpy()
     column, row = np.moveaxis(((ndc + 1) / 2 * size).astype(int).clip(0, size - 1), -1, 0)
-    number = np.arange(len(views.rgb))[:, None]
+    number = np.arange(len(views.albedo))[:, None]
     inside = views.mask[number, row, column] & (np.abs(ndc) < 1).all(-1)
     seen = inside & (distance < views.depth[number, row, column].astype(np.float32) + HIDDEN)
-    total = (views.rgb[number, row, column] / 255 * seen[..., None]).sum(0)
+    total = (views.albedo[number, row, column] / 255 * seen[..., None]).sum(0)
     known = seen.any(0)
     if not known.any():
         return np.full_like(vertices, 0.5)

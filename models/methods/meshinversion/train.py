@@ -82,13 +82,14 @@ class GanLearner:
         self.mean = generator.config.build().to(self.device).requires_grad_(False)
         self.mean.load_state_dict(generator.state_dict())
         texels, width = generator.config.texels, config.width
-        self.discriminators = nn.ModuleDict(
-            {
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            discriminators = {
                 "colour": MapDiscriminator(4, texels, width),
                 "mesh": MapDiscriminator(7, ROWS, width),
                 "picture": PictureDiscriminator(width),
             }
-        ).to(self.device)
+        self.discriminators = nn.ModuleDict(discriminators).to(self.device)
         adam = torch.optim.Adam(generator.network.parameters(), lr=config.rate, betas=BETAS)
         other = torch.optim.Adam(self.discriminators.parameters(), lr=config.discriminator_rate, betas=BETAS)
         self._optimisers = {

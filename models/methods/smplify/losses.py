@@ -28,25 +28,27 @@ class Silhouette:
     """Distance of each pixel from the animal's edge; 0 on the animal."""
     outline: Float[Tensor, "rows outline 2"]
     """Middles of the animal's outermost pixels. Where the picture ends is no outline."""
+    is_known: Bool[Tensor, " rows"]
+    """Whether there is a mask at all; an empty one asks nothing of the body."""
 
     @staticmethod
     def of(mask: Float[Tensor, "batch size size"]) -> "Silhouette":
-        """Raises ValueError for an empty mask."""
-        on = mask > 0.5
-        if not on.flatten(1).any(1).all():
-            raise ValueError(f"mask {int((~on.flatten(1).any(1)).nonzero()[0])} is empty; there is nothing to fit to")
+        """Those of masks, of which some may be empty: the segmenter found nothing."""
+        is_known = (mask > 0.5).flatten(1).any(1)
+        on = (mask > 0.5) | ~is_known[:, None, None]
         half = mask.shape[-1] / 2
         apart = torch.stack([torch.from_numpy(distance_transform_edt(~row.numpy())) for row in on]).to(mask)
-        return Silhouette((apart - 0.5).clamp(min=0) / half, torch.stack([_outline(row) for row in on]))
+        outline = torch.stack([_outline(row) for row in on])
+        return Silhouette((apart - 0.5).clamp(min=0) / half, outline, is_known)
 
     def rows(self, chosen: Int[Tensor, " chosen"]) -> "Silhouette":
         """Some of them, or some several times."""
-        return Silhouette(self.away[chosen], self.outline[chosen])
+        return Silhouette(self.away[chosen], self.outline[chosen], self.is_known[chosen])
 
     def miss(self, surface: Float[Tensor, "rows points 2"], scale: PerRow) -> PerRow:
         """Mean robust squared distance in pixels, of surface points from the mask and of its outline from them.
 
-        `scale` is pixels to a unit. Beyond the picture's edge the mask goes on as it is there.
+        `scale` is pixels to a unit. Beyond the picture's edge the mask goes on as it is there; without one it is 0.
         """
         away = grid_sample(self.away[:, None], surface[:, :, None], padding_mode="border", align_corners=False)[:, 0]
         outside = robust((away[..., 0] * scale[:, None]).square())
@@ -54,7 +56,7 @@ class Silhouette:
             nearest = torch.cdist(self.outline, surface).argmin(2)
         apart = self.outline - surface.gather(1, nearest[..., None].expand(-1, -1, 2))
         bare = ((apart.square().sum(-1) + 1e-12).sqrt() * scale[:, None] - SLACK).clamp(min=0)
-        return outside.mean(1) + robust(bare.square()).mean(1)
+        return torch.where(self.is_known, outside.mean(1) + robust(bare.square()).mean(1), 0.0)
 
 
 def _outline(mask: Bool[Tensor, "size size"]) -> Float[Tensor, "outline 2"]:

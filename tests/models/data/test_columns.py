@@ -45,8 +45,8 @@ CONTENTS = {
     MESH: MeshColumn(real(7, 3), real(7, 3), np.array([[0, 1, 2], [4, 5, 6]], np.int32)),
     ARTICULATION: ArticulationColumn(real(5, 3), real(5, 2, 3), real(7, 5)),
     VIEWS: ViewsColumn(
-        byte(2, 8, 8, 3), coin(2, 8, 8), real(2, 8, 8, kind=np.float16), real(2, 8, 8, 3, kind=np.float16),
-        real(2, 4, 4), FOV,
+        byte(2, 8, 8, 3), byte(2, 8, 8, 3), coin(2, 8, 8), real(2, 8, 8, kind=np.float16),
+        real(2, 8, 8, 3, kind=np.float16), real(2, 4, 4), FOV,
     ),
     KEYPOINTS: KeypointColumn(real(6, 2), coin(6), np.arange(6, dtype=np.int32)),
 }  # fmt: skip

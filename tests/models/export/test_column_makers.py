@@ -123,6 +123,7 @@ def test_views_are_drawn_all_round_and_depend_on_nothing_but_the_key(two):
     views = one[0]
     assert views.rgb.shape == (3, 16, 16, 3) and views.mask.any((1, 2)).all() and not views.mask.all()
     assert (views.rgb[~views.mask] == 0).mean() > 0.9 and views.rgb[views.mask][:, 0].mean() > 60
+    assert np.median(views.albedo[views.mask][:, 0]) == 255 > np.median(views.rgb[views.mask][:, 0]), "no light on it"
     sectors = novel_cameras("cow-1", CONFIG).azimuth % (2 * np.pi) // (2 * np.pi / 3)
     assert sorted(sectors.tolist()) == [0, 1, 2]
 

@@ -50,7 +50,7 @@ class ShapeLearner:
     def __init__(self, method: Refined, crops: Crops, config: ShapeFitting, seed: int) -> None:
         """The animal of `method` learns in place."""
         self.animal, self.renderer, self.config, self.seed = method.animal.eval(), method.renderer, config, seed
-        self.rows = torch.arange(len(crops))[:: max(1, len(crops) // config.photos)][: config.photos]
+        self.rows = torch.linspace(0, len(crops) - 1, min(config.photos, len(crops))).round().long()
         self.crops, self.before = crops, deepcopy(self.animal.deformation).requires_grad_(False)
         self.vertices = self.animal.prior.mesh(1.0, None).vertices[0].detach()
         self.codes, self.change = self._look(method)

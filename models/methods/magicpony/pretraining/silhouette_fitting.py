@@ -21,7 +21,7 @@ from models.core.config import Config
 from models.core.schedule import Schedule
 from models.data.batch import Batch
 from models.data.crops import Crops, batch_rows, random
-from models.data.parts import Part
+from models.data.parts import Part, per_image
 from models.engine.ema import update_ema
 from models.engine.loop import Panel, Values
 from models.engine.optimiser import Optimiser
@@ -104,8 +104,8 @@ class SilhouetteObjective:
         """The animals of the photos: this prior shape deformed and posed, seen from one of the `allowed` quadrants."""
         animal = self.animal
         _, keys = animal.tokens(batch, True)
-        kept = torch.rand(keys.shape, generator=generator).to(keys) >= self.weights.feature_dropout
-        keys = keys * kept / (1 - self.weights.feature_dropout)
+        drawn = per_image(lambda images: torch.rand(images, *keys.shape[1:], generator=generator), len(keys), generator)
+        keys = keys * (drawn.to(keys) >= self.weights.feature_dropout) / (1 - self.weights.feature_dropout)
         pose = animal.pose(keys, allowed, 1.0, generator)
         code = animal.key_code(keys)
         shift = animal.read(animal.deformation, vertices, code)

@@ -4,6 +4,7 @@ from math import radians, tan
 import pytest
 import torch
 from diffusers import DDPMScheduler
+from pydantic import ValidationError
 
 from models.core.category import VIEWS, Words
 from models.core.schedule import Schedule
@@ -186,6 +187,15 @@ def test_noise_levels_are_drawn_from_the_whole_range_with_both_ends() -> None:
     t, noise = DistillationConfig(times=(0.2, 0.6)).build(teacher, COW)._noise(torch.zeros(400, 1, 2, 2), seeded())
     assert t.unique().tolist() == [2, 3, 4, 5, 6] and t.bincount()[2:].min() > 60
     assert noise.mean().abs() < 0.1 and abs(noise.std() - 1) < 0.1
+
+
+def test_the_last_noise_level_is_one_that_there_is() -> None:
+    distillation = DistillationConfig(times=(0.9, 1.0)).build(WantsColour((0.5, 0.5, 0.5)), COW)
+    t, _ = distillation._noise(torch.zeros(2000, 1, 2, 2), seeded())
+    assert t.max() == 999 and t.min() == 900
+    for times in ((0.6, 0.2), (-0.1, 0.5), (0.5, 1.1)):
+        with pytest.raises(ValidationError, match="give a share from 0 to 1, and one that is no smaller"):
+            DistillationConfig(times=times)
 
 
 def test_guidance_changes_over_the_run() -> None:

@@ -29,7 +29,8 @@ def columns(name):
     picture = np.zeros((VIEWS, 16, 16), bool)
     picture[:, 4:12, 4:12] = True
     views = ViewsColumn(
-        rgb=(picture[..., None] * np.array((200, 0, 0))).astype(np.uint8),
+        rgb=(picture[..., None] * np.array((0, 90, 0))).astype(np.uint8),
+        albedo=(picture[..., None] * np.array((200, 0, 0))).astype(np.uint8),
         mask=picture,
         depth=(9.5 * picture).astype(np.float16),
         normal=np.zeros((VIEWS, 16, 16, 3), np.float16),

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 import trimesh
 
+from models.engine.loop import NoCheckpoints, no_report
 from models.methods.meshinversion import pretraining
 from models.methods.meshinversion.pretraining import (
     FIRST,
@@ -18,6 +19,7 @@ from models.methods.meshinversion.pretraining import (
     sample_surface,
     smoothing,
 )
+from tests.models.engine.test_loop import Shelf
 from tests.models.methods.meshinversion.material import SPHERE, lessons
 
 BOX = trimesh.creation.box((1.0, 2.0, 4.0)).subdivide().subdivide().subdivide().subdivide()
@@ -57,10 +59,28 @@ def test_an_individual_is_fitted_once_and_all_from_the_first(monkeypatch):
     monkeypatch.setattr(pretraining, "fit_sphere", fit)
     one, again = lessons()[:2]
     other = replace(one, rest=1.1 * one.rest)
-    fit_animals([one, again, other, one], SPHERE, 64, FitConfig(points=100))
+    fit_animals([one, again, other, one], SPHERE, 64, FitConfig(points=100), NoCheckpoints(), no_report)
     assert [stages for _, stages in starts] == [FIRST, (), (), ()], "the second photo of the first needs none"
     first = starts[0][0] + 1
     assert all(torch.equal(start, first) for start, _ in starts[1:])
+
+
+def test_a_stopped_fitting_goes_on_to_the_same_bits(monkeypatch):
+    monkeypatch.setattr(
+        pretraining, "fit_sphere", lambda sphere, start, surface, *_: start + surface[: len(start)].mean()
+    )
+    one, again, other = lessons()[0], lessons()[1], replace(lessons()[0], rest=1.1 * lessons()[0].rest)
+    animals, shelf, told = [one, again, other, one], Shelf(), []
+
+    def fitted(some, checkpoints):
+        config = FitConfig(points=100, save_every=2)
+        return fit_animals(some, SPHERE, 64, config, checkpoints, lambda step, *_: told.append(step))
+
+    straight = fitted(animals, NoCheckpoints())
+    fitted(animals[:3], shelf)
+    continued = fitted(animals, shelf)
+    assert told == [2, 4, 2, 4] and shelf.newest()[0] == 4
+    assert all(map(torch.equal, straight, continued))
 
 
 def test_points_follow_the_surface_into_its_pose():

@@ -70,7 +70,7 @@ def test_pictures_are_cut_out_by_their_masks_and_mirrored_with_their_placements(
 def test_colours_are_read_where_a_view_sees_them_and_else_from_the_nearest():
     views = columns("views")[0].estimate
     ball = columns("mesh")[0].estimate.vertices
-    views.rgb[0] = (0, 0, 255)
+    views.albedo[0] = (0, 0, 255)
     colour = seen_colours(0.6 * ball, views)
     assert colour[ball[:, 2].argmax(), 2] > 0.9, "the first camera stands at +z"
     assert colour[ball[:, 2].argmin()].argmax() == 0
@@ -80,8 +80,8 @@ def test_colours_are_read_where_a_view_sees_them_and_else_from_the_nearest():
 
 def test_what_lies_behind_is_not_seen():
     views = columns("views")[0].estimate
-    views.rgb[:] = 0
-    views.rgb[0] = 255
+    views.albedo[:] = 0
+    views.albedo[0] = 255
     front, back = np.array([[0.0, 0, 0.5]], np.float32), np.array([[0.0, 0, -2.5]], np.float32)
     assert look_at(torch.zeros(1), torch.zeros(1)).distance(torch.from_numpy(front)[None])[0, 0] == 9.5
     colour = seen_colours(np.concatenate((front, back)), views)

@@ -34,6 +34,19 @@ def test_a_step_depends_on_its_number_alone_and_steps_the_discriminators_twice()
     assert len(steps) == 2
 
 
+def test_the_seed_alone_decides_the_discriminators():
+    taught = learner()
+
+    def discriminators(seed):
+        torch.rand(3)
+        config = taught.config.model_copy(update={"seed": seed})
+        again = GanLearner(taught.generator, taught.maps, taught.pictures, taught.renderer, taught.weights, config)
+        return torch.cat([part.detach().flatten() for part in again.discriminators.parameters()])
+
+    first, second, other = discriminators(0), discriminators(0), discriminators(1)
+    assert torch.equal(first, second) and not torch.equal(first, other)
+
+
 def test_discriminators_see_known_animals_one_batch_after_the_other(monkeypatch):
     taught, batches = learner(), list[int]()
     monkeypatch.setattr(train, "batch_rows", lambda *given: batches.append(given[2]) or batch_rows(*given))

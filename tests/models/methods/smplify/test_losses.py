@@ -67,9 +67,16 @@ def test_rows_are_those_that_were_chosen_and_have_outlines_of_one_length():
     assert torch.equal(turned.away[2], both.away[1]) and turned.outline.shape == (3, OUTLINE_POINTS, 2)
 
 
-def test_an_empty_mask_is_refused_by_its_number_and_a_full_one_is_not():
-    with pytest.raises(ValueError, match="mask 1 is empty"):
-        Silhouette.of(torch.cat((disc(0.5), 0 * disc(0.5))))
+def test_an_empty_mask_asks_nothing_and_leaves_the_others_alone():
+    points = torch.rand(2, 50, 2, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    both = Silhouette.of(torch.cat((disc(0.5), 0 * disc(0.5))))
+    misses = both.rows(torch.tensor([1, 0])).miss(points, torch.full((2,), 100.0))
+    assert misses[0] == 0 and misses[1] == Silhouette.of(disc(0.5)).miss(points[1:], torch.full((1,), 100.0))
+    misses.sum().backward()
+    assert points.grad is not None and not points.grad[0].any() and points.grad[1].any()
+
+
+def test_a_mask_without_an_edge_is_all_animal():
     assert not Silhouette.of(torch.ones(1, 8, 8)).away.any()
 
 

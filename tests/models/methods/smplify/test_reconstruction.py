@@ -55,7 +55,12 @@ def test_one_of_them_several_times(answer):
 def test_the_mask_of_the_crop_moves_the_answer_where_it_has_a_weight(answerer, answer):
     batch = Crops([crop(seed) for seed in range(2)], 64, CPU).batch(torch.arange(2))
     weighed = BodyFitter.of(answerer.body, SHORT.fit.model_copy(update={"stages": LAPTOP.stages}))
-    assert not torch.equal(replace(answerer, fitter=weighed).predict(batch).surface, answer.surface)
+    fitted = replace(answerer, fitter=weighed).predict(batch).surface
+    assert not torch.equal(fitted, answer.surface)
+    nothing_found = replace(batch, mask=batch.mask * torch.tensor([1.0, 0.0])[:, None, None])
+    one_is_missing = replace(answerer, fitter=weighed).predict(nothing_found).surface
+    assert torch.allclose(one_is_missing[0], fitted[0], atol=1e-3) and one_is_missing.isfinite().all()
+    assert not torch.allclose(one_is_missing[1], fitted[1], atol=1e-3)
 
 
 def test_landmarks_that_nobody_trusts_are_all_taken(answerer):

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from models.core.category import VIEWS
 from models.data.crops import Crops, random
+from models.data.parts import WHOLE, Part
 from models.engine.loop import Learner, LoopConfig, fit
 from models.geometry.skeleton import attach
 from models.methods.magicpony.model import Animal
@@ -82,6 +83,18 @@ def test_the_running_mean_lags_behind_the_weights() -> None:
     assert any(not torch.equal(start[name], last[name]) for name in start)
     for name in start:
         torch.testing.assert_close(mean[name], 0.75 * start[name] + 0.25 * last[name])
+
+
+def test_parts_of_a_batch_in_several_processes_have_the_losses_of_the_whole() -> None:
+    def losses(part: Part) -> dict[str, float]:
+        learning = learner()
+        learning.part = part
+        return {name: float(value) for name, value in learning.step(2, 0.0).items() if name != "gradient_norm"}
+
+    whole, parts = losses(WHOLE), [losses(Part(number, 2)) for number in range(2)]
+    assert whole["quadrant"] > 0 and whole["mask"] > 0
+    for name, value in whole.items():
+        assert (parts[0][name] + parts[1][name]) / 2 == pytest.approx(value, rel=1e-4, abs=1e-6), name
 
 
 def test_keypoints_come_nearer_to_where_they_were_found() -> None:
