@@ -128,7 +128,7 @@ class Animal:
 
     @property
     def faces(self) -> "np.ndarray":
-        """(faces, 3): rows of `vertices`, the same for all photos of one model."""
+        """(faces, 3): rows of `vertices`, the same for all photos of one model; not those of Mesh R-CNN."""
         return self._mesh().faces.cpu().numpy()
 
     def render(self, azimuth: float | None = None, size: int = 256) -> "Image":

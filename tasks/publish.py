@@ -142,6 +142,7 @@ def _shown(model: ModelRef, crops: DatasetRef, config: ReleaseConfig, shoulder_h
         reconstruction = wear_photo(reconstruction, renderer, stored)
     films = film.films(reconstruction)
     names = [f"{model.category}-{row + 1}" for row in range(len(batch))]
+    without_rig = () if is_exportable(reconstruction) else tuple(enumerate(names))
     return Shown(
         strip=jpeg(np.concatenate(list(film.strip(reconstruction, batch, config.film // 2)))),
         films={
@@ -154,13 +155,9 @@ def _shown(model: ModelRef, crops: DatasetRef, config: ReleaseConfig, shoulder_h
         ]
         if is_exportable(reconstruction)
         else [],
-        meshes={}
-        if is_exportable(reconstruction)
-        else {name: mesh for row, name in enumerate(names) if (mesh := reconstruction.mesh(row))},
+        meshes={name: mesh for row, name in without_rig if (mesh := reconstruction.mesh(row))},
         colours={
-            name: painted
-            for row, name in enumerate(names)
-            if (painted := vertex_colours(reconstruction, row)) is not None
+            name: painted for row, name in without_rig if (painted := vertex_colours(reconstruction, row)) is not None
         },
         cases=_cases(ours, photos, overlap, config.film // 2),
     )

@@ -23,7 +23,7 @@ class Batch:
     view: Int[Tensor, " batch"]
     """Index into `models.core.category.VIEWS` of the prompt's view word; -1 where unknown."""
     index: Int[Tensor, " batch"]
-    """Row of the sample in the pinned snapshot: a key for caches of frozen features."""
+    """Twice the row of the sample among these crops, one more where it is mirrored: a key for caches of features."""
     inside: Float[Tensor, "batch size size"] | None = None
     """Exact distance of animal pixels to the nearest other pixel over `size`, 0 off the animal; for training."""
     seen: Float[Tensor, "batch size size 3"] | None = None

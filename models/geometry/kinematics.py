@@ -109,11 +109,6 @@ def blend(
     return (moved[..., :3] * vertices[..., None, :]).sum(-1) + moved[..., 3]
 
 
-def posed_ends(rig: Rig, motions: Float[Tensor, "batch bones 4 4"]) -> Float[Tensor, "batch bones 2 3"]:
-    """Inner and outer joints after the motion."""
-    return (motions[:, :, None, :3, :3] @ rig.ends[..., None])[..., 0] + motions[:, :, None, :3, 3]
-
-
 def _dot(a: Sequence[Float[Tensor, "*#shape"]], b: Sequence[Float[Tensor, "*#shape"]]) -> Float[Tensor, "*shape"]:
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 

@@ -31,6 +31,8 @@ ReadColumn = Callable[[str], Sequence[PseudoTruth[Content]]]
 class Needs:
     """What has to be there before a method can start."""
 
+    crops: bool = True
+    """Whether its stages learn from the crops of the data set, and not from animals whose surface is known."""
     columns: tuple[str, ...] = ()
     """Derived columns of the samples, by their names in `models.data.columns`."""
     releases: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ NAME_views.jpg       the animal from its front, sides and back
 Where a photo shows several animals, NAME is the photo's with -1, -2 and so on, from left to right.
 
 All animals of one model have the same vertices in the same order, so a point is carried from one photo to another by
-its vertex.
+its vertex; not those of Mesh R-CNN, whose surfaces are cut out of voxels.
 """
 
 import json

@@ -166,6 +166,13 @@ def stages_in_words(recipe: ModelRecipe) -> str:
     return "; ".join(f"{stage.name}, {stage.steps} steps" for stage in recipe.method.stages()) or "none"
 
 
+def lessons_in_words(recipe: ModelRecipe, snapshot: Snapshot) -> str:
+    """What the stages of a method saw; the data set beside it is then what its answers are shown and measured on."""
+    if not recipe.method.stages():
+        return "nothing; it is fitted to each photo"
+    return f"{snapshot.kept} pictures" if recipe.method.needs.crops else "animals whose surface is known"
+
+
 def model_card(model: ModelRef, recipe: ModelRecipe, snapshot: Snapshot, scores: Sequence[Score], protocol: str) -> str:
     """What the model is, what it learned from, and how well it does on what `protocol` says, beside its start."""
     beside = {(score.metric, score.method): f"{score.mean:.4g}" for score in scores}
@@ -183,6 +190,7 @@ A model of one kind of animal: one photo to a 3D animal.
 
 - Method: {recipe.method.kind}
 - Training stages: {stages_in_words(recipe)}
+- Learned from: {lessons_in_words(recipe, snapshot)}
 - Data: snapshot {snapshot.id} ({snapshot.kept} crops, recipe {snapshot.digest})
 {parts}
 - Licence of the asset: {escape_markdown(recipe.category.license)}; those of the parts hold for their weights
@@ -202,5 +210,5 @@ import farm3d
 farm3d.load({json.dumps(f"{model.category}/{model.run}")}).reconstruct("photo.jpg").export("animal.glb")
 ```
 
-Cite farm3d by its CITATION.cff, and the paper of the method, which docs/methods.md names.
+Cite farm3d by its CITATION.cff, and the paper of the method, which docs/methods/README.md names.
 """

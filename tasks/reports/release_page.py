@@ -15,7 +15,7 @@ from storage.store.layout import Store
 from storage.store.references import DatasetRef, ModelRef
 from tasks.evaluate import measured_on, read
 from tasks.inference.loading import parse_recipe, recipe_of
-from tasks.reports.cards import SHEETS, parts_of, relighting_in_words, stages_in_words
+from tasks.reports.cards import SHEETS, lessons_in_words, parts_of, relighting_in_words, stages_in_words
 from tasks.runtime.recipes import CropRecipe, ModelRecipe, Photographs
 
 FILMS = {"turntable": "once round the animal", "walk": "the animal walks", "relit": "a lamp goes round the animal"}
@@ -42,14 +42,12 @@ def report_of(model: ModelRef, crops: DatasetRef, contents: Mapping[str, bytes],
     """The page of a measured model whose release has these files; `revision` is the code's that made them."""
     recipe, snapshot = recipe_of(model), snapshots.read(crops)
     table, scores = next(iter(read(model).items()))
-    steps = sum(stage.steps for stage in recipe.method.stages())
     films = {name: contents[f"{name}.webp"] for name in FILMS if f"{name}.webp" in contents}
     protocol = measured_on(model, table)
     return Report(
         title=f"{model.category}, run {model.run}",
-        summary=f"A 3D model of one kind of animal, learned from {snapshot.kept} pictures by {recipe.method.kind} in "
-        f"{steps} steps, started from {parts_of(recipe).get('started from', 'nothing')}. One photo of such an animal "
-        f"becomes a rigged one in 3D. {relighting_in_words(scores, model.run)}",
+        summary=f"{_summary(recipe, snapshot)} One photo of such an animal becomes "
+        f"{'a rigged one' if 'walk' in films else 'one'} in 3D. {relighting_in_words(scores, model.run)}",
         films=[Picture(FILMS[name], data, "webp", f"film: {FILMS[name]}") for name, data in films.items()],
         strip=Picture(
             "photo, reconstruction, shape, other views",
@@ -75,6 +73,15 @@ def report_of(model: ModelRef, crops: DatasetRef, contents: Mapping[str, bytes],
         models={name.removesuffix(".glb"): data for name, data in contents.items() if name.endswith(".glb")},
         lineage={"run": model.run} | _origin(recipe, snapshot, revision or code()),
     )
+
+
+def _summary(recipe: ModelRecipe, snapshot: Snapshot) -> str:
+    """What made the model, and of what."""
+    steps = sum(stage.steps for stage in recipe.method.stages())
+    start = parts_of(recipe).get("started from", "nothing")
+    how = f" in {steps} steps, started from {start}" if steps else ""
+    lessons = lessons_in_words(recipe, snapshot)
+    return f"A 3D model of one kind of animal, by {recipe.method.kind}, learned from {lessons}{how}."
 
 
 def curves_of(model: ModelRef) -> dict[str, list[tuple[float, float]]]:

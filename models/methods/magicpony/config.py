@@ -39,7 +39,7 @@ OWN_SHAPE = "own_shape"
 
 
 class LossWeights(Config):
-    """Weights of the terms; the paper's code has the same but for rgb, 1, 5000 eikonal points and no backlight."""
+    """Weights of the terms; the paper's code has rgb 1, 5,000 eikonal points, the taken score alone, no backlight."""
 
     mask: Schedule = Field(default=Schedule(10.0), description="silhouette error")
     mask_distance: Schedule = Field(

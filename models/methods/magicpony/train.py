@@ -34,7 +34,6 @@ class TrainingConfig(LoopConfig):
         "transformer and its heads as well",
     )
     size: int = Field(default=96, ge=16, description="training resolution in pixels")
-    mirror: bool = Field(default=True, description="show half of the crops mirrored left to right")
     rate_shape: float = Field(default=1e-3, gt=0, description="learning rate of what all animals share")
     rate_pose: float = Field(default=1e-4, gt=0, description="learning rate of the viewpoint network")
     rate_rest: float = Field(default=7e-4, gt=0, description="learning rate of everything else")
@@ -132,7 +131,7 @@ class AnimalLearner:
         rows, flipped = map(
             self.parts[place].of, batch_rows(len(self.crops), self.config.batch, step, self.config.seed)
         )
-        return self.crops.batch(rows, flipped if self.config.mirror else None)
+        return self.crops.batch(rows, flipped)
 
 
 def _means(parts: list[Values]) -> Values:

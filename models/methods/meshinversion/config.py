@@ -45,7 +45,7 @@ class MeshInversionConfig(Config):
     @property
     def needs(self) -> Needs:
         """Cameras, meshes and views where it learns from distilled ones."""
-        return Needs(columns=NEEDED if self.animals == "distilled" else ())
+        return Needs(columns=NEEDED) if self.animals == "distilled" else Needs(crops=False)
 
     @property
     def resolution(self) -> int:

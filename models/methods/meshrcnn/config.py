@@ -38,7 +38,7 @@ class MeshRcnnConfig(Config):
     @property
     def needs(self) -> Needs:
         """Cameras and meshes where it learns from distilled ones."""
-        return Needs(columns=(CAMERA.name, MESH.name) if self.meshes == "distilled" else ())
+        return Needs(columns=(CAMERA.name, MESH.name)) if self.meshes == "distilled" else Needs(crops=False)
 
     @property
     def resolution(self) -> int:

@@ -12,7 +12,6 @@ from models.geometry.kinematics import (
     bone_motions,
     euler_xyz,
     joint_motions,
-    posed_ends,
     skin_weights,
 )
 from models.geometry.skeleton import Rig, attach, joints, parents
@@ -30,6 +29,11 @@ def turned(bone: int, axis: int = 0) -> torch.Tensor:
     angles = torch.zeros(1, 20, 3)
     angles[0, bone, axis] = 0.5
     return angles
+
+
+def posed_ends(rig: Rig, motions: torch.Tensor) -> torch.Tensor:
+    """Inner and outer joints after the motion."""
+    return (motions[:, :, None, :3, :3] @ rig.ends[..., None])[..., 0] + motions[:, :, None, :3, 3]
 
 
 def moved_bones(rig: Rig, angles: torch.Tensor) -> set[int]:

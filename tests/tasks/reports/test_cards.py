@@ -7,7 +7,10 @@ import yaml
 from markdown_it import MarkdownIt
 from PIL import Image
 
+from models.methods.magicpony.config import MagicPonyConfig
 from models.methods.magicpony.warm_start import WarmStart
+from models.methods.meshrcnn.config import MeshRcnnConfig
+from models.methods.smplify.config import SmplifyConfig
 from models.metrics import COPY, RELIGHTING
 from storage.dataset import catalogue, snapshots
 from storage.dataset.records import NEAR, Duplicates
@@ -19,6 +22,7 @@ from tasks.reports.cards import (
     dataset_card,
     dataset_page,
     front_matter,
+    lessons_in_words,
     model_card,
     parts_of,
     relighting_in_words,
@@ -163,6 +167,20 @@ def test_the_model_card_names_method_stages_and_the_weights_of_the_frozen_parts(
     assert quadruped["started from"] == "weights/quadruped (0123456789abcdef)"
     several = model_card(model, two_stages(vit), snapshots.read(crops), [], "measured on photos")
     assert f"- Training stages: {ROUGH}, 4 steps; {FINE}, 4 steps\n" in several
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        (MagicPonyConfig(), "12 pictures"),
+        (MeshRcnnConfig(meshes="true"), "animals whose surface is known"),
+        (MeshRcnnConfig(meshes="distilled"), "12 pictures"),
+        (SmplifyConfig(), "nothing; it is fitted to each photo"),
+    ],
+)
+def test_a_card_says_what_its_method_learned_from(crops, model, vit, method, said):
+    recipe = tiny_model(vit).model_copy(update={"method": method})
+    assert lessons_in_words(recipe, snapshots.read(crops)) == said
 
 
 def test_a_result_without_a_start_has_an_empty_cell(crops, model, vit):

@@ -40,6 +40,12 @@ def test_it_says_what_went_into_the_run(published):
     assert "classes cow" in report.lineage["masks"] and report.lineage["training stages"] == "animal, 4 steps"
 
 
+def test_a_rig_is_promised_where_there_is_one(published, model, crops, measured):
+    assert "learned from 12 pictures in 4 steps, started from random weights" in report_of_release(published).summary
+    assert "becomes a rigged one in 3D" in report_of_release(published).summary
+    assert "becomes one in 3D" in report_of(model, crops, {}).summary
+
+
 def test_a_release_without_pictures_has_a_page_without_them(model, crops, measured):
     report = report_of(model, crops, {})
     assert not report.films and not report.models and not report.sheets and report.strip is None

@@ -84,7 +84,7 @@ class _Networks(nn.Module):
 
 
 class _Learner:
-    """AdamW over pose, articulation, deformation and their image code, with a running mean of the weights."""
+    """AdamW over all but feature field, colours and light, with a running mean of the weights."""
 
     def __init__(
         self, animal: KeypointAnimal, crops: Crops, renderer: Renderer, config: PosePretrainingConfig, seed: int
@@ -124,7 +124,7 @@ class _Learner:
 
 
 class _Objective:
-    """The frozen prior shape of an animal, and the loss of a batch."""
+    """The prior shape of an animal, and the loss of a batch."""
 
     def __init__(self, animal: KeypointAnimal, renderer: Renderer, config: PosePretrainingConfig) -> None:
         self.animal, self.config = animal, config
