@@ -17,7 +17,7 @@ from torch import Tensor
 from models.core.category import Category
 from models.core.config import Config
 from models.filters.mask_rules import RULES, Mask, MaskRules
-from models.generators.sampling import Sampling
+from models.generators.provenance import Sampling
 from models.methods.magicpony.state import Prediction
 from models.truth.barnyard import SPECIES
 from storage.dataset import samples

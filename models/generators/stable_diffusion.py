@@ -28,10 +28,11 @@ from models.core.config import Config
 from models.core.errors import MissingPackage
 from models.core.hub import read_settings
 from models.data.parts import normal_noise
-from models.generators.sampling import Sampling
+from models.generators.provenance import Sampling
+from models.generators.samplers import sampler_class
 
 if TYPE_CHECKING:
-    from diffusers import DiffusionPipeline, SchedulerMixin
+    from diffusers import DiffusionPipeline
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +43,6 @@ DISTILLABLE = ("StableDiffusionPipeline", "StableDiffusionXLPipeline")
 """Pipelines whose U-Net can be asked for noise."""
 PREDICTIONS = ("epsilon", "v_prediction")
 """What such a U-Net may predict."""
-UNSEEDED = {"DPMSolverSDEScheduler"}
-"""Samplers whose noise does not come from the seeds of the pictures."""
 LARGE_PX = 512
 """Above it the autoencoder decodes one picture at a time: it, not the U-Net, would run out of memory first."""
 
@@ -103,7 +102,7 @@ class StableDiffusionConfig(Config):
                 f"{diffusers.__version__} knows, with an autoencoder and a guidance scale: Stable Diffusion, SD3, Flux"
             )
         if self.sampler:
-            _sampler_class(self.sampler, getattr(diffusers, index["scheduler"][1])())
+            sampler_class(self.sampler, getattr(diffusers, index["scheduler"][1])())
 
     def check_distillable(self) -> None:
         """Raises ValueError for a model that can draw but not teach, MissingWeights where it cannot be had."""
@@ -149,7 +148,8 @@ class StableDiffusion:
         self.schedule = pipeline.scheduler
         """The model's own noise levels, whichever sampler walks through them."""
         if config.sampler:
-            pipeline.scheduler = _sampler(config.sampler, pipeline.scheduler)
+            own = pipeline.scheduler
+            pipeline.scheduler = sampler_class(config.sampler, own).from_config(own.config)
         if config.size > LARGE_PX:
             pipeline.vae.enable_slicing()
         pipeline.set_progress_bar_config(disable=True)
@@ -286,21 +286,6 @@ def _check_distillable(model: str, kind: str, predicts: str | None) -> None:
             f"{model} is a {kind} that predicts {predicts}; distillation needs {' or '.join(DISTILLABLE)} and "
             f"{' or '.join(PREDICTIONS)}: choose another model to teach, or method magicpony"
         )
-
-
-def _sampler(name: str, own: "SchedulerMixin") -> "SchedulerMixin":
-    return _sampler_class(name, own).from_config(own.config)
-
-
-def _sampler_class(name: str, own: "SchedulerMixin") -> "type[SchedulerMixin]":
-    """The sampler of that name. Raises ValueError for one that cannot walk through the noise levels of `own`."""
-    known = {sampler.__name__: sampler for sampler in own.compatibles if sampler.__name__ not in UNSEEDED}
-    if name not in known:
-        raise ValueError(
-            f"generator.sampler {name!r} cannot take the place of {type(own).__name__}; "
-            f"leave it empty, or choose {', '.join(sorted(known))}"
-        )
-    return known[name]
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from models.core.weights import locate
 from models.generators import StableDiffusionConfig
 from models.generators.known_models import EMBEDDED, STABLE_DIFFUSION_2_1, STABLE_DIFFUSION_2_1_QUICK
-from models.generators.stable_diffusion import UNSEEDED
+from models.generators.samplers import UNSEEDED
 
 EVERY = (EMBEDDED, STABLE_DIFFUSION_2_1, STABLE_DIFFUSION_2_1_QUICK)
 

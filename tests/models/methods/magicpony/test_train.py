@@ -161,10 +161,10 @@ def test_a_group_with_a_large_gradient_does_not_slow_the_others_down() -> None:
 @pytest.mark.slow
 def test_one_batch_is_learnt() -> None:
     losses: list[float] = []
-    config = STEPS.model_copy(update={"steps": 60, "report_every": 20, "panel_every": 100})
+    config = STEPS.model_copy(update={"steps": 120, "report_every": 20, "panel_every": 1000})
     few = Crops([crop(seed, size=8, channels=16) for seed in range(2)], 16, CPU)
     train(untrained(), report=lambda _, values, __: losses.append(values["mask"]), config=config, crops=few)
-    assert losses[-1] < 0.75 * losses[0]
+    assert losses[-1] < 0.5 * losses[0]
 
 
 def test_an_animal_learnt_before_has_a_share_of_all_schedules_behind_it() -> None:

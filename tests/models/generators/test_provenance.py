@@ -1,6 +1,6 @@
 import pytest
 
-from models.generators.sampling import Sampling
+from models.generators.provenance import Sampling
 
 
 @pytest.mark.parametrize(
