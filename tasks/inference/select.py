@@ -211,19 +211,31 @@ def _with_bodies(masks: list[np.ndarray], bodies: list[np.ndarray], rules: MaskR
     """
     if not bodies:
         return masks
-    coarse = [_enlarged(mask, bodies[0]) for mask in masks]
+    coarse = _completed([_enlarged(mask, bodies[0]) for mask in masks], bodies)
     least = rules.other_area * max(mask.sum() for mask in coarse)
     beside = [
         body for body in bodies if body.sum() >= least and all((body & mask).sum() < body.sum() / 2 for mask in coarse)
     ]
     if not beside:
-        return masks
+        return coarse if any(mask is body for mask in coarse for body in bodies) else masks
     # A body that covers more of an animal than not is the same one, seen finer.
     finer = [max(bodies, key=lambda body: (body & mask).sum() / (body | mask).sum()) for mask in coarse]
     return [
         body if (body & mask).sum() > (body | mask).sum() / 2 else mask
         for body, mask in zip(finer, coarse, strict=True)
     ] + beside
+
+
+def _completed(masks: list[np.ndarray], bodies: list[np.ndarray]) -> list[np.ndarray]:
+    """The masks, but in the place of those that are less than half of a body that body, once."""
+    whole: list[np.ndarray] = []
+    for mask in masks:
+        body = max(bodies, key=lambda body: (body & mask).sum())
+        is_part = (body & mask).sum() > mask.sum() / 2 and mask.sum() < body.sum() / 2
+        found = body if is_part else mask
+        if not any(found is other for other in whole):
+            whole.append(found)
+    return whole
 
 
 def _segment(photo: np.ndarray, recipe: CropRecipe, where: str, closer: int = 1) -> list[Instance]:

@@ -204,6 +204,26 @@ def test_an_animal_that_is_overlooked_beside_another_is_seen_where_the_photo_sho
     assert len(crop_animals(scaled(pair(), 1), CROPS, "cpu:0")) == 1
 
 
+class Fragment(Red):
+    """Sees of the left half a strip, unless it looks closer."""
+
+    def segment(self, images, classes):
+        red = super().segment(images, classes)[0][0].mask
+        row, column = np.indices(red.shape)
+        left = column < red.shape[1] // 2
+        strip = np.abs(row - len(red) / 2) < len(red) / 12
+        is_far = max(red.shape) == CROPS.photos.generator.size
+        return [[Instance(red & ~left, 0.9, "cow"), Instance(red & left & (strip | (not is_far)), 0.8, "cow")]]
+
+
+def test_a_fragment_and_its_body_are_one_animal(monkeypatch):
+    monkeypatch.setattr(module, "cached_model", lambda config, where: Fragment())
+    photo = scaled(pair(), 2)
+    left, right = crop_animals(photo, CROPS, "cpu:0")
+    assert left.box.left + left.box.width / 2 == pytest.approx(photo.shape[1] / 4, abs=4)
+    assert left.box.height == pytest.approx(right.box.height, rel=0.1), "the whole animal, not the strip"
+
+
 def test_one_animal_that_comes_in_pieces_where_it_is_seen_closer_stays_whole(monkeypatch):
     photo = scaled(pair(), 2)
     photo[:, : photo.shape[1] // 2] = 90
