@@ -17,6 +17,7 @@ The same module is the command `farm3d`, also as `python -m farm3d`.
 import sys
 from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
+from math import isfinite
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,12 +46,16 @@ def load(category: str = "cow", root: str = "data", *, device: "Device" = "auto"
         device: auto, cpu or cuda; auto takes a GPU where there is one
         refine: fit pose, colours and coat to each photo and its mask; slower, and closer to the photo
 
-    Raises ValueError for an unknown category, MissingModel for a release that is not there.
+    Raises ValueError for an unknown category or device, MissingModel for a release that is not there.
     """
     _check_packages()
     from flows.plan.checks import check_name
     from tasks.inference.select import select_model
+    from tasks.runtime.devices import device_kind
 
+    if not isinstance(category, str):
+        raise ValueError(f"category is {category!r}; give a name, as cow")  # noqa: TRY004 - what a caller can mend
+    device_kind(device)
     check_name(category, root)
     return Model(select_model(category, root), device, refine)
 
@@ -90,6 +95,8 @@ class Model:
 
         Raises as `reconstruct` does, at the first photo that cannot be answered.
         """
+        if isinstance(photos, str | PathLike):
+            raise ValueError(f"photos is the one path {photos}; give several in a list, or ask `reconstruct`")
         pairs = [(photo, None) for photo in photos]
         starts = range(0, len(pairs), BATCH_SIZE)
         return [animal for start in starts for animal in self._reconstruct(pairs[start : start + BATCH_SIZE])]
@@ -147,6 +154,9 @@ class Animal:
         answer = self._answer.reconstruction
         if not film.is_drawable(answer):
             raise ValueError("the method of this model cannot draw its answers; load another release")
+        _check_range("size", size, 4096)
+        if azimuth is not None and not isfinite(azimuth):
+            raise ValueError(f"azimuth is {azimuth}; give degrees, or leave it out")
         with torch.no_grad():
             if azimuth is None:
                 picture = answer.render(size)
@@ -173,6 +183,7 @@ class Animal:
         from tasks.inference.answer_files import check_format, check_writable, encode_asset, encode_plain
 
         output = Path(file)
+        _check_range("texture", texture, 8192)
         check_format(output)
         check_writable(output)
         height = shoulder_height(self._answer.name.partition("/")[0], age)
@@ -200,7 +211,7 @@ def _read_photo(photo: "Photo", mask: "np.ndarray | None") -> "tuple[np.ndarray,
         pixels, beside = load_image(Path(photo))
     else:
         pixels, beside = np.asarray(photo.convert("RGB") if isinstance(photo, Image.Image) else photo), None
-    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or not pixels.size:
         raise ValueError(f"photo is an array {pixels.shape} of {pixels.dtype}; give RGB bytes (height, width, 3)")
     chosen = beside if mask is None else np.asarray(mask, bool)
     if chosen is not None and chosen.shape != pixels.shape[:2]:
@@ -208,6 +219,11 @@ def _read_photo(photo: "Photo", mask: "np.ndarray | None") -> "tuple[np.ndarray,
     if chosen is not None and not chosen.any():
         raise ValueError("mask is false everywhere; make it true on the animal, or leave it out")
     return pixels, chosen
+
+
+def _check_range(name: str, value: int, most: int) -> None:
+    if not 16 <= value <= most:
+        raise ValueError(f"{name} is {value}; give 16 to {most}")
 
 
 def find_intruder() -> str | None:

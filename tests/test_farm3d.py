@@ -167,11 +167,35 @@ def test_a_batch_keeps_its_order_and_is_computed_eight_at_a_time(model, tmp_path
         (np.zeros((16, 16, 3)), None, r"photo is an array \(16, 16, 3\) of float64; give RGB bytes"),
         (grey(0), np.ones((8, 8)), r"mask is \(8, 8\) and the photo \(16, 16\); give one of the same size"),
         (grey(0), np.zeros((16, 16)), "mask is false everywhere; make it true on the animal"),
+        (np.zeros((0, 9, 3), np.uint8), None, r"photo is an array \(0, 9, 3\) of uint8; give RGB bytes"),
     ],
 )
 def test_what_is_no_photo_and_no_mask_of_it_is_one_sentence(model, photo, mask, said):
     with pytest.raises(ValueError, match=said):
         model.reconstruct(photo, mask)
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda animal: animal.render(size=0), "size is 0; give 16 to 4096"),
+        (lambda animal: animal.render(size=100_000), "size is 100000; give 16 to 4096"),
+        (lambda animal: animal.render(azimuth=float("nan")), "azimuth is nan; give degrees"),
+        (lambda animal: animal.export("a.glb", texture=0), "texture is 0; give 16 to 8192"),
+        (lambda _: farm3d.load(None), "category is None; give a name"),
+        (lambda _: farm3d.load("cow", device="tpu"), "device is 'tpu'; choose auto, cpu or cuda"),
+    ],
+)
+def test_what_a_caller_can_mend_is_one_sentence(model, monkeypatch, ask, said):
+    monkeypatch.setattr("models.export.film.is_drawable", lambda answer: True)
+    animal = model.reconstruct(grey(9), np.ones((16, 16)))
+    with pytest.raises(ValueError, match=said):
+        ask(animal)
+
+
+def test_one_path_is_no_list_of_photos(model):
+    with pytest.raises(ValueError, match=r"photos is the one path cow\.jpg; give several in a list"):
+        model.reconstruct_batch("cow.jpg")
 
 
 def test_an_answer_is_exported_into_a_folder_that_is_not_there_yet(model, tmp_path, monkeypatch):

@@ -17,7 +17,7 @@ app = typer.Typer(
     epilog=example("farm3d dataset show cow", "farm3d dataset diff cow 1 2"),
 )
 
-Number = Annotated[int | None, typer.Option("--snapshot", help="its number; the newest if not given")]
+Number = Annotated[int | None, typer.Option("--snapshot", min=1, help="its number; the newest if not given")]
 FEW = 5
 """Keys shown of a long list."""
 
@@ -150,6 +150,7 @@ def prune(
     from storage.dataset import pruning
     from storage.store.layout import Store
 
+    _ref(category, root, None)
     answer = (pruning.prune if apply else pruning.plan_pruning)(Store(root).root, category, keep)
     if json:
         waste = [{"file": waste.where, "bytes": waste.size} for waste in answer.waste]
@@ -174,7 +175,7 @@ def _ref(category: str, root: str, snapshot: int | None) -> "DatasetRef":
     numbers = snapshots.numbers(store.root, category)
     if not numbers:
         raise ValueError(f"{store.root}: there is no data set of {category!r}; make one with `farm3d run {category}`")
-    return store.dataset(category, snapshot or numbers[-1])
+    return store.dataset(category, numbers[-1] if snapshot is None else snapshot)
 
 
 def _derivation(derivation: "Derivation") -> str:

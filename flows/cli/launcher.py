@@ -4,6 +4,7 @@
 line it logs afterwards kills it.
 """
 
+import logging
 import os
 import socket
 import subprocess
@@ -42,6 +43,8 @@ from flows.plan.work_folder import prepare_work_folder
 from models.core.errors import Farm3dError
 from storage.store.private import make_private_folder
 
+logger = logging.getLogger(__name__)
+
 CLOCK_SECONDS = 5.0
 """The kernel and the clock tell the start of a process apart by less."""
 START_SECONDS = 300
@@ -64,6 +67,8 @@ class Launcher:
         self.home = home or Path(os.environ.get("PREFECT_HOME", ROOT / ".farm3d")).resolve()
         self.server, self.worker = Detached("server", self.home), Detached("worker", self.home)
         running = self.server.running()
+        if running and port not in (PORT, urlsplit(running.url).port):
+            logger.warning("the server runs already, at %s; for another port stop it: `farm3d down`", running.url)
         self.foreign = None if running else os.environ.get("PREFECT_API_URL")
         self.url = running.url if running else self.foreign or f"http://{HOST}:{port}/api"
 

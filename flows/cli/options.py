@@ -30,7 +30,7 @@ Category = Annotated[
     str, typer.Argument(help="the animal: cow, horse, sheep or one of your own", autocompletion=complete_category)
 ]
 Scale = Annotated[references.Scale, typer.Option(help="how much of everything")]
-Port = Annotated[int, typer.Option(help="port of the Prefect server on 127.0.0.1")]
+Port = Annotated[int, typer.Option(min=1024, max=65535, help="port of the Prefect server on 127.0.0.1")]
 Root = Annotated[str, typer.Option(help="folder or address of all data, as data or s3://bucket/farm3d")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document, for programs")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="show no progress, only what comes out")]

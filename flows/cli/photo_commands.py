@@ -24,10 +24,10 @@ Folder = Annotated[
     Path,
     typer.Argument(exists=True, file_okay=False, help="photos; docs/data.md says what may lie beside them"),
 ]
-Size = Annotated[int, typer.Option(min=16, help="pixels along an edge")]
-Frames = Annotated[int, typer.Option(min=2, help="pictures in the film")]
+Size = Annotated[int, typer.Option(min=16, max=2048, help="pixels along an edge")]
+Frames = Annotated[int, typer.Option(min=2, max=600, help="pictures in the film")]
 Age = typer.Option(help="how large it is: grown, young, or another age of its category")
-Texels = typer.Option(min=16, help="texels along an edge of the texture")
+Texels = typer.Option(min=16, max=8192, help="texels along an edge of the texture")
 
 
 @app.command(

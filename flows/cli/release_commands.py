@@ -60,18 +60,13 @@ def lineage(
 def _lineage_lines(released: str, root: str, pictures: bool) -> Iterator[str]:
     from storage.formats.glb import read_origin
     from storage.runs.lineage import lines, release_of
-    from storage.runs.releases import select_release
     from storage.store.errors import MissingArtifact
-    from storage.store.layout import Store
 
     file = Path(released)
     if not file.is_file():
-        selected = select_release(Store(root), released)
-        if selected is None:
-            raise ValueError(
-                f"{released}: is no file, and {root} has no release of such a category; name one of the two"
-            )
-        return lines(selected.ref, pictures)
+        if file.suffix:
+            raise ValueError(f"{released}: there is no such file; name one that is there, or a release as cow/RUN")
+        return lines(_find_release(released, root).ref, pictures)
     try:
         return lines(release_of(file, root), pictures)
     except MissingArtifact:
@@ -118,7 +113,7 @@ def compare(
     category: Category,
     output: Annotated[Path, typer.Option("--output", "-o", parser=local_path, help="the .html file to write")],
     root: Root = "data",
-    scenes: Annotated[int, typer.Option(min=1, help="held-out animals that every method answers")] = 30,
+    scenes: Annotated[int, typer.Option(min=1, max=10_000, help="held-out animals that every method answers")] = 30,
     also: Annotated[list[str] | None, typer.Option(metavar="RUN", help="another release, too; may be repeated")] = None,
 ) -> None:
     """Every method with a release on the same animals: what each gives, numbers, seconds, memory, pictures."""

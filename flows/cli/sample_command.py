@@ -24,7 +24,7 @@ def sample(
     output: Output,
     count: Annotated[int, typer.Option("--count", "-n", min=1, max=64, help="animals")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="the same seed makes the same animals")] = 0,
-    size: Annotated[int, typer.Option(min=16, help="pixels along an edge of each picture in the sheet")] = 192,
+    size: Annotated[int, typer.Option(min=16, max=2048, help="pixels along an edge of each picture")] = 192,
     root: Root = "data",
 ) -> None:
     """Animals of no photo: for each a coloured GLB in the folder OUTPUT, and one sheet with a picture of each."""

@@ -27,9 +27,13 @@ def verify(
         from storage.store.layout import Store
 
         store = Store(root)
+        known = store.categories()
+        if missing := [name for name in categories or [""] if name not in known and (name or not known)]:
+            what = f"no data of {missing[0]!r}, but of {', '.join(known)}" if known else "no data"
+            raise ValueError(f"{store.root}: there is {what}; name what is there, or its folder as --root")
         faults = [
             {"file": fault.where, "fault": fault.what, "mended": fault.mend() if repair and fault.mend else ""}
-            for category in categories or store.categories()
+            for category in categories or known
             for fault in find_faults(store, category)
         ]
     if json:

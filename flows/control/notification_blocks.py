@@ -1,5 +1,6 @@
 """Prefect's blocks for webhooks, mails and chats: where notifications are sent to."""
 
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from prefect.blocks.webhook import Webhook
@@ -18,6 +19,8 @@ def find_block(client: SyncPrefectClient, target: str) -> tuple[str, UUID]:
     Raises ValueError if there is no such block, or one that tells nobody anything, as `email-server-credentials`.
     """
     if target.startswith(("http://", "https://")):
+        if not urlsplit(target).hostname:
+            raise ValueError(f"{target}: names no host; give a whole address, as https://example.org/hook")
         webhook = Webhook(url=SecretStr(target), headers=SecretDict(JSON))
         return "webhook", UUID(str(webhook.save(WEBHOOK, overwrite=True)))
     block_type, _, name = target.partition("/")

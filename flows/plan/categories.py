@@ -6,6 +6,7 @@ there is taken where both have a file of the same name.
 
 import os
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import yaml
@@ -18,6 +19,16 @@ REPOSITORY = Path(__file__).parents[2]
 SHIPPED = REPOSITORY / "flows" / "categories"
 VARIABLE = "FARM3D_CATEGORIES"
 """Names the folder of categories that are not part of the checkout."""
+
+
+class _OneKeyOnce(yaml.SafeLoader):
+    """A key that stands twice is refused, where YAML's loaders take the last one without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        if twice := next((key for number, key in enumerate(keys) if key in keys[:number]), None):
+            raise yaml.constructor.ConstructorError(None, None, f"{twice} stands there twice", node.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 def own_folder() -> Path:
@@ -48,7 +59,7 @@ def load_category(name: str) -> Category:
     if name not in files:
         raise ValueError(
             f"category {name!r} is unknown; choose {', '.join(files)}, "
-            f"or make it: farm3d category new {name} --segment-as CLASS,CLASS"
+            f"or make it: farm3d category new {quote(name)} --segment-as CLASS,CLASS"
         )
     return read_category(files[name])
 
@@ -70,7 +81,7 @@ def read_category(file: Path) -> Category:
     """
     where = shown(file)
     try:
-        said = yaml.safe_load(file.read_text("utf-8"))
+        said = yaml.load(file.read_bytes(), _OneKeyOnce)  # noqa: S506 - a safe loader
     except yaml.YAMLError as error:
         raise ValueError(f"{where}: is not YAML ({error}); mend it") from error
     if not isinstance(said, dict) or said.get("name") != file.stem:
@@ -101,6 +112,10 @@ def _explain_one(fault: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
         return f"{place}: no such key; take it out or mend its spelling"
     if fault["type"] == "missing":
         return f"{place} is missing; add it"
+    if fault["type"] == "tuple_type":
+        return f"{place} is {fault['input']!r}; give a list, as [cow, sheep]"
+    if fault["type"] == "too_short":
+        return f"{place} is {fault['input']!r}; give at least {fault['ctx']['min_length']}"
     if fault["type"] == "value_error":
         return f"{place} {fault['ctx']['error']}".lstrip()
     return f"{place} is {fault['input']!r}; {fault['msg'][0].lower()}{fault['msg'][1:]}"

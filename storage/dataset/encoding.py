@@ -9,8 +9,7 @@ from jaxtyping import Bool, UInt8
 from PIL import Image
 
 from storage.dataset.records import SampleRow
-from storage.dataset.tar_io import REMEDY
-from storage.store.errors import CorruptArtifact, words
+from storage.store.errors import REMEDY, CorruptArtifact, words
 
 IMAGE, MASK, JSON = "jpg", "mask.png", "json"
 

@@ -18,14 +18,12 @@ from storage.dataset.tables import from_parquet, to_parquet
 from storage.dataset.tar_io import TarStream, member_positions
 from storage.runs.revision import code
 from storage.store import cache, files, layout
-from storage.store.errors import CorruptArtifact, MissingArtifact
+from storage.store.errors import REMEDY, CorruptArtifact, MissingArtifact
 from storage.store.locks import hold_lock
 from storage.store.references import ShardRef, digest, identity
 from storage.store.versions import Versioned, encode, parse
 
 logger = logging.getLogger(__name__)
-
-REMEDY = "put the shard in quarantine and make it again"
 
 
 class Quarantined(Versioned):
@@ -96,7 +94,7 @@ def manifest(ref: ShardRef) -> ShardManifest:
     """
     entry = read_manifest(ref)
     if entry is None:
-        raise MissingArtifact(layout.manifest(ref), "is not committed", "run the stage that makes it")
+        raise MissingArtifact(layout.manifest(ref), "is not committed", REMEDY)
     for url, expected in ((layout.tar(ref), entry.tar_bytes), (layout.table(ref), entry.table_bytes)):
         if (size := files.size(url)) != expected:
             raise CorruptArtifact(url, "is gone" if size is None else f"has {size} bytes, not {expected}", REMEDY)

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from storage.dataset.records import SampleRow
-from storage.store.errors import CorruptArtifact, words
+from storage.store.errors import REMEDY, CorruptArtifact, words
 
 _TEXT, _INT, _REAL = pa.string(), pa.int64(), pa.float64()
 
@@ -71,7 +71,7 @@ def from_parquet(data: bytes, where: str, rows: int) -> list[SampleRow]:
 
     Raises CorruptArtifact if it is torn, or has other columns or another number of rows, or more than `LARGEST` bytes.
     """
-    remedy = "put the shard in quarantine and make it again"
+    remedy = REMEDY
     try:
         file = pq.ParquetFile(io.BytesIO(data))
         # What a few bytes say that they unpack to is asked before any are unpacked.

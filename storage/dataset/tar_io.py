@@ -9,7 +9,7 @@ import tarfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from hashlib import sha256
 
-from storage.store.errors import CorruptArtifact, words
+from storage.store.errors import REMEDY, CorruptArtifact, words
 
 EXTENSION = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
 NAME = re.compile(rf"(?P<key>[a-z0-9][a-z0-9_-]*)\.(?P<extension>{EXTENSION.pattern})")
@@ -17,7 +17,6 @@ LARGEST = 64 << 20
 """Bytes of one member; a 512 px photo has 0.3 MB, eight rendered views of it 4 MB."""
 Positions = dict[str, tuple[int, int]]
 """Offset and size of every member, by its name."""
-REMEDY = "do not use this file; put the shard in quarantine and make it again"
 
 
 class TarStream:

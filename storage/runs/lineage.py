@@ -14,7 +14,7 @@ from storage.dataset.records import ShardManifest
 from storage.runs.releases import ReleaseAbout
 from storage.runs.training_runs import ModelAbout, StageAbout
 from storage.store import bundles, files, layout
-from storage.store.errors import CorruptArtifact, MissingArtifact, words
+from storage.store.errors import REMEDY, CorruptArtifact, MissingArtifact, words
 from storage.store.layout import Store
 from storage.store.references import DatasetRef, ReleaseRef, ShardRef
 
@@ -123,7 +123,7 @@ def _committed(folder: str, kind: type[bundles.About]) -> tuple[dict[str, bundle
     """The files of a bundle, and what it is about."""
     bundle, about = bundles.find_committed(folder), bundles.read_about(folder, kind)
     if bundle is None or about is None:
-        raise MissingArtifact(folder, "is not committed", "run the stage that makes it")
+        raise MissingArtifact(folder, "is not committed", REMEDY)
     return bundle.files, about
 
 

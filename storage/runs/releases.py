@@ -3,12 +3,13 @@
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 
 from pydantic import Field
 
 from storage.runs.scores import Score
 from storage.store import bundles, files, layout
-from storage.store.errors import MissingArtifact
+from storage.store.errors import REMEDY, MissingArtifact
 from storage.store.layout import Store
 from storage.store.locks import hold_lock
 from storage.store.mirror import Mirrored
@@ -66,7 +67,7 @@ def announce(release: ReleaseRef) -> None:
         last = max((other.about.order for other in others), default=0)
         about = bundles.read_about(folder, ReleaseAbout)
         if about is None:
-            raise MissingArtifact(folder, "is not committed", "run the stage that makes it")
+            raise MissingArtifact(folder, "is not committed", REMEDY)
         if about.order <= last:
             bundles.amend(folder, about.model_copy(update={"order": last + 1}))
 
@@ -83,8 +84,14 @@ def published_releases(store: Store, category: str) -> list[Release]:
         if about:
             releases.append(Release(ref, about))
         elif files.size(layout.bundle(folder)) is not None:
-            logger.warning("%s: is damaged and answers nobody; run its category again, or delete it", folder)
+            _warn_of_damage(folder)
     return sorted(releases, key=lambda release: release.about.order)
+
+
+@cache
+def _warn_of_damage(folder: str) -> None:
+    """Once in a process."""
+    logger.warning("%s: is damaged and answers nobody; run its category again, or delete it", folder)
 
 
 def select_release(store: Store, name: str, main_method: str = MAIN_METHOD) -> Release | None:

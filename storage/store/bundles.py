@@ -9,13 +9,12 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from storage.store import files, layout
-from storage.store.errors import CorruptArtifact, MissingArtifact, words
+from storage.store.errors import REMEDY, CorruptArtifact, MissingArtifact, words
 from storage.store.locks import POLL_SECONDS, hold_lock, is_locked
 from storage.store.references import Record, Sha256
 from storage.store.versions import Versioned, encode, parse
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*", re.ASCII)
-REMEDY = "run the stage that makes it again"
 
 About = TypeVar("About", bound=BaseModel)
 
@@ -155,7 +154,7 @@ def read(folder: str, name: str) -> bytes:
     where, bundle = layout.member(folder, name), find_committed(folder)
     while True:
         if bundle is None or name not in bundle.files:
-            raise MissingArtifact(where, "is not committed", "run the stage that makes it")
+            raise MissingArtifact(where, "is not committed", REMEDY)
         data = files.get(where)
         actual, expected = sha256(data).hexdigest(), bundle.files[name].sha256
         if actual == expected:

@@ -10,6 +10,9 @@ StorageError
 
 from pydantic import ValidationError
 
+REMEDY = "type `farm3d verify --repair`, then run its category again"
+"""What makes anew whatever is damaged or gone."""
+
 
 class StorageError(Exception):
     """Says where it happened, what was found there, and what to do about it."""

@@ -25,7 +25,7 @@ from typing import Any
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
-from storage.store.errors import MissingArtifact, StorageFull, words
+from storage.store.errors import REMEDY, MissingArtifact, StorageFull, words
 
 CHUNK = 1 << 20
 PART = ".part"
@@ -105,7 +105,7 @@ def get(url: str) -> bytes:
         try:
             return files.cat_file(path)
         except ABSENT as error:
-            raise MissingArtifact(url, "does not exist", "run the stage that makes it") from error
+            raise MissingArtifact(url, "does not exist", REMEDY) from error
 
 
 def holds(url: str, data: bytes) -> bool:

@@ -131,7 +131,7 @@ def select_model(category: str, root: str, segmenter: TransformersConfig | None 
     Where the category has no release, the taught quadruped is taken, with a line in the log that says so. Photos are
     cut out as its training pictures were, or by `segmenter`.
 
-    Raises MissingModel if a release is named that is not there.
+    Raises MissingModel if a release is named that is not there, MissingWeights for a segmenter that cannot be had.
     """
     store = Store(root)
     release = releases.select_release(store, category)
@@ -148,6 +148,8 @@ def select_model(category: str, root: str, segmenter: TransformersConfig | None 
         dataset = store.dataset(release.ref.category, release.about.snapshot)
         model = store.model(release.ref.category, release.ref.run)
         selected = SelectedModel(release.ref.category, model, recipe_of(model), crop_recipe(dataset))
+    if segmenter:
+        segmenter.check_available("cpu")
     # One that was chosen is taken or refused; the one of the training pictures may have to be replaced here.
     crops = with_segmenter(selected.crops, segmenter) if segmenter else usable_crop_recipe(selected.crops, "cpu")
     return replace(selected, crops=crops)

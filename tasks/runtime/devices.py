@@ -69,10 +69,12 @@ def check_count(device: Device, count: int) -> None:
 
 
 def device_kind(device: Device) -> Literal["cpu", "cuda"]:
-    """What `device` means on this machine. Raises ValueError for a GPU where there is none."""
+    """What `device` means on this machine. Raises ValueError for another word, or a GPU where there is none."""
     import torch
 
     kind = device if device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
+    if kind not in ("cpu", "cuda"):
+        raise ValueError(f"device is {device!r}; choose auto, cpu or cuda")
     if kind == "cuda" and not torch.cuda.device_count():
         raise ValueError("device is cuda and torch sees no GPU; choose cpu or auto")
     return kind

@@ -19,7 +19,7 @@ from models.generators import Generator
 from models.methods import MethodConfig
 from models.rendering import RendererConfig
 from models.segmenters import SegmenterConfig
-from tasks.inference.photo_listing import pictures_digest
+from tasks.inference.photo_listing import list_folder, pictures_digest
 
 
 class Photographs(Config):
@@ -51,9 +51,10 @@ class OwnPhotos(Photographs):
         return os.path.abspath(os.path.expanduser(folder))
 
     def check_available(self, device: str) -> None:
-        """Raises ValueError if there is no such folder."""
+        """Raises ValueError if there is no such folder, or no picture in it."""
         if not Path(self.folder).is_dir():
             raise ValueError(f"own_photos.folder is {self.folder}, and there is no such folder; give the path of one")
+        list_folder(Path(self.folder))
 
 
 class PhotoRecipe(Config):

@@ -1,6 +1,8 @@
+import pytest
 from typer.testing import CliRunner
 
 from flows.cli.main import app
+from flows.cli.verify_command import verify
 from storage.dataset import shards, snapshots
 from storage.store import files, layout
 from storage.store.layout import Store
@@ -15,7 +17,6 @@ def said(*arguments):
 
 def test_every_category_is_read_and_a_repair_says_what_it_did_and_what_it_could_not(tmp_path):
     store = Store(str(tmp_path))
-    assert said("--root", store.root) == (0, f"{store.root}: every byte is what was committed\n")
     shard = store.curated("cow", digest(RECIPE), 0)
     shards.write(shard, samples(3), RECIPE)
     release = publish(store, "run", snapshot=snapshots.commit([shard]).snapshot)
@@ -28,4 +29,12 @@ def test_every_category_is_read_and_a_repair_says_what_it_did_and_what_it_could_
     code, output = said("--root", store.root, "--repair")
     assert code == 1 and "(moved to quarantine; the next run makes it again)" in output
     assert "cow-1.glb: has sha256" in output and shards.read_manifest(shard) is None
-    assert said("horse", "--root", store.root)[0] == 0
+
+
+def test_a_verdict_on_what_is_not_there_is_refused(tmp_path):
+    store = Store(str(tmp_path))
+    with pytest.raises(ValueError, match=f"{tmp_path}: there is no data; name what is there, or its folder as --root"):
+        verify(root=store.root)
+    publish(store, "run")
+    with pytest.raises(ValueError, match="there is no data of 'horse', but of cow; name what is there"):
+        verify(["cow", "horse"], root=store.root)

@@ -30,6 +30,11 @@ def test_one_that_is_not_there_is_named_with_a_way_out(target):
         find_block(Server(), target)
 
 
+def test_an_address_without_a_host_is_refused():
+    with pytest.raises(ValueError, match=r"http://: names no host; give a whole address, as https://example"):
+        find_block(Server(), "http://")
+
+
 def test_a_block_that_sends_no_messages_is_refused():
     with pytest.raises(ValueError, match="email-server-credentials/lab: no block of this type sends messages"):
         find_block(Server(), "email-server-credentials/lab")

@@ -67,7 +67,10 @@ def test_a_root_that_cannot_be_written_to_is_told_before_any_work(tmp_path, no_h
         check_parts(load_plan("cow", "smoke", str(tmp_path)))
 
 
-def test_own_photos_need_no_generator(tmp_path, no_hub):
+def test_own_photos_need_no_generator_and_a_folder_with_a_picture(tmp_path, no_hub):
+    with pytest.raises(ValueError, match=f"{tmp_path}: has no picture; give a folder with files that end in .jpg"):
+        check_parts(changed(own_photos={"folder": str(tmp_path)}, generator={"model": "far/away"}))
+    (tmp_path / "cow.jpg").write_bytes(b"whatever it holds")
     check_parts(changed(own_photos={"folder": str(tmp_path)}, generator={"model": "far/away"}))
 
 

@@ -32,12 +32,15 @@ def test_an_unknown_category_is_answered_with_the_known_ones():
         ("name: crab\nsegment_as: []", "crab.yaml: segment_as is "),
         ("name: cow\nsegment_as: [cow]", "crab.yaml: name is missing or not 'crab'"),
         ("name: [crab", "crab.yaml: is not YAML"),
+        ("name: crab\nsegment_as: [cow]\nsegment_as: [pig]", "crab.yaml: is not YAML (segment_as stands there twice"),
+        ("name: crab\nsegment_as: [cow]\nskeleton: {legs: 4, legs: 2}", "crab.yaml: is not YAML (legs stands there"),
+        ("name: crab\nsegment_as: [cow]  # K\xfche", "crab.yaml: is not YAML (unacceptable character #x00fc"),
         ("", "crab.yaml: name is missing"),
     ],
 )
 def test_a_wrong_file_is_refused_by_file_place_and_remedy(tmp_path, text, said):
     file = tmp_path / "crab.yaml"
-    file.write_text(text)
+    file.write_bytes(text.encode("latin-1"))
     with pytest.raises(ValueError) as error:
         read_category(file)
     assert f"{tmp_path}/{said}" in str(error.value)

@@ -119,7 +119,7 @@ def test_crops_that_were_made_anew_are_derived_anew(root):
 
 
 def test_what_is_not_derived_yet_says_so(two):
-    with pytest.raises(MissingArtifact, match="derived/.*: is not committed; run the stage that makes it"):
+    with pytest.raises(MissingArtifact, match="derived/.*: is not committed; type `farm3d verify --repair`, then run"):
         samples.of_derived(DerivedRef(crops=two, digest=digest(RECIPE)), "train")
 
 

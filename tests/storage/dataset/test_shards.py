@@ -144,7 +144,8 @@ def test_one_flipped_bit_is_found(shard, place) -> None:
     shards.write(shard, samples(2), RECIPE)
     flip(layout.tar(shard), place)
     with pytest.raises(
-        CorruptArtifact, match=r"00000\.tar: has sha256 [0-9a-f]{16}, its manifest says [0-9a-f]{16}; put the shard"
+        CorruptArtifact,
+        match=r"00000\.tar: has sha256 [0-9a-f]{16}, its manifest says [0-9a-f]{16}; type `farm3d verify",
     ):
         shards.verify(shard)
     assert shards.find_committed(shard) is None
@@ -224,7 +225,9 @@ def test_a_shard_under_the_name_of_another_recipe_is_refused(shard) -> None:
 
 
 def test_what_is_not_committed_cannot_be_verified(shard) -> None:
-    with pytest.raises(MissingArtifact, match=r"00000\.json: is not committed; run the stage that makes it"):
+    with pytest.raises(
+        MissingArtifact, match=r"00000\.json: is not committed; type `farm3d verify --repair`, then run"
+    ):
         shards.verify(shard)
 
 

@@ -144,7 +144,7 @@ def test_a_shard_made_anew_with_other_contents_is_not_what_was_pinned(folder) ->
 
 def test_only_committed_curated_shards_of_one_recipe_make_a_snapshot(folder) -> None:
     store = Store(folder)
-    with pytest.raises(MissingArtifact, match="is not committed; run the stage"):
+    with pytest.raises(MissingArtifact, match="is not committed; type `farm3d verify"):
         snapshots.commit([store.curated("cow", "01", 0)])
     for wrong in ([], [store.raw("cow", "01", 0)], [store.curated("cow", "01", 0), store.curated("cow", "02", 0)]):
         with pytest.raises(ValueError, match="curated shards of one recipe"):

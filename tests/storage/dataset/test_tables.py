@@ -41,7 +41,9 @@ def test_anybody_can_ask_the_table_why_samples_were_dropped() -> None:
 
 @pytest.mark.parametrize("torn", [b"", b"PAR1", to_parquet(ROWS)[:-7], to_parquet(ROWS)[100:]])
 def test_a_torn_table_is_refused(torn) -> None:
-    with pytest.raises(CorruptArtifact, match=r"a\.parquet: is no whole Parquet file .*; put the shard in quarantine"):
+    with pytest.raises(
+        CorruptArtifact, match=r"a\.parquet: is no whole Parquet file .*; type `farm3d verify --repair`, then run"
+    ):
         from_parquet(torn, "a.parquet", len(ROWS))
 
 

@@ -97,7 +97,7 @@ def evil(name: str, data: bytes = b"x", kind: bytes = tarfile.REGTYPE, target: s
     ],
 )
 def test_a_member_that_is_no_part_of_a_sample_is_refused(tar, complaint) -> None:
-    with pytest.raises(CorruptArtifact, match=f"a.tar: .*{complaint}.*; do not use this file"):
+    with pytest.raises(CorruptArtifact, match=f"a.tar: .*{complaint}.*; type `farm3d verify"):
         member_positions(tar, EXTENSIONS, "a.tar")
 
 

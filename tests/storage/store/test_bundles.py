@@ -32,7 +32,7 @@ def test_a_new_bundle_takes_the_place_of_the_old_one(root) -> None:
     bundles.commit(folder, SECOND, NOTHING)
     assert set(bundles.find_committed(folder).files) == set(SECOND)
     assert files.names(folder) == ["cow.glb", "manifest.json", "views"]
-    with pytest.raises(MissingArtifact, match=r"report\.html: is not committed; run the stage"):
+    with pytest.raises(MissingArtifact, match=r"report\.html: is not committed; type `farm3d verify"):
         bundles.read(folder, "report.html")
 
 
@@ -54,7 +54,7 @@ def test_a_changed_file_is_refused(root) -> None:
     bundles.commit(folder, FIRST, NOTHING)
     files.put(layout.member(folder, "cow.glb"), b"glTF f1rst")
     with pytest.raises(
-        CorruptArtifact, match=r"cow\.glb: has sha256 [0-9a-f]{16}, its manifest says [0-9a-f]{16}; run the stage"
+        CorruptArtifact, match=r"cow\.glb: has sha256 [0-9a-f]{16}, its manifest says [0-9a-f]{16}; type `farm3d verify"
     ):
         bundles.read(folder, "cow.glb")
     files.put(layout.member(folder, "cow.glb"), b"short")
@@ -111,7 +111,7 @@ def test_what_it_is_about_is_known_after_a_file_was_lost_and_has_one_type(root) 
     bundles.commit(folder, FIRST, About(category="cow"))
     files.remove(layout.member(folder, "cow.glb"))
     assert bundles.find_committed(folder) is None and bundles.read_about(folder, About) == About(category="cow")
-    with pytest.raises(CorruptArtifact, match=r"manifest.json: is about no Record \(category: .*; run the stage"):
+    with pytest.raises(CorruptArtifact, match=r"manifest.json: is about no Record \(category: .*; type `farm3d verify"):
         bundles.read_about(folder, Record)
 
 

@@ -59,7 +59,7 @@ def test_a_file_moves_and_goes(root) -> None:
     assert files.get(f"{root}/c/d.bin") == OLD
     files.remove(f"{root}/c/d.bin")
     files.remove(f"{root}/c/d.bin")
-    with pytest.raises(MissingArtifact, match=r"d\.bin: does not exist; run"):
+    with pytest.raises(MissingArtifact, match=r"d\.bin: does not exist; type"):
         files.get(f"{root}/c/d.bin")
 
 

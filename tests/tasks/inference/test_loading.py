@@ -126,7 +126,7 @@ def test_it_knows_its_recipe(model, vit):
 
 
 def test_a_run_without_a_finished_model_says_what_to_do(model):
-    with pytest.raises(MissingArtifact, match="run the stage that makes it"):
+    with pytest.raises(MissingArtifact, match="type `farm3d verify --repair`, then run"):
         recipe_of(model.model_copy(update={"run": "nowhere"}))
 
 
