@@ -14,6 +14,7 @@ from jaxtyping import Float
 from pydantic import Field
 from scipy.ndimage import binary_fill_holes
 from scipy.spatial import KDTree
+from trimesh.points import remove_close
 from trimesh.voxel import VoxelGrid
 
 from models.core.config import Config
@@ -147,8 +148,9 @@ def _fit(ours: Ours, theirs: Theirs, start: Motion, config: ChamferConfig) -> Mo
 
 def surface_points(mesh: trimesh.Trimesh, count: int, seed: int) -> Float[np.ndarray, "{count} 3"]:
     """Evenly spread points, topped up until there are `count`; the seed fixes them."""
-    points, draw = np.empty((0, 3)), 0
+    # `trimesh.sample.sample_surface_even`, which warns where it has fewer than were asked for.
+    points, draw, apart = np.empty((0, 3)), 0, np.sqrt(mesh.area / (3 * count))
     while len(points) < count:
-        more, _ = trimesh.sample.sample_surface_even(mesh, count, seed=[seed, draw])
-        points, draw = np.concatenate((points, more)), draw + 1
+        many = trimesh.sample.sample_surface(mesh, 3 * count, seed=[seed, draw])[0]
+        points, draw = np.concatenate((points, remove_close(many, apart)[0][:count])), draw + 1
     return points[:count]

@@ -45,6 +45,17 @@ def test_each_way_sees_its_own_excess() -> None:
     assert (score.to_reconstruction, score.to_target) == (pytest.approx(0.5), 0)
 
 
+def test_surface_points_are_trimeshs_evenly_spread_ones_topped_up_without_a_word(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    box = trimesh.creation.box((1.0, 2.0, 6.0))
+    drawn = [surface_points(box, 500, seed) for seed in range(8)]
+    assert {len(points) for points in drawn} == {500} and not caplog.records
+    even = [trimesh.sample.sample_surface_even(box, 500, seed=[seed, 0])[0] for seed in range(8)]
+    assert any(len(points) < 500 for points in even), "or nothing is topped up"
+    assert all(np.array_equal(ours[: len(theirs)], theirs) for ours, theirs in zip(drawn, even, strict=True))
+
+
 def test_surface_points_move_with_the_mesh() -> None:
     """So that one sampling serves both fits."""
     mesh = moved(body(), shift=0.3)
