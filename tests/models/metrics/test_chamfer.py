@@ -48,7 +48,7 @@ def test_each_way_sees_its_own_excess() -> None:
 def test_surface_points_are_trimeshs_evenly_spread_ones_topped_up_without_a_word(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    box = trimesh.creation.box((1.0, 2.0, 6.0))
+    box = trimesh.creation.box((0.05, 2.0, 6.0))
     drawn = [surface_points(box, 500, seed) for seed in range(8)]
     assert {len(points) for points in drawn} == {500} and not caplog.records
     even = [trimesh.sample.sample_surface_even(box, 500, seed=[seed, 0])[0] for seed in range(8)]
