@@ -18,8 +18,8 @@ class Sampling:
     def settings(self) -> str:
         """All but the model in words, as "25 steps, guidance 2.5"; empty where there are none."""
         said = (
-            self.steps and f"{self.steps} steps",
-            self.guidance and f"guidance {self.guidance}",
-            self.negative_prompt and f"away from {self.negative_prompt!r}",
+            f"{self.steps} steps" if self.steps else "",
+            f"guidance {self.guidance}" if self.guidance else "",
+            f"away from {self.negative_prompt!r}" if self.negative_prompt else "",
         )
-        return ", ".join(each for each in said if each)
+        return ", ".join(filter(None, said))

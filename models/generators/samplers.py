@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from diffusers import SchedulerMixin
+    from diffusers.schedulers.scheduling_utils import SchedulerMixin
 
 UNSEEDED = {"DPMSolverSDEScheduler"}
 """Samplers whose noise does not come from the seeds of the pictures."""
