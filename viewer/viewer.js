@@ -87,6 +87,8 @@ class View {
   async choose() {
     const name = this.control("model").value;
     if (!this.models.has(name)) this.models.set(name, await this.load());
+    // Another one may have been chosen meanwhile, and be drawn already.
+    if (this.control("model").value !== name) return;
     if (this.model) this.scene.remove(this.model.group, ...this.model.extras);
     this.model = this.models.get(name);
     this.scene.add(this.model.group, ...this.model.extras);

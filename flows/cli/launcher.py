@@ -6,7 +6,6 @@ line it logs afterwards kills it.
 
 import logging
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -32,7 +31,7 @@ from flows.cli.credentials import (
     write_profile,
 )
 from flows.cli.options import PORT
-from flows.cli.processes import STOP_SECONDS, Detached
+from flows.cli.processes import STOP_SECONDS, Detached, is_port_taken
 from flows.cli.server import HOST
 from flows.control.automations import watch_silent_runs
 from flows.control.checkout import ROOT
@@ -41,6 +40,7 @@ from flows.control.work_pool import POOL, make_work_pool
 from flows.deployments import list_deployments, name_of_deployment, write_prefect_file
 from flows.plan.work_folder import prepare_work_folder
 from models.core.errors import Farm3dError
+from storage.store.locks import hold_lock
 from storage.store.private import make_private_folder
 
 logger = logging.getLogger(__name__)
@@ -123,6 +123,11 @@ class Launcher:
         """
         prepare_work_folder()
         make_private_folder(self.home)
+        # Two commands at once would start two servers, of which nobody knows the first.
+        with hold_lock(str(self.home / "launcher")):
+            self._up()
+
+    def _up(self) -> None:
         self._start_server()
         self.mark_crashed_runs()
         with self.client() as client:
@@ -136,6 +141,12 @@ class Launcher:
 
     def down(self) -> list[str]:
         """Stop the runs, the worker and the server; names what was stopped. Other servers' runs are left alone."""
+        if not self.home.exists():
+            return []
+        with hold_lock(str(self.home / "launcher")):
+            return self._down()
+
+    def _down(self) -> list[str]:
         is_ours = self.server.running() is not None
         if is_ours and self.healthy():
             _terminate_runs(self.unfinished())
@@ -214,6 +225,8 @@ class Launcher:
             return None
 
     def _start_server(self) -> None:
+        if running := self.server.running():
+            self.url = running.url
         if self.healthy() and (self.server.running() or self.foreign):
             return
         if self.foreign and self._status() == 401:
@@ -224,7 +237,7 @@ class Launcher:
             )
         self.server.stop()
         port = urlsplit(self.url).port or PORT
-        if _is_port_taken(port):
+        if is_port_taken(HOST, port):
             raise PortTaken(
                 f"{HOST}:{port} is taken by another program, perhaps the server of another checkout; "
                 f"stop that, or choose a free port: `farm3d up --port {port + 1}` or `make cow PORT={port + 1}`"
@@ -247,11 +260,6 @@ class Launcher:
         command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"]
         command += ["--name", MACHINE]
         self.worker.start(command, self.environment, self.url, ROOT)
-
-
-def _is_port_taken(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex((HOST, port)) == 0
 
 
 def _is_deployed(client: SyncPrefectClient, deployment: dict[str, Any], whatever_version: bool) -> bool:

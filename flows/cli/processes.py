@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -67,7 +68,9 @@ class Detached:
                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL) and None,
             )
         record = ProcessRecord(pid=child.pid, created=psutil.Process(child.pid).create_time(), url=url)
-        self._record.write_text(record.model_dump_json())
+        partial = self._record.with_suffix(".partial")
+        partial.write_text(record.model_dump_json())
+        partial.replace(self._record)
         return record
 
     def stop(self) -> bool:
@@ -106,3 +109,9 @@ def _find_process(record: ProcessRecord) -> psutil.Process | None:
     except psutil.NoSuchProcess:
         return None
     return process if alive else None
+
+
+def is_port_taken(host: str, port: int) -> bool:
+    """Whether a program listens there."""
+    with socket.socket() as probe:
+        return probe.connect_ex((host, port)) == 0

@@ -115,9 +115,16 @@ def _prepare(
 
 def start_run(client: "SyncPrefectClient", deployment: str, parameters: dict[str, Any]) -> "UUID":
     """A run of a deployment: the one that does the same already and is not over, else a new one."""
+    from storage.store.layout import Store
+
     known = client.read_deployment_by_name(deployment)
+    # What somebody else left out, in the UI or on the command line of Prefect, is as the flow has it.
+    fields = (known.parameter_openapi_schema or {}).get("properties", {})
+    defaults = {name: field["default"] for name, field in fields.items() if "default" in field}
     for flow_run in _unfinished(client, known.id):
-        if all((flow_run.parameters.get(name) or None) == parameters.get(name) for name in {*parameters, "changes"}):
+        said = {**defaults, **flow_run.parameters, "changes": flow_run.parameters.get("changes") or None}
+        said["root"] = Store(said.get("root", "data")).root
+        if all(said.get(name) == parameters.get(name) for name in {*parameters, "changes"}):
             error_console.print(f"run {flow_run.name} does this already; this is how far it is")
             return flow_run.id
     return client.create_flow_run_from_deployment(known.id, parameters=parameters).id

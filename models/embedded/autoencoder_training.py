@@ -19,6 +19,7 @@ from torch.nn.functional import avg_pool2d, conv2d, normalize
 
 from models.core.config import Config
 from models.core.precision import bf16_autocast
+from models.core.weights import replace_folder
 from models.embedded.fitting import FitConfig, train_network
 from models.embedded.linear_code import PHOTOS, start_as_linear_code
 from models.embedded.photo_set import Pictures
@@ -84,7 +85,8 @@ def train_autoencoder(
 
     average = train_network(vae, loss, config.recipe, checkpoints, {"encoder.": config.encoder_rate})
     average.register_to_config(scaling_factor=_scaling(average, pictures.image))
-    average.save_pretrained(folder, safe_serialization=True)
+    with replace_folder(folder) as place:
+        average.save_pretrained(place, safe_serialization=True)
 
 
 def polish_decoder(
@@ -108,7 +110,8 @@ def polish_decoder(
 
     average = train_network(decoder, loss, config.polish, checkpoints)
     vae.post_quant_conv, vae.decoder = average["first"], average["rest"]
-    vae.save_pretrained(folder, safe_serialization=True)
+    with replace_folder(folder) as place:
+        vae.save_pretrained(place, safe_serialization=True)
 
 
 def difference(

@@ -68,7 +68,9 @@ def render_pictures(
     worker: int = 0,
     workers: int = 1,
 ) -> None:
-    """Write photos of `count` individuals of each species, the `first` and those after it; finished files are kept.
+    """Write photos of `count` individuals of each species, the `first` and those after it.
+
+    Finished files are kept; those of another number or size are made anew.
 
     Each photo shows another individual: sixteen of each teach the individuals rather than the species (docs/lab, 11).
     Several workers share the files between them.
@@ -80,14 +82,17 @@ def render_pictures(
     files = [(start, category) for start in range(first, first + count, PICTURES_PER_FILE) for category in species]
     for start, category in files[worker::workers]:
         path = _file_of(folder, category, start)
-        if not path.exists():
-            individuals = range(start, min(start + PICTURES_PER_FILE, first + count))
+        individuals = range(start, min(start + PICTURES_PER_FILE, first + count))
+        if not path.exists() or _shape(path) != (len(individuals), size):
             _write(path, _render(category, [SEEDS_PER_INDIVIDUAL * number for number in individuals], size))
             log.info("rendered %s", path.name)
 
 
 def load_pictures(folder: Path, count: int, *, species: Sequence[SpeciesName] = FARM, first: int = 0) -> Pictures:
-    """The photos of these individuals of each species, as `render_pictures` wrote them."""
+    """The photos of these individuals of each species, as `render_pictures` wrote them.
+
+    Raises ValueError where some of them are missing, or a file has others.
+    """
     paths = [
         _file_of(folder, category, start)
         for start in range(first, first + count, PICTURES_PER_FILE)
@@ -97,6 +102,8 @@ def load_pictures(folder: Path, count: int, *, species: Sequence[SpeciesName] = 
     if missing:
         raise ValueError(f"{folder}: {len(missing)} files are missing, {missing[0]} first; run render_pictures again")
     files = [np.load(path) for path in paths]
+    if (there := sum(len(file["view"]) for file in files)) != count * len(species):
+        raise ValueError(f"{folder}: has {there} photos, not {count * len(species)}; run render_pictures again")
     fields = Pictures.__dataclass_fields__
     return Pictures(**{name: np.concatenate([file[name] for file in files]) for name in fields})
 
@@ -122,6 +129,12 @@ def sample_batch(
 
 def _file_of(folder: Path, category: str, start: int) -> Path:
     return folder / f"{category}-{SEEDS_PER_INDIVIDUAL * start:07d}.npz"
+
+
+def _shape(path: Path) -> tuple[int, int]:
+    """How many photos a file has, and pixels along an edge of each."""
+    with np.load(path) as file:
+        return file["image"].shape[:2]
 
 
 def _render(category: str, seeds: Sequence[int], size: int) -> dict[str, ndarray]:

@@ -13,6 +13,7 @@ good for something learns faster (REPA, Yu et al. 2025, with a ViT's features wh
 import json
 import shutil
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ from torch import Tensor, nn
 
 from models.core.config import Config
 from models.core.precision import bf16_autocast
-from models.core.weights import replace_folder, write_part_digests
+from models.core.weights import digest, replace_folder, write_part_digests
 from models.embedded.autoencoder_training import AutoencoderTraining, latents, polish_decoder, train_autoencoder
 from models.embedded.fitting import FitConfig, train_network
 from models.embedded.part_loss import merged_parts, part_weights, soft_part_cross_entropy
@@ -117,7 +118,9 @@ def train_teacher(
     tokenizer = CLIPTokenizer.from_pretrained(words, local_files_only=True)
     torch.manual_seed(config.recipe.seed)
     network = Denoiser(config, len(tokenizer), len(merged_parts()[0]))
-    loss = DenoisingLoss(config, network, tokenizer, pictures, _load_latents(vae, pictures, work / "latents.pt"))
+    seen = f"{digest(str(vae_folder), None)[:16]}-{sha256(pictures.image).hexdigest()[:16]}"
+    latent = _load_latents(vae, pictures, work / f"latents-{seen}.pt")
+    loss = DenoisingLoss(config, network, tokenizer, pictures, latent)
     average = train_network(network, loss, config.recipe, checkpoints("denoiser"))
     write_pipeline(average, vae, words, folder)
 
@@ -228,8 +231,7 @@ def _load_latents(vae: "AutoencoderKL", pictures: Pictures, path: Path) -> Tenso
     """Latents of all pictures, then of their mirror images, from `path` if they are there."""
     if not path.exists():
         both = pictures.image, np.ascontiguousarray(pictures.image[:, :, ::-1])
-        torch.save(torch.cat([latents(vae, images) for images in both]), path)
-    latent = torch.load(path, weights_only=True)
-    if len(latent) != 2 * len(pictures):
-        raise ValueError(f"{path} is of {len(latent) // 2} pictures, not {len(pictures)}; delete it")
-    return latent
+        partial = path.with_suffix(".partial")
+        torch.save(torch.cat([latents(vae, images) for images in both]), partial)
+        partial.replace(path)
+    return torch.load(path, weights_only=True)

@@ -25,7 +25,7 @@ SIDE = 2 * pi / 5
 LIFT = 0.2
 """Elevation of every camera that is not the photo's."""
 SECONDS = {"turntable": 2.0, "walk": 7 / 6, "relit": 2.0}
-"""Duration of each film; an animal walks as fast as in its GLB."""
+"""Duration of each film; a walk is that of an animal of `SHOULDER_HEIGHT`, whatever its own is in its GLB."""
 SHOULDER_HEIGHT = 1.4
 """A walk in films is that of an animal of so many metres."""
 Film = UInt8[np.ndarray, "frames {size} {size} 3"]

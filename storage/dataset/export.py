@@ -24,7 +24,7 @@ LEFT_OUT = {"parts", "kept", "reason", "split"}
 def export(ref: DatasetRef, folder: str) -> dict[str, int]:
     """Write the kept crops of a snapshot; gives how many of each split.
 
-    Raises ValueError if there is something in the folder already.
+    Raises ValueError if there is something in the folder already but hidden files.
     """
     if files.names(folder):
         raise ValueError(f"{folder}: is not empty; give a new folder")

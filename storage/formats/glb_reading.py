@@ -62,7 +62,7 @@ def read_glb(data: bytes, where: str) -> ReadAsset:
         if "extensionsUsed" in document:
             raise ValueError("its attributes are quantised")
         return _read(document, binary, data)
-    except (struct.error, ValueError, KeyError, IndexError, TypeError, RecursionError, OSError) as error:
+    except (struct.error, ValueError, LookupError, TypeError, AttributeError, RecursionError, OSError) as error:
         remedy = "give a .glb that `farm3d reconstruct`, `farm3d pose` or a release wrote without --quantise"
         raise ValueError(f"{where}: is no rigged animal of farm3d ({error}); {remedy}") from error
 

@@ -153,5 +153,5 @@ def _change(now: Score, before: Score, digits: int) -> Cell:
 
 
 def _digits(largest: float) -> int:
-    """Decimals that give the largest number of a row three significant digits or four."""
+    """Decimals of a row by its largest number: one from 10 on, two from 1 on, else four."""
     return 1 if largest >= 10 or largest == 0 else 2 if largest >= 1 else 4

@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
+from math import ceil
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 CAPTION_PX, COLUMNS = 16, 8
+GIF_FPS = 50
+UNIT_MS = {"GIF": 10, "WEBP": 1}
+"""In what a format counts the time of a frame, in milliseconds."""
 
 
 def png(image: UInt8[np.ndarray, "height width *channels"]) -> bytes:
@@ -21,7 +25,12 @@ def jpeg(image: UInt8[np.ndarray, "height width 3"], quality: int = 90) -> bytes
 
 
 def gif(frames: UInt8[np.ndarray, "frames height width 3"], fps: float) -> bytes:
-    """An endless film that opens everywhere; one palette for all, so nothing flickers."""
+    """An endless film that opens everywhere; one palette for all, so nothing flickers.
+
+    Of more than fifty frames a second only some are kept, evenly: players show shorter ones for a tenth of a second.
+    """
+    step = ceil(fps / GIF_FPS)
+    frames, fps = frames[::step], fps / step
     first = Image.fromarray(np.concatenate(list(frames[:: max(1, len(frames) // 8)]), 1))
     palette = first.quantize(256, dither=Image.Dither.NONE)
     reduced = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for frame in frames]
@@ -80,8 +89,9 @@ def _encode(image: UInt8[np.ndarray, "height width *channels"], form: str, **opt
 
 
 def _encode_film(frames: Sequence[Image.Image], form: str, fps: float, **options: object) -> bytes:
-    stream = BytesIO()
-    frames[0].save(
-        stream, form, save_all=True, append_images=list(frames[1:]), duration=round(1000 / fps), loop=0, **options
-    )
+    stream, unit = BytesIO(), UNIT_MS[form]
+    # As long together as they should be: each alone is a whole number of the format's units.
+    ends = [round((number + 1) * 1000 / fps / unit) * unit for number in range(len(frames))]
+    durations = [end - begin for begin, end in zip([0, *ends], ends, strict=False)]
+    frames[0].save(stream, form, save_all=True, append_images=list(frames[1:]), duration=durations, loop=0, **options)
     return stream.getvalue()

@@ -101,7 +101,7 @@ def _define_skeleton(stage: Handle, root: Handle, asset: Asset, order: Sequence[
 
 
 def _define_clip(stage: Handle, skeleton: Handle, asset: Asset, order: Sequence[int], name: str, clip: Clip) -> None:
-    """One animation under the skeleton; an array that stays as it is has one key."""
+    """One animation under the skeleton."""
     from pxr import UsdSkel, Vt
 
     animation = UsdSkel.Animation.Define(stage, skeleton.AppendChild(name))

@@ -124,7 +124,7 @@ class _Lease:
         while not over.wait(LAPSES_SECONDS / 4):
             try:
                 tag = files.put_if(self.lock, _token(), IfMatch=self.tag)
-            except OSError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it was, only another attempt keeps the lease
                 logger.warning("%s: was not renewed: %s", self.lock, error)
                 continue
             if tag is None:
@@ -136,7 +136,7 @@ class _Lease:
         """Free the lock, unless another writer has it by now; a store that is away frees it when it lapses."""
         try:
             files.put_if(self.lock, b"", IfMatch=self.tag)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - what was done under the lock is over, and its own error counts
             logger.warning("%s: was not given back: %s", self.lock, error)
 
     def _try_to_take(self, lease: tuple[str, int] | None, lapsed: bool) -> bool:

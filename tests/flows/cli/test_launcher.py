@@ -1,6 +1,8 @@
 import os
 import socket
+import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import SimpleNamespace
@@ -14,6 +16,7 @@ from prefect.client.schemas.objects import State, StateType, WorkerStatus
 from flows.cli import launcher as launchers
 from flows.cli.credentials import read_password
 from flows.cli.launcher import HOST, Launcher, PortTaken, ServerDown
+from flows.cli.processes import is_port_taken
 from flows.control.crashed_runs import MACHINE
 from models.core.errors import Farm3dError
 from storage.store.errors import NotPrivate
@@ -53,6 +56,28 @@ def test_a_server_that_dies_at_once_shows_its_log(tmp_path, port, monkeypatch):
     monkeypatch.setattr(launchers.sys, "executable", "/bin/false")
     with pytest.raises(ServerDown, match=r"did not start; the end of .*server.log"):
         Launcher(tmp_path, port).up()
+
+
+def test_two_commands_at_once_start_one_server_that_both_know(tmp_path, port, monkeypatch):
+    class Slow(Launcher):
+        """Serves after a second."""
+
+        def start_server(self, port):
+            begin = "import time, http.server as http; time.sleep(1)"
+            serve = f"http.HTTPServer(('{HOST}', {port}), http.BaseHTTPRequestHandler).serve_forever()"
+            self.server.start([sys.executable, "-c", f"{begin}; {serve}"], {}, self.url, tmp_path)
+            started.append(port)
+
+        def healthy(self):
+            return is_port_taken(HOST, port)
+
+    started = []
+    monkeypatch.setattr(Slow, "_up", Slow._start_server)
+    with ThreadPoolExecutor(2) as threads:
+        for up in [threads.submit(Slow(tmp_path, port).up) for _ in range(2)]:
+            up.result()
+    assert started == [port] and Slow(tmp_path, port).server.running()
+    assert Launcher(tmp_path, port).server.stop()
 
 
 def test_stopping_nothing_stops_nothing(tmp_path, port):

@@ -4,8 +4,10 @@ from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
+from prefect.utilities.callables import parameter_schema
 
 from flows.cli.run_progress import RunProgress, StageProgress
+from flows.farm3d import farm3d
 from tests.flows.cli.typed import ended, printed
 
 STAGES = (StageProgress("crops", "done", 24, 24, "kept"), StageProgress("training", "failed"))
@@ -28,7 +30,8 @@ class Server:
 
     def read_deployment_by_name(self, name):
         self.deployment = name
-        return SimpleNamespace(id=uuid4())
+        schema = parameter_schema(farm3d).model_dump_for_openapi()
+        return SimpleNamespace(id=uuid4(), parameter_openapi_schema=schema)
 
     def read_flow_runs(self, flow_run_filter):
         return self.unfinished
@@ -77,9 +80,18 @@ def test_a_run_that_does_the_same_already_is_followed_instead(server, tmp_path):
     assert server.followed[0][0] == 2 and not server.made
 
 
+def test_a_run_that_was_started_elsewhere_without_a_word_of_scale_and_root_is_the_same(server, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    server.unfinished = [SimpleNamespace(id="theirs", name="a-run", parameters={"category": "cow"})]
+    assert printed("run", "cow", "--scale", "smoke")[0] == 0 and server.made and server.followed[-1][0] == "new"
+    assert printed("run", "cow", "--root", "other")[0] == 0 and server.followed[-1][0] == "new"
+    assert printed("run", "cow")[0] == 0 and server.followed[-1][0] == "theirs" and len(server.made) == 2
+
+
 def test_photos_of_ones_own_are_learnt_from_and_a_run_of_others_is_not_followed(server, tmp_path):
     photos, root = tmp_path / "my cows", str(tmp_path / "data")
     photos.mkdir()
+    (photos / "cow.jpg").write_bytes(b"whatever it holds")
     wanted = {"scale": "smoke", "root": root, "changes": {"own_photos": {"folder": str(photos)}}}
     other = {**wanted, "changes": {"own_photos": {"folder": "elsewhere"}}}
     drawn = {"scale": "smoke", "root": root}

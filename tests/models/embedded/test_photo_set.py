@@ -23,6 +23,18 @@ def test_what_was_rendered_is_loaded(folder):
         assert 0.05 < (pictures.part[index] > 0).mean() < 0.8
 
 
+def test_photos_of_another_number_or_size_are_made_anew_and_no_others_are_taken_for_them(tmp_path):
+    render_pictures(tmp_path, 1, 32, species=FARM[:1])
+    with pytest.raises(ValueError, match=f"{tmp_path}: has 1 photos, not 2; run render_pictures again"):
+        load_pictures(tmp_path, 2, species=FARM[:1])
+    (file,) = tmp_path.iterdir()
+    for count, size, is_new in ((2, 32, True), (2, 40, True), (2, 40, False)):
+        before = file.stat().st_ino
+        render_pictures(tmp_path, count, size, species=FARM[:1])
+        assert (file.stat().st_ino != before) == is_new
+        assert load_pictures(tmp_path, count, species=FARM[:1]).image.shape == (count, size, size, 3)
+
+
 def test_joined_pictures_follow_one_another(folder):
     pictures = load_pictures(folder, 2)
     joined = join_pictures((pictures, pictures))

@@ -72,6 +72,7 @@ def _edited(data: bytes, **changes: object) -> bytes:
         (lambda data: data[:-400], "cannot|buffer|truncated|size"),
         (lambda data: _edited(data, asset={"version": "2.0", "generator": "another"}), "no rig of farm3d"),
         (lambda data: _edited(data, accessors=[]), "list index"),
+        (lambda data: _edited(data, nodes=["x"] * 99), "has no attribute"),
     ],
 )
 def test_any_other_file_is_one_sentence(rigged: Tube, spoil: Callable[[bytes], bytes], said: str) -> None:

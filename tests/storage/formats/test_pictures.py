@@ -3,6 +3,7 @@
 from io import BytesIO
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from storage.formats.pictures import contact_sheet, gif, jpeg, labelled_rows, png, webp
@@ -23,6 +24,18 @@ def test_films_keep_their_frames_pace_and_loop() -> None:
         film.seek(1)
         film.load()
         assert film.info["duration"] == 100
+
+
+@pytest.mark.parametrize(("count", "seconds"), [(36, 2.0), (36, 7 / 6), (240, 7 / 6), (300, 2.0)])
+def test_a_film_lasts_as_long_as_it_should_and_no_frame_is_too_short_for_a_player(count: int, seconds: float) -> None:
+    frames = np.random.default_rng(1).integers(0, 255, (count, 8, 8, 3), np.uint8)
+    for encoded, shortest in ((gif(frames, count / seconds), 20), (webp(frames, count / seconds), 1)):
+        film, durations = Image.open(BytesIO(encoded)), list[int]()
+        for number in range(film.n_frames):
+            film.seek(number)
+            film.load()
+            durations.append(film.info["duration"])
+        assert sum(durations) == pytest.approx(1000 * seconds, abs=30) and min(durations) >= shortest
 
 
 def test_a_sheet_has_room_for_all() -> None:

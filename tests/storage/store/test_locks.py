@@ -6,6 +6,7 @@ import time
 from threading import Event, Thread
 
 import pytest
+from botocore.exceptions import NoCredentialsError
 
 from storage.store import files, layout, locks
 from storage.store.locks import _Lease, hold_lock, is_locked
@@ -123,6 +124,28 @@ def test_a_store_that_is_away_for_a_moment_costs_no_lease(mortal, monkeypatch, c
         while files.tag_and_size(lock) == before:
             time.sleep(0.05)
     assert files.size(lock) == 0
+
+
+def test_no_error_of_a_library_ends_a_lease_or_hides_its_holders_own(mortal, monkeypatch, caplog) -> None:
+    _, root = mortal
+    monkeypatch.setattr(locks, "LAPSES_SECONDS", 1.0)
+    put_if, errors = files.put_if, [NoCredentialsError(), NoCredentialsError()]
+
+    def failing(url: str, data: bytes, **condition: str) -> str | None:
+        if "IfMatch" in condition and errors:
+            raise errors.pop()
+        return put_if(url, data, **condition)
+
+    lock = layout.lock(f"{root}/a.bin")
+    with pytest.raises(ZeroDivisionError), hold_lock(f"{root}/a.bin"):
+        monkeypatch.setattr(files, "put_if", failing)
+        before = files.tag_and_size(lock)
+        while files.tag_and_size(lock) == before:
+            time.sleep(0.05)
+        assert caplog.text.count("was not renewed: Unable to locate credentials") == 2
+        errors.append(NoCredentialsError())
+        monkeypatch.setattr(locks, "LAPSES_SECONDS", 60.0)
+        1 / 0  # noqa: B018
 
 
 def test_a_store_that_ignores_conditions_is_refused(mortal) -> None:
