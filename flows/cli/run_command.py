@@ -122,8 +122,12 @@ def start_run(client: "SyncPrefectClient", deployment: str, parameters: dict[str
     fields = (known.parameter_openapi_schema or {}).get("properties", {})
     defaults = {name: field["default"] for name, field in fields.items() if "default" in field}
     for flow_run in _unfinished(client, known.id):
-        said = {**defaults, **flow_run.parameters, "changes": flow_run.parameters.get("changes") or None}
-        said["root"] = Store(said.get("root", "data")).root
+        said: dict[str, Any] = {
+            **defaults,
+            **flow_run.parameters,
+            "changes": flow_run.parameters.get("changes") or None,
+        }
+        said["root"] = Store(str(said["root"])).root
         if all(said.get(name) == parameters.get(name) for name in {*parameters, "changes"}):
             error_console.print(f"run {flow_run.name} does this already; this is how far it is")
             return flow_run.id

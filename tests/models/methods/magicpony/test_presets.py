@@ -56,7 +56,7 @@ def test_the_published_scale_is_that_of_the_paper() -> None:
     assert paper.losses.rgb.at(0.5) == 1 and paper.animal.pose.elevation_deg == 0
     training = paper.training
     assert (training.rate_shape, training.rate_pose, training.rate_rest, training.clip) == (1e-3, 1e-4, 1e-4, None)
-    assert training.lr_schedule.at(1.0) == 1 and training.augmentation.share == 0 and training.mirror
+    assert training.lr_schedule.at(1.0) == 1 and training.augmentation.share == 0
     assert training.steps == 140_000
     assert isinstance(paper.warm_start, FromNothing)
 
