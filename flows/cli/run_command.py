@@ -127,7 +127,7 @@ def start_run(client: "SyncPrefectClient", deployment: str, parameters: dict[str
             **flow_run.parameters,
             "changes": flow_run.parameters.get("changes") or None,
         }
-        said["root"] = Store(str(said["root"])).root
+        said["root"] = Store(str(said.get("root", "data"))).root
         if all(said.get(name) == parameters.get(name) for name in {*parameters, "changes"}):
             error_console.print(f"run {flow_run.name} does this already; this is how far it is")
             return flow_run.id
