@@ -13,6 +13,8 @@ from pathlib import Path
 import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from storage.store import files
+
 STOP_SECONDS = 30
 
 
@@ -68,9 +70,7 @@ class Detached:
                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL) and None,
             )
         record = ProcessRecord(pid=child.pid, created=psutil.Process(child.pid).create_time(), url=url)
-        partial = self._record.with_suffix(".partial")
-        partial.write_text(record.model_dump_json())
-        partial.replace(self._record)
+        files.put(str(self._record), record.model_dump_json().encode())
         return record
 
     def stop(self) -> bool:
