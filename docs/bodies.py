@@ -19,8 +19,9 @@ from models.embedded.animal_body import distil_animal_body
 from models.embedded.body_fitting import fit_regressor, fit_shapes, keep_strongest, merge_skin
 from models.embedded.human_poses import JOINTS, PARENTS, hinge_axes, sample_poses
 from models.embedded.photo_set import load_pictures, render_pictures
-from models.geometry.body import INFLUENCES, ParametricBody, save_body
+from models.geometry.body import ParametricBody, save_body
 from models.geometry.decimation import decimate
+from models.geometry.kinematics import INFLUENCES
 from models.truth.barnyard.rig import KEYPOINTS
 from models.truth.barnyard.species import SpeciesName
 from tasks.inference.loading import embedded_recipe, start

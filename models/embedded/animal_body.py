@@ -15,8 +15,8 @@ from torch import Tensor
 
 from models.core.category import Skeleton
 from models.embedded.body_fitting import axis_angles, fit_keypoints, fit_regressor, fit_shapes, keep_strongest
-from models.geometry.body import INFLUENCES, ParametricBody
-from models.geometry.kinematics import bone_frames, euler_xyz
+from models.geometry.body import ParametricBody
+from models.geometry.kinematics import INFLUENCES, bone_frames, euler_xyz
 from models.geometry.skeleton import Rig, bone_names
 from models.rendering.reconstruction import Reconstruction, Rigged
 

@@ -127,7 +127,7 @@ def difference(
     return total
 
 
-def token_distance(
+def perceptual_distance(
     vit: Vit, one: Float[Tensor, "batch 3 height width"], other: Float[Tensor, "batch 3 height width"]
 ) -> Float[Tensor, ""]:
     """Mean squared distance of the unit tokens after the second and the last two blocks; gradient to `one`.
@@ -156,7 +156,7 @@ def _difference(
     other: Float[Tensor, "batch 3 height width"],
 ) -> Float[Tensor, ""]:
     with bf16_autocast():
-        seen = token_distance(vit, one, other)
+        seen = perceptual_distance(vit, one, other)
     return difference(one, other, config.edges) + config.perceptual * seen
 
 

@@ -7,9 +7,9 @@ from scipy.sparse import coo_array
 
 from models.export.armature import HOOF_TOP, SPINE, TAIL, Armature, Limb
 from models.export.landmarks import Landmarks, Leg
+from models.geometry.kinematics import INFLUENCES
 from models.geometry.smoothstep import smoothstep
 
-INFLUENCES = 4
 SPINE_SOFTNESS = 0.5
 LEG_SOFTNESS = 0.35
 SMOOTHINGS = 6
@@ -32,11 +32,11 @@ def bind(landmarks: Landmarks, faces: Int[ndarray, "faces 3"], armature: Armatur
     behind = _tail_share(landmarks, armature)
     weights[:, spine] += (trunk * (1 - behind))[:, None] * _nearness(vertices, armature, spine, SPINE_SOFTNESS)
     weights[:, tail] += (trunk * behind)[:, None] * _nearness(vertices, armature, tail, 0.3)
-    return keep_strongest(_smooth(weights, faces, rigid))
+    return subtract_fifth(_smooth(weights, faces, rigid))
 
 
-def keep_strongest(weights: Float[ndarray, "vertices bones"]) -> Float[ndarray, "vertices bones"]:
-    """The four strongest of each row, less the fifth, so that none comes or goes with a jump; rows sum to 1."""
+def subtract_fifth(weights: Float[ndarray, "vertices bones"]) -> Float[ndarray, "vertices bones"]:
+    """By how much each share exceeds the fifth of its row: none comes or goes with a jump. Rows sum to 1."""
     if weights.shape[1] > INFLUENCES:
         weights = np.maximum(weights - np.partition(weights, -INFLUENCES - 1, axis=1)[:, [-INFLUENCES - 1]], 0)
     weights = np.where(weights < 1e-4, 0, weights)

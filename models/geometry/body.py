@@ -14,11 +14,8 @@ from torch import Tensor
 
 from models.core.errors import MissingWeights
 from models.core.weights import locate, report_missing_weights
-from models.geometry.kinematics import blend, joint_motions
+from models.geometry.kinematics import INFLUENCES, blend, joint_motions
 from models.geometry.mesh import Mesh
-
-INFLUENCES = 4
-"""Joints that carry a vertex at most."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from torch.nn.functional import normalize
 from models.geometry.skeleton import Rig
 
 TEMPERATURE = 0.05
+INFLUENCES = 4
+"""Bones that carry a vertex at most, in bodies and in assets: engines and file formats take no more."""
 
 
 def skin_weights(

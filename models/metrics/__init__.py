@@ -20,7 +20,7 @@ from models.metrics.keypoints import pck, transfer_errors
 from models.metrics.outcomes import Outcome, Picture, copies, outcomes
 from models.metrics.silhouette import boundary_f, iou
 from models.metrics.surface_agreement import THRESHOLDS, Agreement, surface_agreement
-from models.metrics.table import PAPER, Evaluation, EvaluationConfig, Metric, Pairs, Row, Score, filled
+from models.metrics.table import PAPER, Evaluation, EvaluationConfig, Metric, Pairs, Row, Score, mean_scores
 from models.metrics.views import azimuth_error, colour_error, masked_psnr, relighting_error, same_quadrant
 from models.rendering.reconstruction import Reconstructor
 from models.truth.examples import Example
@@ -48,7 +48,7 @@ def evaluate(methods: Mapping[str, Reconstructor], examples: Sequence[Example], 
         logger.info("azimuths are read after half a turn, for the head is at -z: %s", ", ".join(backward))
     columns |= {name: _turned_round(columns[name]) for name in backward}
     columns[COPY] = list(zip(examples, copies(examples), strict=True))
-    rows = [filled(metric, columns, config) for metric in METRICS]
+    rows = [mean_scores(metric, columns, config) for metric in METRICS]
     _compared.cache_clear()
     return Evaluation(tuple(row for row in rows if row.scores))
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from models.data.batch import Batch
 from models.geometry.cameras import DISTANCE, FOV, Camera, look_at
 from models.geometry.mesh import Mesh
-from models.metrics.chamfer import filled
+from models.metrics.chamfer import solid_voxels
 from models.rendering import Renderer
 from models.rendering.deferred import Surface, render
 from models.rendering.types import Light, Rendering
@@ -67,7 +67,7 @@ def mean_mesh(meshes: Sequence[trimesh.Trimesh]) -> trimesh.Trimesh:
 
 
 def _occupied(mesh: trimesh.Trimesh, pitch: float, points: Float[np.ndarray, "*grid 3"]) -> Float[np.ndarray, "*grid"]:
-    return filled(mesh, pitch).is_filled(points.reshape(-1, 3)).reshape(points.shape[:-1]).astype(float)
+    return solid_voxels(mesh, pitch).is_filled(points.reshape(-1, 3)).reshape(points.shape[:-1]).astype(float)
 
 
 def _to_fill_the_crop(shape: trimesh.Trimesh, device: torch.device) -> Mesh:

@@ -75,7 +75,7 @@ class Evaluation:
         ]
 
 
-def filled(metric: Metric, columns: Mapping[str, Pairs], config: EvaluationConfig) -> Row:
+def mean_scores(metric: Metric, columns: Mapping[str, Pairs], config: EvaluationConfig) -> Row:
     """The row of one metric; a method without any value is left out."""
     scores = {}
     for method, pairs in columns.items():

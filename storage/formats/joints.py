@@ -5,21 +5,21 @@ from jaxtyping import Float, Int
 
 from storage.formats.meshes import Asset, Clip
 
-INFLUENCES = 4
-"""Bones that may carry a vertex, as engines have it."""
+SLOTS = 4
+"""Bones of a vertex in a file: glTF stores four in JOINTS_0 and WEIGHTS_0, and USD is written alike."""
 
 
 def strongest(
     weights: Float[np.ndarray, "vertices bones"],
 ) -> tuple[Int[np.ndarray, "vertices 4"], Float[np.ndarray, "vertices 4"]]:
     """Bones and weights, strongest first, summing to 1; an unused slot is bone 0 with weight 0."""
-    count = min(INFLUENCES, weights.shape[1])
+    count = min(SLOTS, weights.shape[1])
     bones = np.argsort(-weights, axis=1, kind="stable")[:, :count]
     kept = np.take_along_axis(weights, bones, 1).astype(np.float32)
     kept[kept < 1e-5] = 0
     kept /= kept.sum(1, keepdims=True)
     bones = np.where(kept > 0, bones, 0)
-    spare = np.array(((0, 0), (0, INFLUENCES - count)))
+    spare = np.array(((0, 0), (0, SLOTS - count)))
     return np.pad(bones, spare), np.pad(kept, spare)
 
 

@@ -21,7 +21,7 @@ from models.data.columns import CameraColumn, MeshColumn
 from models.data.crops import Crops, Sample, Samples
 from models.data.framing import crop_animal
 from models.geometry.cameras import DISTANCE, FOV, PerspectiveCamera, look_at
-from models.metrics.chamfer import filled
+from models.metrics.chamfer import solid_voxels
 from models.truth.barnyard import SPECIES, Scene, sample_scene
 from models.truth.barnyard.scene import SEEDS_PER_INDIVIDUAL
 
@@ -98,7 +98,7 @@ def filled_cells(
     vertices: Float[ndarray, "vertices 3"], faces: Int[ndarray, "faces 3"], size: int
 ) -> Bool[ndarray, "{size} {size} {size}"]:
     """Unit cells of [0, size]^3 on or inside a surface, which may reach beyond them."""
-    solid = filled(trimesh.Trimesh(vertices - 0.5, faces, process=False), 1.0)
+    solid = solid_voxels(trimesh.Trimesh(vertices - 0.5, faces, process=False), 1.0)
     first = np.rint(solid.translation).astype(int)
     cells, source = np.zeros((size,) * 3, bool), solid.matrix
     low, high = np.maximum(first, 0), np.minimum(first + source.shape, size)

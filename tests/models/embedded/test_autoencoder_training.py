@@ -8,10 +8,10 @@ from models.embedded.autoencoder_training import (
     AutoencoderTraining,
     difference,
     latents,
+    perceptual_distance,
     polish_decoder,
     round_trip,
     sample_crops,
-    token_distance,
     train_autoencoder,
 )
 from models.embedded.fitting import FitConfig
@@ -55,10 +55,10 @@ def test_the_difference_of_equal_pictures_is_nothing_and_edges_count():
 
 def test_tokens_of_equal_pictures_are_equal_and_only_the_first_learns(vit):
     one, other = torch.rand(2, 2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    assert token_distance(vit, one, one) == 0
+    assert perceptual_distance(vit, one, one) == 0
     one.requires_grad_(True)
     other.requires_grad_(True)
-    distance = token_distance(vit, one, other)
+    distance = perceptual_distance(vit, one, other)
     distance.backward()
     assert distance > 0 and one.grad.abs().sum() > 0 and other.grad is None
 

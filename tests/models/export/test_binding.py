@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.export.binding import bind, keep_strongest
+from models.export.binding import bind, subtract_fifth
 from models.truth.barnyard.anatomy import body
 from tests.models.export.farm_animals import HEIGHTS, rigged
 
@@ -37,11 +37,11 @@ def test_weights_do_not_jump_along_an_edge() -> None:
 
 def test_four_bones_are_kept_and_a_fifth_comes_without_a_jump() -> None:
     weights = np.array([[0.3, 0.25, 0.2, 0.15, 0.1, 0.0], [0.4, 0.3, 0.2, 0.05, 0.05, 0.0]])
-    kept = keep_strongest(weights)
+    kept = subtract_fifth(weights)
     assert ((kept > 0).sum(1) <= 4).all()
     np.testing.assert_allclose(kept.sum(1), 1)
     assert kept[1, 3] == kept[1, 4] == 0, "of equals none is preferred"
-    nudged = keep_strongest(weights + np.array((0, 0, 0, -1e-6, 1e-6, 0)))
+    nudged = subtract_fifth(weights + np.array((0, 0, 0, -1e-6, 1e-6, 0)))
     np.testing.assert_allclose(nudged, kept, atol=1e-4)
 
 

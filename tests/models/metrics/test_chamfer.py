@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import trimesh
 
-from models.metrics.chamfer import ANIMODEL, ChamferConfig, chamfer, distance, filled, remeshed, surface_points
+from models.metrics.chamfer import ANIMODEL, ChamferConfig, chamfer, distance, remeshed, solid_voxels, surface_points
 
 CONFIG = ChamferConfig(voxels=16, icp_points=400, points=800)
 
@@ -66,7 +66,7 @@ def test_surface_points_move_with_the_mesh() -> None:
 
 def test_remeshing_keeps_size_and_place() -> None:
     mesh = moved(body(), shift=0.7)
-    again = remeshed(mesh, filled(mesh, 0.05))
+    again = remeshed(mesh, solid_voxels(mesh, 0.05))
     assert again.is_watertight
     np.testing.assert_allclose(again.extents, mesh.extents, rtol=0.03)
     np.testing.assert_allclose(again.centroid, mesh.centroid, atol=1e-6)
@@ -74,7 +74,7 @@ def test_remeshing_keeps_size_and_place() -> None:
 
 @pytest.mark.parametrize("pitch", [0.2, 0.07])
 def test_voxels_agree_with_trimesh(pitch: float) -> None:
-    ours, theirs = filled(body(), pitch), body().voxelized(pitch).fill()
+    ours, theirs = solid_voxels(body(), pitch), body().voxelized(pitch).fill()
     assert ours.volume == pytest.approx(theirs.volume, rel=0.01)
     np.testing.assert_allclose(ours.bounds, theirs.bounds, atol=1e-9)
 

@@ -3,7 +3,8 @@
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from storage.formats.joints import matrices, quaternions, strongest
+from models.geometry.kinematics import INFLUENCES
+from storage.formats.joints import SLOTS, matrices, quaternions, strongest
 
 TURNS = Rotation.random(50, rng=0)
 HALF_TURNS = Rotation.from_rotvec(np.pi * np.eye(3))
@@ -16,6 +17,14 @@ def test_a_vertex_keeps_its_four_strongest_bones() -> None:
     np.testing.assert_allclose(kept.sum(1), 1, atol=1e-6)
     np.testing.assert_array_equal(bones[:, 0], weights.argmax(1))
     assert (bones[kept == 0] == 0).all()
+
+
+def test_a_file_takes_all_bones_that_a_model_gives_a_vertex() -> None:
+    weights = np.zeros((1, 2 * INFLUENCES))
+    weights[0, ::2] = np.arange(INFLUENCES, 0, -1) / np.arange(INFLUENCES + 1).sum()
+    bones, kept = strongest(weights)
+    assert INFLUENCES <= SLOTS and set(bones[kept > 0]) == set(range(0, 2 * INFLUENCES, 2))
+    np.testing.assert_allclose(kept[0, :INFLUENCES], weights[0, ::2], atol=1e-6)
 
 
 def test_matrices_agree_with_scipy() -> None:
