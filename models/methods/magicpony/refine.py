@@ -76,6 +76,7 @@ class Refined(AnimalReconstructor):
     @torch.no_grad()
     def _fitted(self, prediction: Prediction, batch: Batch, found: FoundKeypoints | None) -> Prediction:
         if prediction.angles is None:
+            # Only of the ablation in benchmarks/ whose bones never move; its own_shape stage refines all the same.
             return prediction
         config, free = self.refinement, _FreeAnimal(self.animal, prediction, self.refinement.spacing)
         inside = torch.stack([mask_distance(row > 0.5) for row in batch.mask]).to(batch.mask)

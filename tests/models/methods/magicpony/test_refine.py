@@ -55,6 +55,13 @@ def in_double(part):
     return replace(part, **{field.name: in_double(getattr(part, field.name)) for field in fields(part)})
 
 
+def test_a_model_whose_bones_never_move_keeps_what_it_predicts(refined: Refined, bent: Batch) -> None:
+    stiff = deepcopy(refined.animal)
+    stiff.config = stiff.config.model_copy(update={"articulated_from": 2.0})
+    predicted, fitted = replace(refined, animal=stiff).fit_geometry(bent)
+    assert predicted.angles is None and fitted is predicted
+
+
 def test_refining_is_the_same_model_with_the_default_fit(reconstructor: AnimalReconstructor, bent: Batch) -> None:
     plain = RefinableReconstructor(reconstructor.animal, reconstructor.renderer, None)
     assert torch.equal(plain.predict(bent).mesh(0).vertices, reconstructor.predict(bent).mesh(0).vertices)
