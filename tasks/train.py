@@ -80,7 +80,8 @@ def _stage(recipe: ModelRecipe, name: str) -> Stage:
 def _run(model: ModelRef, name: str, data: DatasetRef | DerivedRef, recipe: ModelRecipe, places: Sequence[str]) -> None:
     """Train on these devices, and commit what comes of it."""
     stage = _stage(recipe, name)
-    report = _Report(model, stage)
+    crops = data.crops if isinstance(data, DerivedRef) else data
+    report = _Report(model, stage, stage.steps or len(samples.of_dataset(crops, "train")))
     with train_together(partial(learn_along, model, name, data, recipe), places):
         artifact = stage.run(_context(model, stage, data, recipe, places[0], report))
     about = {"category": model.category, "run": model.run, "stage": stage.name}
@@ -143,10 +144,10 @@ def _about(crops: DatasetRef, recipe: ModelRecipe) -> ModelAbout:
 class _Report:
     """Writes the numbers and the panels of a stage down, and moves its bar."""
 
-    def __init__(self, model: ModelRef, stage: Stage) -> None:
+    def __init__(self, model: ModelRef, stage: Stage, steps: int) -> None:
         self.model, self.stage = model, stage
         self.journal = MetricsLog(layout.metrics(model, stage.name))
-        self.bar = artifacts.Progress(stage.steps, f"training of {model.category}, stage {stage.name}")
+        self.bar = artifacts.Progress(steps, f"training of {model.category}, stage {stage.name}")
 
     def __call__(self, step: int, values: dict[str, float], panel: Panel | None) -> None:
         self.journal.add(step, values)

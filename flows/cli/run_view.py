@@ -95,7 +95,11 @@ def _bar(stage: StageProgress) -> RenderableType:
 
 
 def _count(stage: StageProgress) -> str:
-    return f"{stage.done:.0f}/{stage.wanted:.0f} {stage.unit}" if stage.wanted and stage.state != "waits" else ""
+    if stage.state == "waits":
+        return ""
+    if stage.wanted:
+        return f"{stage.done:.0f}/{stage.wanted:.0f} {stage.unit}"
+    return f"{stage.done:.0f} {stage.unit}" if stage.done else ""
 
 
 def _speed(stage: StageProgress) -> str:

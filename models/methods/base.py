@@ -80,7 +80,7 @@ class Stage:
     name: str
     """Safe as a folder's name."""
     steps: int
-    """Optimiser steps, for the progress bar."""
+    """Of the progress bar: optimiser steps, or animals; 0 where it is one for each crop that it learns from."""
     shown: tuple[str, ...]
     """Losses that stand in the table and the curves of the report, beside `loss`."""
     run: Callable[[StageContext], Artifact]

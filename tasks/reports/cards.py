@@ -163,7 +163,9 @@ def relighting_in_words(scores: Sequence[Score], run: str) -> str:
 
 def stages_in_words(recipe: ModelRecipe) -> str:
     """The trainings in their order, each with its steps."""
-    return "; ".join(f"{stage.name}, {stage.steps} steps" for stage in recipe.method.stages()) or "none"
+    stages = recipe.method.stages()
+    counts = (f"{stage.steps} steps" if stage.steps else "one step a crop" for stage in stages)
+    return "; ".join(f"{stage.name}, {count}" for stage, count in zip(stages, counts, strict=True)) or "none"
 
 
 def lessons_in_words(recipe: ModelRecipe, snapshot: Snapshot) -> str:

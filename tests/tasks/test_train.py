@@ -1,7 +1,9 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -54,6 +56,15 @@ def test_a_finished_run_has_weights_recipe_numbers_and_pictures(model, crops, vi
     assert [line["step"] for line in read_metrics(model, STAGE)] == [2, 4]
     assert Checkpoints(layout.checkpoints(model, STAGE)).steps() == [2, 4]
     assert os.path.exists(layout.panel(model, STAGE, 4))
+
+
+def test_the_bar_of_a_stage_of_one_step_a_crop_ends_with_the_last_crop(crops, vit, monkeypatch):
+    totals, stage, bar = [], module._stage, SimpleNamespace(at=lambda step: None)
+    monkeypatch.setattr(module.artifacts, "Progress", lambda total, _: totals.append(total) or bar)
+    for steps in (0, 7):
+        monkeypatch.setattr(module, "_stage", lambda *which, steps=steps: replace(stage(*which), steps=steps))
+        train.fn(Store(crops.root).model("cow", f"bar{steps}"), ROUGH, crops, two_stages(vit), "cpu")
+    assert totals == [len(samples.of_dataset(crops, "train")), 7]
 
 
 def test_it_learns_from_the_training_split_with_features(crops, vit, monkeypatch):

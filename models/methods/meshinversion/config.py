@@ -67,7 +67,7 @@ class MeshInversionConfig(Config):
     def stages(self) -> tuple[Stage, ...]:
         """Animals to maps, the GAN of the maps, and the cameras from which a search starts."""
         return (
-            Stage(MAPS, self.lessons, (), self.fit_maps),
+            Stage(MAPS, self.lessons if self.animals == "true" else 0, (), self.fit_maps),
             Stage(GAN, self.training.steps, ("discriminators", "colour", "mesh", "picture", "flat"), self.train_gan),
             Stage(CAMERA, self.camera.steps, ("turn", "scale", "shift"), self.train_camera),
         )

@@ -38,6 +38,12 @@ def test_the_view_shows_counts_speed_time_left_reasons_and_losses():
     assert re.search(r"✓ pictures .*612/612 drawn +3m20s", text) and "✗ numbers" in text
 
 
+def test_a_stage_of_unknown_length_says_how_far_it_is_and_no_number_of_all():
+    begun, new = (StageProgress(name, "runs", done, 0, "steps") for name, done in (("maps", 300), ("gan", 0)))
+    text = drawn(progress((begun, new)))
+    assert re.search(r"maps .* 300 steps", text) and "/0" not in text and "0 steps" not in text.partition("gan")[2]
+
+
 @pytest.mark.parametrize("width", [60, 80, 200])
 def test_no_line_is_wider_than_the_terminal(width):
     assert max(map(len, drawn(progress(), width).splitlines())) <= width

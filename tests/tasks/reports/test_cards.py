@@ -9,6 +9,7 @@ from PIL import Image
 
 from models.methods.magicpony.config import MagicPonyConfig
 from models.methods.magicpony.warm_start import WarmStart
+from models.methods.meshinversion.config import MeshInversionConfig
 from models.methods.meshrcnn.config import MeshRcnnConfig
 from models.methods.smplify.config import SmplifyConfig
 from models.metrics import COPY, RELIGHTING
@@ -26,6 +27,7 @@ from tasks.reports.cards import (
     model_card,
     parts_of,
     relighting_in_words,
+    stages_in_words,
 )
 from tests.tasks.material import tiny_model
 from tests.tasks.two_stages import FINE, ROUGH, two_stages
@@ -167,6 +169,8 @@ def test_the_model_card_names_method_stages_and_the_weights_of_the_frozen_parts(
     assert quadruped["started from"] == "weights/quadruped (0123456789abcdef)"
     several = model_card(model, two_stages(vit), snapshots.read(crops), [], "measured on photos")
     assert f"- Training stages: {ROUGH}, 4 steps; {FINE}, 4 steps\n" in several
+    distilled = MeshInversionConfig.preset("smoke").model_copy(update={"animals": "distilled"})
+    assert stages_in_words(recipe.model_copy(update={"method": distilled})).startswith("maps, one step a crop; gan, ")
 
 
 @pytest.mark.parametrize(

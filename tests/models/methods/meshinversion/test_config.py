@@ -74,7 +74,9 @@ def test_it_learns_from_what_a_release_answered():
     method = SMOKE.model_copy(update={"animals": "distilled"})
     assert method.needs.columns == ("cam", "mesh", "views") and SMOKE.needs.columns == ()
     stage = next(stage for stage in method.stages() if stage.name == MAPS)
-    colour = stage.run(context(samples=[crop(0), crop(1)], columns=columns)).tensors["colour"]
+    artifact = stage.run(context(samples=[crop(0), crop(1)], columns=columns))
+    assert (stage.steps, artifact.summary.steps) == (0, 2), "one for each crop, however many animals were true"
+    colour = artifact.tensors["colour"]
     red, green, blue = colour.float().mean((0, 2, 3))
     assert red > 150 and green < 5 and blue < 5
 
