@@ -79,10 +79,7 @@ def render_pictures(
     if first < held_out < first + count:
         raise ValueError(f"{first} to {first + count} mix training and evaluation, which starts at {held_out}")
     folder.mkdir(parents=True, exist_ok=True)
-    files = [(start, category) for start in range(first, first + count, PICTURES_PER_FILE) for category in species]
-    for start, category in files[worker::workers]:
-        path = _file_of(folder, category, start)
-        individuals = range(start, min(start + PICTURES_PER_FILE, first + count))
+    for path, category, individuals in _files(folder, species, range(first, first + count))[worker::workers]:
         if not path.exists() or _shape(path) != (len(individuals), size):
             _write(path, _render(category, [SEEDS_PER_INDIVIDUAL * number for number in individuals], size))
             log.info("rendered %s", path.name)
@@ -91,19 +88,19 @@ def render_pictures(
 def load_pictures(folder: Path, count: int, *, species: Sequence[SpeciesName] = FARM, first: int = 0) -> Pictures:
     """The photos of these individuals of each species, as `render_pictures` wrote them.
 
-    Raises ValueError where some of them are missing, or a file has others.
+    Raises ValueError where some of them are missing, a file has more or fewer, or they are of several sizes.
     """
-    paths = [
-        _file_of(folder, category, start)
-        for start in range(first, first + count, PICTURES_PER_FILE)
-        for category in species
-    ]
-    missing = [path.name for path in paths if not path.exists()]
+    wanted = _files(folder, species, range(first, first + count))
+    missing = [path.name for path, _, _ in wanted if not path.exists()]
     if missing:
         raise ValueError(f"{folder}: {len(missing)} files are missing, {missing[0]} first; run render_pictures again")
-    files = [np.load(path) for path in paths]
-    if (there := sum(len(file["view"]) for file in files)) != count * len(species):
-        raise ValueError(f"{folder}: has {there} photos, not {count * len(species)}; run render_pictures again")
+    files = [np.load(path) for path, _, _ in wanted]
+    for file, (path, _, individuals) in zip(files, wanted, strict=True):
+        if (there := len(file["view"])) != len(individuals):
+            raise ValueError(f"{path}: has {there} photos, not {len(individuals)}; run render_pictures again")
+    if len(sizes := {file["part"].shape[1] for file in files}) > 1:
+        shown = " and ".join(map(str, sorted(sizes)))
+        raise ValueError(f"{folder}: has photos of {shown} pixels along an edge; run render_pictures again")
     fields = Pictures.__dataclass_fields__
     return Pictures(**{name: np.concatenate([file[name] for file in files]) for name in fields})
 
@@ -127,8 +124,18 @@ def sample_batch(
     return index, torch.from_numpy(image).permute(0, 3, 1, 2) / 255
 
 
-def _file_of(folder: Path, category: str, start: int) -> Path:
-    return folder / f"{category}-{SEEDS_PER_INDIVIDUAL * start:07d}.npz"
+def _files(folder: Path, species: Sequence[SpeciesName], individuals: range) -> list[tuple[Path, SpeciesName, range]]:
+    """The files that hold these individuals of each species, and which of them each holds."""
+    starts = individuals[::PICTURES_PER_FILE]
+    return [
+        (
+            folder / f"{category}-{SEEDS_PER_INDIVIDUAL * start:07d}.npz",
+            category,
+            range(start, min(start + PICTURES_PER_FILE, individuals.stop)),
+        )
+        for start in starts
+        for category in species
+    ]
 
 
 def _shape(path: Path) -> tuple[int, int]:

@@ -25,14 +25,29 @@ def test_what_was_rendered_is_loaded(folder):
 
 def test_photos_of_another_number_or_size_are_made_anew_and_no_others_are_taken_for_them(tmp_path):
     render_pictures(tmp_path, 1, 32, species=FARM[:1])
-    with pytest.raises(ValueError, match=f"{tmp_path}: has 1 photos, not 2; run render_pictures again"):
-        load_pictures(tmp_path, 2, species=FARM[:1])
     (file,) = tmp_path.iterdir()
+    with pytest.raises(ValueError, match=f"{file}: has 1 photos, not 2; run render_pictures again"):
+        load_pictures(tmp_path, 2, species=FARM[:1])
     for count, size, is_new in ((2, 32, True), (2, 40, True), (2, 40, False)):
         before = file.stat().st_ino
         render_pictures(tmp_path, count, size, species=FARM[:1])
         assert (file.stat().st_ino != before) == is_new
         assert load_pictures(tmp_path, count, species=FARM[:1]).image.shape == (count, size, size, 3)
+
+
+def test_too_many_of_one_species_do_not_stand_in_for_too_few_of_another(tmp_path):
+    cow, horse = FARM[:2]
+    render_pictures(tmp_path, 3, 32, species=(cow,))
+    render_pictures(tmp_path, 1, 32, species=(horse,))
+    with pytest.raises(ValueError, match=f"{cow}-0000000.npz: has 3 photos, not 2; run render_pictures again"):
+        load_pictures(tmp_path, 2, species=(cow, horse))
+
+
+def test_photos_of_two_sizes_are_refused_in_one_sentence(tmp_path):
+    for category, size in zip(FARM[:2], (32, 40), strict=True):
+        render_pictures(tmp_path, 1, size, species=(category,))
+    with pytest.raises(ValueError, match=f"{tmp_path}: has photos of 32 and 40 pixels along an edge; run"):
+        load_pictures(tmp_path, 1, species=FARM[:2])
 
 
 def test_joined_pictures_follow_one_another(folder):
