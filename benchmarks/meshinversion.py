@@ -91,7 +91,7 @@ def _numbers(example: Example, outcome: Outcome) -> Numbers:
 @torch.no_grad()
 def distances(category: str, generators: dict[str, AnimalGenerator], vit: Vit, size: int) -> Numbers:
     """Fréchet distance of samples to animals of the training, from the same cameras; and of half to half of these."""
-    held = Pictures(list(true_lessons(category, SAMPLES, size * 4 // 3, size)), size)
+    held = Pictures(list(true_lessons(category, SAMPLES, size)), size)
     rows = torch.arange(SAMPLES)
     pictures, placement = held.batch(rows, torch.zeros(SAMPLES, dtype=torch.bool))
     known = _features(vit, pictures)

@@ -127,5 +127,5 @@ class MeshInversionConfig(Config):
 
     def _lessons(self, context: StageContext) -> Iterable[Lesson]:
         if self.animals == "true":
-            return true_lessons(context.category.name, self.lessons, self.size * 4 // 3, self.size)
+            return true_lessons(context.category.name, self.lessons, self.size)
         return distilled_lessons(context.samples, context.columns)

@@ -19,21 +19,17 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from models.core.category import VIEWS
-from models.data.columns import CAMERA, MESH, CameraColumn, MeshColumn, ViewsColumn
-from models.data.columns import VIEWS as VIEW_COLUMN
+from models.data.columns import CAMERA, MESH, VIEWS, CameraColumn, MeshColumn, ViewsColumn
 from models.data.crops import Crops, Sample, Samples
-from models.data.framing import crop_animal
 from models.geometry.cameras import DISTANCE, FOV, PerspectiveCamera
 from models.methods.base import ReadColumn
-from models.truth.barnyard import SPECIES, Scene, sample_scene
-from models.truth.barnyard.scene import SEEDS_PER_INDIVIDUAL
+from models.truth.barnyard import Scene
+from models.truth.training_scenes import crop_scene, training_scenes
 
 FOCAL = 1 / tan(FOV / 2)
-PHOTOS_PER_INDIVIDUAL = 4
 HIDDEN = 0.1
 """Scene units by which a vertex may lie behind what a picture shows there, and still be seen."""
-NEEDED = (CAMERA.name, MESH.name, VIEW_COLUMN.name)
+NEEDED = (CAMERA.name, MESH.name, VIEWS.name)
 
 
 @dataclass(frozen=True)
@@ -109,30 +105,19 @@ def place(
     return float(scale), (float(right), float(up)), turn
 
 
-def true_lessons(category: str, count: int, photo: int, size: int) -> Iterator[Lesson]:
-    """Animals of the barnyard that no evaluation holds out.
+def true_lessons(category: str, count: int, size: int) -> Iterator[Lesson]:
+    """Animals of the barnyard that no evaluation holds out, cropped to `size` pixels.
 
     Raises ValueError for a category that the barnyard does not keep.
     """
-    if category not in SPECIES:
-        raise ValueError(
-            f"method meshinversion learns from true animals, and the barnyard keeps no {category}; take "
-            '-p changes=\'{"method": {"animals": "distilled"}}\', or one of ' + ", ".join(SPECIES)
-        )
-    step = SEEDS_PER_INDIVIDUAL // PHOTOS_PER_INDIVIDUAL
-    for number in range(count):
-        yield true_lesson(sample_scene(category, number * step, photo), size)
+    return (true_lesson(scene, size) for scene in training_scenes(category, count, size, "animals"))
 
 
 def true_lesson(scene: Scene, size: int) -> Lesson:
     """One photo of the barnyard with its animal."""
-    photo = (scene.image * 255).round().astype(np.uint8)
-    sample = crop_animal(photo, scene.mask, size, VIEWS.index(scene.view))
-    box = sample.box
-    ndc = scene.camera.project(scene.mesh.vertices)[0].numpy()
-    cropped = ((ndc + 1) / 2 * len(photo) - (box.left, box.top)) / (box.width, box.height) * 2 - 1
-    posed, R = scene.mesh.vertices[0].numpy(), scene.camera.T_camera_world[0, :3, :3].numpy()
-    return Lesson(sample, scene.rest, posed, scene.mesh.faces.numpy(), scene.albedo, *place(posed, R, cropped))
+    (crop, ndc, _), posed = crop_scene(scene, size), scene.mesh.vertices[0].numpy()
+    placed = place(posed, scene.camera.T_camera_world[0, :3, :3].numpy(), ndc)
+    return Lesson(crop, scene.rest, posed, scene.mesh.faces.numpy(), scene.albedo, *placed)
 
 
 def distilled_lessons(samples: Samples, columns: ReadColumn) -> Iterator[Lesson]:

@@ -88,8 +88,7 @@ class MeshRcnnConfig(Config):
 
     def _lessons(self, context: StageContext) -> Iterable[Lesson]:
         if self.meshes == "true":
-            # Photos as large that an animal, a quarter of its crop, is shown as large as in the photos of the teacher.
-            return true_lessons(context.category.name, self.lessons, self.resolution * 4 // 3, self.resolution)
+            return true_lessons(context.category.name, self.lessons, self.resolution)
         cameras = [cast(CameraColumn, answer.estimate) for answer in context.columns(CAMERA.name)]
         meshes = [cast(MeshColumn, answer.estimate) for answer in context.columns(MESH.name)]
         return distilled_lessons(context.samples, cameras, meshes)

@@ -16,14 +16,12 @@ from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from torch import Tensor
 
-from models.core.category import VIEWS
 from models.data.columns import CameraColumn, MeshColumn
 from models.data.crops import Crops, Sample, Samples
-from models.data.framing import crop_animal
 from models.geometry.cameras import DISTANCE, FOV, PerspectiveCamera, look_at
 from models.metrics.chamfer import solid_voxels
-from models.truth.barnyard import SPECIES, Scene, sample_scene
-from models.truth.barnyard.scene import SEEDS_PER_INDIVIDUAL
+from models.truth.barnyard import Scene
+from models.truth.training_scenes import crop_scene, training_scenes
 
 HALF = tan(FOV / 2)
 """Half of the picture's width at distance 1."""
@@ -108,31 +106,19 @@ def filled_cells(
     return cells
 
 
-def true_lessons(category: str, count: int, photo: int, size: int) -> Iterator[Lesson]:
+def true_lessons(category: str, count: int, size: int) -> Iterator[Lesson]:
     """Animals of the barnyard that no evaluation holds out, cropped to `size` pixels.
 
     Raises ValueError for a category that the barnyard does not keep.
     """
-    if category not in SPECIES:
-        raise ValueError(
-            f"method meshrcnn learns from true meshes, and the barnyard keeps no {category}; take "
-            '-p changes=\'{"method": {"meshes": "distilled"}}\', or one of ' + ", ".join(SPECIES)
-        )
-    step = max(1, SEEDS_PER_INDIVIDUAL // 4)
-    for number in range(count):
-        yield true_lesson(sample_scene(category, number * step, photo), size)
+    return (true_lesson(scene, size) for scene in training_scenes(category, count, size, "meshes"))
 
 
 def true_lesson(scene: Scene, size: int) -> Lesson:
     """One photo of the barnyard with the true mesh of its animal."""
-    photo = (scene.image * 255).round().astype(np.uint8)
-    sample = crop_animal(photo, scene.mask, size, VIEWS.index(scene.view))
-    box, pixels = sample.box, len(photo)
-    ndc = scene.camera.project(scene.mesh.vertices)[0].numpy()
-    cropped = ((ndc + 1) / 2 * pixels - (box.left, box.top)) / (box.width, box.height) * 2 - 1
-    vertices = to_crop_frame(cropped, scene.camera.distance(scene.mesh.vertices)[0].numpy(), pixels / box.width)
-    azimuth, elevation = float(scene.camera.azimuth[0]), float(scene.camera.elevation[0])
-    return Lesson(sample, vertices, scene.mesh.faces.numpy(), azimuth, elevation)
+    (crop, ndc, zoom), camera, mesh = crop_scene(scene, size), scene.camera, scene.mesh
+    vertices = to_crop_frame(ndc, camera.distance(mesh.vertices)[0].numpy(), zoom)
+    return Lesson(crop, vertices, mesh.faces.numpy(), float(camera.azimuth[0]), float(camera.elevation[0]))
 
 
 def distilled_lessons(

@@ -45,7 +45,7 @@ def trained():
 
 @lru_cache(maxsize=1)
 def lessons():
-    return tuple(true_lessons("cow", 3, 64, 48))
+    return tuple(true_lessons("cow", 3, 48))
 
 
 SPHERE = template(CPU)

@@ -89,9 +89,9 @@ def test_a_true_lesson_shows_the_mesh_where_the_mask_is():
 
 
 def test_a_category_without_true_meshes_is_told_what_to_type():
-    with pytest.raises(ValueError, match='the barnyard keeps no unicorn; take .*"meshes": "distilled".* cow, horse'):
-        next(true_lessons("unicorn", 1, 64, 48))
-    assert len(list(true_lessons("sheep", 2, 64, 48))) == 2
+    with pytest.raises(ValueError, match='the barnyard keeps no unicorn; take .*"meshes": "distilled"'):
+        next(true_lessons("unicorn", 1, 48))
+    assert len(list(true_lessons("sheep", 2, 48))) == 2
 
 
 def test_distilled_lessons_are_what_a_release_answered():
