@@ -1,7 +1,8 @@
 """Writing what was made of a photo, without writing over anything that is somebody's own."""
 
+import itertools
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -112,9 +113,15 @@ def encode_plain(answer: Answer, output: Path) -> dict[Path, bytes]:
     return {output: plain_obj(mesh.vertices[0].cpu().numpy(), mesh.faces.cpu().numpy())}
 
 
-def names_of_animals(name: str, count: int) -> list[str]:
-    """Names for each of so many animals of one photo: NAME-1, NAME-2; of the only one NAME."""
-    return [name] if count == 1 else [f"{name}-{number}" for number in range(1, count + 1)]
+def names_of_animals(name: str, count: int, others: Container[str] = ()) -> list[str]:
+    """Names for each of so many animals of one photo: NAME-1, NAME-2; of the only one NAME.
+
+    A number that makes the name of one of the `others` is left out.
+    """
+    if count == 1:
+        return [name]
+    numbered = (f"{name}-{number}" for number in itertools.count(1))
+    return list(itertools.islice((one for one in numbered if one not in others), count))
 
 
 def check_writable(output: Path) -> None:

@@ -7,14 +7,15 @@ NAME_vertices.npz    `pixels` (vertices, 2): columns and rows in the photo; `vis
 NAME_overlay.jpg     the silhouette over the photo
 NAME_views.jpg       the animal from its front, sides and back
 
-Where a photo shows several animals, NAME is the photo's with -1, -2 and so on, from left to right.
+Where a photo shows several animals, NAME is the photo's with -1, -2 and so on, from left to right; a number that would
+make the name of another photo of the folder is left out.
 
 All animals of one model have the same vertices in the same order, so a point is carried from one photo to another by
 its vertex; not those of Mesh R-CNN, whose surfaces are cut out of voxels.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from math import degrees
@@ -86,7 +87,10 @@ def reconstruct_folder(
     if output.resolve().is_relative_to(folder.resolve()):
         raise ValueError(f"{output}: lies in {folder} and would be read as photos next time; give a folder beside it")
     check_writable(output / "photo")
-    chosen, named = select_model(category, root, segmenter), dict[str, Path]()
+    chosen = select_model(category, root, segmenter)
+    names = {path: path.relative_to(folder).with_suffix("").as_posix() for path in listing.pictures}
+    # Of two photos of one name the first has it.
+    named = {name: path for path, name in reversed(names.items())}
     with acquire_device(device) as where:
         if segmenter:
             cached_model(segmenter, where)
@@ -94,34 +98,25 @@ def reconstruct_folder(
         model, renderer = chosen.load(where, refine), chosen.renderer(where)
         writer = _Writer(model, renderer, chosen.size, output, torch_device(where), about)
         batch: list[Photo] = []
-        for path in listing.pictures:
-            file = path.relative_to(folder)
-            name = file.with_suffix("").as_posix()
+        for path, name in names.items():
             try:
                 batch += _photos(path, name, named, chosen, where)
             except (ValueError, Farm3dError, OSError) as error:
-                yield file.as_posix(), describe_failure(path, error)
+                yield path.relative_to(folder).as_posix(), describe_failure(path, error)
             if len(batch) >= BATCH_SIZE or sum(photo.pixels.size // 3 for photo in batch) >= BATCH_PIXELS:
                 yield from writer.write(batch)
                 batch = []
         yield from writer.write(batch)
 
 
-def _photos(path: Path, name: str, named: dict[str, Path], chosen: SelectedModel, where: str) -> list[Photo]:
-    """The animals of a picture, if their names are those of no other one."""
-    _take_name(name, path, named)
+def _photos(path: Path, name: str, named: Mapping[str, Path], chosen: SelectedModel, where: str) -> list[Photo]:
+    """The animals of a picture, unless its name is that of another one; `named` are all pictures by their names."""
+    if named[name] != path:
+        raise ValueError(f"{path}: its animal would have the files of {named[name].name}; rename one of the two")
     pixels, mask = load_image(path)
     crops = crop_animals(pixels, chosen.crops, where, mask)
-    names = names_of_animals(name, len(crops))
-    for one in names:
-        _take_name(one, path, named)
+    names = names_of_animals(name, len(crops), named)
     return [Photo(one, path, pixels, crop) for one, crop in zip(names, crops, strict=True)]
-
-
-def _take_name(name: str, path: Path, named: dict[str, Path]) -> None:
-    first = named.setdefault(name, path)
-    if path != first:
-        raise ValueError(f"{path}: its animal would have the files of {first.name}; rename one of the two")
 
 
 class Drawn(Reconstruction, Renderable, Relightable, Protocol):

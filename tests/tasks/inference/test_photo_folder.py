@@ -161,13 +161,24 @@ def test_a_segmenter_without_weights_stops_the_folder_instead_of_each_photo(rele
         list(reconstruct_folder(list_folder(photos), tmp_path / "animals", "cow", release.root, "cpu", segmenter=own))
 
 
-def test_several_animals_of_a_photo_have_files_of_their_own_names(tmp_path, monkeypatch):
+def test_several_animals_of_a_photo_have_names_of_their_own_and_none_of_another_photo(tmp_path, monkeypatch):
     pixels = np.full((40, 40, 3), 90, np.uint8)
     crop = crop_animal(pixels, np.ones((40, 40), bool), 16)
-    Image.fromarray(pixels).save(tmp_path / "herd.png")
-    monkeypatch.setattr(photo_folder, "crop_animals", lambda *_: [crop, crop])
-    chosen, named = SimpleNamespace(crops=None), {}
-    photos = photo_folder._photos(tmp_path / "herd.png", "herd", named, chosen, "cpu:0")
-    assert [photo.name for photo in photos] == ["herd-1", "herd-2"]
-    with pytest.raises(ValueError, match="herd-2.jpg: its animal would have the files of herd.png"):
-        photo_folder._photos(tmp_path / "herd-2.jpg", "herd-2", named, chosen, "cpu:0")
+    found = {"cow.png": 3, "herd.png": 2}
+    for name in ("cow.png", "cow-2.png", "herd.png"):
+        Image.fromarray(pixels).save(tmp_path / name)
+    read = photo_folder.load_image
+    shown = []
+    monkeypatch.setattr(photo_folder, "load_image", lambda path: shown.append(path.name) or read(path))
+    monkeypatch.setattr(photo_folder, "crop_animals", lambda *_: [crop] * found.get(shown[-1], 1))
+    named = {path.stem: path for path in list_folder(tmp_path).pictures}
+    chosen = SimpleNamespace(crops=None)
+    photos = {
+        path.name: [photo.name for photo in photo_folder._photos(path, name, named, chosen, "cpu:0")]
+        for name, path in named.items()
+    }
+    assert photos == {
+        "cow-2.png": ["cow-2"],
+        "cow.png": ["cow-1", "cow-3", "cow-4"],
+        "herd.png": ["herd-1", "herd-2"],
+    }
