@@ -12,7 +12,7 @@ from flows.cli.outputs import Output, write_files
 app = typer.Typer()
 
 Joints = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON with the joints of one picture")]
-Body = Annotated[str, typer.Option(help="what stands in the picture: a folder of weights/bodies, or your own")]
+Body = Annotated[str, typer.Option(help="what the picture shows: cow, horse, human, sheep, or the path of a body")]
 
 
 @app.command(

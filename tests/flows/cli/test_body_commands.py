@@ -1,7 +1,9 @@
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from flows.cli.main import app, main
+from tasks.inference.body_fit import known_bodies
 from tests.tasks.inference.test_body_fit import picture
 
 
@@ -9,6 +11,11 @@ def test_joints_become_a_rigged_file(tmp_path):
     answer = CliRunner().invoke(app, ["pose", str(picture(tmp_path)), "-o", str(tmp_path / "person.glb")])
     assert answer.exit_code == 0, answer.output
     assert (tmp_path / "person.glb").read_bytes()[:4] == b"glTF" and "of their box" in answer.output
+
+
+def test_the_help_names_every_body_that_ships():
+    (option,) = (option for option in get_command(app).commands["pose"].params if option.name == "body")
+    assert f"{', '.join(known_bodies())}, or the path" in option.help
 
 
 @pytest.mark.parametrize(

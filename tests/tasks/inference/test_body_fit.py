@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 import torch
@@ -6,7 +7,7 @@ import torch
 from models.core.errors import MissingWeights
 from models.core.weights import REPOSITORY
 from models.geometry.body import load_body
-from tasks.inference.body_fit import fit_body_to_joints, read_joints
+from tasks.inference.body_fit import _find_body, fit_body_to_joints, read_joints
 
 HUMAN = load_body("weights/bodies/human")
 
@@ -36,17 +37,28 @@ def test_a_file_of_another_kind_is_answered_with_an_example(tmp_path, text):
         read_joints(file)
 
 
-def test_joints_of_another_body_name_the_file(tmp_path):
+def test_joints_of_another_body_name_the_file_and_the_option(tmp_path):
     file = picture(tmp_path, joints={"left_fore_hoof": [1, 1]})
-    with pytest.raises(ValueError, match="person.json: joints left_fore_hoof are those of another skeleton"):
+    says = "person.json: joints left_fore_hoof are those of another .*; --body is human, give that of the joints"
+    with pytest.raises(ValueError, match=says):
         fit_body_to_joints(file, "human", 1.0)
+    with pytest.raises(ValueError, match="a body is fitted to at least 4") as error:
+        fit_body_to_joints(picture(tmp_path, joints={"nose": [1, 1]}), "human", 1.0)
+    assert "--body" not in str(error.value), "the body is the right one"
 
 
-def test_a_body_that_nobody_made_is_missing(tmp_path):
-    with pytest.raises(
-        MissingWeights, match="body 'unicorn' is unknown; choose cow, .*human.*, or give the path of a folder"
-    ):
-        fit_body_to_joints(picture(tmp_path), "unicorn", 1.0)
+@pytest.mark.parametrize("name", ["unicorn", "./unicorn", "weights/bodies/unicorn", "/none/body.safetensors"])
+def test_a_body_that_nobody_made_is_answered_with_the_option_and_those_there_are(tmp_path, name):
+    says = f"--body {name}: there is no such body; give cow, horse, human or sheep, or the path of a folder with body.s"
+    with pytest.raises(MissingWeights, match=says):
+        fit_body_to_joints(picture(tmp_path), name, 1.0)
+
+
+def test_a_body_is_given_by_its_name_its_folder_or_its_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(REPOSITORY / "weights/bodies/human", "mine")
+    for name in ("human", "weights/bodies/human", "mine", "./mine", "mine/body.safetensors"):
+        assert load_body(_find_body(name)).joints == HUMAN.joints
 
 
 @pytest.mark.parametrize(("name", "above", "below"), [("cow", "withers", "hoof"), ("person", "nose", "ankle")])
