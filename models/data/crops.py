@@ -110,6 +110,15 @@ class Crops:
         """Number of crops."""
         return len(self._mask)
 
+    @property
+    def views_known(self) -> bool:
+        """Whether the prompt of any crop has said a view."""
+        return bool((self._view >= 0).any())
+
+    def label_heads(self, heading: Float[Tensor, " crops"]) -> None:
+        """Say which side the heads are on, as `Batch.heading` has it."""
+        self._heading = heading
+
     def batch(self, rows: Int[Tensor, " batch"], flipped: Bool[Tensor, " batch"] | None = None) -> Batch:
         """These crops, some of them mirrored left to right. `index` is twice the row, plus one where mirrored."""
         flipped = torch.zeros(len(rows), dtype=torch.bool) if flipped is None else flipped

@@ -1,9 +1,12 @@
-"""Left/right head-direction pseudo-labels, derived from the front/back view labels of the data set.
+"""Left/right head-direction pseudo-labels, derived from the front/back view labels of the data set, or from guesses.
 
 A prompt says front, side or back, never left or right, and a side view fits a silhouette about as well with its head at
 either end: a run from nothing then takes one end for the head at random (docs/lab, round 8). But photos of fronts show
 heads, and photos of backs show rumps. What sets the ones' features apart from the others' tells the two ends of a side
 view.
+
+Somebody's own photos come without such words. Where a model of other animals guesses most of them rightly, the photos
+agree on which features go with the head, and that corrects the guesses that were wrong (docs/lab, round 27).
 """
 
 import torch
@@ -17,6 +20,12 @@ Maps = Float[Tensor, "count rows columns"]
 
 MIN_CORRELATION = 0.3
 """Smallest correlation of map and column that gives a label: of 2,880 procedural photos 2,416 have it, 99 % rightly."""
+MIN_AGREEMENT = 0.5
+"""The same for guesses: of 200 elephants and 200 bears by other artists 188 and 188 have it, 98 and 84 % rightly."""
+ROUNDS = 10
+"""Most corrections of the guesses; after two or three they stay as they are."""
+SHRINKAGE = 0.1
+"""Share of the mean variance that is added to the features' covariance: few photos have many features."""
 BATCH_SIZE = 500
 """Maps in single precision at a time: those of 10,000 large crops would take 2.6 GB."""
 
@@ -44,6 +53,38 @@ def head_directions(
         _covariance(likeness, likeness, share) * _covariance(column, column, share)
     ).sqrt().clamp(min=1e-9)
     return correlation.sign() * (correlation.abs() > MIN_CORRELATION)
+
+
+def agree_on_directions(
+    keys: Float[Tensor, "count channels rows columns"],
+    mask: Bool[Tensor, "count size size"],
+    guesses: Float[Tensor, " count"],
+) -> Float[Tensor, " count"]:
+    """1 where the head is to the right, -1 where it is to the left, 0 where the photos do not tell.
+
+    `guesses` are positive for heads to the right and may be wrong in a minority of the photos; their size is how much
+    they count at first. What sets the features of heads apart from those of rumps is Fisher's discriminant.
+    """
+    on = adaptive_avg_pool2d(mask.float(), (keys.shape[-2], keys.shape[-1]))
+    share = on / on.sum((-1, -2), keepdim=True).clamp(min=1e-6)
+    about = keys - torch.einsum("nchw,nhw->nc", keys, share)[..., None, None]
+    column = torch.linspace(-1, 1, keys.shape[-1]).expand_as(share)
+    about_column = column - (column * share).sum((-1, -2), keepdim=True)
+    slope = torch.einsum("nchw,nhw->nc", about, about_column * share)
+    width = (about_column.square() * share).sum((-1, -2)).sqrt().clamp(min=1e-9)
+    tokens = (about * share.sqrt()[:, None]).movedim(1, -1).flatten(0, -2)
+    covariance = tokens.T @ tokens / len(keys)
+    variance = covariance.diagonal().mean().clamp(min=1e-9)
+    whitening = torch.linalg.inv(covariance + SHRINKAGE * variance * torch.eye(len(covariance)))
+    correlation = guesses
+    for _ in range(ROUNDS):
+        before = correlation
+        apart = whitening @ (slope / width[:, None] * before[:, None]).mean(0)
+        spread = (torch.einsum("nchw,c->nhw", about, apart).square() * share).sum((-1, -2)).sqrt()
+        correlation = slope @ apart / (width * spread).clamp(min=1e-9)
+        if torch.equal(correlation.sign(), before.sign()):
+            break
+    return correlation.sign() * (correlation.abs() > MIN_AGREEMENT)
 
 
 def _covariance(one: Maps, other: Maps, share: Maps) -> Float[Tensor, " count"]:

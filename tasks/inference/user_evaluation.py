@@ -3,13 +3,15 @@
 cow7.jpg (.jpeg .png .webp)   one whole animal
 cow7.mask.png                 white on the animal; else its transparency tells, or the segmenter looks
 cow7.obj (.glb .ply .stl)     the posed animal, y up, head at +z, any scale
-cow7.json                     {"keypoints": [[x, y], ...], "seen": [true, ...]} in pixels, the same order in every file
+cow7.json                     {"keypoints": [[x, y], ...], "seen": [true, ...]} in pixels, the same order in every file;
+                              {"azimuth": 90}, of the camera in degrees: 0 faces the head, 90 its left side; or both
 """
 
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import radians
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from models.core.errors import Farm3dError
 from models.data.crops import collate
-from models.data.framing import AnimalCrop
+from models.data.framing import Box
 from models.geometry.mesh import Mesh
 from models.metrics import Evaluation, EvaluationConfig, evaluate
 from models.rendering.reconstruction import Reconstructor
@@ -39,18 +41,21 @@ logger = logging.getLogger(__name__)
 MESHES = (".obj", ".glb", ".ply", ".stl")
 
 
-class Keypoints(BaseModel):
+class PhotoTruth(BaseModel):
     """What a .json file says."""
 
     model_config = ConfigDict(extra="forbid")
 
-    keypoints: list[tuple[float, float]] = Field(min_length=1)
-    seen: list[bool]
+    keypoints: list[tuple[float, float]] = []
+    seen: list[bool] = []
+    azimuth: float | None = Field(default=None, ge=-360, le=360)
 
     @model_validator(mode="after")
-    def _agree(self) -> "Keypoints":
+    def _agree(self) -> "PhotoTruth":
         if len(self.seen) != len(self.keypoints):
             raise ValueError(f"seen has {len(self.seen)} entries and keypoints {len(self.keypoints)}; give one each")
+        if not self.keypoints and self.azimuth is None:
+            raise ValueError("says neither keypoints nor azimuth")
         return self
 
 
@@ -124,8 +129,18 @@ def _example(photo: Path, name: str, recipe: CropRecipe, size: int, where: str) 
     pixels, mask = load_image(photo)
     crop = crop_photo(pixels, recipe, where, mask)
     batch = collate([crop], size, torch.device("cpu"))
-    points, seen = _keypoints(photo.with_suffix(".json"), crop)
-    return Example(name, batch, _mesh(photo), keypoints=points, seen=seen)
+    example, truth = Example(name, batch, _mesh(photo)), _read_truth(photo.with_suffix(".json"))
+    return example if truth is None else _with_truth(example, truth, crop.box)
+
+
+def _with_truth(example: Example, truth: PhotoTruth, box: Box) -> Example:
+    """The example with what a .json file says, its keypoints in normalised device coordinates of the crop."""
+    if truth.azimuth is not None:
+        example = replace(example, azimuth=radians(truth.azimuth))
+    if not truth.keypoints:
+        return example
+    points = (np.array(truth.keypoints) - (box.left, box.top)) / box.width * 2 - 1
+    return replace(example, keypoints=torch.from_numpy(points).float(), seen=torch.tensor(truth.seen))
 
 
 def _check_count(example: Example, examples: Sequence[Example]) -> None:
@@ -154,15 +169,11 @@ def _mesh(photo: Path) -> Mesh | None:
     return Mesh(torch.from_numpy(vertices).float()[None], torch.from_numpy(faces))
 
 
-def _keypoints(file: Path, crop: AnimalCrop) -> tuple[torch.Tensor | None, torch.Tensor | None]:
-    """In normalised device coordinates of the crop."""
+def _read_truth(file: Path) -> PhotoTruth | None:
     if not file.exists():
-        return None, None
+        return None
     try:
-        said = Keypoints.model_validate(json.loads(file.read_text("utf-8-sig")))
+        return PhotoTruth.model_validate(json.loads(file.read_text("utf-8-sig")))
     except (ValidationError, ValueError) as error:
-        shape = '{"keypoints": [[x, y], ...], "seen": [true, ...]}'
+        shape = '{"keypoints": [[x, y], ...], "seen": [true, ...]}, {"azimuth": degrees} or both'
         raise ValueError(f"{file}: is not {shape} ({words(error)}); mend it") from error
-    box = crop.box
-    points = (np.array(said.keypoints) - (box.left, box.top)) / box.width * 2 - 1
-    return torch.from_numpy(points).float(), torch.tensor(said.seen)

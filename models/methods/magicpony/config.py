@@ -23,8 +23,10 @@ from models.methods.base import Artifact, Needs, Setting, Stage, StageContext
 from models.methods.magicpony.losses import lighting, reconstruction, regularisers, viewpoints
 from models.methods.magicpony.losses.found_keypoints import KeypointFinder
 from models.methods.magicpony.model import Animal, AnimalConfig
+from models.methods.magicpony.pretraining.orientation import label_heads
 from models.methods.magicpony.pretraining.shape_fitting import ShapeFitting, ShapeLearner
 from models.methods.magicpony.pretraining.silhouette_fitting import SilhouetteLearner
+from models.methods.magicpony.reconstruction import AnimalReconstructor
 from models.methods.magicpony.refine import RefinableReconstructor
 from models.methods.magicpony.terms import Objective, Step, Term
 from models.methods.magicpony.train import AnimalLearner, TrainingConfig
@@ -170,6 +172,7 @@ class AnimalTraining(Config):
         animal, config = self.start(context), self.warm_start.silhouettes
         finder = self._finder(animal, context)
         crops = self.crops(context, context.load(self.feature_vit or self.vit))
+        label_heads(crops, AnimalReconstructor(animal, context.renderer, finder))
         found = finder and finder.find_all(crops)
         learner = SilhouetteLearner(animal, crops, context.renderer, config, self.training.seed, found)
         loop = self.training.model_copy(update={"steps": config.steps})
@@ -184,6 +187,8 @@ class AnimalTraining(Config):
             animal.load_state_dict(context.artifacts[SILHOUETTES].tensors)
         objective = self.objective(context)
         crops = self.crops(context, context.load(self.feature_vit or self.vit))
+        if isinstance(self.warm_start, WarmStart):
+            label_heads(crops, AnimalReconstructor(animal, context.renderer, self._finder(animal, context)))
         with ThreadPoolExecutor(1) as helper:
             learner = AnimalLearner(animal, objective, self.training, crops, context.renderer, helper)
             begin = self.warm_start.begin

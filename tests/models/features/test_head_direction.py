@@ -5,7 +5,7 @@ import torch
 from models.core.category import VIEWS
 from models.data.framing import crop_animal
 from models.features.dense import add_feature_maps
-from models.features.head_direction import head_directions
+from models.features.head_direction import agree_on_directions, head_directions
 from models.features.vit import VitConfig
 from models.truth.barnyard import HELD_OUT, sample_scene
 from models.truth.barnyard.scene import SEEDS_PER_INDIVIDUAL
@@ -71,3 +71,36 @@ def test_the_embedded_transformer_knows_a_head_from_a_rump() -> None:
     sideways = (truth.abs() > 0.5) & (found != 0)
     assert sideways.sum() > 16
     assert (found * truth > 0)[sideways].float().mean() > 0.9
+
+
+def sides(heads, wrong, size=8, channels=6):
+    """Photos from the side, and guesses of which some are wrong; light from the left is in all of them."""
+    maps, mask, _ = animals((SIDE,) * len(heads), heads, size)
+    light = torch.linspace(1, -1, size).expand(len(heads), 1, size, size)
+    maps = torch.cat((maps, light, torch.zeros(len(heads), channels - 3, size, size)), 1)
+    guesses = torch.tensor(heads, dtype=torch.float)
+    guesses[list(wrong)] *= -0.9
+    return maps, mask, guesses
+
+
+def test_photos_correct_the_guesses_of_a_minority() -> None:
+    heads = [1, -1, 1, 1, -1, -1, 1, -1, 1]
+    maps, mask, guesses = sides(heads, wrong=(0, 4, 6))
+    assert agree_on_directions(maps, mask, guesses).tolist() == heads
+
+
+def test_the_majority_of_the_guesses_says_which_end_is_the_head() -> None:
+    maps, mask, guesses = sides([1, -1, 1, 1, -1, -1, 1], wrong=(2,))
+    assert torch.equal(agree_on_directions(maps, mask, -guesses), -agree_on_directions(maps, mask, guesses))
+
+
+def test_mirrored_photos_agree_on_mirrored_directions() -> None:
+    maps, mask, guesses = sides([1, -1, 1, 1, -1, -1, 1], wrong=(2,))
+    mirrored = agree_on_directions(maps.flip(-1), mask.flip(-1), -guesses)
+    assert torch.equal(mirrored, -agree_on_directions(maps, mask, guesses))
+
+
+def test_photos_without_an_animal_and_without_any_difference_have_no_direction() -> None:
+    maps, mask, guesses = sides([1, -1, 1, 1, -1], wrong=())
+    mask[0], maps[1] = False, 0.5
+    assert agree_on_directions(maps, mask, guesses).tolist() == [0, 0, 1, 1, -1]

@@ -6,14 +6,13 @@ import trimesh
 from PIL import Image
 
 from models.core.errors import MissingWeights
-from models.data.framing import AnimalCrop, Box
 from storage.formats.meshes import plain_obj, read_mesh
 from storage.runs.scores import START
 from tasks.inference import loading
 from tasks.inference import select as answer
 from tasks.inference import user_evaluation as foreign
 from tasks.inference.user_evaluation import evaluate_folder
-from tests.tasks.material import Drawn, Red
+from tests.tasks.material import CROPS, Drawn, Red
 
 
 @pytest.fixture(autouse=True)
@@ -55,20 +54,38 @@ def test_a_given_mesh_and_keypoints_are_compared(folder, release):
     assert found["Chamfer distance"].count == 1 and "keypoint transfer PCK" in found
 
 
-def test_keypoints_are_taken_to_the_crop():
-    crop = AnimalCrop(np.zeros((1, 1, 3), np.uint8), *(np.zeros((1, 1), bool),) * 2, box=Box(10, 20, 40, 40))
-    file = foreign.Path("nowhere.json")
-    assert foreign._keypoints(file, crop) == (None, None)
+def example_of(folder, said):
+    (folder / "cow1.json").write_text(json.dumps(said))
+    found, skipped = foreign.read_examples(folder, CROPS, 32, "cpu")
+    assert not skipped
+    return found[0]
 
 
-def test_the_centre_of_the_box_is_the_middle_of_the_crop(tmp_path):
-    crop = AnimalCrop(np.zeros((1, 1, 3), np.uint8), *(np.zeros((1, 1), bool),) * 2, box=Box(10, 20, 40, 40))
-    (tmp_path / "a.json").write_text('{"keypoints": [[30, 40], [10, 20]], "seen": [true, false]}')
-    points, seen = foreign._keypoints(tmp_path / "a.json", crop)
-    assert points.tolist() == [[0, 0], [-1, -1]] and seen.tolist() == [True, False]
+def test_the_centre_of_the_box_is_the_middle_of_the_crop(folder):
+    photo = np.asarray(Image.open(folder / "cow1.png"))
+    box = answer.crop_photo(photo, CROPS, "cpu").box
+    corner = (box.left, box.top)
+    middle = (box.left + box.width / 2, box.top + box.height / 2)
+    example = example_of(folder, {"keypoints": [middle, corner], "seen": [True, False]})
+    assert example.keypoints.tolist() == [[0, 0], [-1, -1]] and example.seen.tolist() == [True, False]
+    assert example.azimuth is None
 
 
-@pytest.mark.parametrize("text", ["{", '{"keypoints": 3}', '{"keypoints": [], "seen": [], "visible": []}'])
+def test_an_azimuth_is_taken_in_degrees_without_keypoints_too(folder):
+    example = example_of(folder, {"azimuth": -90})
+    assert example.azimuth == pytest.approx(-np.pi / 2) and example.keypoints is None
+
+
+def test_a_given_azimuth_is_measured(folder, release):
+    (folder / "cow2.json").write_text('{"azimuth": 30}')
+    found = metrics(evaluate_folder(folder, "cow", release.root, "cpu")[0])
+    assert found["azimuth error"].count == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "{}", '{"azimuth": 361}', '{"keypoints": 3}', '{"keypoints": [[1, 2]]}', '{"azimuth": 1, "visible": []}'],
+)
 def test_wrong_keypoints_are_named(folder, release, text):
     (folder / "cow1.json").write_text(text)
     found, (reason,) = evaluate_folder(folder, "cow", release.root, "cpu")
@@ -125,7 +142,7 @@ def test_what_cannot_be_measured_is_told_with_its_name_and_the_rest_is_measured(
     ):
         assert words in reason
     assert "seen has 1 entries and keypoints 2" in skipped[2] and "has no volume" in skipped[3]
-    assert "an answer and no truth" in skipped[4] and "keypoints: List should have at least 1 item" in skipped[5]
+    assert "an answer and no truth" in skipped[4] and "says neither keypoints nor azimuth" in skipped[5]
 
 
 def test_the_start_stands_beside_the_model_and_a_start_that_is_gone_is_told(folder, release, monkeypatch, caplog):
