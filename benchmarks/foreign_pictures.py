@@ -9,7 +9,8 @@ The artwork stays in the folder of unpacked Debian packages and is not part of t
 (GPL-2), Noto Color Emoji (OFL-1.1), EmojiOne (CC-BY-SA-4.0), Open Clip Art (public domain), GNOME's backgrounds
 (CC-BY-SA-3.0, some CC-BY-2.0 or CC-BY-SA-2.0); pictures of scikit-image. Each piece is put on backgrounds that no
 network of this project was taught, by numbers that depend on its place in the list alone. Pieces and backgrounds of
-`development` may choose between networks; those of `exam` only judge the chosen one.
+`development` may choose between networks; those of `exam` only judge the chosen one. `--also cow=oxen/held-out` adds
+the animals of `benchmarks/foreign_animals.py`, or any photos with masks.
 """
 
 import argparse
@@ -112,6 +113,19 @@ def build_pictures(packages: Path, part: str) -> list[ForeignPicture]:
             image, artwork = paste_cutout(image, trim(Image.open(thing)), random)[0], thing.stem
         nothing = np.zeros((SIZE, SIZE), bool)
         pictures.append(ForeignPicture(keep_as_jpeg(image, random), nothing, "", artwork))
+    return pictures
+
+
+def build_pictures_of(packages: Path, part: str, animal: str, folder: Path) -> list[ForeignPicture]:
+    """Each photo of a folder that has a mask beside it, cut out and put on one background."""
+    pictures = []
+    for number, mask in enumerate(sorted(folder.glob("*.mask.png"))):
+        photo = Image.open(mask.with_name(mask.name.replace(".mask", ""))).convert("RGB")
+        photo.putalpha(Image.open(mask).convert("L"))
+        random = np.random.default_rng((len(part), number, *animal.encode()))
+        background = paint_background(packages, part, number, random)
+        image, where = paste_cutout(background, trim(photo), random)
+        pictures.append(ForeignPicture(keep_as_jpeg(image, random), where, animal, mask.stem))
     return pictures
 
 
@@ -246,11 +260,14 @@ def main() -> None:
     arguments.add_argument("packages", type=Path)
     arguments.add_argument("part", choices=sorted(ANIMALS))
     arguments.add_argument("--weights", default="weights/pointrend")
+    arguments.add_argument("--also", action="append", default=[], metavar="ANIMAL=FOLDER", help="photos with masks")
     arguments.add_argument("--sheet", type=Path)
     asked = arguments.parse_args()
     torch.set_num_threads(1)
     segmenter = PointRendConfig(weights=asked.weights).build(torch.device("cpu"))
     pictures = build_pictures(asked.packages, asked.part)
+    for animal, _, folder in (also.partition("=") for also in asked.also):
+        pictures += build_pictures_of(asked.packages, asked.part, animal, Path(folder))
     instances = segmenter.segment(np.stack([picture.image for picture in pictures]), segmenter.network.labels)
     for row in report(pictures, instances):
         logger.info("%s", row)
