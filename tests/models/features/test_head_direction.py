@@ -100,6 +100,37 @@ def test_mirrored_photos_agree_on_mirrored_directions() -> None:
     assert torch.equal(mirrored, -agree_on_directions(maps, mask, guesses))
 
 
+def test_a_lamp_from_the_side_is_not_taken_for_a_head() -> None:
+    heads = [1, -1] * 4
+    maps, mask, guesses = sides(heads, wrong=(0, 1))
+    # More often with the guesses than against them, and much brighter than a head.
+    lamps = torch.tensor([-1, 1, 1, -1, 1, 1, -1, 1.0])
+    maps[:, 2] *= 6 * lamps[:, None, None]
+    assert agree_on_directions(maps, mask, guesses).tolist() == heads
+
+
+def test_corrections_go_on_until_they_agree() -> None:
+    generator = torch.Generator().manual_seed(8)
+    heads = [1, -1] * 12
+    maps, mask, guesses = sides(heads, wrong=range(8))
+    # What else differs from photo to photo leads the first correction astray.
+    maps[:, 3:] = 1.5 * torch.randn(24, 3, 1, 1, generator=generator) * torch.linspace(-1, 1, 8)
+    assert agree_on_directions(maps, mask, guesses).tolist() == heads
+
+
+def test_a_photo_that_shows_little_of_it_is_not_labelled() -> None:
+    maps, mask, guesses = sides([1, -1, 1, 1, -1], wrong=())
+    maps[2, 0] = 0.2 * maps[2, 0] + 2 * torch.rand(8, 8, generator=torch.Generator().manual_seed(0))
+    assert agree_on_directions(maps, mask, guesses).tolist() == [1, -1, 0, 1, -1]
+
+
+def test_where_the_animal_is_in_its_crop_does_not_matter() -> None:
+    heads = [1, -1] * 4
+    maps, mask, guesses = sides(heads, wrong=())
+    mask[:, :, :8] = False
+    assert agree_on_directions(maps, mask, guesses).tolist() == heads
+
+
 def test_photos_without_an_animal_and_without_any_difference_have_no_direction() -> None:
     maps, mask, guesses = sides([1, -1, 1, 1, -1], wrong=())
     mask[0], maps[1] = False, 0.5

@@ -12,6 +12,7 @@ from models.engine.loop import NoCheckpoints, no_report
 from models.features import Pca, VitConfig
 from models.features.keypoint_reading import KeypointConfig, KeypointReading
 from models.methods.base import Artifact, Setting, StageContext
+from models.methods.magicpony import config
 from models.methods.magicpony.config import OWN_SHAPE, SILHOUETTES, STAGE, AnimalTraining, LossWeights, MagicPonyConfig
 from models.methods.magicpony.pretraining.shape_fitting import ShapeFitting
 from models.methods.magicpony.pretraining.silhouette_fitting import SilhouetteFitting
@@ -189,6 +190,21 @@ def test_a_warm_start_is_fitted_to_silhouettes_first_and_the_training_goes_on_fr
             torch.testing.assert_close(trained.tensors[name], value, atol=1e-6, rtol=0)
     # Until all stages are over, the start answers.
     assert all(torch.equal(value, start[name]) for name, value in states(method, {SILHOUETTES: fitted}).items())
+
+
+def test_photos_without_view_words_are_asked_for_their_heads_before_anything_learns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, TINY.animal.build(CATEGORY, tiny_vit()), Pca(torch.zeros(32), torch.zeros(32, 16)))
+    warm = WarmStart(model=str(tmp_path), silhouettes=SilhouetteFitting(steps=1, batch=2))
+    method = TINY.model_copy(update={"warm_start": warm})
+    asked: list[int] = []
+    monkeypatch.setattr(config, "label_heads", lambda crops, model: asked.append(len(crops)))
+    fitted = method.fit_silhouettes(context())
+    method.train(replace(context(), artifacts={SILHOUETTES: fitted}))
+    assert len(asked) == 2
+    TINY.train(context())
+    assert len(asked) == 2, "random weights can guess nothing"
 
 
 def test_a_shape_of_the_category_comes_last_on_top_of_what_was_learnt(artifact: Artifact) -> None:
