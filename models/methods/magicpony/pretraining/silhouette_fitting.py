@@ -184,7 +184,7 @@ class SilhouetteLearner:
         losses = {
             **self.objective.mask_losses(fit, batch),
             **self.objective.regularisers(fit, vertices),
-            "quadrant": (self.config.quadrant, quadrant_loss(fit.pose.alternatives.score, allowed)),
+            "quadrant": (self.config.quadrant, self._quadrant_loss(fit.pose.alternatives.score, allowed)),
         }
         if self.keypoints is not None:
             distance = self.keypoints.of(batch).distance(vertices, fit.mesh, fit.pose.camera)
@@ -194,6 +194,9 @@ class SilhouetteLearner:
         update_ema(self.mean, self.animal, self.config.ema_decay)
         values = {name: value.detach() for name, (_, value) in losses.items()}
         return {"loss": loss.detach(), **values, "gradient_norm": norm}
+
+    def _quadrant_loss(self, scores: Float[Tensor, "batch 4"], allowed: Bool[Tensor, "batch 4"]) -> Float[Tensor, ""]:
+        return quadrant_loss(scores if self.crops.views_known else level_scores(scores, allowed), allowed)
 
     def panel(self, progress: float) -> Panel:
         """The first crops of the training set, as the running mean answers them."""
@@ -205,6 +208,16 @@ def quadrant_loss(scores: Float[Tensor, "batch 4"], allowed: Bool[Tensor, "batch
     """Negative log probability that a viewpoint is taken which is allowed; lower scores are the likelier ones."""
     log_odds = (-scores).log_softmax(-1)
     return -log_odds.masked_fill(~allowed, -torch.inf).logsumexp(-1).mean()
+
+
+def level_scores(scores: Float[Tensor, "batch 4"], allowed: Bool[Tensor, "batch 4"]) -> Float[Tensor, "batch 4"]:
+    """The mean score of the allowed viewpoints for each of them, and that of the others for each of those.
+
+    A loss on these says nothing of which of the allowed ones is the likelier; on the scores themselves it would confirm
+    whatever the start prefers, and where nobody has said front or back, fronts become backs (docs/lab, round 27).
+    """
+    means = [(scores * group).sum(-1) / group.sum(-1).clamp(min=1) for group in (allowed, ~allowed)]
+    return torch.where(allowed, *(mean[:, None] for mean in means))
 
 
 def strain(

@@ -14,9 +14,11 @@ from models.geometry.skeleton import attach
 from models.methods.magicpony.model import Animal
 from models.methods.magicpony.networks.pose import plausible
 from models.methods.magicpony.panels import LINE_PX
+from models.methods.magicpony.pretraining import silhouette_fitting
 from models.methods.magicpony.pretraining.silhouette_fitting import (
     SilhouetteFitting,
     SilhouetteLearner,
+    level_scores,
     quadrant_loss,
     strain,
 )
@@ -134,6 +136,28 @@ def test_the_loss_of_a_quadrant_is_the_log_odds_of_what_is_allowed() -> None:
     allowed = torch.tensor([[True, False, True, False]])
     assert quadrant_loss(scores, allowed).item() == pytest.approx(-(odds[0] + odds[2]).log().item())
     assert quadrant_loss(scores, torch.ones(1, 4, dtype=torch.bool)).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_heads_that_photos_agree_on_say_nothing_of_front_or_back() -> None:
+    scores = torch.tensor([[0.0, 1.0, 2.0, 3.0]], requires_grad=True)
+    allowed = torch.tensor([[True, False, False, True]])
+    quadrant_loss(level_scores(scores, allowed), allowed).backward()
+    assert scores.grad is not None
+    allowed_one, other, another, allowed_two = scores.grad[0].tolist()
+    assert allowed_one == allowed_two > 0 > other == another
+    everything = torch.ones(1, 4, dtype=torch.bool)
+    assert torch.equal(level_scores(scores, everything), scores.mean().expand(1, 4))
+
+
+@pytest.mark.parametrize(("views", "levelled"), [((0, 1, -1, -1), 0), ((-1, -1, -1, -1), 1)])
+def test_front_and_back_are_taught_where_prompts_have_said_them(
+    views: tuple[int, ...], levelled: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learning, asked = learner(steps=1), []
+    learning.crops = Crops([replace(crop(abs(view), size=32, channels=16), view=view) for view in views], 32, CPU)
+    monkeypatch.setattr(silhouette_fitting, "level_scores", lambda scores, allowed: asked.append(len(scores)) or scores)
+    learning.step(0, 0.0)
+    assert len(asked) == levelled
 
 
 def test_strain_is_nothing_for_a_shift_of_all_and_counts_what_stretches_short_edges_more() -> None:
