@@ -44,6 +44,7 @@ SAMPLES = 3
 HEIGHT = 2.0
 """Of an animal's box, in units of the scene: about what the barnyard's animals have."""
 STRETCH = 0.1
+SHADOW_POINTS = 4000
 JOINT = np.dtype([("place", "<f4", 3), ("turn", "<f4", 4)])
 
 
@@ -225,7 +226,9 @@ def photograph(
     shading = shade(torch.nn.functional.normalize(facing, dim=-1)[None], light)[0, :, None].numpy()
     rgba = np.concatenate((_look_up(subject.skin, seen[:, 3:5].numpy()) * shading, np.ones_like(shading)), 1)
     rgba = (rgba * seen[:, 5:6].numpy()).reshape(SIZE, SAMPLES, SIZE, SAMPLES, 4).mean((1, 3))
-    shadow = cast_shadow(subject.mesh.sample(4000), ground, unit[0].numpy() @ turn)
+    seed = int(random.integers(2**31))
+    points = np.asarray(trimesh.sample.sample_surface(subject.mesh, SHADOW_POINTS, seed=seed)[0])
+    shadow = cast_shadow(points, ground, unit[0].numpy() @ turn)
     place = sample_backdrop(str(random.choice(PLACES)), ground, shadow, random)
     behind = paint(place, turn, camera.position[0].numpy(), camera.fov, SIZE)
     photo = rgba[..., :3] + behind * (1 - rgba[..., 3:])
