@@ -118,6 +118,13 @@ def test_corrections_go_on_until_they_agree() -> None:
     assert agree_on_directions(maps, mask, guesses).tolist() == heads
 
 
+def test_narrow_animals_have_a_say_beside_wide_ones() -> None:
+    heads = [1, -1, 1, -1, 1, -1, 1, -1, 1, -1]
+    maps, mask, guesses = sides(heads, wrong=(0, 1, 2, 3))
+    mask[4:, :, :4] = mask[4:, :, -4:] = False
+    assert agree_on_directions(maps, mask, guesses).tolist() == heads
+
+
 def test_a_photo_that_shows_little_of_it_is_not_labelled() -> None:
     maps, mask, guesses = sides([1, -1, 1, 1, -1], wrong=())
     maps[2, 0] = 0.2 * maps[2, 0] + 2 * torch.rand(8, 8, generator=torch.Generator().manual_seed(0))
