@@ -16,6 +16,7 @@ from jaxtyping import UInt8
 
 from models.geometry.cameras import Camera
 from models.geometry.mesh import Mesh
+from models.metrics.outcomes import BACK
 from models.rendering.deferred import Surface, render
 from models.rendering.reconstruction import Reconstructor
 from models.rendering.reference import Reference
@@ -33,7 +34,7 @@ PX, TURN, GREY = 176, radians(70), 0.8
 def draw_shape(mesh: Mesh, camera: Camera) -> UInt8[np.ndarray, "size size 3"]:
     """A grey surface on white, cut out like a crop."""
     surface = Surface(mesh, mesh.vertices, albedo=lambda points, image: torch.full_like(points, GREY), features=None)
-    drawn = render(Reference(), surface, step_back(camera, 5.5), front_light(1, torch.device("cpu")), 2 * PX)
+    drawn = render(Reference(), surface, step_back(camera, BACK), front_light(1, torch.device("cpu")), 2 * PX)
     picture, mask = crop_to_animal(drawn.rgb[0], drawn.mask[0], PX)
     return ((picture + 1 - mask[..., None]).clamp(0, 1) * 255).round().byte().numpy()
 

@@ -80,8 +80,7 @@ def _stage(recipe: ModelRecipe, name: str) -> Stage:
 def _run(model: ModelRef, name: str, data: DatasetRef | DerivedRef, recipe: ModelRecipe, places: Sequence[str]) -> None:
     """Train on these devices, and commit what comes of it."""
     stage = _stage(recipe, name)
-    crops = data.crops if isinstance(data, DerivedRef) else data
-    report = _Report(model, stage, stage.steps or len(samples.of_dataset(crops, "train")))
+    report = _Report(model, stage, stage.steps or len(_training_samples(data)))
     with train_together(partial(learn_along, model, name, data, recipe), places):
         artifact = stage.run(_context(model, stage, data, recipe, places[0], report))
     about = {"category": model.category, "run": model.run, "stage": stage.name}
@@ -108,15 +107,18 @@ def _context(
     report: "_Report | None",
 ) -> StageContext:
     """What a stage learns from; without a report nobody is told of it."""
-    crops = data.crops if isinstance(data, DerivedRef) else data
     return StageContext(
         **vars(training_setting(recipe, where)),
-        samples=[framed(sample) for sample in samples.of_dataset(crops, "train")],
+        samples=[framed(sample) for sample in _training_samples(data)],
         checkpoints=Checkpoints(layout.checkpoints(model, stage.name), report and report.journal),
         report=report or no_report,
         artifacts=stage_artifacts(model, recipe, before=stage.name),
         columns=_columns(data, stage),
     )
+
+
+def _training_samples(data: DatasetRef | DerivedRef) -> samples.Samples:
+    return samples.of_dataset(data.crops if isinstance(data, DerivedRef) else data, "train")
 
 
 def _columns(data: DatasetRef | DerivedRef, stage: Stage) -> ReadColumn:
